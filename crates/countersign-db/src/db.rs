@@ -1,0 +1,200 @@
+//! Decides how connections are opened, shared and bounded.
+
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+
+use crate::url::Address;
+use crate::{Conn, DatabaseUrl, DbError, ReadConn, Tx, on_db};
+
+/// How many connections are kept and how long a caller waits for one.
+#[derive(Clone, Debug)]
+pub struct PoolPolicy {
+    /// Connections at the most: PostgreSQL connections, or SQLite readers beside the one writer.
+    pub connections_max: u32,
+    /// How long a caller waits for a free connection, and SQLite for another process's write lock.
+    pub wait_max: Duration,
+}
+
+impl Default for PoolPolicy {
+    fn default() -> Self {
+        Self {
+            connections_max: 10,
+            wait_max: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How long one statement may run on PostgreSQL before the server ends it.
+const STATEMENT_TIME_MAX: &str = "30s";
+/// A connection idle for longer is asked for a sign of life before it is lent out; a fresher one is trusted, which
+/// saves a round trip on every request.
+const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// Which of the two databases a [`Db`] speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// SQLite in a file of this machine.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+impl fmt::Display for DatabaseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// The handle to the database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db(pub(crate) Pools);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Pools {
+    Sqlite {
+        /// One connection: SQLite has one writer at a time, and a queue here is fairer than its busy handler.
+        writer: SqlitePool,
+        readers: SqlitePool,
+        /// For migrations, which need a connection with foreign keys off.
+        options: Box<SqliteConnectOptions>,
+    },
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens the database; an SQLite file that does not exist is created, together with its folder.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Other`] when the file is not a database.
+    pub async fn connect(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Self, DbError> {
+        match &url.0 {
+            Address::Sqlite(path) => {
+                if let Some(folder) = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty())
+                {
+                    tokio::fs::create_dir_all(folder)
+                        .await
+                        .map_err(sqlx::Error::Io)?;
+                }
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(true)
+                    .foreign_keys(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // An answered write must survive a power cut too: an ended session must not come back.
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(policy.wait_max)
+                    .disable_statement_logging();
+                Self::open_sqlite(options, policy).await
+            }
+            Address::Postgres { options, .. } => {
+                let options = (**options)
+                    .clone()
+                    .options([
+                        ("statement_timeout", STATEMENT_TIME_MAX),
+                        ("lock_timeout", STATEMENT_TIME_MAX),
+                    ])
+                    .disable_statement_logging();
+                let pool = PgPoolOptions::new()
+                    .max_connections(policy.connections_max)
+                    .acquire_timeout(policy.wait_max)
+                    .test_before_acquire(false)
+                    .before_acquire(|conn, meta| {
+                        Box::pin(async move {
+                            Ok(meta.idle_for < TRUSTED_IDLE_MAX || conn.ping().await.is_ok())
+                        })
+                    })
+                    .connect_with(options)
+                    .await?;
+                Ok(Self(Pools::Postgres(pool)))
+            }
+        }
+    }
+
+    async fn open_sqlite(
+        options: SqliteConnectOptions,
+        policy: &PoolPolicy,
+    ) -> Result<Self, DbError> {
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(policy.wait_max)
+                .test_before_acquire(false)
+        };
+        // The writer first: it creates the file and turns on the write-ahead log that readers need.
+        let writer = pool()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
+        let readers = pool()
+            .max_connections(policy.connections_max)
+            .connect_with(options.clone().create_if_missing(false).read_only(true))
+            .await?;
+        Ok(Self(Pools::Sqlite {
+            writer,
+            readers,
+            options: Box::new(options),
+        }))
+    }
+
+    /// Which database this is.
+    pub fn kind(&self) -> DatabaseKind {
+        match &self.0 {
+            Pools::Sqlite { .. } => DatabaseKind::Sqlite,
+            Pools::Postgres(_) => DatabaseKind::Postgres,
+        }
+    }
+
+    /// A connection for reading; every statement sees what was committed when it began.
+    pub async fn read(&self) -> Result<ReadConn, DbError> {
+        Ok(match &self.0 {
+            Pools::Sqlite { readers, .. } => ReadConn::Sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => ReadConn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Begins a write transaction. On SQLite it waits for the one writer and takes the write lock at once, so that it
+    /// cannot fail half-way for having read before it wrote.
+    pub async fn write(&self) -> Result<Tx, DbError> {
+        Ok(match &self.0 {
+            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Asks the database for a sign of life (`SELECT 1`).
+    pub async fn ping(&self) -> Result<(), DbError> {
+        let mut read = self.read().await?;
+        on_db!(read.conn(), c => sqlx::query("SELECT 1").execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Writes something and takes it back: a full disk, a read-only file or a standby is found out here.
+    pub async fn check_writable(&self) -> Result<(), DbError> {
+        let mut tx = self.write().await?;
+        on_db!(tx.conn(), c => {
+            sqlx::query("CREATE TABLE countersign_write_check (checked INTEGER NOT NULL)").execute(c).await.map(drop)
+        })?;
+        tx.roll_back().await
+    }
+
+    /// Closes every connection and waits until each has been given back.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Sqlite {
+                writer, readers, ..
+            } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}

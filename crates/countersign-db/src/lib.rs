@@ -1,0 +1,38 @@
+//! Decides how one SQL text reaches two databases: SQLite in a file, or PostgreSQL over a socket.
+//!
+//! - [`Db`] is the handle: [`Db::read`] for queries, [`Db::write`] for a transaction.
+//! - [`on_db!`] runs one `sqlx` expression on whichever driver a [`Conn`] holds.
+//! - [`Migrations`] are embedded, append-only and applied under a table of their own.
+//! - [`DbTime`] is an instant with the same precision in both.
+//!
+//! The portable subset of SQL: `$n` placeholders, `RETURNING`, `ON CONFLICT`, common table expressions, partial
+//! indexes, `CAST`. What it leaves out on purpose: `now()`, `ILIKE`, arrays, `::`, enum types, `SKIP LOCKED`,
+//! `LISTEN`. See `docs/adr/0001-two-databases-one-sql-text.md`.
+//!
+//! ```
+//! # use countersign_db::{Conn, DbError, on_db};
+//! # use uuid::Uuid;
+//! async fn find_name(conn: Conn<'_>, id: Uuid) -> Result<Option<String>, DbError> {
+//!     Ok(on_db!(conn, c => {
+//!         sqlx::query_scalar("SELECT name FROM things WHERE id = $1").bind(id).fetch_optional(c).await
+//!     })?)
+//! }
+//! ```
+
+mod conn;
+mod db;
+mod error;
+mod migrate;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod time;
+mod url;
+
+pub use conn::{Conn, ReadConn, Tx};
+pub use db::{DatabaseKind, Db, PoolPolicy};
+pub use error::DbError;
+#[doc(hidden)]
+pub use migrate::EmbeddedStep;
+pub use migrate::{AppliedMigration, MigrateError, Migrations, SchemaState, SchemaStatus, Step};
+pub use time::DbTime;
+pub use url::{DatabaseUrl, InvalidDatabaseUrl};

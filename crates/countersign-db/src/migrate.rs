@@ -1,0 +1,339 @@
+//! Decides which schema a database has, and how it comes to have the current one.
+//!
+//! Migrations are embedded, append-only and numbered alike for both databases; they are the only SQL written twice.
+//! All pending ones run in one transaction under a lock, so that a killed process leaves the schema as it was and
+//! several instances that start together migrate once.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{MigrateError as SqlxMigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
+
+use crate::db::Pools;
+use crate::{Conn, DatabaseKind, Db, DbError, on_db};
+
+/// The embedded migrations of one owner (the accounts library, a host application), under its own version table
+/// `_<set>_migrations`. Made by [`migrations!`](crate::migrations!).
+#[derive(Debug)]
+pub struct Migrations {
+    #[doc(hidden)]
+    pub set: &'static str,
+    #[doc(hidden)]
+    pub steps: &'static [EmbeddedStep],
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct EmbeddedStep {
+    pub step: Step,
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
+/// Embeds `migrations/sqlite/<name>.sql` and `migrations/postgres/<name>.sql` of the calling crate.
+///
+/// ```ignore
+/// pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions"]);
+/// ```
+#[macro_export]
+macro_rules! migrations {
+    ($set:literal, [$($version:literal => $name:literal),+ $(,)?]) => {
+        $crate::Migrations {
+            set: $set,
+            steps: &[$($crate::EmbeddedStep {
+                step: $crate::Step { version: $version, name: $name },
+                sqlite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".sql")),
+                postgres: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".sql")),
+            }),+],
+        }
+    };
+}
+
+/// One numbered change of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its number; steps run in this order.
+    pub version: i64,
+    /// Its file's name without the ending.
+    pub name: &'static str,
+}
+
+/// A step that [`Db::migrate`] has just applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppliedMigration {
+    /// The set it belongs to.
+    pub set: &'static str,
+    /// The step.
+    pub step: Step,
+}
+
+/// How the schema in a database compares with the embedded migrations of one set.
+#[derive(Clone, Debug)]
+pub struct SchemaStatus {
+    /// The set.
+    pub set: &'static str,
+    /// Steps that the database has.
+    pub applied: Vec<Step>,
+    /// Steps that it lacks.
+    pub pending: Vec<Step>,
+    /// Versions that it has and this program does not know: it was migrated by a newer one.
+    pub unknown: Vec<i64>,
+    /// Versions whose text differs from what was applied.
+    pub altered: Vec<i64>,
+}
+
+/// The verdict over a [`SchemaStatus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// Exactly what this program needs.
+    Current,
+    /// Steps are pending.
+    Older,
+    /// Migrated by a newer program.
+    Newer,
+    /// An applied step's text was changed afterwards; it has to be put back.
+    Altered,
+}
+
+impl SchemaStatus {
+    /// The verdict; the graver one where several hold.
+    pub fn state(&self) -> SchemaState {
+        if !self.altered.is_empty() {
+            SchemaState::Altered
+        } else if !self.unknown.is_empty() {
+            SchemaState::Newer
+        } else if !self.pending.is_empty() {
+            SchemaState::Older
+        } else {
+            SchemaState::Current
+        }
+    }
+}
+
+/// Why a database was not migrated; it is left as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// The database was migrated by a newer program.
+    #[error(
+        "the {set} schema is at version {version}, which this program does not know; a newer one made it"
+    )]
+    Newer {
+        /// The set.
+        set: &'static str,
+        /// The first unknown version.
+        version: i64,
+    },
+    /// An applied step's text is not the embedded one.
+    #[error("migration {version} of {set} was changed after it had been applied")]
+    Altered {
+        /// The set.
+        set: &'static str,
+        /// The step's version.
+        version: i64,
+    },
+    /// A step left rows whose foreign keys point nowhere.
+    #[error("the migration would leave rows of table {table} that refer to rows that do not exist")]
+    BrokenReferences {
+        /// The first such table.
+        table: String,
+    },
+    /// A step's statement failed.
+    #[error("a migration of {set} failed")]
+    Step {
+        /// The set.
+        set: &'static str,
+        /// The driver's report.
+        #[source]
+        source: Box<SqlxMigrateError>,
+    },
+    /// The database could not be asked.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Instances that migrate the same PostgreSQL database queue here (an arbitrary number, the letters "csig").
+const POSTGRES_LOCK: i64 = 0x6373_6967;
+
+impl Migrations {
+    fn table(&self) -> String {
+        format!("_{}_migrations", self.set)
+    }
+
+    fn migrator(&self, kind: DatabaseKind) -> Migrator {
+        let migrations = self.steps.iter().map(|embedded| {
+            let sql = match kind {
+                DatabaseKind::Sqlite => embedded.sqlite,
+                DatabaseKind::Postgres => embedded.postgres,
+            };
+            let Step { version, name } = embedded.step;
+            Migration::new(
+                version,
+                Cow::Borrowed(name),
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            )
+        });
+        let mut migrator = Migrator::with_migrations(migrations.collect());
+        migrator.dangerous_set_table_name(self.table());
+        migrator.set_locking(false); // the surrounding transaction holds the lock
+        migrator
+    }
+
+    async fn status(&self, mut conn: Conn<'_>) -> Result<SchemaStatus, DbError> {
+        let migrator = self.migrator(conn.kind());
+        let applied = self.applied_checksums(&mut conn).await?;
+        let found = |version: i64| applied.iter().find(|(applied, _)| *applied == version);
+        let (have, lack): (Vec<Step>, Vec<Step>) = self
+            .steps
+            .iter()
+            .map(|embedded| embedded.step)
+            .partition(|step| found(step.version).is_some());
+        let altered = migrator
+            .iter()
+            .filter(|step| found(step.version).is_some_and(|(_, sum)| *sum != *step.checksum));
+        Ok(SchemaStatus {
+            set: self.set,
+            altered: altered.map(|step| step.version).collect(),
+            unknown: applied
+                .iter()
+                .map(|(version, _)| *version)
+                .filter(|v| !migrator.version_exists(*v))
+                .collect(),
+            applied: have,
+            pending: lack,
+        })
+    }
+
+    async fn applied_checksums(&self, conn: &mut Conn<'_>) -> Result<Vec<(i64, Vec<u8>)>, DbError> {
+        let table = self.table();
+        let catalogue = match conn {
+            Conn::Sqlite(_) => {
+                "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
+            }
+            Conn::Postgres(_) => {
+                "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1"
+            }
+        };
+        let tables: i64 = on_db!(conn.reborrow(), c => sqlx::query_scalar(catalogue).bind(&table).fetch_one(c).await)?;
+        if tables == 0 {
+            return Ok(Vec::new());
+        }
+        // The table's name is one of ours, never input.
+        let select = AssertSqlSafe(format!(
+            "SELECT version, checksum FROM {table} ORDER BY version"
+        ));
+        Ok(on_db!(conn.reborrow(), c => sqlx::query_as(select).fetch_all(c).await)?)
+    }
+}
+
+impl Db {
+    /// Compares the database with the embedded migrations, one status a set.
+    pub async fn schema(&self, sets: &[&Migrations]) -> Result<Vec<SchemaStatus>, DbError> {
+        let mut read = self.read().await?;
+        let mut statuses = Vec::with_capacity(sets.len());
+        for set in sets {
+            statuses.push(set.status(read.conn()).await?);
+        }
+        Ok(statuses)
+    }
+
+    /// Applies what is pending, set after set in the order given, all of it or nothing.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; the database is left as it was.
+    pub async fn migrate(
+        &self,
+        sets: &[&Migrations],
+    ) -> Result<Vec<AppliedMigration>, MigrateError> {
+        match &self.0 {
+            Pools::Sqlite { options, .. } => {
+                // SQLite changes most things by rebuilding a table, and dropping the old one would cascade into
+                // every row that refers to it. So the keys are off while it runs and all checked at the end
+                // (https://www.sqlite.org/lang_altertable.html, section 7).
+                let mut conn = options
+                    .as_ref()
+                    .clone()
+                    .foreign_keys(false)
+                    .connect()
+                    .await
+                    .map_err(DbError::from)?;
+                let mut tx = conn
+                    .begin_with("BEGIN IMMEDIATE")
+                    .await
+                    .map_err(DbError::from)?;
+                let applied = apply(sets, Conn::Sqlite(&mut tx)).await?;
+                let broken: Option<(String,)> =
+                    sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1")
+                        .fetch_optional(&mut *tx)
+                        .await
+                        .map_err(DbError::from)?;
+                if let Some((table,)) = broken {
+                    return Err(MigrateError::BrokenReferences { table });
+                }
+                tx.commit().await.map_err(DbError::from)?;
+                conn.close().await.map_err(DbError::from)?;
+                Ok(applied)
+            }
+            Pools::Postgres(pool) => {
+                let mut tx = pool.begin().await.map_err(DbError::from)?;
+                // A long migration is not an error: the limits on statements and locks are for requests.
+                for statement in [
+                    "SET LOCAL statement_timeout = 0",
+                    "SET LOCAL lock_timeout = 0",
+                ] {
+                    sqlx::query(statement)
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(DbError::from)?;
+                }
+                sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                    .bind(POSTGRES_LOCK)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(DbError::from)?;
+                let applied = apply(sets, Conn::Postgres(&mut tx)).await?;
+                tx.commit().await.map_err(DbError::from)?;
+                Ok(applied)
+            }
+        }
+    }
+}
+
+/// Applies the pending steps of every set on a connection whose transaction the caller holds.
+async fn apply(
+    sets: &[&Migrations],
+    mut conn: Conn<'_>,
+) -> Result<Vec<AppliedMigration>, MigrateError> {
+    let mut applied = Vec::new();
+    for set in sets {
+        let status = set.status(conn.reborrow()).await?;
+        if let Some(&version) = status.altered.first() {
+            return Err(MigrateError::Altered {
+                set: set.set,
+                version,
+            });
+        }
+        if let Some(&version) = status.unknown.first() {
+            return Err(MigrateError::Newer {
+                set: set.set,
+                version,
+            });
+        }
+        let migrator = set.migrator(conn.kind());
+        on_db!(conn.reborrow(), c => migrator.run_direct(None, c, false).await).map_err(
+            |source| MigrateError::Step {
+                set: set.set,
+                source: Box::new(source),
+            },
+        )?;
+        applied.extend(
+            status
+                .pending
+                .iter()
+                .map(|&step| AppliedMigration { set: set.set, step }),
+        );
+    }
+    Ok(applied)
+}

@@ -1,0 +1,29 @@
+//! Decides that this server holds accounts and nothing else.
+
+use std::process::ExitCode;
+
+use countersign::Accounts;
+use countersign::config::HttpPolicy;
+use countersign_server::{Host, NoSettings, OpenApiRouter};
+
+struct AccountsServer;
+
+impl Host for AccountsServer {
+    const NAME: &'static str = "countersign";
+    const ABOUT: &'static str = "Accounts for your application: registration, login, tokens and sessions";
+
+    type Settings = NoSettings;
+    type State = Accounts;
+
+    fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
+        accounts
+    }
+
+    fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {
+        countersign::http::routes(http)
+    }
+}
+
+fn main() -> ExitCode {
+    countersign_server::run::<AccountsServer>()
+}

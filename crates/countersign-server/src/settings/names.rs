@@ -1,0 +1,116 @@
+//! Decides which name was probably meant by one that is no setting.
+
+/// A setting's name, and whether its value is secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    pub(crate) secrecy: Secrecy,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    Secret,
+    Open,
+}
+
+impl Known {
+    /// `<name>_FILE`, which names a file with the value: secrets alone have it.
+    pub(crate) fn file_name(&self) -> Option<String> {
+        (self.secrecy == Secrecy::Secret).then(|| format!("{}_FILE", self.name))
+    }
+
+    pub(crate) fn answers_to(&self, name: &str) -> bool {
+        self.name == name || self.file_name().is_some_and(|file_name| file_name == name)
+    }
+}
+
+/// Settings of the tutorial's blog whose features are still to come; a `.env` brought over from there has them.
+const LATER: [&str; 13] = [
+    "MAIL_FROM",
+    "MAIL_PASSWORD",
+    "MAIL_PORT",
+    "MAIL_SERVER",
+    "MAIL_USERNAME",
+    "MAIL_USE_TLS",
+    "MAX_UPLOAD_SIZE_BYTES",
+    "RESET_TOKEN_EXPIRE_MINUTES",
+    "S3_ACCESS_KEY_ID",
+    "S3_BUCKET_NAME",
+    "S3_ENDPOINT_URL",
+    "S3_REGION",
+    "S3_SECRET_ACCESS_KEY",
+];
+
+pub(crate) enum Suggestion {
+    Near(String),
+    Later,
+    None,
+}
+
+/// What an upper-case name that is no setting was probably meant to be.
+pub(crate) fn suggest(name: &str, known: &[Known]) -> Suggestion {
+    if LATER.contains(&name) {
+        return Suggestion::Later;
+    }
+    let candidates = known.iter().flat_map(|known| [Some(known.name.to_owned()), known.file_name()]).flatten();
+    candidates
+        .map(|candidate| (edit_distance(name, &candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= tolerance(candidate))
+        .min()
+        .map_or(Suggestion::None, |(_, candidate)| Suggestion::Near(candidate))
+}
+
+/// Two slips at the most, and fewer in a short name: `HOME` is not a misspelt `HOST`, nor `LANG` a misspelt `LOG`.
+fn tolerance(name: &str) -> usize {
+    (name.len() / 4).min(2)
+}
+
+/// Levenshtein's distance.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [Known; 3] = [
+        Known { name: "SECRET_KEY", secrecy: Secrecy::Secret },
+        Known { name: "HOST", secrecy: Secrecy::Open },
+        Known { name: "LOG", secrecy: Secrecy::Open },
+    ];
+
+    fn suggestion(name: &str) -> Option<String> {
+        match suggest(name, &NAMES) {
+            Suggestion::Near(meant) => Some(meant),
+            Suggestion::Later | Suggestion::None => None,
+        }
+    }
+
+    #[test]
+    fn slips_are_recognised() {
+        for slip in ["SECRETKEY", "SECRET_KEYS", "SERCET_KEY"] {
+            assert_eq!(suggestion(slip).as_deref(), Some("SECRET_KEY"), "{slip}");
+        }
+        assert_eq!(suggestion("SECRET_KEY_FIL").as_deref(), Some("SECRET_KEY_FILE"));
+        assert_eq!(suggestion("HOSTS").as_deref(), Some("HOST"));
+    }
+
+    #[test]
+    fn what_every_shell_sets_is_no_slip() {
+        for name in ["HOME", "LANG", "PWD", "PATH", "SHELL", "TERM", "USER", "LOGNAME", "HOSTNAME"] {
+            assert_eq!(suggestion(name), None, "{name}");
+        }
+    }
+}
