@@ -1,1 +1,71 @@
-//! Placeholder.
+//! Decides what the blog adds to the accounts it embeds: posts, listed newest first with public authors.
+//!
+//! It is a host application in the small. A request flows `http → operations → store`, and a plain read
+//! `http → store`; everything about users comes from the `countersign` library.
+
+mod http;
+mod model;
+mod operations;
+pub mod problems;
+mod store;
+
+use axum::extract::FromRef;
+use countersign::Accounts;
+use countersign::config::HttpPolicy;
+use countersign::http::problem::ProblemKind;
+use countersign_db::Migrations;
+use countersign_server::settings::whole_number;
+use countersign_server::{Host, OpenApiRouter};
+
+/// The tables of the blog; they refer to those of the accounts, which therefore come first.
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("blog", [1 => "0001_posts"]);
+
+/// The blog as the server shell sees it.
+pub struct Blog;
+
+/// What can be set for the blog beside the settings of every host application.
+#[derive(conf::Conf)]
+pub struct BlogSettings {
+    /// How many posts a list has when the request does not say.
+    #[conf(env, default_value = "10", value_parser = whole_number(1..=100))]
+    pub posts_per_page: u32,
+
+    /// The largest request body with a post in it, in bytes. The default holds 100,000 characters of any script, also when
+    /// the client writes each as a JSON escape.
+    #[conf(env, default_value = "1310720", value_parser = whole_number(65_536..=16_777_216))]
+    pub post_body_bytes_max: usize,
+}
+
+/// What the handlers take from axum's `State`.
+#[derive(Clone)]
+pub struct State {
+    pub(crate) accounts: Accounts,
+    pub(crate) posts_per_page: u32,
+}
+
+impl FromRef<State> for Accounts {
+    fn from_ref(state: &State) -> Self {
+        state.accounts.clone()
+    }
+}
+
+impl Host for Blog {
+    const NAME: &'static str = "blog";
+    const ABOUT: &'static str = "A blog: posts with public authors, on accounts by Countersign";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const MIGRATIONS: &'static [&'static Migrations] = &[&MIGRATIONS];
+    const PROBLEMS: &'static [&'static ProblemKind] = problems::KINDS;
+
+    type Settings = BlogSettings;
+    type State = State;
+
+    fn state(accounts: Accounts, settings: &BlogSettings) -> State {
+        State { accounts, posts_per_page: settings.posts_per_page }
+    }
+
+    fn routes(settings: &BlogSettings, http: &HttpPolicy) -> OpenApiRouter<State> {
+        countersign::http::routes(http)
+            .merge(http::posts::routes(settings.post_body_bytes_max))
+            .merge(http::users::routes())
+    }
+}

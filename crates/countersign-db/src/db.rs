@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
 
 use crate::url::Address;
-use crate::{Conn, DatabaseUrl, DbError, ReadConn, Tx, on_db};
+use crate::{DatabaseUrl, DbError, ReadConn, Tx, on_db};
 
 /// How many connections are kept and how long a caller waits for one.
 #[derive(Clone, Debug)]
@@ -21,10 +21,7 @@ pub struct PoolPolicy {
 
 impl Default for PoolPolicy {
     fn default() -> Self {
-        Self {
-            connections_max: 10,
-            wait_max: Duration::from_secs(5),
-        }
+        Self { connections_max: 10, wait_max: Duration::from_secs(5) }
     }
 }
 
@@ -76,13 +73,8 @@ impl Db {
     pub async fn connect(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Self, DbError> {
         match &url.0 {
             Address::Sqlite(path) => {
-                if let Some(folder) = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty())
-                {
-                    tokio::fs::create_dir_all(folder)
-                        .await
-                        .map_err(sqlx::Error::Io)?;
+                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                    tokio::fs::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
                 }
                 let options = SqliteConnectOptions::new()
                     .filename(path)
@@ -98,19 +90,14 @@ impl Db {
             Address::Postgres { options, .. } => {
                 let options = (**options)
                     .clone()
-                    .options([
-                        ("statement_timeout", STATEMENT_TIME_MAX),
-                        ("lock_timeout", STATEMENT_TIME_MAX),
-                    ])
+                    .options([("statement_timeout", STATEMENT_TIME_MAX), ("lock_timeout", STATEMENT_TIME_MAX)])
                     .disable_statement_logging();
                 let pool = PgPoolOptions::new()
                     .max_connections(policy.connections_max)
                     .acquire_timeout(policy.wait_max)
                     .test_before_acquire(false)
                     .before_acquire(|conn, meta| {
-                        Box::pin(async move {
-                            Ok(meta.idle_for < TRUSTED_IDLE_MAX || conn.ping().await.is_ok())
-                        })
+                        Box::pin(async move { Ok(meta.idle_for < TRUSTED_IDLE_MAX || conn.ping().await.is_ok()) })
                     })
                     .connect_with(options)
                     .await?;
@@ -119,29 +106,15 @@ impl Db {
         }
     }
 
-    async fn open_sqlite(
-        options: SqliteConnectOptions,
-        policy: &PoolPolicy,
-    ) -> Result<Self, DbError> {
-        let pool = || {
-            SqlitePoolOptions::new()
-                .acquire_timeout(policy.wait_max)
-                .test_before_acquire(false)
-        };
+    async fn open_sqlite(options: SqliteConnectOptions, policy: &PoolPolicy) -> Result<Self, DbError> {
+        let pool = || SqlitePoolOptions::new().acquire_timeout(policy.wait_max).test_before_acquire(false);
         // The writer first: it creates the file and turns on the write-ahead log that readers need.
-        let writer = pool()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await?;
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         let readers = pool()
             .max_connections(policy.connections_max)
             .connect_with(options.clone().create_if_missing(false).read_only(true))
             .await?;
-        Ok(Self(Pools::Sqlite {
-            writer,
-            readers,
-            options: Box::new(options),
-        }))
+        Ok(Self(Pools::Sqlite { writer, readers, options: Box::new(options) }))
     }
 
     /// Which database this is.
@@ -188,9 +161,7 @@ impl Db {
     /// Closes every connection and waits until each has been given back.
     pub async fn close(&self) {
         match &self.0 {
-            Pools::Sqlite {
-                writer, readers, ..
-            } => {
+            Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }

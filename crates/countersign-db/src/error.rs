@@ -33,9 +33,7 @@ impl From<sqlx::Error> for DbError {
             sqlx::Error::Database(refusal) => match refusal.kind() {
                 ErrorKind::UniqueViolation => Self::UniqueViolation,
                 ErrorKind::ForeignKeyViolation => Self::ForeignKeyViolation,
-                _ if refusal.code().is_some_and(|code| is_passing(&code)) => {
-                    Self::Unavailable(error)
-                }
+                _ if refusal.code().is_some_and(|code| is_passing(&code)) => Self::Unavailable(error),
                 _ => Self::Other(error),
             },
             sqlx::Error::Io(_)
@@ -57,13 +55,9 @@ impl From<sqlx::Error> for DbError {
 fn is_passing(code: &str) -> bool {
     const SQLITE_PASSING: [u32; 3] = [5, 6, 13];
     if code.len() == 5 {
-        ["08", "40", "53", "57"]
-            .iter()
-            .any(|class| code.starts_with(class))
-            || code == "55P03"
+        ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
     } else {
-        code.parse::<u32>()
-            .is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
+        code.parse::<u32>().is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
     }
 }
 
@@ -73,9 +67,7 @@ mod tests {
 
     #[test]
     fn passing_refusals_are_told_from_lasting_ones() {
-        for code in [
-            "5", "517", "6", "13", "40P01", "08006", "53300", "57P01", "55P03",
-        ] {
+        for code in ["5", "517", "6", "13", "40P01", "08006", "53300", "57P01", "55P03"] {
             assert!(is_passing(code), "{code}");
         }
         for code in ["1", "19", "2067", "42P01", "22001", "23505"] {

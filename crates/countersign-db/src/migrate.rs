@@ -115,9 +115,7 @@ impl SchemaStatus {
 #[non_exhaustive]
 pub enum MigrateError {
     /// The database was migrated by a newer program.
-    #[error(
-        "the {set} schema is at version {version}, which this program does not know; a newer one made it"
-    )]
+    #[error("the {set} schema is at version {version}, which this program does not know; a newer one made it")]
     Newer {
         /// The set.
         set: &'static str,
@@ -167,13 +165,7 @@ impl Migrations {
                 DatabaseKind::Postgres => embedded.postgres,
             };
             let Step { version, name } = embedded.step;
-            Migration::new(
-                version,
-                Cow::Borrowed(name),
-                MigrationType::Simple,
-                sql.into_sql_str(),
-                false,
-            )
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
         });
         let mut migrator = Migrator::with_migrations(migrations.collect());
         migrator.dangerous_set_table_name(self.table());
@@ -185,22 +177,13 @@ impl Migrations {
         let migrator = self.migrator(conn.kind());
         let applied = self.applied_checksums(&mut conn).await?;
         let found = |version: i64| applied.iter().find(|(applied, _)| *applied == version);
-        let (have, lack): (Vec<Step>, Vec<Step>) = self
-            .steps
-            .iter()
-            .map(|embedded| embedded.step)
-            .partition(|step| found(step.version).is_some());
-        let altered = migrator
-            .iter()
-            .filter(|step| found(step.version).is_some_and(|(_, sum)| *sum != *step.checksum));
+        let (have, lack): (Vec<Step>, Vec<Step>) =
+            self.steps.iter().map(|embedded| embedded.step).partition(|step| found(step.version).is_some());
+        let altered = migrator.iter().filter(|step| found(step.version).is_some_and(|(_, sum)| *sum != *step.checksum));
         Ok(SchemaStatus {
             set: self.set,
             altered: altered.map(|step| step.version).collect(),
-            unknown: applied
-                .iter()
-                .map(|(version, _)| *version)
-                .filter(|v| !migrator.version_exists(*v))
-                .collect(),
+            unknown: applied.iter().map(|(version, _)| *version).filter(|v| !migrator.version_exists(*v)).collect(),
             applied: have,
             pending: lack,
         })
@@ -209,9 +192,7 @@ impl Migrations {
     async fn applied_checksums(&self, conn: &mut Conn<'_>) -> Result<Vec<(i64, Vec<u8>)>, DbError> {
         let table = self.table();
         let catalogue = match conn {
-            Conn::Sqlite(_) => {
-                "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
-            }
+            Conn::Sqlite(_) => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
             Conn::Postgres(_) => {
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1"
             }
@@ -221,9 +202,7 @@ impl Migrations {
             return Ok(Vec::new());
         }
         // The table's name is one of ours, never input.
-        let select = AssertSqlSafe(format!(
-            "SELECT version, checksum FROM {table} ORDER BY version"
-        ));
+        let select = AssertSqlSafe(format!("SELECT version, checksum FROM {table} ORDER BY version"));
         Ok(on_db!(conn.reborrow(), c => sqlx::query_as(select).fetch_all(c).await)?)
     }
 }
@@ -243,26 +222,14 @@ impl Db {
     ///
     /// # Errors
     /// See [`MigrateError`]; the database is left as it was.
-    pub async fn migrate(
-        &self,
-        sets: &[&Migrations],
-    ) -> Result<Vec<AppliedMigration>, MigrateError> {
+    pub async fn migrate(&self, sets: &[&Migrations]) -> Result<Vec<AppliedMigration>, MigrateError> {
         match &self.0 {
             Pools::Sqlite { options, .. } => {
                 // SQLite changes most things by rebuilding a table, and dropping the old one would cascade into
                 // every row that refers to it. So the keys are off while it runs and all checked at the end
                 // (https://www.sqlite.org/lang_altertable.html, section 7).
-                let mut conn = options
-                    .as_ref()
-                    .clone()
-                    .foreign_keys(false)
-                    .connect()
-                    .await
-                    .map_err(DbError::from)?;
-                let mut tx = conn
-                    .begin_with("BEGIN IMMEDIATE")
-                    .await
-                    .map_err(DbError::from)?;
+                let mut conn = options.as_ref().clone().foreign_keys(false).connect().await.map_err(DbError::from)?;
+                let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(DbError::from)?;
                 let applied = apply(sets, Conn::Sqlite(&mut tx)).await?;
                 let broken: Option<(String,)> =
                     sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1")
@@ -279,14 +246,8 @@ impl Db {
             Pools::Postgres(pool) => {
                 let mut tx = pool.begin().await.map_err(DbError::from)?;
                 // A long migration is not an error: the limits on statements and locks are for requests.
-                for statement in [
-                    "SET LOCAL statement_timeout = 0",
-                    "SET LOCAL lock_timeout = 0",
-                ] {
-                    sqlx::query(statement)
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(DbError::from)?;
+                for statement in ["SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0"] {
+                    sqlx::query(statement).execute(&mut *tx).await.map_err(DbError::from)?;
                 }
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(POSTGRES_LOCK)
@@ -302,38 +263,20 @@ impl Db {
 }
 
 /// Applies the pending steps of every set on a connection whose transaction the caller holds.
-async fn apply(
-    sets: &[&Migrations],
-    mut conn: Conn<'_>,
-) -> Result<Vec<AppliedMigration>, MigrateError> {
+async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Vec<AppliedMigration>, MigrateError> {
     let mut applied = Vec::new();
     for set in sets {
         let status = set.status(conn.reborrow()).await?;
         if let Some(&version) = status.altered.first() {
-            return Err(MigrateError::Altered {
-                set: set.set,
-                version,
-            });
+            return Err(MigrateError::Altered { set: set.set, version });
         }
         if let Some(&version) = status.unknown.first() {
-            return Err(MigrateError::Newer {
-                set: set.set,
-                version,
-            });
+            return Err(MigrateError::Newer { set: set.set, version });
         }
         let migrator = set.migrator(conn.kind());
-        on_db!(conn.reborrow(), c => migrator.run_direct(None, c, false).await).map_err(
-            |source| MigrateError::Step {
-                set: set.set,
-                source: Box::new(source),
-            },
-        )?;
-        applied.extend(
-            status
-                .pending
-                .iter()
-                .map(|&step| AppliedMigration { set: set.set, step }),
-        );
+        on_db!(conn.reborrow(), c => migrator.run_direct(None, c, false).await)
+            .map_err(|source| MigrateError::Step { set: set.set, source: Box::new(source) })?;
+        applied.extend(status.pending.iter().map(|&step| AppliedMigration { set: set.set, step }));
     }
     Ok(applied)
 }

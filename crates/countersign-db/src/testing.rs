@@ -13,10 +13,7 @@ use crate::{DatabaseKind, DatabaseUrl, Db, Migrations, PoolPolicy};
 ///
 /// # Panics
 /// When `TEST_DATABASE` is neither `sqlite` nor `postgres`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests have no settings; one variable picks the database of a run"
-)]
+#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable picks the database of a run")]
 pub fn database_under_test() -> DatabaseKind {
     match std::env::var("TEST_DATABASE").as_deref() {
         Err(_) | Ok("sqlite") => DatabaseKind::Sqlite,
@@ -51,22 +48,11 @@ impl TempDb {
             DatabaseKind::Sqlite => format!("sqlite:{}", folder.path().join("test.db").display()),
             DatabaseKind::Postgres => postgres_database(sets).await,
         };
-        let db = connect(
-            &url,
-            PoolPolicy {
-                connections_max: 4,
-                ..PoolPolicy::default()
-            },
-        )
-        .await;
+        let db = connect(&url, PoolPolicy { connections_max: 4, ..PoolPolicy::default() }).await;
         if kind == DatabaseKind::Sqlite {
             db.migrate(sets).await.expect("migrations apply");
         }
-        Self {
-            db,
-            url,
-            _folder: folder,
-        }
+        Self { db, url, _folder: folder }
     }
 
     /// The handle.
@@ -82,9 +68,7 @@ impl TempDb {
 
 async fn connect(url: &str, policy: PoolPolicy) -> Db {
     let url: DatabaseUrl = url.parse().expect("the harness makes legal addresses");
-    Db::connect(&url, &policy)
-        .await
-        .expect("the test database can be opened")
+    Db::connect(&url, &policy).await.expect("the test database can be opened")
 }
 
 /// A database cloned from a template that has the migrations, which is much faster than applying them each time.
@@ -92,33 +76,16 @@ async fn postgres_database(sets: &[&Migrations]) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
 
     let cluster = cluster::Cluster::shared();
-    let names: Vec<_> = sets
-        .iter()
-        .map(|set| format!("{}{}", set.set, set.steps.len()))
-        .collect();
+    let names: Vec<_> = sets.iter().map(|set| format!("{}{}", set.set, set.steps.len())).collect();
     let template = format!("template_{}", names.join("_"));
     // One at a time within this process: PostgreSQL refuses to copy a template that someone is connected to.
     let _turn = cluster.turn.lock().await;
-    if cluster
-        .execute(&format!("CREATE DATABASE {template}"))
-        .await
-        .is_ok()
-    {
-        let db = connect(
-            &cluster.url(&template),
-            PoolPolicy {
-                connections_max: 1,
-                ..PoolPolicy::default()
-            },
-        )
-        .await;
+    if cluster.execute(&format!("CREATE DATABASE {template}")).await.is_ok() {
+        let db = connect(&cluster.url(&template), PoolPolicy { connections_max: 1, ..PoolPolicy::default() }).await;
         db.migrate(sets).await.expect("migrations apply");
         db.close().await;
     }
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    cluster
-        .execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
-        .await
-        .expect("a template can be copied");
+    cluster.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.expect("a template can be copied");
     cluster.url(&name)
 }

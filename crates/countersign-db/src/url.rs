@@ -13,10 +13,7 @@ pub struct DatabaseUrl(pub(crate) Address);
 #[derive(Clone)]
 pub(crate) enum Address {
     Sqlite(PathBuf),
-    Postgres {
-        options: Box<PgConnectOptions>,
-        masked: String,
-    },
+    Postgres { options: Box<PgConnectOptions>, masked: String },
 }
 
 /// Why a text is not a database address; the message says what is accepted and never repeats the text.
@@ -45,18 +42,14 @@ impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = |reason: &str| InvalidDatabaseUrl {
-            reason: reason.to_owned(),
-        };
+        let refuse = |reason: &str| InvalidDatabaseUrl { reason: reason.to_owned() };
         let (scheme, rest) = text.split_once(':').ok_or_else(|| refuse("no scheme"))?;
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" => {
                 // `sqlite:a.db`, `sqlite://a.db` and `sqlite:///abs/a.db` are all in use; the path is what follows.
                 let path = rest.strip_prefix("//").unwrap_or(rest);
                 if path.is_empty() || path.starts_with(":memory:") {
-                    return Err(refuse(
-                        "an SQLite database needs a file, memory alone would lose every account",
-                    ));
+                    return Err(refuse("an SQLite database needs a file, memory alone would lose every account"));
                 }
                 if path.contains(['?', '#']) {
                     return Err(refuse("an SQLite address takes no parameters"));
@@ -64,16 +57,12 @@ impl FromStr for DatabaseUrl {
                 Ok(Self::sqlite(path))
             }
             "postgres" | "postgresql" => {
-                let options = PgConnectOptions::from_str(text)
-                    .map_err(|_| refuse("not a PostgreSQL address"))?;
-                Ok(Self(Address::Postgres {
-                    options: Box::new(options),
-                    masked: mask_password(text),
-                }))
+                let options = PgConnectOptions::from_str(text).map_err(|_| refuse("not a PostgreSQL address"))?;
+                Ok(Self(Address::Postgres { options: Box::new(options), masked: mask_password(text) }))
             }
-            other if other.contains('+') => Err(refuse(
-                "the scheme names a driver of another language, leave out everything from `+`",
-            )),
+            other if other.contains('+') => {
+                Err(refuse("the scheme names a driver of another language, leave out everything from `+`"))
+            }
             _ => Err(refuse("unknown scheme")),
         }
     }
@@ -124,11 +113,7 @@ mod tests {
             let url: DatabaseUrl = text.parse().unwrap();
             assert_eq!(url.sqlite_path(), Some(Path::new(path)), "{text}");
         }
-        assert!(
-            "postgresql://u:p@localhost/db"
-                .parse::<DatabaseUrl>()
-                .is_ok()
-        );
+        assert!("postgresql://u:p@localhost/db".parse::<DatabaseUrl>().is_ok());
     }
 
     #[test]

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Accounts for axum applications, on SQLite or PostgreSQL.
+//!
+//! [`Accounts`] is the handle; its methods are what can be done: [`Accounts::register`], [`Accounts::log_in`],
+//! [`Accounts::verify_access_token`], [`Accounts::edit_profile`], [`Accounts::delete_account`]. The database must have
+//! [`MIGRATIONS`].
+//!
+//! [`router`] is the HTTP API, to be nested under `/api`; [`http::current_user::CurrentUser`] tells a host's own handlers
+//! who is calling.
+
+mod accounts;
+pub mod clock;
+pub mod config;
+mod error;
+pub mod http;
+pub mod model;
+mod operations;
+pub mod secrets;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use countersign_db::Migrations;
+
+pub use accounts::Accounts;
+pub use error::InternalError;
+pub use http::router;
+pub use operations::{EditProfile, EditProfileError, LogIn, LogInError, LoggedIn, Register, RegisterError};
+
+/// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
+/// `auth_users (id)` and join the view `auth_user_profiles`.
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions"]);

@@ -44,24 +44,15 @@ impl Cluster {
 
     fn start() -> Self {
         let programs = programs_folder();
-        let folder = tempfile::Builder::new()
-            .prefix("pg-")
-            .tempdir()
-            .expect("a temporary folder can be made")
-            .keep();
+        let folder = tempfile::Builder::new().prefix("pg-").tempdir().expect("a temporary folder can be made").keep();
         // PostgreSQL refuses to run as root: then it runs as the user that Debian's package makes, or as nobody.
         let (user, owner) = server_user();
         if let Some(owner) = owner {
-            let done = Command::new("chown")
-                .arg(owner)
-                .arg(&folder)
-                .status()
-                .expect("chown can be run");
+            let done = Command::new("chown").arg(owner).arg(&folder).status().expect("chown can be run");
             assert!(done.success(), "chown {owner} failed");
         }
         // Other users' tests must be able to reach the socket, nobody else's data is in here.
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))
-            .expect("our own folder");
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("our own folder");
         let mut command = match user {
             None => Command::new("sh"),
             Some(user) => {
@@ -80,11 +71,7 @@ impl Cluster {
             .stderr(Stdio::null())
             .spawn()
             .expect("sh can be run");
-        let cluster = Self {
-            turn: Mutex::new(()),
-            folder,
-            _keeper: keeper,
-        };
+        let cluster = Self { turn: Mutex::new(()), folder, _keeper: keeper };
         cluster.wait_until_ready(&programs);
         cluster
     }
@@ -109,30 +96,21 @@ impl Cluster {
     }
 
     pub(super) fn url(&self, database: &str) -> String {
-        let socket = self
-            .folder
-            .to_str()
-            .expect("temporary folders have plain names")
-            .replace('/', "%2F");
+        let socket = self.folder.to_str().expect("temporary folders have plain names").replace('/', "%2F");
         format!("postgres://postgres@{socket}/{database}")
     }
 
     /// Runs a statement on the administration database; only the harness's own names go into it.
     pub(super) async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
         let mut conn = PgConnection::connect(&self.url("postgres")).await?;
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-            .execute(&mut conn)
-            .await?;
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut conn).await?;
         conn.close().await
     }
 }
 
 /// The server's programs: on the path, or where Debian keeps each version's.
 fn programs_folder() -> PathBuf {
-    let debian = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = debian.map(|version| version.path().join("bin")).collect();
     folders.sort();
     folders.reverse();
@@ -145,8 +123,7 @@ fn programs_folder() -> PathBuf {
 
 /// The user to run the server as and the `chown` argument, when we are root; otherwise nothing is changed.
 fn server_user() -> (Option<&'static str>, Option<&'static str>) {
-    let is_root = std::fs::metadata("/proc/self")
-        .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if !is_root {
         return (None, None);
     }

@@ -1,13 +1,12 @@
 //! Decides which name was probably meant by one that is no setting.
 
 /// A setting's name, and whether its value is secret.
-#[derive(Clone, Copy)]
 pub(crate) struct Known {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) secrecy: Secrecy,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Secrecy {
     Secret,
     Open,
@@ -52,7 +51,7 @@ pub(crate) fn suggest(name: &str, known: &[Known]) -> Suggestion {
     if LATER.contains(&name) {
         return Suggestion::Later;
     }
-    let candidates = known.iter().flat_map(|known| [Some(known.name.to_owned()), known.file_name()]).flatten();
+    let candidates = known.iter().flat_map(|known| [Some(known.name.clone()), known.file_name()]).flatten();
     candidates
         .map(|candidate| (edit_distance(name, &candidate), candidate))
         .filter(|(distance, candidate)| *distance <= tolerance(candidate))
@@ -85,14 +84,10 @@ fn edit_distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    const NAMES: [Known; 3] = [
-        Known { name: "SECRET_KEY", secrecy: Secrecy::Secret },
-        Known { name: "HOST", secrecy: Secrecy::Open },
-        Known { name: "LOG", secrecy: Secrecy::Open },
-    ];
-
     fn suggestion(name: &str) -> Option<String> {
-        match suggest(name, &NAMES) {
+        let known = [("SECRET_KEY", Secrecy::Secret), ("HOST", Secrecy::Open), ("LOG", Secrecy::Open)]
+            .map(|(name, secrecy)| Known { name: name.to_owned(), secrecy });
+        match suggest(name, &known) {
             Suggestion::Near(meant) => Some(meant),
             Suggestion::Later | Suggestion::None => None,
         }

@@ -39,7 +39,7 @@ pub(crate) struct Given {
 
 /// The environment and `.env`, merged; what was wrong with them, and what looks like a slip.
 pub(crate) struct Sources {
-    pub(crate) given: BTreeMap<&'static str, Given>,
+    pub(crate) given: BTreeMap<String, Given>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<String>,
 }
@@ -88,29 +88,30 @@ impl Sources {
     /// Takes the text of `known` from `tier`, itself or by way of its `_FILE`; whether the tier had anything to say.
     fn take(&mut self, known: &Known, tier: &TierTexts, folder: &Path) -> bool {
         let file_name = known.file_name();
-        let direct = tier.get(known.name);
+        let direct = tier.get(&known.name);
         let file = file_name.as_ref().and_then(|name| tier.get(name));
         let given = match (direct, file, file_name) {
             (Some((_, origin)), Some(_), Some(file_name)) => {
                 let text = format!("is set, and so is {file_name}; keep one of the two");
-                self.problems.push(Problem::of_setting(known.name, Some(origin), text));
+                self.problems.push(Problem::of_setting(&known.name, Some(origin), text));
                 return true;
             }
             (Some((text, origin)), _, _) => Given { text: text.clone(), origin: origin.clone() },
             (None, Some((path, named_in)), Some(file_name)) => match read_secret_file(&folder.join(path)) {
-                Ok(text) => {
-                    Given { text, origin: Origin::File { path: PathBuf::from(path), named_in: Box::new(named_in.clone()) } }
-                }
+                Ok(text) => Given {
+                    text,
+                    origin: Origin::File { path: PathBuf::from(path), named_in: Box::new(named_in.clone()) },
+                },
                 Err(reason) => {
                     let text = format!("names {path}, {reason}");
                     let problem = Problem::of_setting(&file_name, Some(named_in), text);
-                    self.problems.push(problem.blocking(known.name));
+                    self.problems.push(problem.blocking(&known.name));
                     return true;
                 }
             },
             _ => return false,
         };
-        self.given.insert(known.name, given);
+        self.given.insert(known.name.clone(), given);
         true
     }
 
@@ -127,7 +128,11 @@ impl Sources {
                 continue;
             }
             let Ok(text) = value.into_string() else {
-                self.problems.push(Problem::of_setting(&name, Some(&Origin::Environment), "is not valid UTF-8".to_owned()));
+                self.problems.push(Problem::of_setting(
+                    &name,
+                    Some(&Origin::Environment),
+                    "is not valid UTF-8".to_owned(),
+                ));
                 continue;
             };
             // An empty variable is how a compose file or a shell says "not set".

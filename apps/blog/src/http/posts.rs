@@ -1,0 +1,262 @@
+//! Decides what `/api/posts` and `/api/posts/{post_id}` take and answer.
+
+use axum::Json;
+use axum::extract::{self, DefaultBodyLimit};
+use axum::http::StatusCode;
+use countersign::Accounts;
+use countersign::http::current_user::CurrentUser;
+use countersign::http::fields::{Fields, JsonBody, QueryFields};
+use countersign::http::path::{PathId, PathParameter};
+use countersign::http::problem::{
+    AuthenticationProblems, BodyProblems, INVALID_TOKEN, ParameterProblems, Problem, ProblemBody, ServiceProblems,
+};
+use countersign::model::Profile;
+use countersign_server::OpenApiRouter;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::listing::{PageQuery, PaginatedPostsResponse, PostResponse, page_request};
+use crate::State;
+use crate::model::{Changes, Content, Draft, PostId, Title};
+use crate::operations::delete_post::{DeletePostError, delete_post as delete};
+use crate::operations::edit_post::{EditPostError, edit_post};
+use crate::operations::list_posts::{Scope, list_posts as list};
+use crate::operations::publish_post::{PublishPostError, publish_post};
+use crate::problems::{NOT_YOUR_POST, POST_NOT_FOUND};
+use crate::store::posts;
+
+/// The routes; `body_bytes_max` replaces the smaller limit that the shell sets for everything.
+pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(list_posts, create_post))
+        .routes(routes!(get_post, replace_post, update_post, delete_post))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+}
+
+impl PathParameter for PostId {
+    const NAME: &'static str = "post_id";
+}
+
+/// The caller as everybody sees them.
+fn author(caller: CurrentUser) -> Profile {
+    Profile { id: caller.user.id, username: caller.user.username, image_file: caller.user.image_file }
+}
+
+/// A whole post.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `draft` reads, so that all its errors are told at once")]
+struct PostCreate {
+    #[schema(min_length = 1, max_length = 100)]
+    title: String,
+    #[schema(min_length = 1)]
+    content: String,
+}
+
+fn draft(mut fields: Fields) -> Result<Draft, Problem> {
+    let title = fields.required("title", Title::parse);
+    let content = fields.required("content", Content::parse);
+    let (Ok(title), Ok(content)) = (title, content) else {
+        return Err(fields.into_problem());
+    };
+    Ok(Draft { title, content })
+}
+
+/// Parts of a post; what is missing or null stays as it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `changes` reads, so that all its errors are told at once")]
+struct PostUpdate {
+    #[schema(min_length = 1, max_length = 100)]
+    title: Option<String>,
+    #[schema(min_length = 1)]
+    content: Option<String>,
+}
+
+fn changes(mut fields: Fields) -> Result<Changes, Problem> {
+    let title = fields.optional("title", Title::parse);
+    let content = fields.optional("content", Content::parse);
+    let (Ok(title), Ok(content)) = (title, content) else {
+        return Err(fields.into_problem());
+    };
+    Ok(Changes { title, content })
+}
+
+/// List everybody's posts
+///
+/// Newest first; among posts of the same time the order is fixed too.
+#[utoipa::path(
+    get,
+    path = "/posts",
+    tag = "posts",
+    params(PageQuery),
+    responses(
+        (status = OK, body = PaginatedPostsResponse, description = "A page of posts"),
+        ParameterProblems,
+        ServiceProblems,
+    ),
+)]
+async fn list_posts(
+    extract::State(state): extract::State<State>,
+    QueryFields(query): QueryFields,
+) -> Result<Json<PaginatedPostsResponse>, Problem> {
+    let request = page_request(query, state.posts_per_page)?;
+    let page = list(&state.accounts, Scope::Everyone, request).await?;
+    Ok(Json(PaginatedPostsResponse::new(request, page)))
+}
+
+/// Publish a post
+#[utoipa::path(
+    post,
+    path = "/posts",
+    tag = "posts",
+    request_body = PostCreate,
+    responses(
+        (status = CREATED, body = PostResponse, description = "The post"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn create_post(
+    extract::State(accounts): extract::State<Accounts>,
+    caller: CurrentUser,
+    JsonBody(body): JsonBody,
+) -> Result<(StatusCode, Json<PostResponse>), Problem> {
+    let draft = draft(body)?;
+    let post = publish_post(&accounts, author(caller), draft).await?;
+    Ok((StatusCode::CREATED, Json(post.into())))
+}
+
+impl From<PublishPostError> for Problem {
+    fn from(error: PublishPostError) -> Self {
+        match error {
+            PublishPostError::AuthorGone => Problem::new(&INVALID_TOKEN),
+            PublishPostError::Internal(error) => error.into(),
+        }
+    }
+}
+
+/// Read a post
+#[utoipa::path(
+    get,
+    path = "/posts/{post_id}",
+    tag = "posts",
+    params(("post_id" = Uuid, Path, description = "Which post")),
+    responses(
+        (status = OK, body = PostResponse, description = "The post"),
+        (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
+        ParameterProblems,
+        ServiceProblems,
+    ),
+)]
+async fn get_post(
+    extract::State(accounts): extract::State<Accounts>,
+    PathId(id): PathId<PostId>,
+) -> Result<Json<PostResponse>, Problem> {
+    let mut read = accounts.db().read().await?;
+    match posts::find(read.conn(), id).await? {
+        Some(post) => Ok(Json(post.into())),
+        None => Err(Problem::new(&POST_NOT_FOUND)),
+    }
+}
+
+/// Rewrite one's own post
+#[utoipa::path(
+    put,
+    path = "/posts/{post_id}",
+    tag = "posts",
+    params(("post_id" = Uuid, Path, description = "Which post")),
+    request_body = PostCreate,
+    responses(
+        (status = OK, body = PostResponse, description = "The post as it is now"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this post`"),
+        (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn replace_post(
+    extract::State(accounts): extract::State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<PostId>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<PostResponse>, Problem> {
+    let changes = Changes::from(draft(body)?);
+    let post = edit_post(&accounts, author(caller), id, &changes).await?;
+    Ok(Json(post.into()))
+}
+
+/// Change parts of one's own post
+#[utoipa::path(
+    patch,
+    path = "/posts/{post_id}",
+    tag = "posts",
+    params(("post_id" = Uuid, Path, description = "Which post")),
+    request_body = PostUpdate,
+    responses(
+        (status = OK, body = PostResponse, description = "The post as it is now"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this post`"),
+        (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn update_post(
+    extract::State(accounts): extract::State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<PostId>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<PostResponse>, Problem> {
+    let changes = changes(body)?;
+    let post = edit_post(&accounts, author(caller), id, &changes).await?;
+    Ok(Json(post.into()))
+}
+
+impl From<EditPostError> for Problem {
+    fn from(error: EditPostError) -> Self {
+        match error {
+            EditPostError::NotFound => Problem::new(&POST_NOT_FOUND),
+            EditPostError::NotAuthor => Problem::new(&NOT_YOUR_POST).detail("Not authorized to update this post"),
+            EditPostError::Internal(error) => error.into(),
+        }
+    }
+}
+
+/// Delete one's own post
+#[utoipa::path(
+    delete,
+    path = "/posts/{post_id}",
+    tag = "posts",
+    params(("post_id" = Uuid, Path, description = "Which post")),
+    responses(
+        (status = NO_CONTENT, description = "The post is gone"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this post`"),
+        (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
+        AuthenticationProblems,
+        ParameterProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn delete_post(
+    extract::State(accounts): extract::State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<PostId>,
+) -> Result<StatusCode, Problem> {
+    delete(&accounts, caller.user.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<DeletePostError> for Problem {
+    fn from(error: DeletePostError) -> Self {
+        match error {
+            DeletePostError::NotFound => Problem::new(&POST_NOT_FOUND),
+            DeletePostError::NotAuthor => Problem::new(&NOT_YOUR_POST).detail("Not authorized to delete this post"),
+            DeletePostError::Internal(error) => error.into(),
+        }
+    }
+}

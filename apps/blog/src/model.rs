@@ -1,0 +1,174 @@
+//! Decides what a post is, and what a place in the list of posts is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::http::fields::{Invalid, text_of_length};
+use countersign::model::Profile;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+countersign::entity_id!(
+    /// Which post.
+    pub(crate) PostId
+);
+
+/// A post together with who wrote it.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    pub(crate) id: PostId,
+    pub(crate) author: Profile,
+    pub(crate) title: String,
+    pub(crate) content: String,
+    pub(crate) date_posted: Timestamp,
+}
+
+impl Post {
+    /// Where the post stands in every list.
+    pub(crate) fn place(&self) -> Cursor {
+        Cursor { date_posted: self.date_posted, id: self.id }
+    }
+}
+
+/// A title that may be posted: 1 to 100 characters, kept as sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Title(String);
+
+impl Title {
+    pub(crate) const CHARS_MAX: usize = 100;
+
+    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+        text_of_length(text, 1, Self::CHARS_MAX).map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A content that may be posted: not empty, kept as sent. Its upper bound is that of the request's body.
+#[derive(Clone, Debug)]
+pub(crate) struct Content(String);
+
+impl Content {
+    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+        text_of_length(text, 1, usize::MAX).map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A new post, not yet anybody's.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) title: Title,
+    pub(crate) content: Content,
+}
+
+/// New texts for a post; what is `None` stays.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes {
+    pub(crate) title: Option<Title>,
+    pub(crate) content: Option<Content>,
+}
+
+impl From<Draft> for Changes {
+    fn from(draft: Draft) -> Self {
+        Self { title: Some(draft.title), content: Some(draft.content) }
+    }
+}
+
+/// A place in the list of posts: that of the post with this time and id, whether or not it still exists.
+///
+/// Its text is base64url (RFC 4648, section 5) without padding over the time in microseconds and the id, both big-endian;
+/// clients treat it as opaque. Since nothing is derived from it but a comparison, it needs no signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) date_posted: Timestamp,
+    pub(crate) id: PostId,
+}
+
+const TIME_BYTES: usize = 8;
+const ID_BYTES: usize = 16;
+
+impl Cursor {
+    /// The place before all posts.
+    pub(crate) fn newest() -> Self {
+        Self { date_posted: Timestamp::MAX, id: PostId::from(Uuid::max()) }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [0; TIME_BYTES + ID_BYTES];
+        bytes[..TIME_BYTES].copy_from_slice(&self.date_posted.as_microsecond().to_be_bytes());
+        bytes[TIME_BYTES..].copy_from_slice(self.id.uuid().as_bytes());
+        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+/// The text is no cursor that this program has given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor")]
+pub(crate) struct InvalidCursor;
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
+        let (time, id) = bytes.split_first_chunk::<TIME_BYTES>().ok_or(InvalidCursor)?;
+        let date_posted = Timestamp::from_microsecond(i64::from_be_bytes(*time)).map_err(|_| InvalidCursor)?;
+        let id = Uuid::from_slice(id).map_err(|_| InvalidCursor)?;
+        Ok(Self { date_posted, id: id.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cursor(microsecond: i64, id: u128) -> Cursor {
+        Cursor { date_posted: Timestamp::from_microsecond(microsecond).unwrap(), id: Uuid::from_u128(id).into() }
+    }
+
+    #[test]
+    fn a_cursor_reads_back_what_it_wrote() {
+        for cursor in [cursor(0, 0), cursor(-1, 1), cursor(1_700_000_000_123_456, u128::MAX)] {
+            let text = cursor.to_string();
+            assert_eq!(text.len(), 32);
+            assert_eq!(text.parse(), Ok(cursor));
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_cursor_is_refused() {
+        let good = cursor(1_700_000_000_123_456, 7).to_string();
+        let cases = [
+            String::new(),
+            good[1..].to_owned(),
+            format!("{good}A"),
+            format!("{good}AAAA"),
+            format!("{good}="),
+            format!(" {good}"),
+            "f".repeat(32), // a time far outside the calendar
+            "+".repeat(32),
+            "é".repeat(16),
+        ];
+        for text in cases {
+            assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
+        }
+    }
+}

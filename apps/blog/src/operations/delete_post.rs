@@ -1,0 +1,32 @@
+//! Decides whether a post may be deleted: it exists, and the caller wrote it. Asked in this order.
+
+use countersign::Accounts;
+use countersign::model::UserId;
+use countersign_db::DbError;
+
+use crate::model::PostId;
+use crate::store::posts;
+
+/// Why the post stays.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeletePostError {
+    #[error("no post has this id")]
+    NotFound,
+    #[error("somebody else wrote the post")]
+    NotAuthor,
+    #[error(transparent)]
+    Internal(#[from] DbError),
+}
+
+pub(crate) async fn delete_post(accounts: &Accounts, caller: UserId, id: PostId) -> Result<(), DeletePostError> {
+    let mut tx = accounts.db().write().await?;
+    // The write decides; what is read afterwards only explains a refusal.
+    if posts::delete_by_author(tx.conn(), id, caller).await?.is_some() {
+        tx.commit().await?;
+        return Ok(());
+    }
+    match posts::find_author(tx.conn(), id).await? {
+        Some(author) if author != caller => Err(DeletePostError::NotAuthor),
+        Some(_) | None => Err(DeletePostError::NotFound),
+    }
+}

@@ -1,0 +1,38 @@
+//! Decides whether a post may be changed: it exists, and the caller wrote it. Asked in this order.
+
+use countersign::Accounts;
+use countersign::model::Profile;
+use countersign_db::DbError;
+
+use crate::model::{Changes, Post, PostId};
+use crate::store::posts;
+
+/// Why the post stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EditPostError {
+    #[error("no post has this id")]
+    NotFound,
+    #[error("somebody else wrote the post")]
+    NotAuthor,
+    #[error(transparent)]
+    Internal(#[from] DbError),
+}
+
+pub(crate) async fn edit_post(
+    accounts: &Accounts,
+    caller: Profile,
+    id: PostId,
+    changes: &Changes,
+) -> Result<Post, EditPostError> {
+    let mut tx = accounts.db().write().await?;
+    let caller_id = caller.id;
+    // The write decides; what is read afterwards only explains a refusal.
+    if let Some(post) = posts::update_by_author(tx.conn(), id, caller, changes).await? {
+        tx.commit().await?;
+        return Ok(post);
+    }
+    match posts::find_author(tx.conn(), id).await? {
+        Some(author) if author != caller_id => Err(EditPostError::NotAuthor),
+        Some(_) | None => Err(EditPostError::NotFound),
+    }
+}

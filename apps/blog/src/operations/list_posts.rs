@@ -1,0 +1,86 @@
+//! Decides which posts a page has, and whether there are more behind it.
+
+use countersign::Accounts;
+use countersign::model::UserId;
+use countersign_db::DbError;
+
+use crate::model::{Cursor, Post};
+use crate::store::{post_counts, posts};
+
+/// Whose posts are listed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    Everyone,
+    Author(UserId),
+}
+
+/// Where the page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// After this many posts.
+    Skip(i64),
+    /// After this place, however many posts are before it; as cheap at the end of the list as at its beginning.
+    After(Cursor),
+}
+
+/// A page asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageRequest {
+    pub(crate) start: Start,
+    pub(crate) limit: i64,
+}
+
+/// A page of posts, newest first.
+#[derive(Debug)]
+pub(crate) struct PostPage {
+    pub(crate) posts: Vec<Post>,
+    /// How many posts the whole list has.
+    pub(crate) total: i64,
+    /// Where the next page begins, if there is one.
+    pub(crate) next: Option<Cursor>,
+}
+
+pub(crate) async fn list_posts(accounts: &Accounts, scope: Scope, request: PageRequest) -> Result<PostPage, DbError> {
+    let mut read = accounts.db().read().await?;
+    let total = match scope {
+        Scope::Everyone => post_counts::total(read.conn()).await?,
+        Scope::Author(author) => post_counts::of_author(read.conn(), author).await?,
+    };
+    let (place, skip) = match request.start {
+        // Walking to the end of the list would only find that it ends.
+        Start::Skip(skip) if skip >= total => return Ok(PostPage { posts: Vec::new(), total, next: None }),
+        Start::Skip(skip) => (Cursor::newest(), skip),
+        Start::After(cursor) => (cursor, 0),
+    };
+    let window = posts::Window { after: place, skip, rows_max: request.limit + 1 };
+    let found = match scope {
+        Scope::Everyone => posts::list(read.conn(), window).await?,
+        Scope::Author(author) => posts::list_of_author(read.conn(), author, window).await?,
+    };
+    Ok(settle(request, total, found))
+}
+
+/// Makes a page of the posts found, of which one more than asked for were sought.
+///
+/// The posts were read after the total and may know better: for a page that was counted to from the beginning, the total
+/// is corrected, so that `skip`, the posts and the total of one answer never contradict one another.
+fn settle(request: PageRequest, total: i64, mut posts: Vec<Post>) -> PostPage {
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let more = posts.len() > limit;
+    posts.truncate(limit);
+    let next = posts.last().filter(|_| more).map(Post::place);
+    let total = match request.start {
+        Start::After(_) => total,
+        Start::Skip(skip) => {
+            let seen = skip.saturating_add(i64::try_from(posts.len()).unwrap_or(i64::MAX));
+            if more {
+                total.max(seen.saturating_add(1))
+            } else if posts.is_empty() {
+                total.min(seen)
+            } else {
+                seen
+            }
+        }
+    };
+    PostPage { posts, total, next }
+}

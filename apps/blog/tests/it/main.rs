@@ -1,0 +1,52 @@
+//! The blog through its real router, on the database that `TEST_DATABASE` names.
+
+mod counts;
+mod documents;
+mod posts;
+mod schema;
+mod users;
+
+use blog::{Blog, BlogSettings};
+use conf::Conf as _;
+use countersign::testing::{Caller, TestApp};
+use countersign_server::{HttpSettings, assemble, openapi};
+use serde_json::{Value, json};
+
+/// A blog with its default settings and an empty database.
+async fn blog() -> TestApp {
+    TestApp::host(&[&blog::MIGRATIONS], |accounts| {
+        (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
+    })
+    .await
+}
+
+fn settings() -> BlogSettings {
+    let nothing: [(&str, &str); 0] = [];
+    BlogSettings::try_parse_from(["blog"], nothing).expect("every setting has a default")
+}
+
+/// Publishes a post and returns it.
+async fn publish(caller: &Caller, title: &str) -> Value {
+    caller.post("/api/posts", json!({ "title": title, "content": format!("About {title}.") })).await.ok(201)
+}
+
+/// The path of a post.
+fn path_of(post: &Value) -> String {
+    format!("/api/posts/{}", post["id"].as_str().expect("a post has an id"))
+}
+
+fn titles(page: &Value) -> Vec<String> {
+    texts(page, "title")
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    texts(page, "id")
+}
+
+fn texts(page: &Value, field: &str) -> Vec<String> {
+    let posts = page["posts"].as_array().expect("a page has posts");
+    posts.iter().map(|post| post[field].as_str().expect("a text").to_owned()).collect()
+}
+
+/// An id of the right form that nothing has.
+const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";

@@ -1,0 +1,173 @@
+//! Decides which commands every host application has, and what they answer to whoever called them.
+
+mod doctor;
+mod migrate;
+mod secret;
+mod settings;
+mod start;
+mod table;
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use axum::extract::FromRef;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use countersign::Accounts;
+
+use crate::settings::{Loaded, Purpose, Settings, load};
+use crate::{Host, http};
+
+#[derive(Parser)]
+#[command(
+    after_help = "Settings come from the environment, then from .env in the working directory, then defaults hold; \
+                  `settings` lists them all. A command ends with 0 when it did its work, with 1 when it did not, and with \
+                  2 when it was called wrongly."
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it out on this machine: nothing to set up
+    ///
+    /// Listens on 127.0.0.1:8000, keeps the database and a generated secret under ./data, brings the schema up to date, and
+    /// says where everything is. Other machines cannot reach it; `serve` is for them.
+    Dev,
+    /// Serve the public
+    ///
+    /// Starts only when everything is in order: a strong SECRET_KEY, valid settings, a database whose schema is exactly the
+    /// one this program needs. Logs one JSON object a line to standard error. SIGTERM and SIGINT let requests under way
+    /// finish; a second signal ends at once.
+    Serve,
+    /// Make a secret key
+    ///
+    /// Prints 64 hexadecimal digits from the operating system's random source, and nothing else. Good for SECRET_KEY.
+    Secret {
+        /// Put it into .env as SECRET_KEY instead of printing it, and .env into .gitignore
+        #[arg(long)]
+        write_env: bool,
+        /// Replace the SECRET_KEY that .env already has; everybody is logged out
+        #[arg(long, requires = "write_env")]
+        force: bool,
+    },
+    /// Show or update the schema of the database
+    Migrate {
+        #[command(subcommand)]
+        command: MigrateCommand,
+    },
+    /// Show every setting, its effective value and where it came from
+    ///
+    /// Secrets are shown as (set). Ends with 1 when a setting cannot be used, and says why.
+    Settings,
+    /// Check that everything is ready for `serve`
+    ///
+    /// One line a check: ok, warn or fail, with what to do. Ends with 1 when any fails.
+    Doctor,
+    /// Print the OpenAPI document of the HTTP API as JSON
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum MigrateCommand {
+    /// List the migrations and whether the database has them; ends with 1 when it is not up to date
+    Status,
+    /// Apply what is missing, all of it or nothing
+    Up,
+}
+
+/// Why a command did not do its work, in words for whoever called it.
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    /// With the chain of causes: an operator needs the last of them.
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+/// How a command that did its work found things.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    InOrder,
+    NotInOrder,
+}
+
+/// The whole `main` of a host application: reads the command line and does what it says.
+pub fn run<H: Host>() -> ExitCode
+where
+    Accounts: FromRef<H::State>,
+{
+    let command_line = CommandLine::command().name(H::NAME).bin_name(H::NAME).about(H::ABOUT).version(H::VERSION);
+    let command = match CommandLine::from_arg_matches(&command_line.get_matches()) {
+        Ok(command_line) => command_line.command,
+        Err(error) => error.exit(),
+    };
+    match execute::<H>(command) {
+        Ok(Finding::InOrder) => ExitCode::SUCCESS,
+        Ok(Finding::NotInOrder) => ExitCode::FAILURE,
+        Err(Failure(text)) => {
+            complain(&format!("error: {text}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute<H: Host>(command: Command) -> Result<Finding, Failure>
+where
+    Accounts: FromRef<H::State>,
+{
+    match command {
+        Command::Dev => wait_for(start::dev::<H>()),
+        Command::Serve => wait_for(start::serve::<H>()),
+        Command::Secret { write_env: false, .. } => {
+            say(format_args!("{}", countersign::secrets::generate_secret_key().expose()));
+            Ok(Finding::InOrder)
+        }
+        Command::Secret { write_env: true, force } => {
+            secret::write_env(if force { secret::Existing::Replace } else { secret::Existing::Keep })
+        }
+        Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
+        Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
+        Command::Settings => Ok(settings::show::<H>()),
+        Command::Doctor => wait_for(doctor::examine::<H>()),
+        Command::Openapi => {
+            say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));
+            Ok(Finding::InOrder)
+        }
+    }
+}
+
+fn wait_for(command: impl Future<Output = Result<Finding, Failure>>) -> Result<Finding, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+/// Reads the settings; warnings are complained of at once, problems end the command.
+fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
+    let Loaded { settings, warnings, .. } = load::<H>(purpose);
+    for warning in warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    settings.map_err(|report| Failure(report.to_string()))
+}
+
+/// Writes a line to standard output; a reader that has gone away (`| head`) is no failure.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Writes a line to standard error.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

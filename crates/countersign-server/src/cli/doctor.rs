@@ -1,0 +1,177 @@
+//! Decides whether an installation is fit to serve, and what to do where it is not.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use countersign::Accounts;
+use countersign::config::Config;
+use countersign::secrets::generate_secret_key;
+use countersign_db::{Db, PoolPolicy};
+
+use super::{Failure, Finding, say};
+use crate::Host;
+use crate::schema::{self, refuse_missing};
+use crate::settings::{Loaded, Purpose, Report, ShellSettings, load};
+
+/// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
+const CLOCK_SECOND_MIN: i64 = 1_767_225_600;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok  ",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// The lines so far.
+#[derive(Default)]
+struct Examination {
+    lines: Vec<(Verdict, String)>,
+}
+
+impl Examination {
+    fn add(&mut self, verdict: Verdict, text: impl Into<String>) {
+        self.lines.push((verdict, text.into()));
+    }
+
+    /// Notes how a check came out.
+    fn check<E: Into<Failure>>(&mut self, outcome: Result<(), E>, good: impl Into<String>) {
+        match outcome.map_err(Into::into) {
+            Ok(()) => self.add(Verdict::Ok, good),
+            Err(Failure(text)) => self.add(Verdict::Fail, text),
+        }
+    }
+}
+
+pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
+    let Loaded { settings, warnings, .. } = load::<H>(Purpose::Serve);
+    let mut examination = Examination::default();
+    for warning in warnings {
+        examination.add(Verdict::Warn, warning);
+    }
+    match settings {
+        Ok(settings) => {
+            examination.add(Verdict::Ok, "settings: all valid");
+            examination.add(Verdict::Ok, "secret: SECRET_KEY is strong");
+            network(&mut examination, &settings.shell);
+            files(&mut examination, &settings.shell);
+            database::<H>(&mut examination, &settings.shell).await;
+        }
+        Err(Report(problems)) => {
+            for problem in problems {
+                examination.add(Verdict::Fail, format!("settings: {problem}"));
+            }
+            examination.add(Verdict::Warn, "database: not checked until the settings are in order");
+        }
+    }
+    let mut finding = Finding::InOrder;
+    for (verdict, text) in examination.lines {
+        say(format_args!("{verdict}  {text}"));
+        if verdict == Verdict::Fail {
+            finding = Finding::NotInOrder;
+        }
+    }
+    Ok(finding)
+}
+
+fn network(examination: &mut Examination, shell: &ShellSettings) {
+    if shell.host.is_loopback() {
+        examination
+            .add(Verdict::Ok, format!("network: HOST={} is reached by a proxy on this machine alone", shell.host));
+    } else if shell.frontend_url.is_https() {
+        examination.add(
+            Verdict::Ok,
+            format!(
+                "network: HOST={} is open to other machines; let only the proxy that ends TLS reach it",
+                shell.host
+            ),
+        );
+    } else {
+        examination.add(
+            Verdict::Warn,
+            format!(
+                "network: HOST={} is open to other machines and FRONTEND_URL is not https; put a proxy that ends TLS in \
+                 front, or passwords travel in the clear",
+                shell.host
+            ),
+        );
+    }
+}
+
+fn files(examination: &mut Examination, shell: &ShellSettings) {
+    for path in [Some(Path::new(".env")), shell.database_url.sqlite_path()].into_iter().flatten() {
+        let shown = path.display();
+        match fs::metadata(path) {
+            // The group may be meant to read it, everybody else is not.
+            Ok(found) if found.permissions().mode() & 0o007 != 0 => {
+                examination.add(
+                    Verdict::Warn,
+                    format!("files: every user of this machine can read {shown}; run `chmod 600 {shown}`"),
+                );
+            }
+            Ok(_) => examination.add(Verdict::Ok, format!("files: {shown} is private")),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => examination.add(Verdict::Warn, format!("files: {shown} cannot be looked at: {error}")),
+        }
+    }
+}
+
+async fn database<H: Host>(examination: &mut Examination, shell: &ShellSettings) {
+    if let Err(missing) = refuse_missing::<H>(&shell.database_url) {
+        examination.add(Verdict::Fail, format!("database: {missing}"));
+        return;
+    }
+    let db = match Db::connect(&shell.database_url, &PoolPolicy::default()).await {
+        Ok(db) => db,
+        Err(error) => {
+            let Failure(reason) = error.into();
+            examination.add(Verdict::Fail, format!("database: {reason}; check DATABASE_URL and that the server runs"));
+            return;
+        }
+    };
+    examination.add(Verdict::Ok, format!("database: {} answers", db.kind()));
+    examination.check(db.check_writable().await, "database: can be written");
+    let schema = schema::check::<H>(&db).await;
+    let is_current = schema.is_ok();
+    examination.check(schema, "database: the schema is current");
+    if is_current {
+        clock(examination, &db).await;
+    }
+    db.close().await;
+}
+
+/// The clock decides when a token ends, so one that stands wrong lets in or shuts out.
+async fn clock(examination: &mut Examination, db: &Db) {
+    // No token is signed or read here, so any key will do.
+    let accounts = Accounts::new(db.clone(), Config::new(generate_secret_key()));
+    let now = accounts.clock().now();
+    match accounts.newest_login_at().await {
+        _ if now.as_second() < CLOCK_SECOND_MIN => {
+            examination.add(Verdict::Fail, format!("clock: it shows {now:.0}; set the time, best by NTP"));
+        }
+        Ok(Some(newest)) if newest > now => {
+            examination.add(
+                Verdict::Fail,
+                format!("clock: it shows {now:.0}, but somebody logged in at {newest:.0}; set the time, best by NTP"),
+            );
+        }
+        Ok(_) => examination.add(Verdict::Ok, format!("clock: {now:.0}")),
+        Err(error) => {
+            let Failure(reason) = error.into();
+            examination.add(Verdict::Fail, format!("clock: the newest login cannot be read: {reason}"));
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Decides how the schema of a database is shown and updated from the command line.
+
+use countersign_db::{Db, PoolPolicy, SchemaState};
+
+use super::table::table;
+use super::{Failure, Finding, complain, say, settings_for};
+use crate::Host;
+use crate::schema::{self, create_private_file, migrations, refuse_missing};
+use crate::settings::Purpose;
+
+pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
+    let url = settings_for::<H>(Purpose::Inspect)?.shell.database_url;
+    refuse_missing::<H>(&url)?;
+    let db = Db::connect(&url, &PoolPolicy::default()).await?;
+    let statuses = db.schema(&migrations::<H>()).await?;
+    db.close().await;
+
+    let mut rows = vec![["SET", "VERSION", "NAME", "STATE"].map(str::to_owned)];
+    for status in &statuses {
+        let row = |version: i64, name: &str, state: &str| {
+            [status.set.to_owned(), version.to_string(), name.to_owned(), state.to_owned()]
+        };
+        rows.extend(status.applied.iter().map(|step| {
+            let state = if status.altered.contains(&step.version) { "applied, but another text" } else { "applied" };
+            row(step.version, step.name, state)
+        }));
+        rows.extend(status.pending.iter().map(|step| row(step.version, step.name, "pending")));
+        rows.extend(status.unknown.iter().map(|version| row(*version, "?", "applied by a newer version")));
+    }
+    say(format_args!("{}", table(&rows)));
+    let mut finding = Finding::InOrder;
+    for status in statuses.iter().filter(|status| status.state() != SchemaState::Current) {
+        if let Err(problem) = schema::verdict::<H>(status) {
+            complain(&format!("error: {problem}"));
+        }
+        finding = Finding::NotInOrder;
+    }
+    Ok(finding)
+}
+
+pub(super) async fn up<H: Host>() -> Result<Finding, Failure> {
+    let url = settings_for::<H>(Purpose::Inspect)?.shell.database_url;
+    create_private_file(&url)?;
+    let db = Db::connect(&url, &PoolPolicy::default()).await?;
+    let applied = db.migrate(&migrations::<H>()).await?;
+    db.close().await;
+    for migration in &applied {
+        say(format_args!("applied {} {} {}", migration.set, migration.step.version, migration.step.name));
+    }
+    if applied.is_empty() {
+        say(format_args!("nothing to do, the schema is current"));
+    }
+    Ok(Finding::InOrder)
+}

@@ -1,0 +1,181 @@
+//! Decides what has to be in order before the first request is taken, for `dev` and for `serve`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use countersign::Accounts;
+use countersign::config::SecretKey;
+use countersign::secrets::generate_secret_key;
+use countersign_db::{DatabaseUrl, Db, PoolPolicy};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use super::{Failure, Finding, say};
+use crate::schema::{self, create_private_file, create_private_folder, migrations, refuse_missing};
+use crate::serve::{ServePolicy, StopSignals};
+use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
+use crate::{Draining, Host, HttpSettings, assemble, serve as serving, telemetry};
+
+/// Where `dev` keeps what it makes.
+const DEV_FOLDER: &str = "data";
+/// How much longer a connection may be idle than a request may take.
+const IDLE_BEYOND_REQUEST: Duration = Duration::from_mins(1);
+/// How long the database may take to close its files or connections at the end.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// What is done about a schema that is not current.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    MustBeCurrent,
+    IsBroughtUpToDate,
+}
+
+pub(super) async fn dev<H: Host>() -> Result<Finding, Failure>
+where
+    Accounts: FromRef<H::State>,
+{
+    let mut settings = begin::<H>(Purpose::Develop, LogFormat::Human)?;
+    let folder = Path::new(DEV_FOLDER);
+    create_private_folder(folder)?;
+    let key = match settings.shell.secret_key.take() {
+        Some(key) => key,
+        None => kept_secret_key(folder)?,
+    };
+    let url = settings.shell.database_url.clone();
+    launch(settings, key, Schema::IsBroughtUpToDate, |address, db| banner::<H>(address, db, &url)).await
+}
+
+pub(super) async fn serve<H: Host>() -> Result<Finding, Failure>
+where
+    Accounts: FromRef<H::State>,
+{
+    let mut settings = begin::<H>(Purpose::Serve, LogFormat::Json)?;
+    let key = settings.shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
+    let schema = if settings.shell.migrate_on_start { Schema::IsBroughtUpToDate } else { Schema::MustBeCurrent };
+    launch(settings, key, schema, |address, db| {
+        info!(%address, database = %db.kind(), version = H::VERSION, "listening");
+    })
+    .await
+}
+
+/// Reads the settings and starts the log.
+fn begin<H: Host>(purpose: Purpose, usual_format: LogFormat) -> Result<Settings<H>, Failure> {
+    let Loaded { settings, warnings, .. } = load::<H>(purpose);
+    let settings = settings.map_err(|report| Failure(report.to_string()))?;
+    telemetry::start(&settings.shell.log, settings.shell.log_format.unwrap_or(usual_format));
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Ok(settings)
+}
+
+async fn launch<H: Host>(
+    settings: Settings<H>,
+    key: SecretKey,
+    schema: Schema,
+    announce: impl FnOnce(SocketAddr, &Db),
+) -> Result<Finding, Failure>
+where
+    Accounts: FromRef<H::State>,
+{
+    let Settings { shell, host } = settings;
+    let listener = listen::<H>(&shell).await?;
+    let db = open::<H>(&shell, schema).await?;
+    let accounts = Accounts::new(db.clone(), shell.accounts_config(key)?);
+
+    let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
+    let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default() };
+    let app = assemble::<H>(accounts, &host, &http);
+    let policy = ServePolicy {
+        connections_max: shell.connections_max,
+        shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
+        idle_max: request_time_max + IDLE_BEYOND_REQUEST,
+    };
+    let signals = StopSignals::listen()?;
+    announce(listener.local_addr()?, &db);
+    serving::serve(listener, app, &policy, &http.draining, signals).await;
+    let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
+    Ok(Finding::InOrder)
+}
+
+async fn listen<H: Host>(shell: &ShellSettings) -> Result<TcpListener, Failure> {
+    let address = SocketAddr::new(shell.host, shell.port);
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure(match error.kind() {
+            ErrorKind::AddrInUse => format!(
+                "port {port} is taken, perhaps by another {name}; stop that one, or choose another port: PORT={other} {name} …",
+                port = shell.port,
+                name = H::NAME,
+                other = shell.port.wrapping_add(1).max(1024),
+            ),
+            ErrorKind::PermissionDenied => {
+                format!("port {} is reserved for the administrator; set PORT to 1024 or above", shell.port)
+            }
+            _ => format!("cannot listen on {address}: {error}; check HOST"),
+        })
+    })
+}
+
+async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Failure> {
+    match schema {
+        Schema::MustBeCurrent => refuse_missing::<H>(&shell.database_url)?,
+        Schema::IsBroughtUpToDate => create_private_file(&shell.database_url)?,
+    }
+    let policy = PoolPolicy { connections_max: shell.database_connections_max, ..PoolPolicy::default() };
+    let db = Db::connect(&shell.database_url, &policy).await?;
+    if schema == Schema::IsBroughtUpToDate {
+        for applied in db.migrate(&migrations::<H>()).await? {
+            info!(set = applied.set, version = applied.step.version, name = applied.step.name, "migrated");
+        }
+    }
+    schema::check::<H>(&db).await?;
+    Ok(db)
+}
+
+/// The secret that `dev` keeps, made at the first start.
+///
+/// It is written beside its place and linked there: of two processes that start together one wins, both read the
+/// winner's, and neither reads half of it.
+fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
+    let path = folder.join("secret_key");
+    if !path.exists() {
+        let draft = folder.join(format!("secret_key.{}.new", std::process::id()));
+        let linked = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)
+            .and_then(|mut file| {
+                writeln!(file, "{}", generate_secret_key().expose())?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::hard_link(&draft, &path));
+        let _ = fs::remove_file(&draft);
+        linked.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
+    }
+    let text = fs::read_to_string(&path)
+        .map_err(|error: io::Error| Failure(format!("{} cannot be read: {error}", path.display())))?;
+    SecretKey::parse(text.trim().to_owned())
+        .map_err(|weak| Failure(format!("{}: {weak}; delete the file to have a new one made", path.display())))
+}
+
+fn banner<H: Host>(address: SocketAddr, db: &Db, url: &DatabaseUrl) {
+    let data = fs::canonicalize(DEV_FOLDER).unwrap_or_else(|_| DEV_FOLDER.into());
+    say(format_args!(
+        "\n  {name} {version} is running, for this machine only\n\n\
+         \x20   Site       http://{address}\n\
+         \x20   API        http://{address}/docs\n\
+         \x20   Data       {data}\n\
+         \x20   Database   {kind}, {url}\n\n\
+         \x20 Ctrl+C stops it. For the public there is `{name} serve`.\n",
+        name = H::NAME,
+        version = H::VERSION,
+        data = data.display(),
+        kind = db.kind(),
+    ));
+}

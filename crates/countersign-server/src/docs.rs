@@ -1,0 +1,244 @@
+//! Decides how the API is described to programs and to people: `/openapi.json`, and `/docs`, a page on which every
+//! operation can be tried.
+//!
+//! Everything the page needs is in the binary, and its Content-Security-Policy lets it load nothing else. The page is
+//! [Swagger UI](https://github.com/swagger-api/swagger-ui), because it can sign in by the OAuth2 password flow.
+
+use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{MethodRouter, get};
+use axum::{BoxError, Router};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use tokio::sync::OnceCell;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower_http::compression::CompressionLayer;
+
+const PAGE: &str = include_str!("../assets/docs/page.html");
+
+/// `data:` is for the icons inside Swagger UI's style sheet. It needs neither inline scripts, inline styles nor `eval`.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const JSON: &str = "application/json";
+const CSS: &str = "text/css; charset=utf-8";
+
+/// What the page refers to as `{{name}}`.
+const ASSETS: [Asset; 5] = [
+    Asset {
+        name: "swagger-ui-bundle.js",
+        content_type: JAVASCRIPT,
+        content: include_bytes!("../assets/docs/swagger-ui/swagger-ui-bundle.js"),
+    },
+    Asset {
+        name: "swagger-ui.css",
+        content_type: CSS,
+        content: include_bytes!("../assets/docs/swagger-ui/swagger-ui.css"),
+    },
+    Asset { name: "page.js", content_type: JAVASCRIPT, content: include_bytes!("../assets/docs/page.js") },
+    Asset { name: "page.css", content_type: CSS, content: include_bytes!("../assets/docs/page.css") },
+    Asset { name: "favicon.svg", content_type: "image/svg+xml", content: include_bytes!("../assets/docs/favicon.svg") },
+];
+
+/// For what may be another content under the same address after the next release.
+const ASK_FIRST: &str = "no-cache";
+/// For what gets another address with another content.
+const KEEP: &str = "public, max-age=31536000, immutable";
+
+/// The documentation of the API whose OpenAPI document (JSON) is `openapi`.
+///
+/// Addresses within the page are relative, so that it also works behind a proxy that adds a path in front.
+pub(crate) fn router(openapi: Bytes) -> Router {
+    let mut router = Router::new();
+    let mut page = PAGE.to_owned();
+    for asset in ASSETS {
+        let address = asset.address();
+        page = page.replace(&format!("{{{{{}}}}}", asset.name), &address);
+        let file =
+            File::new([(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, KEEP)], Bytes::from_static(asset.content));
+        router = router.route(&format!("/{address}"), serve(file));
+    }
+    let page = File::new(
+        [(CONTENT_TYPE, HTML), (CACHE_CONTROL, ASK_FIRST), (CONTENT_SECURITY_POLICY, PAGE_POLICY)],
+        page.into(),
+    );
+    let openapi = File::new([(CONTENT_TYPE, JSON), (CACHE_CONTROL, ASK_FIRST)], openapi);
+    router
+        .route("/docs", serve(page))
+        .route("/openapi.json", serve(openapi))
+        .route("/redoc", get(async || Redirect::temporary("docs")))
+}
+
+struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    content: &'static [u8],
+}
+
+impl Asset {
+    /// Relative to the page, and different for every content.
+    fn address(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(self.content);
+        format!("docs/{:016x}-{}", hasher.finish(), self.name)
+    }
+}
+
+struct File {
+    headers: HeaderMap,
+    content: Bytes,
+    /// Made when first asked for, and kept: compressing the script costs about as much as hashing a password, too
+    /// much to do for everybody who asks.
+    gzipped: OnceCell<Bytes>,
+}
+
+impl File {
+    fn new<const N: usize>(headers: [(HeaderName, &'static str); N], content: Bytes) -> Arc<Self> {
+        let headers = headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value)));
+        Arc::new(Self { headers: headers.collect(), content, gzipped: OnceCell::new() })
+    }
+
+    async fn answer(&self, request: &HeaderMap) -> Response {
+        let mut headers = self.headers.clone();
+        headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+        let gzipped = if accepts_gzip(request) { self.gzipped().await } else { None };
+        let Some(gzipped) = gzipped else {
+            return (headers, self.content.clone()).into_response();
+        };
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        (headers, gzipped).into_response()
+    }
+
+    /// `None` if compressing fails; the plain content does as well.
+    async fn gzipped(&self) -> Option<Bytes> {
+        self.gzipped.get_or_try_init(|| gzip(self.content.clone())).await.ok().cloned()
+    }
+}
+
+fn serve(file: Arc<File>) -> MethodRouter {
+    get(move |request: HeaderMap| async move { file.answer(&request).await })
+}
+
+/// RFC 9110, section 12.5.3, of which only a plain `gzip` matters here; `gzip;q=0` refuses it.
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    let preferences = request.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    preferences.flat_map(|value| value.split(',')).any(|preference| {
+        let (coding, weight) = preference.split_once(';').unwrap_or((preference, "q=1"));
+        let weight = weight.trim().trim_start_matches("q=").parse::<f32>();
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
+    })
+}
+
+/// Lets tower-http's layer do it, which spares a dependency on a compressor.
+async fn gzip(content: Bytes) -> Result<Bytes, BoxError> {
+    let plain = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(content.clone().into_response()));
+    let request = Request::builder().header(ACCEPT_ENCODING, "gzip").body(Body::empty())?;
+    let response = CompressionLayer::new().layer(plain).oneshot(request).await?;
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::http::header::LOCATION;
+
+    use super::*;
+
+    const OPENAPI: &str = r#"{"openapi":"3.1.0","info":{"title":"A test","version":"1"},"paths":{}}"#;
+
+    async fn fetch(path: &str, accept_encoding: &str) -> (StatusCode, HeaderMap, Bytes) {
+        let request = Request::get(path).header(ACCEPT_ENCODING, accept_encoding).body(Body::empty()).unwrap();
+        let response = router(Bytes::from_static(OPENAPI.as_bytes())).oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        (head.status, head.headers, body.collect().await.unwrap().to_bytes())
+    }
+
+    async fn page() -> String {
+        let (_, _, body) = fetch("/docs", "identity").await;
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_page_is_html_under_its_own_strict_policy() {
+        let (status, headers, _) = fetch("/docs", "identity").await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(headers[CONTENT_TYPE], "text/html; charset=utf-8");
+        assert_eq!(headers[CACHE_CONTROL], "no-cache");
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    }
+
+    #[tokio::test]
+    async fn the_page_has_nothing_inline_and_refers_to_no_other_host() {
+        let page = page().await;
+        assert!(!page.contains("//") && !page.contains("{{"), "{page}");
+        assert!(!page.contains("<style") && !page.contains("style="), "{page}");
+        for script in page.split("<script").skip(1) {
+            assert!(script.starts_with(" src=\"docs/"), "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_asset_is_linked_by_its_content_and_may_be_kept_for_good() {
+        let page = page().await;
+        for asset in ASSETS {
+            let address = asset.address();
+            assert!(page.contains(&format!("\"{address}\"")), "{address}");
+            let (status, headers, body) = fetch(&format!("/{address}"), "identity").await;
+            assert_eq!((status, &body[..]), (StatusCode::OK, asset.content), "{address}");
+            assert_eq!(headers[CONTENT_TYPE], asset.content_type);
+            assert_eq!(headers[CACHE_CONTROL], "public, max-age=31536000, immutable");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_openapi_document_is_served_as_it_was_given() {
+        let (status, headers, body) = fetch("/openapi.json", "identity").await;
+        assert_eq!((status, &body[..]), (StatusCode::OK, OPENAPI.as_bytes()));
+        assert_eq!(headers[CONTENT_TYPE], "application/json");
+        assert_eq!(headers[CACHE_CONTROL], "no-cache");
+    }
+
+    #[tokio::test]
+    async fn redoc_leads_to_the_page() {
+        let (status, headers, _) = fetch("/redoc", "identity").await;
+        assert_eq!(status, StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(headers[LOCATION], "docs");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_asset_is_left_to_the_fallback() {
+        let (status, _, _) = fetch("/docs/0000000000000000-page.js", "identity").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_style_sheet_is_compressed_for_whoever_accepts_it() {
+        let [_, sheet, ..] = ASSETS;
+        let path = format!("/{}", sheet.address());
+        for accepted in ["gzip", "br, GZIP;q=0.5", "gzip ; q=1.0, identity"] {
+            let (status, headers, body) = fetch(&path, accepted).await;
+            assert_eq!(status, StatusCode::OK);
+            assert_eq!(headers[CONTENT_ENCODING], "gzip", "{accepted}");
+            assert_eq!(headers[VARY], "accept-encoding");
+            assert!(body.starts_with(&[0x1f, 0x8b]) && body.len() < sheet.content.len() / 4, "{accepted}");
+        }
+        for refused in ["identity", "br", "gzip;q=0", "gzip;q=0.000", "gzip;q=x"] {
+            let (_, headers, body) = fetch(&path, refused).await;
+            assert!(!headers.contains_key(CONTENT_ENCODING), "{refused}");
+            assert_eq!(headers[VARY], "accept-encoding");
+            assert_eq!(body.len(), sheet.content.len(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Decides what the application answers as a whole: its API, its documents, its state of health, and everything else.
+
+mod health;
+mod html;
+mod manners;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::middleware::from_fn_with_state;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use conf::Conf as _;
+use countersign::Accounts;
+use countersign::config::HttpPolicy;
+use countersign::http::problem::{self, Problem, ProblemKind};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Host, docs};
+
+/// The request was given up after the set time.
+pub(crate) static TOOK_TOO_LONG: ProblemKind = ProblemKind {
+    code: "took_too_long",
+    status: 503,
+    title: "The request took too long",
+    when: "The server could not finish the request within its time limit, or its body came too slowly. Trying later may help.",
+};
+
+/// The instance should get no requests at the moment.
+pub(crate) static NOT_READY: ProblemKind = ProblemKind {
+    code: "not_ready",
+    status: 503,
+    title: "Not ready",
+    when: "`GET /ready`: the database cannot be written, its schema is not the program's, or the instance is stopping.",
+};
+
+/// The kinds of problem that come from the shell itself.
+pub static KINDS: &[&ProblemKind] = &[&TOOK_TOO_LONG, &NOT_READY];
+
+/// Says, once it has begun, that the instance is about to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// From now on the instance is not ready.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What serving over HTTP depends on beside the accounts and the host.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Handed to the routes.
+    pub policy: HttpPolicy,
+    /// How long a request may take.
+    pub request_time_max: Duration,
+    /// Whether the instance is stopping.
+    pub draining: Draining,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self { policy: HttpPolicy::default(), request_time_max: Duration::from_secs(30), draining: Draining::default() }
+    }
+}
+
+/// The complete application of a host, ready to be served.
+pub fn assemble<H: Host>(accounts: Accounts, settings: &H::Settings, http: &HttpSettings) -> Router
+where
+    Accounts: FromRef<H::State>,
+{
+    let document = document::<H>(settings, &http.policy).to_pretty_json().expect("an OpenAPI document is JSON");
+    let (api, _) = api::<H>(settings, &http.policy).with_state(H::state(accounts.clone(), settings)).split_for_parts();
+    let (health, _) = health::routes()
+        .with_state(health::Health {
+            db: accounts.db().clone(),
+            check: health::check::<H>,
+            draining: http.draining.clone(),
+        })
+        .split_for_parts();
+    // Only documents are compressed: where an answer mixes a secret with what a client sent, its length would tell.
+    let documents = docs::router(document.into())
+        .route("/problems", get(|| async { problems_page::<H>() }))
+        .layer(CompressionLayer::new());
+    Router::new()
+        .route("/", get(|| async { Redirect::temporary("/docs") }))
+        .merge(api)
+        .merge(health)
+        .merge(documents)
+        .merge(countersign::http::static_files())
+        .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")
+        })
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(from_fn_with_state(
+            manners::Manners { accounts, request_time_max: http.request_time_max },
+            manners::apply,
+        ))
+}
+
+/// The OpenAPI document of a host with its default settings; it takes no database.
+///
+/// # Panics
+/// When a setting of the host has no default, against what [`Host::Settings`] asks.
+pub fn openapi<H: Host>() -> OpenApi {
+    let nothing: [(&str, &str); 0] = [];
+    let settings = H::Settings::try_parse_from([H::NAME], nothing).expect("every setting of a host has a default");
+    document::<H>(&settings, &HttpPolicy::default())
+}
+
+fn document<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApi {
+    let mut document = api::<H>(settings, policy).into_openapi();
+    document.merge(health::routes().into_openapi());
+    document
+}
+
+fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H::State> {
+    let token_url = Flow::Password(Password::new("/api/users/token", Scopes::new()));
+    let document = OpenApiBuilder::new()
+        .info(InfoBuilder::new().title(H::NAME).description(Some(H::ABOUT)).version(H::VERSION))
+        .components(Some(
+            ComponentsBuilder::new()
+                .security_scheme("OAuth2PasswordBearer", SecurityScheme::OAuth2(OAuth2::new([token_url])))
+                .build(),
+        ))
+        .build();
+    OpenApiRouter::with_openapi(document).nest("/api", H::routes(settings, policy))
+}
+
+/// Every kind of problem, under the anchors that a problem's `type` points to.
+fn problems_page<H: Host>() -> Response {
+    let kinds = problem::KINDS.iter().chain(H::PROBLEMS).chain(KINDS);
+    ([(CONTENT_SECURITY_POLICY, html::CONTENT_SECURITY_POLICY.clone())], Html(html::problem_list(kinds.copied())))
+        .into_response()
+}
+
+/// What is left to say after a panic; the panic itself has been logged where it happened.
+fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::new(&problem::INTERNAL).into_response()
+}

@@ -1,0 +1,88 @@
+//! Decides whether a database's schema is the one this program needs, and what to do when it is not.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use countersign_db::{DatabaseUrl, Db, DbError, Migrations, SchemaState, SchemaStatus};
+
+use crate::Host;
+
+/// Why a database is not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SchemaProblem {
+    #[error("there is no database at {url} yet; `{binary} migrate up` makes it")]
+    Missing { url: DatabaseUrl, binary: &'static str },
+    #[error(
+        "the database's {set} schema is older than this program; run `{binary} migrate up`, or set MIGRATE_ON_START=true"
+    )]
+    Older { set: &'static str, binary: &'static str },
+    #[error(
+        "the database's {set} schema was made by a newer {binary}; install that version or a later one (this is {version})"
+    )]
+    Newer { set: &'static str, binary: &'static str, version: &'static str },
+    #[error(
+        "migration {step} of the {set} schema is not the one that was applied to the database; install an unaltered {binary}"
+    )]
+    Altered { set: &'static str, step: i64, binary: &'static str },
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// All sets of migrations of a host application, in the order in which they run.
+pub(crate) fn migrations<H: Host>() -> Vec<&'static Migrations> {
+    std::iter::once(&countersign::MIGRATIONS).chain(H::MIGRATIONS.iter().copied()).collect()
+}
+
+/// Whether the schema is exactly the one that the program needs.
+pub(crate) async fn check<H: Host>(db: &Db) -> Result<(), SchemaProblem> {
+    for status in db.schema(&migrations::<H>()).await? {
+        verdict::<H>(&status)?;
+    }
+    Ok(())
+}
+
+/// Whether one set is current; the graver problem where several hold.
+pub(crate) fn verdict<H: Host>(status: &SchemaStatus) -> Result<(), SchemaProblem> {
+    let set = status.set;
+    match status.state() {
+        SchemaState::Current => Ok(()),
+        SchemaState::Older => Err(SchemaProblem::Older { set, binary: H::NAME }),
+        SchemaState::Newer => Err(SchemaProblem::Newer { set, binary: H::NAME, version: H::VERSION }),
+        SchemaState::Altered => {
+            let step = status.altered.first().copied().unwrap_or_default();
+            Err(SchemaProblem::Altered { set, step, binary: H::NAME })
+        }
+    }
+}
+
+/// Refuses an SQLite database that does not exist, which opening would create: asking for its state must not.
+pub(crate) fn refuse_missing<H: Host>(url: &DatabaseUrl) -> Result<(), SchemaProblem> {
+    match url.sqlite_path() {
+        Some(path) if !path.exists() => Err(SchemaProblem::Missing { url: url.clone(), binary: H::NAME }),
+        _ => Ok(()),
+    }
+}
+
+/// Creates the file of an SQLite database, and its folder, for nobody else to read. SQLite itself would follow the umask.
+pub(crate) fn create_private_file(url: &DatabaseUrl) -> io::Result<()> {
+    let Some(path) = url.sqlite_path().filter(|path| !path.exists()) else {
+        return Ok(());
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        create_private_folder(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Creates a folder that nobody else may enter; one that exists is left as it is.
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}

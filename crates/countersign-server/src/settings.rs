@@ -1,0 +1,142 @@
+//! Decides what an operator may set, what is accepted, and what holds otherwise.
+//!
+//! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
+//! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
+
+mod load;
+mod names;
+mod reference;
+mod report;
+mod sources;
+mod values;
+
+pub use reference::settings_reference;
+pub use values::{Algorithm, FrontendUrl, LogFilter, LogFormat, chosen, switch, whole_number};
+
+pub(crate) use load::{Loaded, Purpose, Settings, load};
+pub(crate) use report::Report;
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+
+use countersign::config::{Blocklist, LoginBy, SecretKey};
+use countersign_db::DatabaseUrl;
+
+use values::text;
+
+/// What can be set for every host application.
+#[derive(conf::Conf)]
+pub struct ShellSettings {
+    /// The key that signs access tokens: at least 32 bytes, best 64 hexadecimal digits from the `secret` command. `serve`
+    /// does not start without it; `dev` makes one of its own. Whoever knows it can log in as anybody.
+    #[conf(env, secret, value_parser = values::secret_key)]
+    pub secret_key: Option<SecretKey>,
+
+    /// The database: `sqlite:path/to/file.db` or `postgres://user:password@host:5432/database`.
+    #[conf(env, secret, default_value = "sqlite:data/countersign.db")]
+    pub database_url: DatabaseUrl,
+
+    /// How many database connections are kept at the most: PostgreSQL connections, or SQLite readers beside the one writer.
+    #[conf(env, default_value = "10", value_parser = whole_number(1..=1000))]
+    pub database_connections_max: u32,
+
+    /// Whether `serve` brings an older schema up to date by itself. Of several instances that start together one does it,
+    /// the others wait.
+    #[conf(parameter, env, default_value = "false", value_parser = switch)]
+    pub migrate_on_start: bool,
+
+    /// The address to listen on. `127.0.0.1` is this machine only, which is right behind a proxy on the same machine;
+    /// `0.0.0.0` is every network.
+    #[conf(env, default_value = "127.0.0.1", value_parser = ip_address)]
+    pub host: IpAddr,
+
+    /// The port to listen on; `0` lets the system choose one.
+    #[conf(env, default_value = "8000", value_parser = whole_number(0..=65535))]
+    pub port: u16,
+
+    /// The public address of the site: scheme and host, and the port if it is not the scheme's own.
+    #[conf(env, default_value = "http://localhost:8000")]
+    pub frontend_url: FrontendUrl,
+
+    /// The claim `iss` of access tokens. Tokens of another issuer are refused, so a change logs everybody out.
+    #[conf(env, value_parser = text, default_help_str = "the value of FRONTEND_URL")]
+    pub issuer: Option<String>,
+
+    /// The algorithm that signs access tokens; this version knows `HS256` alone.
+    #[conf(env, default_value = "HS256")]
+    pub algorithm: Algorithm,
+
+    /// How long an access token is valid, in minutes.
+    #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
+    pub access_token_expire_minutes: u32,
+
+    /// What a login takes as the user: `email`, or `email_or_username`. Usernames are public, so the second makes guessing
+    /// easier.
+    #[conf(env, default_value = "email", value_parser = parse_login_by)]
+    pub login_by: LoginBy,
+
+    /// Whether the most common passwords are refused: `on` or `off`.
+    #[conf(env, default_value = "on", value_parser = blocklist)]
+    pub password_blocklist: Blocklist,
+
+    /// Memory for one password hash, in KiB. More makes guessing stolen hashes dearer, and each login too. Existing hashes
+    /// are renewed at the next login.
+    #[conf(env, default_value = "65536", value_parser = whole_number(19456..=262_144))]
+    pub argon2_memory_kib: u32,
+
+    /// Passes over that memory.
+    #[conf(env, default_value = "3", value_parser = whole_number(1..=16))]
+    pub argon2_iterations: u32,
+
+    /// Lanes that the memory is divided into.
+    #[conf(env, default_value = "4", value_parser = whole_number(1..=16))]
+    pub argon2_lanes: u32,
+
+    /// How many passwords are hashed at the same time; each takes a core and `ARGON2_MEMORY_KIB`. Further ones wait.
+    #[conf(env, value_parser = whole_number(ONE..=HASHES_MAX), default_help_str = "the number of cores")]
+    pub hashing_concurrency_max: Option<NonZeroUsize>,
+
+    /// The largest request body, in bytes.
+    #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]
+    pub body_bytes_max: usize,
+
+    /// How long a request may take before it is answered with 503, in seconds.
+    #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
+    pub request_timeout_seconds: u32,
+
+    /// How long requests under way may still take after SIGTERM or SIGINT, in seconds.
+    #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
+    pub shutdown_timeout_seconds: u32,
+
+    /// How many clients may be connected at the same time; further ones wait. The default stays below the 1024 open files
+    /// that a process usually gets.
+    #[conf(env, default_value = "900", value_parser = whole_number(1..=10_000))]
+    pub connections_max: u32,
+
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module such as
+    /// `info,countersign=debug`. No level shows a secret, a password, a token or an e-mail address.
+    #[conf(env, default_value = "info")]
+    pub log: LogFilter,
+
+    /// How it is logged: `human` or `json`.
+    #[conf(env, default_help_str = "`human` for `dev`, `json` for `serve`")]
+    pub log_format: Option<LogFormat>,
+}
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
+const HASHES_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
+    match text {
+        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
+        _ => text.parse().map_err(|_| "accepted is an IP address such as 127.0.0.1, 0.0.0.0 or ::1"),
+    }
+}
+
+fn parse_login_by(text: &str) -> Result<LoginBy, String> {
+    chosen(text, &[("email", LoginBy::Email), ("email_or_username", LoginBy::EmailOrUsername)])
+}
+
+fn blocklist(text: &str) -> Result<Blocklist, String> {
+    chosen(text, &[("on", Blocklist::Common), ("off", Blocklist::Off)])
+}

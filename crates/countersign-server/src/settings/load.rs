@@ -1,0 +1,188 @@
+//! Decides whether the settings will do for what is about to be done with them, and reports all that is wrong at once.
+
+use std::env;
+use std::path::Path;
+
+use conf::{Conf, ProgramOption};
+use countersign::config::{Config, HashParameters, HttpPolicy, InvalidHashParameters, SecretKey};
+use jiff::SignedDuration;
+
+use super::ShellSettings;
+use super::names::{Known, Secrecy};
+use super::report::{Problem, Report, quote};
+use super::sources::Sources;
+use crate::Host;
+
+/// What the settings are read for; it decides what is asked of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Serving the public: a secret key is a must.
+    Serve,
+    /// Trying things out: this machine only.
+    Develop,
+    /// Anything that serves nobody.
+    Inspect,
+}
+
+/// Settings that will do.
+pub(crate) struct Settings<H: Host> {
+    pub(crate) shell: ShellSettings,
+    pub(crate) host: H::Settings,
+}
+
+/// What reading the settings came to.
+pub(crate) struct Loaded<H: Host> {
+    pub(crate) settings: Result<Settings<H>, Report>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) lines: Vec<SettingLine>,
+}
+
+/// A setting's effective value, as it may be shown.
+pub(crate) struct SettingLine {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) origin: String,
+}
+
+/// Reads the settings of the working directory.
+pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
+    let options: Vec<ProgramOption> = options::<ShellSettings>().chain(options::<H::Settings>()).collect();
+    let known: Vec<Known> = options.iter().map(known).collect();
+    let folder = env::current_dir().unwrap_or_else(|_| Path::new(".").to_owned());
+    let mut sources = Sources::read(&folder, &known);
+    let lines = options.iter().map(|option| setting_line(option, &sources)).collect();
+
+    let shell = parse::<ShellSettings>(&mut sources);
+    let host = parse::<H::Settings>(&mut sources);
+    if let Some(shell) = &shell {
+        demand(shell, purpose, H::NAME, &mut sources.problems);
+    }
+    let settings = match (shell, host) {
+        (Some(shell), Some(host)) if sources.problems.is_empty() => Ok(Settings { shell, host }),
+        _ => Err(Report(sources.problems)),
+    };
+    Loaded { settings, warnings: sources.warnings, lines }
+}
+
+/// The settings of a section. `conf` hides this list only because it may still change; the version is pinned.
+pub(super) fn options<C: Conf>() -> impl Iterator<Item = ProgramOption> {
+    C::PROGRAM_OPTIONS.iter()
+}
+
+/// The name that a setting goes by. One without would be a switch of the command line, and there are none.
+pub(super) fn name(option: &ProgramOption) -> String {
+    option.env_form.as_deref().unwrap_or_default().to_owned()
+}
+
+pub(super) fn known(option: &ProgramOption) -> Known {
+    let secrecy = if option.is_secret() { Secrecy::Secret } else { Secrecy::Open };
+    Known { name: name(option), secrecy }
+}
+
+fn setting_line(option: &ProgramOption, sources: &Sources) -> SettingLine {
+    let name = name(option);
+    let (value, origin) = match (sources.given.get(&name), &option.default_help_str) {
+        (Some(given), _) if option.is_secret() => ("(set)".to_owned(), given.origin.to_string()),
+        (Some(given), _) => (given.text.escape_debug().to_string(), given.origin.to_string()),
+        (None, Some(default)) => (default.to_string(), "default".to_owned()),
+        (None, None) => ("(not set)".to_owned(), "default".to_owned()),
+    };
+    SettingLine { name, value, origin }
+}
+
+/// Parses one section, each setting by itself: `conf` reports every error at once too, but as one text, in which
+/// neither the tier nor what belongs together can be told.
+fn parse<C: Conf>(sources: &mut Sources) -> Option<C> {
+    let problems_before = sources.problems.len();
+    let mut valid = Vec::new();
+    for option in options::<C>() {
+        let name = name(&option);
+        match sources.given.get(&name) {
+            None if option.is_required && !is_blamed(&name, &sources.problems) => {
+                sources.problems.push(Problem::of_setting(&name, None, "is not set".to_owned()));
+            }
+            None => {}
+            Some(given) => match refusal::<C>(&name, &given.text) {
+                None => valid.push((name, given.text.clone())),
+                Some(reason) => {
+                    let text = if option.is_secret() {
+                        format!("cannot be used: {reason}")
+                    } else {
+                        format!("is {}: {reason}", quote(&given.text))
+                    };
+                    sources.problems.push(Problem::of_setting(&name, Some(&given.origin), text));
+                }
+            },
+        }
+    }
+    match C::try_parse_from(["settings"], valid) {
+        Ok(section) => Some(section),
+        Err(error) => {
+            if sources.problems.len() == problems_before {
+                sources.problems.push(Problem::of_file("the settings", format!("do not fit together: {error}")));
+            }
+            None
+        }
+    }
+}
+
+/// Why `text` is no value for the setting `name`, in the words of its parser.
+fn refusal<C: Conf>(name: &str, text: &str) -> Option<String> {
+    let error = C::try_parse_from(["settings"], [(name, text)]).err()?.to_string();
+    let (_, blame) = error.split_once(&format!("when parsing env '{name}' value"))?;
+    let blame = blame.strip_prefix(&format!(" '{text}'")).unwrap_or(blame);
+    let blame = blame.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = blame.trim_start_matches(':').split_whitespace().collect();
+    Some(words.join(" "))
+}
+
+fn is_blamed(name: &str, problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.setting.as_deref() == Some(name))
+}
+
+/// What a purpose asks beyond each setting being valid by itself.
+fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut Vec<Problem>) {
+    let mut refuse = |name: &str, text: String| {
+        if !is_blamed(name, problems) {
+            problems.push(Problem::of_setting(name, None, text));
+        }
+    };
+    if purpose == Purpose::Serve && shell.secret_key.is_none() {
+        refuse("SECRET_KEY", format!("is not set; `{binary} secret --write-env` makes one and puts it into .env"));
+    }
+    if purpose == Purpose::Develop && !shell.host.is_loopback() {
+        let text = format!(
+            "is {}: `dev` listens on this machine only, accepted is 127.0.0.1 or ::1; `{binary} serve` is for the public",
+            shell.host
+        );
+        refuse("HOST", text);
+    }
+    if let Err(invalid) = shell.hash_parameters() {
+        refuse("ARGON2_MEMORY_KIB", format!("does not go with the other ARGON2 settings: {invalid}"));
+    }
+}
+
+impl ShellSettings {
+    fn hash_parameters(&self) -> Result<HashParameters, InvalidHashParameters> {
+        HashParameters::new(self.argon2_memory_kib, self.argon2_iterations, self.argon2_lanes)
+    }
+
+    pub(crate) fn http_policy(&self) -> HttpPolicy {
+        HttpPolicy { body_bytes_max: self.body_bytes_max }
+    }
+
+    /// The library's configuration.
+    pub(crate) fn accounts_config(&self, secret_key: SecretKey) -> Result<Config, InvalidHashParameters> {
+        let mut config = Config::new(secret_key);
+        config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
+        config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
+        config.login_by = self.login_by;
+        config.blocklist = self.password_blocklist;
+        config.hash_parameters = self.hash_parameters()?;
+        if let Some(concurrency_max) = self.hashing_concurrency_max {
+            config.hashing.concurrency_max = concurrency_max;
+        }
+        config.http = self.http_policy();
+        Ok(config)
+    }
+}

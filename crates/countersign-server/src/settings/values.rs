@@ -1,0 +1,185 @@
+//! Decides which texts are values of a setting; each message says what is accepted, and none repeats the text.
+
+use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use axum::http::Uri;
+use countersign::config::SecretKey;
+use tracing_subscriber::EnvFilter;
+
+/// A parser for whole numbers within `range`, for `#[conf(value_parser = whole_number(1..=100))]`.
+pub fn whole_number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("accepted is a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// A parser for `true` and `false`, also written `on` and `off`, `yes` and `no`, `1` and `0`.
+pub fn switch(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "on" | "yes" | "1" => Ok(true),
+        "false" | "off" | "no" | "0" => Ok(false),
+        _ => Err("accepted is true or false"),
+    }
+}
+
+/// The value that goes by the name `text`, in any letter case.
+pub fn chosen<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    match choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            Err(format!("accepted is {}", names.join(" or ")))
+        }
+    }
+}
+
+pub(super) fn secret_key(text: &str) -> Result<SecretKey, String> {
+    SecretKey::parse(text.to_owned()).map_err(|weak| weak.to_string())
+}
+
+/// A short line of text without control characters.
+pub(super) fn text(text: &str) -> Result<String, &'static str> {
+    const CHARS_MAX: usize = 200;
+    if text.trim().is_empty() || text.chars().count() > CHARS_MAX || text.chars().any(char::is_control) {
+        return Err("accepted are 1 to 200 printable characters");
+    }
+    Ok(text.to_owned())
+}
+
+/// The algorithm of access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC with SHA-256 (RFC 7518, section 3.2).
+    Hs256,
+}
+
+impl FromStr for Algorithm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        chosen(text, &[("HS256", Self::Hs256)])
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a person at a terminal.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        chosen(text, &[("human", Self::Human), ("json", Self::Json)])
+    }
+}
+
+/// Directives for what is logged, known to parse.
+#[derive(Clone, Debug)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    pub(crate) fn env_filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A misspelt level would be taken for a module's name, and silence the log.
+        let levels = ["off", "error", "warn", "info", "debug", "trace"];
+        let is_level = |word: &str| levels.contains(&word.to_ascii_lowercase().as_str());
+        let first = text.split(',').map(str::trim).next().unwrap_or_default();
+        if (first.contains('=') || is_level(first)) && EnvFilter::try_new(text).is_ok() {
+            return Ok(Self(text.to_owned()));
+        }
+        Err("accepted is error, warn, info, debug or trace, or a list such as info,countersign=debug")
+    }
+}
+
+/// The public address of the site, without a path and without a slash at its end.
+#[derive(Clone, Debug)]
+pub struct FrontendUrl(String);
+
+impl Display for FrontendUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FrontendUrl {
+    /// Whether browsers reach the site encrypted.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+}
+
+impl FromStr for FrontendUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const ACCEPTED: &str = "accepted is scheme and host alone, such as https://accounts.example.org";
+        // `Uri` drops a fragment without a word.
+        let uri: Uri = text.parse().ok().filter(|_| !text.contains('#')).ok_or(ACCEPTED)?;
+        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(ACCEPTED);
+        };
+        let bare = uri.path_and_query().is_none_or(|rest| rest.as_str() == "/");
+        let host_missing = authority.host().is_empty();
+        if !bare || host_missing || authority.as_str().contains('@') {
+            return Err(ACCEPTED);
+        }
+        Ok(Self(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frontend_url_is_scheme_and_host() {
+        for (text, kept) in [
+            ("http://localhost:8000", "http://localhost:8000"),
+            ("https://Accounts.Example.org/", "https://accounts.example.org"),
+            ("http://[::1]:8000", "http://[::1]:8000"),
+        ] {
+            assert_eq!(text.parse::<FrontendUrl>().unwrap().to_string(), kept);
+        }
+        for text in [
+            "",
+            "localhost:8000",
+            "/a",
+            "ftp://a",
+            "https://a/b",
+            "https://a?b",
+            "https://a#b",
+            "https://u@a",
+            "https://",
+        ] {
+            assert!(text.parse::<FrontendUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_no_filter() {
+        for text in ["info", "INFO", "warn,countersign=debug", "countersign=trace"] {
+            assert!(text.parse::<LogFilter>().is_ok(), "{text}");
+        }
+        for text in ["", "inof", "verbose", "countersign=loud"] {
+            assert!(text.parse::<LogFilter>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// Everything a host chooses about its accounts.
+pub struct Config {
+    /// Signs access tokens.
+    pub secret_key: SecretKey,
+    /// The `iss` claim of access tokens: who vouches for them, usually the site's own address.
+    pub issuer: String,
+    /// How long an access token, and the session behind it, is valid.
+    pub access_token_ttl: SignedDuration,
+    /// What people log in with.
+    pub login_by: LoginBy,
+    /// Whether common passwords are refused.
+    pub blocklist: Blocklist,
+    /// What a new password hash costs.
+    pub hash_parameters: HashParameters,
+    /// How much hashing may go on at once.
+    pub hashing: HashingPolicy,
+    /// Bounds on requests.
+    pub http: HttpPolicy,
+}
+
+impl Config {
+    /// Safe defaults for everything but the key.
+    pub fn new(secret_key: SecretKey) -> Self {
+        Self {
+            secret_key,
+            issuer: "http://localhost:8000".to_owned(),
+            access_token_ttl: SignedDuration::from_mins(30),
+            login_by: LoginBy::Email,
+            blocklist: Blocklist::Common,
+            hash_parameters: HashParameters::default(),
+            hashing: HashingPolicy::default(),
+            http: HttpPolicy::default(),
+        }
+    }
+}
+
+/// What a login's `username` field may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginBy {
+    /// The e-mail address alone.
+    Email,
+    /// The e-mail address or the username. Usernames are public, so this tells a guesser half of what it needs.
+    EmailOrUsername,
+}
+
+/// Whether the most common passwords are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocklist {
+    /// The embedded list is consulted.
+    Common,
+    /// Any password of legal length is taken.
+    Off,
+}
+
+/// Costs of Argon2id (RFC 9106, section 3.1), checked to be legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashParameters {
+    memory_kib: u32,
+    iterations: u32,
+    lanes: u32,
+}
+
+/// Why costs are not legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHashParameters {
+    /// Lanes out of range.
+    #[error("Argon2 lanes must be between 1 and 16")]
+    Lanes,
+    /// Iterations out of range.
+    #[error("Argon2 iterations must be between 1 and 16")]
+    Iterations,
+    /// Memory out of range.
+    #[error("Argon2 memory must be between 8 KiB for each lane and 262144 KiB")]
+    Memory,
+}
+
+impl HashParameters {
+    /// Memory in KiB, iterations, lanes. The upper ends keep one login from costing seconds.
+    pub fn new(memory_kib: u32, iterations: u32, lanes: u32) -> Result<Self, InvalidHashParameters> {
+        if !(1..=16).contains(&lanes) {
+            return Err(InvalidHashParameters::Lanes);
+        }
+        if !(1..=16).contains(&iterations) {
+            return Err(InvalidHashParameters::Iterations);
+        }
+        if !(8 * lanes..=262_144).contains(&memory_kib) {
+            return Err(InvalidHashParameters::Memory);
+        }
+        Ok(Self { memory_kib, iterations, lanes })
+    }
+
+    /// Memory, in KiB.
+    pub fn memory_kib(&self) -> u32 {
+        self.memory_kib
+    }
+
+    /// Passes over the memory.
+    pub fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
+    /// Independent lanes.
+    pub fn lanes(&self) -> u32 {
+        self.lanes
+    }
+}
+
+impl Default for HashParameters {
+    /// 64 MiB, 3 passes, 4 lanes: the second choice of RFC 9106, section 4, and the profile of Python's pwdlib.
+    fn default() -> Self {
+        Self { memory_kib: 65_536, iterations: 3, lanes: 4 }
+    }
+}
+
+/// How many passwords are hashed at once, and how long the others wait.
+#[derive(Clone, Copy, Debug)]
+pub struct HashingPolicy {
+    /// Hashes at the same time; each holds its memory.
+    pub concurrency_max: NonZeroUsize,
+    /// Requests waiting for their turn; one more is refused at once.
+    pub queue_max: usize,
+    /// How long a request waits before it is refused.
+    pub wait_max: Duration,
+}
+
+impl Default for HashingPolicy {
+    fn default() -> Self {
+        Self {
+            concurrency_max: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            queue_max: 1_024,
+            wait_max: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Bounds on requests.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpPolicy {
+    /// Largest body of a request, in bytes.
+    pub body_bytes_max: usize,
+}
+
+impl Default for HttpPolicy {
+    fn default() -> Self {
+        Self { body_bytes_max: 65_536 }
+    }
+}
+
+/// The key that signs access tokens. It cannot be printed and is wiped when dropped.
+#[derive(Clone)]
+pub struct SecretKey(SecretString);
+
+/// Why a text is too weak for a key; never repeats it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WeakSecretKey {
+    /// Fewer than 32 bytes.
+    #[error("shorter than 32 bytes; make one with the command `secret`")]
+    Short,
+    /// A text from somebody's example.
+    #[error("a placeholder that everybody knows; make one with the command `secret`")]
+    Placeholder,
+    /// Fewer than 10 different bytes, or a short run repeated.
+    #[error("too regular to be random; make one with the command `secret`")]
+    LowVariety,
+}
+
+/// Words that stand in examples where a key should be.
+const PLACEHOLDERS: [&str; 9] =
+    ["change", "replace", "your", "secret-key", "secret_key", "secretkey", "example", "placeholder", "insecure"];
+
+impl SecretKey {
+    /// Takes a key of at least 32 bytes that looks random.
+    pub fn parse(text: String) -> Result<Self, WeakSecretKey> {
+        let text = SecretString::from(text);
+        let bytes = text.expose_secret().as_bytes();
+        if bytes.len() < 32 {
+            return Err(WeakSecretKey::Short);
+        }
+        let lower = text.expose_secret().to_lowercase();
+        if PLACEHOLDERS.iter().any(|word| lower.contains(word)) {
+            return Err(WeakSecretKey::Placeholder);
+        }
+        let mut seen = [false; 256];
+        bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        let repeats = (1..=bytes.len() / 2).any(|run| bytes.iter().zip(&bytes[run..]).all(|(a, b)| a == b));
+        if seen.iter().filter(|seen| **seen).count() < 10 || repeats {
+            return Err(WeakSecretKey::LowVariety);
+        }
+        Ok(Self(text))
+    }
+
+    /// The key's text.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_keys_are_refused_with_their_reason() {
+        for (text, reason) in [
+            ("short", WeakSecretKey::Short),
+            ("change-me-please-change-me-please-0123456789", WeakSecretKey::Placeholder),
+            ("YOUR_SECRET_KEY_HERE_0123456789abcdef", WeakSecretKey::Placeholder),
+            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", WeakSecretKey::LowVariety),
+            ("0123456789abcdef0123456789abcdef", WeakSecretKey::LowVariety),
+        ] {
+            assert_eq!(SecretKey::parse(text.to_owned()).err(), Some(reason), "{text}");
+        }
+        assert!(SecretKey::parse("7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e2d4b6c80".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn costs_out_of_range_are_refused() {
+        assert!(HashParameters::new(65_536, 3, 4).is_ok());
+        assert_eq!(HashParameters::new(65_536, 3, 0), Err(InvalidHashParameters::Lanes));
+        assert_eq!(HashParameters::new(65_536, 0, 4), Err(InvalidHashParameters::Iterations));
+        assert_eq!(HashParameters::new(31, 3, 4), Err(InvalidHashParameters::Memory));
+        assert_eq!(HashParameters::new(u32::MAX, 3, 4), Err(InvalidHashParameters::Memory));
+    }
+}

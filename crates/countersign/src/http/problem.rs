@@ -1,0 +1,343 @@
+//! Decides what an error looks like on the wire: a problem (RFC 9457) of a kind that has a stable code.
+//!
+//! One exception, for the sake of the API's contract: a 422 about the request's fields is `application/json`, and its
+//! `detail` is a list (`docs/adr/0003-errors-as-problems.md`).
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use countersign_db::DbError;
+use serde::Serialize;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+use super::NO_STORE;
+use super::fields::FieldFault;
+use crate::InternalError;
+
+/// The media type of a problem (RFC 9457, section 3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What can go wrong, for programs and for people.
+#[derive(Debug)]
+pub struct ProblemKind {
+    /// Stable once released; clients branch on it.
+    pub code: &'static str,
+    /// The answer's status.
+    pub status: u16,
+    /// What it is, in a few words; also the `detail` of a problem that has no more to say.
+    pub title: &'static str,
+    /// When it occurs, for the manual.
+    pub when: &'static str,
+}
+
+macro_rules! kinds {
+    ($($(#[$docs:meta])* $name:ident = $code:literal, $status:literal, $title:literal, $when:literal;)*) => {
+        $(
+            $(#[$docs])*
+            pub static $name: ProblemKind =
+                ProblemKind { code: $code, status: $status, title: $title, when: $when };
+        )*
+
+        /// All of them.
+        pub static KINDS: &[&ProblemKind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    /// The request's fields are not what they have to be.
+    INVALID_FIELDS = "invalid_fields", 422, "Invalid fields",
+        "A field of the body, the query or the path is missing or not what it has to be; `detail` names each.";
+    /// The body broke off.
+    UNREADABLE_BODY = "unreadable_body", 400, "Unreadable body",
+        "The request's body broke off or was not sent as announced.";
+    /// Nobody is logged in.
+    NOT_AUTHENTICATED = "not_authenticated", 401, "Not authenticated",
+        "The request has no `Authorization: Bearer` header, and the endpoint needs one.";
+    /// Nobody is logged in by this token.
+    INVALID_TOKEN = "invalid_token", 401, "Invalid or expired token",
+        "The access token is not one of ours, has expired, or its session or user is gone. Log in again.";
+    /// The login failed.
+    WRONG_CREDENTIALS = "wrong_credentials", 401, "Incorrect email or password",
+        "Login: there is no such user, or the password is another; the answer does not tell which.";
+    /// Somebody else's account.
+    NOT_YOUR_ACCOUNT = "not_your_account", 403, "Not authorized to change this user",
+        "The account in the path is not the caller's own, whether or not it exists.";
+    /// Nothing at this path.
+    NOT_FOUND = "not_found", 404, "Not Found",
+        "There is nothing at this path.";
+    /// No user has this id.
+    USER_NOT_FOUND = "user_not_found", 404, "User not found",
+        "No user has this id; the account may have been deleted.";
+    /// The path has other methods.
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, "Method Not Allowed",
+        "The path exists and has other methods; the header `Allow` lists them.";
+    /// The body is too large.
+    PAYLOAD_TOO_LARGE = "payload_too_large", 413, "Payload too large",
+        "The request's body is larger than this endpoint takes.";
+    /// The body is of another kind.
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, "Unsupported media type",
+        "The request's body is not of the type that the endpoint takes, which is `application/json` unless documented otherwise.";
+    /// The name is taken.
+    USERNAME_TAKEN = "username_taken", 400, "Username already exists",
+        "Somebody has this username, perhaps in another spelling of upper and lower case.";
+    /// The address is taken.
+    EMAIL_TAKEN = "email_taken", 400, "Email already registered",
+        "Somebody has registered with this e-mail address.";
+    /// Something broke inside.
+    INTERNAL = "internal", 500, "Internal server error",
+        "Something broke inside; the log has it under the answer's `X-Request-Id`.";
+    /// The database does not answer.
+    DATABASE_UNAVAILABLE = "database_unavailable", 503, "Database unavailable",
+        "The database does not answer at the moment; `Retry-After` says when to try again.";
+    /// Too many passwords to hash.
+    OVERLOADED = "overloaded", 503, "Too many logins at the moment",
+        "More passwords are waiting to be hashed than can be in time; `Retry-After` says when to try again.";
+}
+
+/// How long a client should wait before it tries again what the database or the hashing pool could not do, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// An error as it is answered.
+#[derive(Debug)]
+pub struct Problem {
+    kind: &'static ProblemKind,
+    detail: Detail,
+    oauth: Option<&'static str>,
+}
+
+#[derive(Debug)]
+enum Detail {
+    Title,
+    Text(String),
+    Fields(Vec<FieldFault>),
+}
+
+impl Problem {
+    /// A problem of this kind; its `detail` is the kind's title.
+    pub fn new(kind: &'static ProblemKind) -> Self {
+        Self { kind, detail: Detail::Title, oauth: None }
+    }
+
+    /// With this `detail`.
+    #[must_use]
+    pub fn detail(self, text: impl Into<String>) -> Self {
+        Self { detail: Detail::Text(text.into()), ..self }
+    }
+
+    /// About fields of the request.
+    pub fn fields(faults: Vec<FieldFault>) -> Self {
+        Self { detail: Detail::Fields(faults), ..Self::new(&INVALID_FIELDS) }
+    }
+
+    /// With the members `error` and `error_description` of the token endpoint (RFC 6749, section 5.2).
+    pub(super) fn oauth(self, error: &'static str) -> Self {
+        Self { oauth: Some(error), ..self }
+    }
+
+    /// What kind of problem it is.
+    pub fn kind(&self) -> &'static ProblemKind {
+        self.kind
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        Self::from(InternalError::from(error))
+    }
+}
+
+impl From<InternalError> for Problem {
+    /// Logs the error with its causes; the client gets none of them.
+    fn from(error: InternalError) -> Self {
+        let unavailable = matches!(error, InternalError::Db(DbError::Unavailable(_)));
+        let causes = causes(&error);
+        if unavailable {
+            tracing::warn!(error = causes, "a request failed, the database is unavailable");
+            Self::new(&DATABASE_UNAVAILABLE)
+        } else {
+            tracing::error!(error = causes, "a request failed");
+            Self::new(&INTERNAL)
+        }
+    }
+}
+
+/// The error's text and those of its causes, each once.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// A problem on the wire (RFC 9457, section 3.1).
+#[derive(Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// Where the kind of problem is described.
+    #[schema(example = "/problems#not_found")]
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong with this request, for people.
+    detail: String,
+    /// The kind of problem, for programs.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// At the token endpoint: the error code of RFC 6749, section 5.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<&'static str>,
+    /// At the token endpoint: `detail` once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_description: Option<String>,
+}
+
+/// A problem with the request's fields on the wire; `detail` has one item for each fault.
+#[derive(Serialize, ToSchema)]
+pub struct FieldProblemBody {
+    /// Where the kind of problem is described.
+    #[schema(example = "/problems#invalid_fields")]
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong with which field.
+    #[schema(min_items = 1)]
+    detail: Vec<FieldFault>,
+    /// The kind of problem, for programs.
+    #[schema(example = "invalid_fields")]
+    code: &'static str,
+    /// At the token endpoint: the error code of RFC 6749, section 5.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<&'static str>,
+    /// At the token endpoint: what is wrong, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_description: Option<String>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { kind, detail, oauth: error } = self;
+        let ProblemKind { code, status, title, .. } = *kind;
+        let r#type = format!("/problems#{code}");
+        let mut response = match detail {
+            Detail::Fields(detail) => {
+                let error_description =
+                    error.map(|_| detail.iter().map(FieldFault::in_words).collect::<Vec<_>>().join("; "));
+                Json(FieldProblemBody { r#type, title, status, detail, code, error, error_description }).into_response()
+            }
+            Detail::Title | Detail::Text(_) => {
+                let detail = match detail {
+                    Detail::Text(text) => text,
+                    _ => title.to_owned(),
+                };
+                let error_description = error.map(|_| detail.clone());
+                let body = Json(ProblemBody { r#type, title, status, detail, code, error, error_description });
+                ([(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+            }
+        };
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(NO_STORE.0, HeaderValue::from_static(NO_STORE.1));
+        match status {
+            401 => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))),
+            _ => {}
+        }
+        response
+    }
+}
+
+type Responses = BTreeMap<String, RefOr<utoipa::openapi::Response>>;
+
+fn described<T: ToSchema>(
+    content_type: &str,
+    status: u16,
+    description: &str,
+) -> (String, RefOr<utoipa::openapi::Response>) {
+    let schema = Ref::from_schema_name(T::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let response = ResponseBuilder::new().description(description).content(content_type, content).build();
+    (status.to_string(), response.into())
+}
+
+fn problem(kind: &ProblemKind) -> (String, RefOr<utoipa::openapi::Response>) {
+    described::<ProblemBody>(PROBLEM_JSON, kind.status, kind.when)
+}
+
+fn field_problem() -> (String, RefOr<utoipa::openapi::Response>) {
+    described::<FieldProblemBody>("application/json", INVALID_FIELDS.status, INVALID_FIELDS.when)
+}
+
+/// For the description of an endpoint that asks who is calling.
+pub struct AuthenticationProblems;
+
+impl IntoResponses for AuthenticationProblems {
+    fn responses() -> Responses {
+        [described::<ProblemBody>(PROBLEM_JSON, 401, "`Not authenticated`, or `Invalid or expired token`")].into()
+    }
+}
+
+/// For the description of an endpoint that has parameters in its path or query.
+pub struct ParameterProblems;
+
+impl IntoResponses for ParameterProblems {
+    fn responses() -> Responses {
+        [field_problem()].into()
+    }
+}
+
+/// For the description of an endpoint that reads a JSON body.
+pub struct BodyProblems;
+
+impl IntoResponses for BodyProblems {
+    fn responses() -> Responses {
+        [problem(&UNREADABLE_BODY), problem(&PAYLOAD_TOO_LARGE), problem(&UNSUPPORTED_MEDIA_TYPE), field_problem()]
+            .into()
+    }
+}
+
+/// For the description of every endpoint: what can break that the client did not cause.
+pub struct ServiceProblems;
+
+impl IntoResponses for ServiceProblems {
+    fn responses() -> Responses {
+        [
+            problem(&INTERNAL),
+            described::<ProblemBody>(PROBLEM_JSON, 503, "Not at the moment; `Retry-After` says when to try again."),
+        ]
+        .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_statuses_are_those_of_errors() {
+        let codes: BTreeSet<_> = KINDS.iter().map(|kind| kind.code).collect();
+        assert_eq!(codes.len(), KINDS.len());
+        assert!(KINDS.iter().all(|kind| StatusCode::from_u16(kind.status).is_ok_and(|s| s.is_client_error() || s.is_server_error())));
+    }
+}

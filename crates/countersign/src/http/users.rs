@@ -1,0 +1,278 @@
+//! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::current_user::CurrentUser;
+use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
+use super::path::PathId;
+use super::problem::{
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, NOT_YOUR_ACCOUNT, OVERLOADED, ParameterProblems,
+    Problem, ProblemBody, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
+};
+use super::{DEFAULT_PICTURE_PATH, Private};
+use crate::model::{EmailAddress, Password, Profile, User, UserId, Username};
+use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError};
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    OpenApiRouter::new().routes(routes!(create_user)).routes(routes!(get_me)).routes(routes!(
+        get_user,
+        update_user,
+        delete_user
+    ))
+}
+
+/// What everybody may see of a user.
+#[derive(Serialize, ToSchema)]
+pub struct UserPublic {
+    id: Uuid,
+    #[schema(min_length = 1, max_length = 50)]
+    username: String,
+    /// The file name of the profile picture.
+    #[schema(required)]
+    image_file: Option<String>,
+    /// Where the profile picture is; users without one have the default picture.
+    #[schema(example = "/static/profile_pics/default.jpg")]
+    image_path: String,
+}
+
+impl From<&Profile> for UserPublic {
+    fn from(profile: &Profile) -> Self {
+        Self {
+            id: profile.id.uuid(),
+            username: profile.username.clone(),
+            image_path: image_path(profile.image_file.as_deref()),
+            image_file: profile.image_file.clone(),
+        }
+    }
+}
+
+/// What a user sees of their own account.
+#[derive(Serialize, ToSchema)]
+pub struct UserPrivate {
+    id: Uuid,
+    #[schema(min_length = 1, max_length = 50)]
+    username: String,
+    /// The e-mail address, in lower case.
+    #[schema(format = Email, max_length = 120)]
+    email: String,
+    /// The file name of the profile picture.
+    #[schema(required)]
+    image_file: Option<String>,
+    /// Where the profile picture is; users without one have the default picture.
+    #[schema(example = "/static/profile_pics/default.jpg")]
+    image_path: String,
+}
+
+impl From<User> for UserPrivate {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.uuid(),
+            username: user.username,
+            email: user.email,
+            image_path: image_path(user.image_file.as_deref()),
+            image_file: user.image_file,
+        }
+    }
+}
+
+fn image_path(image_file: Option<&str>) -> String {
+    image_file.map_or_else(|| DEFAULT_PICTURE_PATH.to_owned(), |file| format!("/media/profile_pics/{file}"))
+}
+
+/// A registration.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `registration` reads, so that all its errors are told at once")]
+struct UserCreate {
+    /// The public name: 1 to 50 characters of any script, at least one of them visible, none `@`.
+    #[schema(min_length = 1, max_length = 50)]
+    username: String,
+    #[schema(format = Email, max_length = 120)]
+    email: String,
+    /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
+    #[schema(format = Password, min_length = 8)]
+    password: String,
+}
+
+fn registration(mut fields: Fields) -> Result<Register, Problem> {
+    let username = fields.required("username", Username::parse);
+    let email = fields.required("email", EmailAddress::parse);
+    let password = fields.required("password", Password::choose);
+    match (username, email, password) {
+        (Ok(username), Ok(email), Ok(password)) => Ok(Register { username, email, password }),
+        _ => Err(fields.into_problem()),
+    }
+}
+
+/// Register
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = "users",
+    request_body = UserCreate,
+    responses(
+        (status = CREATED, body = UserPrivate, description = "The new account"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
+        BodyProblems,
+        ServiceProblems,
+    ),
+)]
+async fn create_user(
+    State(accounts): State<Accounts>,
+    JsonBody(body): JsonBody,
+) -> Result<(StatusCode, Private<UserPrivate>), Problem> {
+    let user = accounts.register(registration(body)?).await?;
+    Ok((StatusCode::CREATED, Private(user.into())))
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::CommonPassword => {
+                let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
+                Self::fields(vec![FieldFault::new(Place::Body, "password", invalid)])
+            }
+            RegisterError::UsernameTaken => Self::new(&USERNAME_TAKEN),
+            RegisterError::EmailTaken => Self::new(&EMAIL_TAKEN),
+            RegisterError::Overloaded(_) => Self::new(&OVERLOADED),
+            RegisterError::Internal(error) => error.into(),
+        }
+    }
+}
+
+/// See one's own account
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    tag = "users",
+    responses(
+        (status = OK, body = UserPrivate, description = "The caller's account"),
+        AuthenticationProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn get_me(caller: CurrentUser) -> Private<UserPrivate> {
+    Private(caller.user.into())
+}
+
+/// See what everybody may see of a user
+#[utoipa::path(
+    get,
+    path = "/users/{user_id}",
+    tag = "users",
+    params(("user_id" = Uuid, Path, description = "Which user")),
+    responses(
+        (status = OK, body = UserPublic, description = "The user's profile"),
+        (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`User not found`"),
+        ParameterProblems,
+        ServiceProblems,
+    ),
+)]
+async fn get_user(State(accounts): State<Accounts>, PathId(id): PathId<UserId>) -> Result<Json<UserPublic>, Problem> {
+    match accounts.find_profile(id).await? {
+        Some(profile) => Ok(Json(UserPublic::from(&profile))),
+        None => Err(Problem::new(&USER_NOT_FOUND)),
+    }
+}
+
+/// Changes of an account; what is missing or null stays as it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `changes` reads, so that all its errors are told at once")]
+struct UserUpdate {
+    #[schema(min_length = 1, max_length = 50)]
+    username: Option<String>,
+    #[schema(format = Email, max_length = 120)]
+    email: Option<String>,
+}
+
+fn changes(mut fields: Fields) -> Result<EditProfile, Problem> {
+    let username = fields.optional("username", Username::parse);
+    let email = fields.optional("email", EmailAddress::parse);
+    match (username, email) {
+        (Ok(username), Ok(email)) => Ok(EditProfile { username, email }),
+        _ => Err(fields.into_problem()),
+    }
+}
+
+/// Refuses whoever is not the owner, before anything tells whether the account exists.
+fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<(), Problem> {
+    if caller.user.id == owner { Ok(()) } else { Err(Problem::new(&NOT_YOUR_ACCOUNT).detail(detail)) }
+}
+
+/// Change one's own username or e-mail address
+#[utoipa::path(
+    patch,
+    path = "/users/{user_id}",
+    tag = "users",
+    params(("user_id" = Uuid, Path, description = "The caller's own id")),
+    request_body = UserUpdate,
+    responses(
+        (status = OK, body = UserPrivate, description = "The account as it is now"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user`"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn update_user(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<UserId>,
+    JsonBody(body): JsonBody,
+) -> Result<Private<UserPrivate>, Problem> {
+    let changes = changes(body)?;
+    refuse_others(&caller, id, "Not authorized to update this user")?;
+    let user = accounts.edit_profile(id, changes).await?;
+    Ok(Private(user.into()))
+}
+
+impl From<EditProfileError> for Problem {
+    fn from(error: EditProfileError) -> Self {
+        match error {
+            EditProfileError::UsernameTaken => Self::new(&USERNAME_TAKEN),
+            EditProfileError::EmailTaken => Self::new(&EMAIL_TAKEN),
+            EditProfileError::UserGone => Self::new(&INVALID_TOKEN),
+            EditProfileError::Internal(error) => error.into(),
+        }
+    }
+}
+
+/// Delete one's own account
+///
+/// Whatever belongs to it goes with it, and its username and e-mail address become free.
+#[utoipa::path(
+    delete,
+    path = "/users/{user_id}",
+    tag = "users",
+    params(("user_id" = Uuid, Path, description = "The caller's own id")),
+    responses(
+        (status = NO_CONTENT, description = "The account is gone"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this user`"),
+        AuthenticationProblems,
+        ParameterProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn delete_user(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<UserId>,
+) -> Result<StatusCode, Problem> {
+    refuse_others(&caller, id, "Not authorized to delete this user")?;
+    accounts.delete_account(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,12 @@
+//! Decides what a user, an address, a password and an id are: parsed once, then trusted. No I/O, no serde, no SQL.
+
+mod common_passwords;
+mod email_address;
+mod id;
+mod password;
+mod user;
+
+pub use email_address::{EmailAddress, InvalidEmailAddress};
+pub use id::InvalidId;
+pub use password::{InvalidPassword, Password};
+pub use user::{InvalidUsername, Profile, SessionId, User, UserId, Username};

@@ -1,0 +1,52 @@
+//! Decides what an entity's id looks like: a UUID in its canonical form, and a type of its own per entity.
+
+/// Why a text is not an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Input should be a valid UUID")]
+pub struct InvalidId;
+
+/// Defines an id type over a UUID: one per entity, so that one cannot be taken for another.
+#[macro_export]
+macro_rules! entity_id {
+    ($(#[$docs:meta])* $visibility:vis $name:ident) => {
+        $(#[$docs])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $visibility struct $name(::uuid::Uuid);
+
+        impl $name {
+            /// A new id, ordered by time (UUIDv7, RFC 9562, section 5.7).
+            $visibility fn new(now: ::jiff::Timestamp) -> Self {
+                Self($crate::secrets::random_uuid_v7(now))
+            }
+
+            /// The bare UUID, for a column.
+            $visibility fn uuid(self) -> ::uuid::Uuid {
+                self.0
+            }
+        }
+
+        impl From<::uuid::Uuid> for $name {
+            fn from(uuid: ::uuid::Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::model::InvalidId;
+
+            /// Only the hyphenated form of 36 characters, so that one id has one spelling (but for case).
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match ::uuid::Uuid::try_parse(text) {
+                    Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),
+                    _ => Err($crate::model::InvalidId),
+                }
+            }
+        }
+    };
+}

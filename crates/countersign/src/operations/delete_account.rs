@@ -1,0 +1,17 @@
+//! Decides what goes with a user: everything that refers to one, in the same transaction.
+
+use countersign_db::DbError;
+
+use crate::accounts::Accounts;
+use crate::model::UserId;
+use crate::store;
+
+impl Accounts {
+    /// Deletes a user with all sessions and whatever a host's tables refer to one by cascade; the name and the address
+    /// become free. Deleting a user who is gone already is no error.
+    pub async fn delete_account(&self, user: UserId) -> Result<(), DbError> {
+        let mut tx = self.db().write().await?;
+        store::users::delete(tx.conn(), user).await?;
+        tx.commit().await
+    }
+}

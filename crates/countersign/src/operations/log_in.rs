@@ -1,0 +1,118 @@
+//! Decides whether a name and a password belong together, and starts a session when they do.
+
+use countersign_db::DbError;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use crate::accounts::Accounts;
+use crate::config::LoginBy;
+use crate::error::InternalError;
+use crate::model::{EmailAddress, Password, SessionId, UserId, Username};
+use crate::secrets;
+use crate::secrets::access_token::Bearer;
+use crate::secrets::hashing_pool::Overloaded;
+use crate::secrets::password_hash::{self, PasswordHash};
+use crate::store;
+
+/// What a login presents.
+pub struct LogIn {
+    /// The e-mail address, or the username where [`LoginBy`] allows it; any text.
+    pub identifier: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// A session has begun.
+pub struct LoggedIn {
+    /// The access token, a JWT.
+    pub access_token: SecretString,
+    /// How long it is valid.
+    pub expires_in: SignedDuration,
+}
+
+/// Why nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum LogInError {
+    /// No such user, or another password: deliberately one case.
+    #[error("the identifier and the password do not belong together")]
+    WrongCredentials,
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for LogInError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// What verifying came to: the match, and the hash to store instead when the stored one is weaker than today's.
+struct Verified {
+    matched: bool,
+    upgrade: Option<String>,
+}
+
+impl Accounts {
+    /// Logs a user in. An unknown identifier costs the same work as a wrong password.
+    pub async fn log_in(&self, log_in: LogIn) -> Result<LoggedIn, LogInError> {
+        let found = self.find_credentials(&log_in.identifier).await?;
+        let verified = self.verify_password(found.as_ref().map(|(_, hash)| hash.clone()), log_in.password).await?;
+        let Some((user, stored)) = found.filter(|_| verified.matched) else {
+            return Err(LogInError::WrongCredentials);
+        };
+        self.start_session(user, &stored, verified.upgrade).await
+    }
+
+    async fn find_credentials(&self, identifier: &str) -> Result<Option<(UserId, String)>, DbError> {
+        let mut read = self.db().read().await?;
+        if let Ok(email) = EmailAddress::parse(identifier) {
+            return store::users::find_credentials_by_email(read.conn(), &email).await;
+        }
+        match (self.config().login_by, Username::parse(identifier)) {
+            (LoginBy::EmailOrUsername, Ok(username)) => {
+                store::users::find_credentials_by_username(read.conn(), &username).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn verify_password(&self, stored: Option<String>, password: Password) -> Result<Verified, LogInError> {
+        let parameters = self.config().hash_parameters;
+        let verify = move || {
+            // A hash that cannot be read matches nothing, like that of a user who does not exist.
+            let hash = stored.and_then(|stored| PasswordHash::parse(&stored).ok());
+            let hash = hash.unwrap_or_else(|| password_hash::decoy(&parameters));
+            let matched = hash.verify(password.expose());
+            let upgrade = (matched && hash.needs_upgrade(&parameters))
+                .then(|| password_hash::hash(password.expose(), &secrets::bytes(), &parameters))
+                .transpose();
+            upgrade.map(|upgrade| Verified { matched, upgrade })
+        };
+        Ok(self.hashing().run(verify).await?.map_err(InternalError::from)?)
+    }
+
+    async fn start_session(&self, user: UserId, stored: &str, upgrade: Option<String>) -> Result<LoggedIn, LogInError> {
+        let now = self.clock().now();
+        let expires_in = self.config().access_token_ttl;
+        let expires_at = now.saturating_add(expires_in).unwrap_or(Timestamp::MAX);
+        let session = SessionId::new(now);
+        let mut tx = self.db().write().await?;
+        if let Some(upgrade) = upgrade {
+            store::users::replace_password_hash(tx.conn(), user, stored, &upgrade, now).await?;
+        }
+        store::sessions::delete_expired_of(tx.conn(), user, now).await?;
+        match store::sessions::insert(tx.conn(), session, user, now, expires_at).await {
+            // Deleted between the look and the leap.
+            Err(DbError::ForeignKeyViolation) => return Err(LogInError::WrongCredentials),
+            inserted => inserted?,
+        }
+        tx.commit().await?;
+        let bearer = Bearer { user, session };
+        let access_token = self.tokens().sign(bearer, now, expires_at).map_err(InternalError::from)?;
+        Ok(LoggedIn { access_token: access_token.into(), expires_in })
+    }
+}

@@ -1,0 +1,198 @@
+//! Decides which stored password hashes are readable, how they are verified, and when they are replaced.
+//!
+//! Only one form is ever written: [`hash`]'s Argon2id string. The others are read, so that an application can bring
+//! its accounts along; [`PasswordHash::needs_upgrade`] has them replaced at the next login.
+//! `PasswordHash::parse` is the list of the readable forms.
+//!
+//! A stored hash is input like any other: an import may have put it there. So parsing is strict, and whatever a string
+//! asks for in time and memory is bounded before any of it is spent: by the limits here for every form, and by those
+//! at the top of each family's file.
+
+mod argon2;
+mod bcrypt;
+mod fields;
+mod pbkdf2;
+mod scrypt;
+#[cfg(test)]
+mod tests;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use self::{argon2::Argon2, bcrypt::Bcrypt, pbkdf2::Pbkdf2, scrypt::Scrypt};
+use crate::config::HashParameters;
+
+/// The longest stored string that is looked at. The longest one a known library writes with its defaults has about 150.
+const ENCODED_BYTES_MAX: usize = 512;
+/// Argon2 forbids less than 8; the salts of the readable libraries start at 12.
+const SALT_BYTES_MIN: usize = 8;
+const SALT_BYTES_MAX: usize = 64;
+/// The PHC string format's own limits. A tag cut short would be matched by chance, an empty one by every password.
+const TAG_BYTES_MIN: usize = 10;
+const TAG_BYTES_MAX: usize = 64;
+
+/// What this crate writes, and what a hash must have so as not to be replaced.
+const CURRENT_SALT_BYTES: usize = 16;
+const CURRENT_TAG_BYTES: usize = 32;
+
+/// A stored password hash that has been read. It cannot be printed, and it cannot be turned back into its string.
+pub(crate) struct PasswordHash {
+    recipe: Recipe,
+    salt: Vec<u8>,
+    tag: Zeroizing<Vec<u8>>,
+    purpose: Purpose,
+}
+
+enum Recipe {
+    Argon2(Argon2),
+    Bcrypt(Bcrypt),
+    Scrypt(Scrypt),
+    Pbkdf2(Pbkdf2),
+}
+
+#[derive(PartialEq, Eq)]
+enum Purpose {
+    /// Belongs to somebody.
+    Stored,
+    /// Belongs to nobody and is verified all the same, so that the time an answer takes does not tell who has an account.
+    Decoy,
+}
+
+/// Why a stored string is not a password hash that can be verified here. It never repeats the string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnreadableHash {
+    /// Longer than any known form.
+    #[error("the stored password hash is longer than {ENCODED_BYTES_MAX} bytes")]
+    TooLong,
+    /// Another algorithm, another producer's spelling, or no hash at all.
+    #[error("the stored password hash is in none of the readable forms")]
+    UnknownForm,
+    /// A known form, with a field that its producer would not have written.
+    #[error("the stored password hash has a malformed field")]
+    Malformed,
+    /// A known form that is too weak to mean anything or would cost too much to verify.
+    #[error("the stored password hash has a parameter, salt or tag outside the accepted bounds")]
+    OutOfBounds,
+}
+
+/// Why a password was not hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HashFailure {
+    /// [`PasswordHash::parse`] would refuse the result: nothing is written that could not be read again.
+    #[error("the hash parameters ask for more than a stored password hash may cost")]
+    OutOfBounds,
+    /// The working memory could not be allocated.
+    #[error("not enough memory to hash a password")]
+    OutOfMemory,
+}
+
+impl PasswordHash {
+    /// Reads a stored hash: a PHC or modular crypt string (they begin with `$`), or one in Django's spelling.
+    pub(crate) fn parse(encoded: &str) -> Result<PasswordHash, UnreadableHash> {
+        if encoded.len() > ENCODED_BYTES_MAX {
+            return Err(UnreadableHash::TooLong);
+        }
+        let fields: Vec<&str> = encoded.split('$').collect();
+        match *fields.as_slice() {
+            ["" | "argon2", variant @ ("argon2d" | "argon2i" | "argon2id"), ref rest @ ..] => {
+                argon2::parse(variant, rest)
+            }
+            ["", "2a" | "2b" | "2y", cost, salt_and_tag] | ["bcrypt", "", "2a" | "2b" | "2y", cost, salt_and_tag] => {
+                bcrypt::parse(bcrypt::Input::Password, cost, salt_and_tag)
+            }
+            ["bcrypt_sha256", "", "2a" | "2b" | "2y", cost, salt_and_tag] => {
+                bcrypt::parse(bcrypt::Input::Sha256Hex, cost, salt_and_tag)
+            }
+            ["", "scrypt", cost, salt, tag] => scrypt::parse_phc(cost, salt, tag),
+            ["scrypt", n, salt, r, p, tag] => scrypt::parse_django([n, r, p], salt, tag),
+            ["", digest @ ("pbkdf2" | "pbkdf2-sha256" | "pbkdf2-sha512"), cost, salt, tag] => {
+                pbkdf2::parse_phc_or_passlib(digest, cost, salt, tag)
+            }
+            [digest @ ("pbkdf2_sha1" | "pbkdf2_sha256"), iterations, salt, tag] => {
+                pbkdf2::parse_django(digest, iterations, salt, tag)
+            }
+            _ => Err(UnreadableHash::UnknownForm),
+        }
+    }
+
+    fn stored(recipe: Recipe, salt: Vec<u8>, tag: Vec<u8>) -> Result<PasswordHash, UnreadableHash> {
+        let tag = Zeroizing::new(tag);
+        let bounded = (SALT_BYTES_MIN..=SALT_BYTES_MAX).contains(&salt.len())
+            && (TAG_BYTES_MIN..=TAG_BYTES_MAX).contains(&tag.len());
+        if !bounded {
+            return Err(UnreadableHash::OutOfBounds);
+        }
+        Ok(PasswordHash { recipe, salt, tag, purpose: Purpose::Stored })
+    }
+
+    /// Whether this is the hash of `password`. Takes as long for a wrong password as for the right one, and is as
+    /// expensive as the hash's parameters say: not for an async thread.
+    ///
+    /// `false` also when the working memory could not be allocated, and for a password with a NUL in every family but
+    /// Argon2: HMAC (PBKDF2, scrypt) does not see it at the password's end, and some bcrypt libraries end there.
+    pub(crate) fn verify(&self, password: &[u8]) -> bool {
+        let mut derived = Zeroizing::new(vec![0; self.tag.len()]);
+        let (salt, tag) = (self.salt.as_slice(), derived.as_mut_slice());
+        let complete = match &self.recipe {
+            Recipe::Argon2(argon2) => argon2.derive(password, salt, tag).is_ok(),
+            Recipe::Bcrypt(bcrypt) => {
+                bcrypt.derive(password, salt, tag);
+                true
+            }
+            Recipe::Scrypt(scrypt) => scrypt.derive(password, salt, tag).is_ok(),
+            Recipe::Pbkdf2(pbkdf2) => {
+                pbkdf2.derive(password, salt, tag);
+                true
+            }
+        };
+        // Refused only now: a quick answer would tell that the account exists.
+        let unambiguous = matches!(self.recipe, Recipe::Argon2(_)) || !password.contains(&0);
+        let equal = bool::from(derived.ct_eq(&self.tag));
+        complete && unambiguous && equal && self.purpose == Purpose::Stored
+    }
+
+    /// Whether a hash with the `current` parameters should take this one's place once the password is at hand.
+    ///
+    /// Everything should be replaced but Argon2id 0x13 that is in no respect weaker: memory, iterations, salt, tag.
+    /// Lanes do not count: they divide the same work and leave an attacker's cost as it is.
+    pub(crate) fn needs_upgrade(&self, current: &HashParameters) -> bool {
+        let Recipe::Argon2(argon2) = &self.recipe else {
+            return true;
+        };
+        argon2.is_weaker_than(&Argon2::current(current))
+            || self.salt.len() < CURRENT_SALT_BYTES
+            || self.tag.len() < CURRENT_TAG_BYTES
+    }
+}
+
+/// Hashes with Argon2id into the PHC string that argon2-cffi and pwdlib write: `$argon2id$v=19$m=…,t=…,p=…$salt$tag`,
+/// at most 200 characters. `salt` must be fresh from the operating system's randomness.
+pub(crate) fn hash(
+    password: &[u8],
+    salt: &[u8; CURRENT_SALT_BYTES],
+    parameters: &HashParameters,
+) -> Result<String, HashFailure> {
+    let argon2 = Argon2::current(parameters);
+    argon2.bounded().map_err(|_| HashFailure::OutOfBounds)?;
+    let mut tag = Zeroizing::new([0; CURRENT_TAG_BYTES]);
+    argon2.derive(password, salt, tag.as_mut_slice())?;
+    Ok(format!(
+        "$argon2id$v=19$m={},t={},p={}${}${}",
+        parameters.memory_kib(),
+        parameters.iterations(),
+        parameters.lanes(),
+        STANDARD_NO_PAD.encode(salt),
+        STANDARD_NO_PAD.encode(tag.as_slice()),
+    ))
+}
+
+/// A hash that costs as much to verify as one made by [`hash`] with these parameters, and that no password matches.
+pub(crate) fn decoy(parameters: &HashParameters) -> PasswordHash {
+    PasswordHash {
+        recipe: Recipe::Argon2(Argon2::current(parameters)),
+        salt: vec![0; CURRENT_SALT_BYTES],
+        tag: Zeroizing::new(vec![0; CURRENT_TAG_BYTES]),
+        purpose: Purpose::Decoy,
+    }
+}

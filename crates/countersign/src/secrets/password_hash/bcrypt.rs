@@ -1,0 +1,81 @@
+//! Decides which bcrypt strings are readable, and how much of a long password counts.
+//!
+//! bcrypt reads 72 bytes of a password and its libraries dropped the rest without a word. So does this, or those who
+//! chose more would be locked out by the move; the hash that replaces theirs covers the whole password.
+//!
+//! `$2a$`, `$2b$` and `$2y$` are one algorithm in all libraries that are still in use. `$2x$` marks hashes of a faulty
+//! one and is not readable.
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::{PasswordHash, Recipe, UnreadableHash, fields};
+
+/// The algorithm's own least cost, and sixteen times the work of the customary 12: seconds, not hours.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
+const KEY_BYTES_MAX: usize = 72;
+
+const SALT_BYTES: usize = 16;
+const SALT_CHARACTERS: usize = 22;
+/// The algorithm yields 24; the last one has never been stored.
+const TAG_BYTES: usize = 23;
+
+pub(super) struct Bcrypt {
+    input: Input,
+    cost: u32,
+}
+
+pub(super) enum Input {
+    /// The password itself.
+    Password,
+    /// Django's `bcrypt_sha256`: the password's SHA-256 in hexadecimal, which has neither NUL nor more than 72 bytes.
+    Sha256Hex,
+}
+
+pub(super) fn parse(input: Input, cost: &str, salt_and_tag: &str) -> Result<PasswordHash, UnreadableHash> {
+    // Two digits, always: here a leading zero is the canonical form.
+    let cost = match cost.as_bytes() {
+        [b'0', _] => fields::number(&cost[1..])?,
+        [_, _] => fields::number(cost)?,
+        _ => return Err(UnreadableHash::Malformed),
+    };
+    if !COSTS.contains(&cost) {
+        return Err(UnreadableHash::OutOfBounds);
+    }
+    let (salt, tag) = salt_and_tag.split_at_checked(SALT_CHARACTERS).ok_or(UnreadableHash::Malformed)?;
+    let salt = fields::bytes(&fields::BCRYPT, salt)?;
+    let tag = fields::bytes(&fields::BCRYPT, tag)?;
+    if (salt.len(), tag.len()) != (SALT_BYTES, TAG_BYTES) {
+        return Err(UnreadableHash::Malformed);
+    }
+    PasswordHash::stored(Recipe::Bcrypt(Bcrypt { input, cost }), salt, tag)
+}
+
+impl Bcrypt {
+    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
+        let digest;
+        let input: &[u8] = match self.input {
+            Input::Password => password,
+            Input::Sha256Hex => {
+                digest = sha256_hex(password);
+                digest.as_slice()
+            }
+        };
+        // The terminating NUL is part of the key, if there is still room for it.
+        let mut key = Zeroizing::new([0; KEY_BYTES_MAX]);
+        let length = input.len().min(KEY_BYTES_MAX);
+        key[..length].copy_from_slice(&input[..length]);
+        let key = &key[..(length + 1).min(KEY_BYTES_MAX)];
+
+        let mut salt_array = [0; SALT_BYTES];
+        salt_array.copy_from_slice(salt);
+        let derived = Zeroizing::new(::bcrypt::bcrypt(self.cost, salt_array, key));
+        tag.copy_from_slice(&derived[..TAG_BYTES]);
+    }
+}
+
+fn sha256_hex(password: &[u8]) -> Zeroizing<Vec<u8>> {
+    let digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password)));
+    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    Zeroizing::new(nibbles.map(|nibble| b"0123456789abcdef"[usize::from(nibble)]).collect())
+}

@@ -1,0 +1,110 @@
+//! Decides which PBKDF2 strings are readable (RFC 8018), whichever of three libraries' spelling they have.
+
+use ::pbkdf2::pbkdf2_hmac;
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+
+use super::{PasswordHash, Recipe, UnreadableHash, fields};
+
+/// HMAC iterations over all of a tag's blocks. Django asks for about a million and raises that every few months.
+const ITERATIONS_MAX: u64 = 5_000_000;
+
+pub(super) struct Pbkdf2 {
+    digest: Digest,
+    iterations: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Digest {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// `$pbkdf2-sha256$i=600000,l=32$salt$tag`, as the PHC format has it and `RustCrypto` writes it (`l` may be missing), or
+/// passlib's `$pbkdf2-sha256$29000$salt$tag`, whose base64 has a dot in place of the plus sign.
+pub(super) fn parse_phc_or_passlib(
+    digest: &str,
+    cost: &str,
+    salt: &str,
+    tag: &str,
+) -> Result<PasswordHash, UnreadableHash> {
+    let digest = Digest::named(digest)?;
+    let (iterations, tag_bytes, encoding) = if cost.contains(',') {
+        let [iterations, tag_bytes] = fields::numbers(["i", "l"], cost)?;
+        (iterations, Some(u64::from(tag_bytes)), fields::PHC)
+    } else if cost.starts_with("i=") {
+        let [iterations] = fields::numbers(["i"], cost)?;
+        (iterations, None, fields::PHC)
+    } else {
+        (fields::number(cost)?, Some(digest.bytes()), fields::PASSLIB)
+    };
+    let salt = fields::bytes(&encoding, salt)?;
+    let tag = fields::bytes(&encoding, tag)?;
+    stored(digest, iterations, salt, tag, tag_bytes)
+}
+
+/// `pbkdf2_sha256$600000$salt$tag`, by Django: the salt is text.
+pub(super) fn parse_django(
+    digest: &str,
+    iterations: &str,
+    salt: &str,
+    tag: &str,
+) -> Result<PasswordHash, UnreadableHash> {
+    let digest = Digest::named(digest)?;
+    let iterations = fields::number(iterations)?;
+    let salt = salt.as_bytes().to_vec();
+    let tag = fields::bytes(&fields::DJANGO, tag)?;
+    stored(digest, iterations, salt, tag, Some(digest.bytes()))
+}
+
+/// `tag_bytes` is the length that the tag must have where the form settles it: PBKDF2 makes a shorter tag by cutting a
+/// longer one, so that a damaged one would still match.
+fn stored(
+    digest: Digest,
+    iterations: u32,
+    salt: Vec<u8>,
+    tag: Vec<u8>,
+    tag_bytes: Option<u64>,
+) -> Result<PasswordHash, UnreadableHash> {
+    let length = tag.len() as u64;
+    if tag_bytes.is_some_and(|bytes| bytes != length) {
+        return Err(UnreadableHash::Malformed);
+    }
+    // Each block of the tag beyond the first costs all iterations once more.
+    let blocks = length.div_ceil(digest.bytes());
+    if iterations == 0 || u64::from(iterations) * blocks > ITERATIONS_MAX {
+        return Err(UnreadableHash::OutOfBounds);
+    }
+    PasswordHash::stored(Recipe::Pbkdf2(Pbkdf2 { digest, iterations }), salt, tag)
+}
+
+impl Digest {
+    fn named(name: &str) -> Result<Digest, UnreadableHash> {
+        match name {
+            "pbkdf2" | "pbkdf2_sha1" => Ok(Digest::Sha1),
+            "pbkdf2-sha256" | "pbkdf2_sha256" => Ok(Digest::Sha256),
+            "pbkdf2-sha512" => Ok(Digest::Sha512),
+            _ => Err(UnreadableHash::UnknownForm),
+        }
+    }
+
+    fn bytes(self) -> u64 {
+        match self {
+            Digest::Sha1 => 20,
+            Digest::Sha256 => 32,
+            Digest::Sha512 => 64,
+        }
+    }
+}
+
+impl Pbkdf2 {
+    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
+        let pbkdf2 = match self.digest {
+            Digest::Sha1 => pbkdf2_hmac::<Sha1>,
+            Digest::Sha256 => pbkdf2_hmac::<Sha256>,
+            Digest::Sha512 => pbkdf2_hmac::<Sha512>,
+        };
+        pbkdf2(password, salt, self.iterations, tag);
+    }
+}

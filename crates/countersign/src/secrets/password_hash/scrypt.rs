@@ -1,0 +1,68 @@
+//! Decides which scrypt strings are readable (RFC 7914).
+
+use ::scrypt::{Params, errors::InvalidOutputLen};
+
+use super::{PasswordHash, Recipe, UnreadableHash, fields};
+
+/// 256 MiB: twice the OWASP recommendation, sixteen times Django's default.
+const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Memory filled over all lanes, which run one after another: 1 GiB.
+const MEMORY_BYTES_FILLED_MAX: u64 = 1024 * 1024 * 1024;
+/// Keeps the products below from overflowing; the memory's bound is stricter.
+const LOG_N_MAX: u32 = 31;
+/// With the next one also the bound of a buffer beside that memory. All known defaults are 8.
+const BLOCK_SIZE_MAX: u32 = 32;
+const LANES_MAX: u32 = 16;
+
+/// Django's are all of this length. A shorter one would be a longer one cut off, and would still match.
+const DJANGO_TAG_BYTES: usize = 64;
+
+pub(super) struct Scrypt {
+    params: Params,
+}
+
+/// `$scrypt$ln=16,r=8,p=1$salt$tag`, by passlib and others: the logarithm of N.
+pub(super) fn parse_phc(cost: &str, salt: &str, tag: &str) -> Result<PasswordHash, UnreadableHash> {
+    let [log_n, r, p] = fields::numbers(["ln", "r", "p"], cost)?;
+    PasswordHash::stored(
+        Recipe::Scrypt(Scrypt::bounded(log_n, r, p)?),
+        fields::bytes(&fields::PHC, salt)?,
+        fields::bytes(&fields::PHC, tag)?,
+    )
+}
+
+/// `scrypt$16384$salt$8$5$tag`, by Django: N itself, and a salt that is text.
+pub(super) fn parse_django([n, r, p]: [&str; 3], salt: &str, tag: &str) -> Result<PasswordHash, UnreadableHash> {
+    let n = fields::number(n)?;
+    if !n.is_power_of_two() {
+        return Err(UnreadableHash::Malformed);
+    }
+    let scrypt = Scrypt::bounded(n.ilog2(), fields::number(r)?, fields::number(p)?)?;
+    let tag = fields::bytes(&fields::DJANGO, tag)?;
+    if tag.len() != DJANGO_TAG_BYTES {
+        return Err(UnreadableHash::Malformed);
+    }
+    PasswordHash::stored(Recipe::Scrypt(scrypt), salt.as_bytes().to_vec(), tag)
+}
+
+impl Scrypt {
+    fn bounded(log_n: u32, r: u32, p: u32) -> Result<Scrypt, UnreadableHash> {
+        let plausible =
+            (1..=LOG_N_MAX).contains(&log_n) && (1..=BLOCK_SIZE_MAX).contains(&r) && (1..=LANES_MAX).contains(&p);
+        if !plausible {
+            return Err(UnreadableHash::OutOfBounds);
+        }
+        let memory_bytes = (128 * u64::from(r)) << log_n;
+        let affordable = memory_bytes <= MEMORY_BYTES_MAX && memory_bytes * u64::from(p) <= MEMORY_BYTES_FILLED_MAX;
+        if !affordable {
+            return Err(UnreadableHash::OutOfBounds);
+        }
+        let log_n = u8::try_from(log_n).map_err(|_| UnreadableHash::OutOfBounds)?;
+        let params = Params::new(log_n, r, p).map_err(|_| UnreadableHash::OutOfBounds)?;
+        Ok(Scrypt { params })
+    }
+
+    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Result<(), InvalidOutputLen> {
+        ::scrypt::scrypt(password, salt, &self.params, tag)
+    }
+}

@@ -1,0 +1,63 @@
+//! Decides where randomness comes from: the operating system, and nothing else.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use uuid::{Builder, Uuid};
+use zeroize::Zeroizing;
+
+use crate::config::SecretKey;
+
+/// `N` bytes from the operating system.
+///
+/// # Panics
+/// When the operating system has none to give; going on without would be worse.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system")]
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A UUIDv7 (RFC 9562, section 5.7): the millisecond of `now`, then 74 random bits.
+pub fn random_uuid_v7(now: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(milliseconds, &bytes()).into_uuid()
+}
+
+/// A new key of 64 hexadecimal digits (256 bits).
+///
+/// # Panics
+/// Never in practice: 64 random digits that look regular do not come up.
+pub fn generate_secret_key() -> SecretKey {
+    loop {
+        let mut text = Zeroizing::new(String::with_capacity(64));
+        for byte in bytes::<32>() {
+            write!(text, "{byte:02x}").expect("a String takes everything");
+        }
+        // A draw with fewer than 10 different digits is refused like anybody's.
+        if let Ok(key) = SecretKey::parse(text.as_str().to_owned()) {
+            return key;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_64_hexadecimal_digits_and_never_the_same() {
+        let (one, other) = (generate_secret_key(), generate_secret_key());
+        assert!(one.expose().len() == 64 && one.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(one.expose(), other.expose());
+    }
+
+    #[test]
+    fn ids_are_ordered_by_time() {
+        let now = Timestamp::UNIX_EPOCH;
+        let later = Timestamp::from_second(1).unwrap();
+        assert!(random_uuid_v7(now) < random_uuid_v7(later));
+        assert_eq!(random_uuid_v7(later).get_version_num(), 7);
+    }
+}

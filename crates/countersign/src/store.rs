@@ -1,0 +1,4 @@
+//! Decides what is asked of the database: one file a table, all SQL of this crate.
+
+pub(crate) mod sessions;
+pub(crate) mod users;

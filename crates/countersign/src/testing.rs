@@ -1,0 +1,278 @@
+//! Decides how a whole application is tested: its real router on a database of its own, callers as types, a clock that is
+//! wound by hand.
+//!
+//! Every answer is compared with the application's OpenAPI document: an answer that the document does not describe fails
+//! the test.
+
+mod contract;
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Request};
+use countersign_db::testing::TempDb;
+use countersign_db::{Db, Migrations};
+use http_body_util::BodyExt as _;
+use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use self::contract::Contract;
+use crate::clock::Clock;
+use crate::config::{Config, HashParameters};
+use crate::model::UserId;
+use crate::{Accounts, MIGRATIONS, http, secrets};
+
+/// The password of every [`User`].
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A clock that stands still until it is advanced.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<Timestamp>);
+
+impl ManualClock {
+    /// A clock that shows this instant.
+    pub fn at(instant: Timestamp) -> Self {
+        Self(Mutex::new(instant))
+    }
+
+    /// The instant it shows.
+    pub fn now(&self) -> Timestamp {
+        *self.0.lock().expect("no test panics while it holds the clock")
+    }
+
+    /// Goes forward, or back by a negative duration.
+    pub fn advance(&self, by: SignedDuration) {
+        *self.0.lock().expect("no test panics while it holds the clock") += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        self.now()
+    }
+}
+
+/// An application for one test.
+pub struct TestApp {
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    accounts: Accounts,
+    db: TempDb,
+    router: Router,
+    contract: Arc<Contract>,
+}
+
+impl TestApp {
+    /// The accounts alone, with safe defaults but cheap hashes.
+    pub async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The accounts alone, configured.
+    pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::assemble(&[], configure, |accounts| {
+            let routes = http::routes(&accounts.config().http).with_state(accounts);
+            let (router, document) = OpenApiRouter::new().nest("/api", routes).split_for_parts();
+            (router.merge(http::static_files()), document)
+        })
+        .await
+    }
+
+    /// A host application with migrations of its own.
+    pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
+        Self::assemble(migrations, |_| (), host).await
+    }
+
+    async fn assemble(
+        migrations: &[&Migrations],
+        configure: impl FnOnce(&mut Config),
+        host: impl FnOnce(Accounts) -> (Router, OpenApi),
+    ) -> Self {
+        let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
+        let db = TempDb::new(&sets).await;
+        let mut config = Config::new(secrets::generate_secret_key());
+        config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
+        configure(&mut config);
+        let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().expect("an instant")));
+        let accounts = Accounts::with_clock(db.db().clone(), config, Arc::clone(&clock) as Arc<dyn Clock>);
+        let (router, document) = host(accounts.clone());
+        let contract = Arc::new(Contract::new(&document));
+        Self { clock, accounts, db, router, contract }
+    }
+
+    /// The handle, for calls that do not go through HTTP.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        self.db.db()
+    }
+
+    /// Somebody who is not logged in.
+    pub fn anonymous(&self) -> Caller {
+        self.bearer(None)
+    }
+
+    /// Somebody who presents this access token.
+    pub fn bearer(&self, token: Option<String>) -> Caller {
+        Caller { router: self.router.clone(), contract: Arc::clone(&self.contract), token }
+    }
+
+    /// A new user by this name, with the address `<name>@example.com` and [`PASSWORD`], logged in.
+    pub async fn user(&self, name: &str) -> User {
+        let email = format!("{name}@example.com");
+        let anonymous = self.anonymous();
+        let body = json!({ "username": name, "email": email, "password": PASSWORD });
+        let registered = anonymous.post("/api/users", body).await.ok(201);
+        let id = registered["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let token = anonymous.log_in(&email, PASSWORD).await.ok(200)["access_token"].as_str().map(str::to_owned);
+        User { id, email, caller: self.bearer(token) }
+    }
+}
+
+/// Somebody who sends requests.
+#[derive(Clone)]
+pub struct Caller {
+    router: Router,
+    contract: Arc<Contract>,
+    token: Option<String>,
+}
+
+/// Somebody who has an account and is logged in.
+pub struct User {
+    /// The user's id.
+    pub id: UserId,
+    /// The user's address.
+    pub email: String,
+    caller: Caller,
+}
+
+impl Deref for User {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl Caller {
+    /// The access token that is presented.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Sends `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, None, Body::empty()).await
+    }
+
+    /// Sends `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request("DELETE", path, None, Body::empty()).await
+    }
+
+    /// Sends `POST` with JSON.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, "application/json", body.to_string()).await
+    }
+
+    /// Sends `PUT` with JSON.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, "application/json", body.to_string()).await
+    }
+
+    /// Sends `PATCH` with JSON.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, "application/json", body.to_string()).await
+    }
+
+    /// Sends the OAuth2 password form.
+    pub async fn log_in(&self, username: &str, password: &str) -> Answer {
+        self.post_form("/api/users/token", &[("username", username), ("password", password)]).await
+    }
+
+    /// Sends `POST` with a form.
+    pub async fn post_form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
+        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let pairs: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        self.send("POST", path, "application/x-www-form-urlencoded", pairs.join("&")).await
+    }
+
+    /// Sends a body of any type.
+    pub async fn send(&self, method: &str, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+        self.request(method, path, Some(content_type), body.into()).await
+    }
+
+    async fn request(&self, method: &str, path: &str, content_type: Option<&str>, body: Body) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.send_request(request.body(body).expect("a request")).await
+    }
+
+    /// Sends a request as it is, without the caller's token.
+    pub async fn send_request(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body in memory").to_bytes();
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes.to_vec() };
+        self.contract.check(&method, &path, &answer);
+        answer
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Asserts the status; the JSON of the body, or null if it has none.
+    ///
+    /// # Panics
+    /// When the status is another.
+    #[track_caller]
+    pub fn ok(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Asserts a problem of this status and code; the JSON of the body.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let body = self.ok(status);
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status, "{body}");
+        assert_eq!(body["type"], format!("/problems#{code}"), "{body}");
+        body
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
