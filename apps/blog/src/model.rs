@@ -52,12 +52,18 @@ impl Title {
     }
 }
 
-/// A content that may be posted: not empty, kept as sent. Its upper bound is that of the request's body.
+/// A content that may be posted: not empty, at most 1 MiB in UTF-8, kept as sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Content(String);
 
 impl Content {
+    /// More than the 100,000 characters that clients may count on, in any script.
+    pub(crate) const BYTES_MAX: usize = 1 << 20;
+
     pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.len() > Self::BYTES_MAX {
+            return Err(Invalid::new("string_too_long", "String should have at most 1 MiB in UTF-8"));
+        }
         text_of_length(text, 1, usize::MAX).map(Self)
     }
 

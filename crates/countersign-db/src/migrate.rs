@@ -32,7 +32,7 @@ pub struct EmbeddedStep {
 
 /// Embeds `migrations/sqlite/<name>.sql` and `migrations/postgres/<name>.sql` of the calling crate.
 ///
-/// ```ignore
+/// ```text
 /// pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions"]);
 /// ```
 #[macro_export]

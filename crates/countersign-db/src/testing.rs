@@ -2,6 +2,7 @@
 //! cluster, by the environment variable `TEST_DATABASE` (`sqlite`, the default, or `postgres`).
 
 mod cluster;
+pub mod schema;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

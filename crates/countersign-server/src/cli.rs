@@ -30,6 +30,7 @@ struct CommandLine {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
 enum Command {
     /// Try it out on this machine: nothing to set up
     ///
@@ -114,7 +115,7 @@ where
         Ok(command_line) => command_line.command,
         Err(error) => error.exit(),
     };
-    match execute::<H>(command) {
+    match execute::<H>(&command) {
         Ok(Finding::InOrder) => ExitCode::SUCCESS,
         Ok(Finding::NotInOrder) => ExitCode::FAILURE,
         Err(Failure(text)) => {
@@ -124,7 +125,7 @@ where
     }
 }
 
-fn execute<H: Host>(command: Command) -> Result<Finding, Failure>
+fn execute<H: Host>(command: &Command) -> Result<Finding, Failure>
 where
     Accounts: FromRef<H::State>,
 {
@@ -136,7 +137,7 @@ where
             Ok(Finding::InOrder)
         }
         Command::Secret { write_env: true, force } => {
-            secret::write_env(if force { secret::Existing::Replace } else { secret::Existing::Keep })
+            secret::write_env(if *force { secret::Existing::Replace } else { secret::Existing::Keep })
         }
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),

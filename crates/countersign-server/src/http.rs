@@ -4,6 +4,7 @@ mod health;
 mod html;
 mod manners;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -78,6 +79,9 @@ impl Default for HttpSettings {
 }
 
 /// The complete application of a host, ready to be served.
+///
+/// # Panics
+/// Never: an OpenAPI document can always be written as JSON.
 pub fn assemble<H: Host>(accounts: Accounts, settings: &H::Settings, http: &HttpSettings) -> Router
 where
     Accounts: FromRef<H::State>,
@@ -141,11 +145,30 @@ fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H:
     OpenApiRouter::with_openapi(document).nest("/api", H::routes(settings, policy))
 }
 
+/// Every kind of problem that a host application answers with.
+fn problem_kinds<H: Host>() -> impl Iterator<Item = &'static ProblemKind> {
+    problem::KINDS.iter().chain(H::PROBLEMS).chain(KINDS).copied()
+}
+
 /// Every kind of problem, under the anchors that a problem's `type` points to.
 fn problems_page<H: Host>() -> Response {
-    let kinds = problem::KINDS.iter().chain(H::PROBLEMS).chain(KINDS);
-    ([(CONTENT_SECURITY_POLICY, html::CONTENT_SECURITY_POLICY.clone())], Html(html::problem_list(kinds.copied())))
-        .into_response()
+    let policy = html::CONTENT_SECURITY_POLICY.clone();
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(html::problem_list(problem_kinds::<H>()))).into_response()
+}
+
+/// The manual of all problems of a host application, in Markdown.
+pub fn problems_reference<H: Host>() -> String {
+    let mut text = String::from(
+        "# Problems\n\n\
+         Made from the definitions in code; do not edit, run the tests with `UPDATE_DOCS=1` instead.\n\n\
+         What an error answer can mean. `code` is stable: branch on it. [api.md](api.md#errors) shows the whole answer.\n\n\
+         | code | status | title | when |\n|---|---|---|---|\n",
+    );
+    for ProblemKind { code, status, title, when } in problem_kinds::<H>() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| `{code}` | {status} | {title} | {when} |");
+    }
+    text
 }
 
 /// What is left to say after a panic; the panic itself has been logged where it happened.

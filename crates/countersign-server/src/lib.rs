@@ -37,7 +37,7 @@ pub mod settings;
 mod telemetry;
 
 pub use cli::run;
-pub use http::{Draining, HttpSettings, KINDS, assemble, openapi};
+pub use http::{Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
 pub use utoipa_axum::router::OpenApiRouter;
 
 use countersign::Accounts;

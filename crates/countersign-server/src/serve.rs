@@ -28,7 +28,7 @@ use crate::Draining;
 /// How long a client may take for a request's head, from connecting or from its previous request.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(15);
 /// Head and trailers of one request.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
+const HEAD_BYTES_MAX: u32 = 32 * 1024;
 /// Requests of one client at the same time over HTTP/2.
 const STREAMS_MAX: u32 = 100;
 /// How often a silent HTTP/2 client is asked whether it is still there.
@@ -102,14 +102,14 @@ pub(crate) async fn serve(
 
 fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_INTERVAL)
         .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEAD_BYTES_MAX as u32);
+        .max_header_list_size(HEAD_BYTES_MAX);
     builder
 }
 

@@ -142,7 +142,7 @@ impl Default for HashingPolicy {
 }
 
 /// Bounds on requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpPolicy {
     /// Largest body of a request, in bytes.
     pub body_bytes_max: usize,
@@ -189,7 +189,9 @@ impl SecretKey {
             return Err(WeakSecretKey::Placeholder);
         }
         let mut seen = [false; 256];
-        bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        for byte in bytes {
+            seen[usize::from(*byte)] = true;
+        }
         let repeats = (1..=bytes.len() / 2).any(|run| bytes.iter().zip(&bytes[run..]).all(|(a, b)| a == b));
         if seen.iter().filter(|seen| **seen).count() < 10 || repeats {
             return Err(WeakSecretKey::LowVariety);

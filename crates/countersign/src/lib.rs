@@ -17,6 +17,7 @@ mod operations;
 pub mod secrets;
 mod store;
 #[cfg(feature = "testing")]
+#[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 pub mod testing;
 
 use countersign_db::Migrations;
@@ -29,3 +30,8 @@ pub use operations::{EditProfile, EditProfileError, LogIn, LogInError, LoggedIn,
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
 pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions"]);
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

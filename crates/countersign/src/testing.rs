@@ -78,8 +78,8 @@ impl TestApp {
     /// The accounts alone, configured.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         Self::assemble(&[], configure, |accounts| {
-            let routes = http::routes(&accounts.config().http).with_state(accounts);
-            let (router, document) = OpenApiRouter::new().nest("/api", routes).split_for_parts();
+            let api = http::routes(&accounts.config().http).with_state(accounts);
+            let (router, document) = OpenApiRouter::new().nest("/api", api).split_for_parts();
             (router.merge(http::static_files()), document)
         })
         .await

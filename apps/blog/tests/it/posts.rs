@@ -410,6 +410,16 @@ async fn a_content_of_a_hundred_thousand_characters_works() {
 }
 
 #[tokio::test]
+async fn a_content_of_more_than_a_mebibyte_is_refused() {
+    let app = blog().await;
+    let ada = app.user("ada").await;
+    let post = |bytes: usize| json!({ "title": "Long", "content": "a".repeat(bytes) });
+    ada.post("/api/posts", post(1 << 20)).await.ok(201);
+    let body = ada.post("/api/posts", post((1 << 20) + 1)).await.ok(422);
+    assert_eq!(places(&body), [json!(["body", "content"])]);
+}
+
+#[tokio::test]
 async fn too_large_a_body_is_refused() {
     let app = blog().await;
     let ada = app.user("ada").await;

@@ -1,4 +1,6 @@
 //! The connection and its migrations, on the database chosen by `TEST_DATABASE`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 mod connection;
 mod migrate;

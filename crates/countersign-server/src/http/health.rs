@@ -84,7 +84,7 @@ async fn ready(State(state): State<Health>) -> Result<Json<HealthResponse>, Prob
             );
             not_ready("Database unavailable".to_owned())
         }
-        stale => not_ready(stale.to_string()),
+        problem => not_ready(problem.to_string()),
     })?;
     state.db.check_writable().await.map_err(|error| {
         tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "the database cannot be written");

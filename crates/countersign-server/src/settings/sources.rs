@@ -179,8 +179,11 @@ impl Sources {
     }
 }
 
+/// The line it begins at, and name and value, or why it has none.
+type DotEnvEntry = (usize, Result<(String, String), &'static str>);
+
 /// The entries of a `.env` file with the line each begins at. Every bad line is reported, not only the first.
-fn parse_dot_env(text: &str) -> Vec<(usize, Result<(String, String), &'static str>)> {
+fn parse_dot_env(text: &str) -> Vec<DotEnvEntry> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().enumerate();
     let mut entries = Vec::new();

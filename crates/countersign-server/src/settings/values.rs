@@ -30,13 +30,11 @@ pub fn switch(text: &str) -> Result<bool, &'static str> {
 
 /// The value that goes by the name `text`, in any letter case.
 pub fn chosen<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
-    match choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
-        Some((_, value)) => Ok(*value),
-        None => {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            Err(format!("accepted is {}", names.join(" or ")))
-        }
-    }
+    let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        format!("accepted is {}", names.join(" or "))
+    })
 }
 
 pub(super) fn secret_key(text: &str) -> Result<SecretKey, String> {

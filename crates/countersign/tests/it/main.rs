@@ -1,4 +1,26 @@
-//! The accounts as a host calls them, on the database chosen by `TEST_DATABASE`.
+//! The accounts through their real router and as a host calls them, on the database that `TEST_DATABASE` names.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod accounts;
 mod migrations;
+mod requests;
+mod schema;
+mod tidy;
+mod token;
+mod users;
+
+use serde_json::Value;
+
+/// An id of the right form that nothing has.
+const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// The types and places of a 422's faults, as `type place.field`.
+fn faults(body: &Value) -> Vec<String> {
+    let items = body["detail"].as_array().expect("a list of faults");
+    let place = |item: &Value| {
+        let parts = item["loc"].as_array().expect("a list").iter().map(|part| part.as_str().expect("a text"));
+        parts.collect::<Vec<_>>().join(".")
+    };
+    items.iter().map(|item| format!("{} {}", item["type"].as_str().expect("a type"), place(item))).collect()
+}

@@ -1,0 +1,203 @@
+//! The rules that the compiler does not know: who may import whom, and where the house keeps what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every Rust file below a folder of the workspace, with its path relative to that folder.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let root = workspace().join(folder);
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the workspace") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).expect("below the root").display().to_string();
+                found.push((name, fs::read_to_string(&path).expect("a source file")));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder}");
+    found
+}
+
+/// Code without comments and without the unit tests at its end.
+fn code(source: &str) -> String {
+    let source = source.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The room of a file: its folder, or its own name at the top.
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+}
+
+/// The first names of all paths that begin with `crate::`, those of a group one by one.
+fn imported_rooms(code: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (start, _) in code.match_indices("crate::") {
+        if start > 0 && code.as_bytes()[start - 1] == b'$' {
+            continue; // a macro's path is resolved where it is used
+        }
+        let rest = &code[start + "crate::".len()..];
+        let names: Vec<&str> = match rest.strip_prefix('{') {
+            Some(group) => group[..group.find('}').expect("a closed group")].split(',').collect(),
+            None => vec![rest],
+        };
+        for name in names {
+            let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            rooms.extend((!name.is_empty()).then_some(name));
+        }
+    }
+    rooms
+}
+
+#[test]
+fn the_library_imports_only_downward() {
+    // Names with a capital letter are the public face: the handle, and what its operations take and give.
+    let allowed = |room: &str| -> &[&str] {
+        match room {
+            "model" | "config" => &["model"],
+            "clock" => &[],
+            "error" => &["secrets"],
+            "secrets" => &["config", "model", "secrets"],
+            "store" => &["model", "store"],
+            "accounts" => &["clock", "config", "error", "model", "secrets", "store"],
+            "operations" => &["accounts", "config", "error", "model", "secrets", "store", "operations"],
+            "http" => &["accounts", "config", "model", "http"],
+            "lib" | "testing" => {
+                &["accounts", "clock", "config", "error", "http", "model", "operations", "secrets", "store", "testing"]
+            }
+            other => panic!("{other} is a new room: say here what it may import"),
+        }
+    };
+    let own = |name: &str| name.starts_with(char::is_lowercase) && name != "entity_id";
+    for (file, source) in sources("crates/countersign/src") {
+        for imported in imported_rooms(&code(&source)).iter().filter(|name| own(name)) {
+            assert!(allowed(room(&file)).contains(&imported.as_str()), "{file} imports {imported}");
+        }
+    }
+}
+
+#[test]
+fn verbs_and_resources_do_not_import_one_another() {
+    for (folder, shared) in [
+        ("crates/countersign/src/operations", &["steps"][..]),
+        ("crates/countersign/src/http", &["current_user", "fields", "path", "problem"]),
+        ("apps/blog/src/operations", &[]),
+        ("apps/blog/src/http", &["listing"]),
+    ] {
+        let files = sources(folder);
+        let names: Vec<&str> = files.iter().map(|(file, _)| room(file)).collect();
+        let layer = folder.rsplit('/').next().unwrap_or_default();
+        for (file, source) in files.iter().filter(|(file, _)| !shared.contains(&room(file))) {
+            let code = code(source);
+            for other in names.iter().filter(|other| **other != room(file) && !shared.contains(other)) {
+                for path in [format!("super::{other}::"), format!("crate::{layer}::{other}::")] {
+                    assert!(!code.contains(&path), "{folder}/{file} imports {other}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_dependency_has_its_rooms() {
+    let rooms: [(&str, &str, &[&str]); 7] = [
+        ("crates/countersign/src", "sqlx::", &["store"]),
+        ("crates/countersign/src", "axum::", &["http", "testing"]),
+        ("crates/countersign/src", "getrandom::", &["secrets"]),
+        ("crates/countersign/src", "jsonwebtoken::", &["secrets", "error"]),
+        ("crates/countersign/src", "serde::", &["http", "secrets"]),
+        ("apps/blog/src", "sqlx::", &["store"]),
+        ("apps/blog/src", "serde::", &["http"]),
+    ];
+    for (folder, dependency, allowed) in rooms {
+        for (file, source) in sources(folder) {
+            let used = code(&source).contains(dependency);
+            assert!(!used || allowed.contains(&room(&file)), "{folder}/{file} uses {dependency}");
+        }
+    }
+    for (file, source) in sources("crates/countersign/src/model") {
+        assert!(!source.contains("serde") || source.contains("no serde"), "{file}: what leaves is a wire type");
+    }
+    for (file, source) in sources("crates/countersign-server/src") {
+        assert!(!code(&source).contains("sqlx::"), "{file}: the shell has no SQL");
+    }
+}
+
+#[test]
+fn forks_between_the_databases_are_few() {
+    let forks: usize = ["crates/countersign/src/store", "apps/blog/src/store"]
+        .into_iter()
+        .flat_map(sources)
+        .map(|(_, source)| source.matches("DatabaseKind::Sqlite").count())
+        .sum();
+    assert!(forks <= 5, "{forks} statements differ between the databases");
+}
+
+#[test]
+fn every_file_says_first_what_it_decides() {
+    for folder in
+        ["crates/countersign/src", "crates/countersign-db/src", "crates/countersign-server/src", "apps/blog/src"]
+    {
+        for (file, source) in sources(folder) {
+            assert!(source.starts_with("//! "), "{folder}/{file} does not say what it decides");
+            assert!(source.lines().count() <= 500, "{folder}/{file} is too long to be read at once");
+            let name = file.rsplit('/').next().unwrap_or_default();
+            for vague in ["mod.rs", "utils.rs", "common.rs", "helpers.rs", "types.rs", "core.rs", "misc.rs"] {
+                assert_ne!(name, vague, "{folder}/{file} says nothing by its name");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_documents_name_only_what_exists() {
+    let root = workspace();
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/api.md",
+        "docs/operating.md",
+        "docs/threat-model.md",
+    ] {
+        let text = fs::read_to_string(root.join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
+        let folder = Path::new(document).parent().expect("a folder");
+        for (start, _) in text.match_indices("](") {
+            let target = &text[start + 2..];
+            let target = target[..target.find(')').expect("a closed link")].split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains(':') {
+                assert!(root.join(folder).join(target).exists(), "{document} links to {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_claim_of_the_threat_model_names_a_test_that_exists() {
+    let text = fs::read_to_string(workspace().join("docs/threat-model.md")).expect("the threat model");
+    let tests: String = ["crates/countersign", "crates/countersign-db", "crates/countersign-server", "apps/blog"]
+        .into_iter()
+        .flat_map(sources)
+        .map(|(_, source)| source)
+        .collect();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    assert!(rows.len() >= 10, "{} claims", rows.len());
+    for row in rows {
+        let proof = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "a claim without a test: {row}");
+        for name in names {
+            assert!(tests.contains(&format!("fn {name}(")), "no test is called {name}");
+        }
+    }
+}
