@@ -1,14 +1,47 @@
 //! Decides how an instant is stored: whole microseconds since 1970 in UTC, a 64-bit integer in both databases.
 
 use jiff::Timestamp;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::{Database, Decode, Encode, Type};
 
 /// An instant as a column holds it (`INTEGER` in SQLite, `BIGINT` in PostgreSQL).
 ///
 /// PostgreSQL's own type keeps microseconds and SQLite has none, so a number that both keep exactly is the only form
 /// in which the two cannot differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
-#[sqlx(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DbTime(i64);
+
+impl<DB: Database> Type<DB> for DbTime
+where
+    i64: Type<DB>,
+{
+    fn type_info() -> DB::TypeInfo {
+        i64::type_info()
+    }
+
+    fn compatible(info: &DB::TypeInfo) -> bool {
+        i64::compatible(info)
+    }
+}
+
+impl<'q, DB: Database> Encode<'q, DB> for DbTime
+where
+    i64: Encode<'q, DB>,
+{
+    fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        self.0.encode_by_ref(buffer)
+    }
+}
+
+impl<'r, DB: Database> Decode<'r, DB> for DbTime
+where
+    i64: Decode<'r, DB>,
+{
+    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        i64::decode(value).map(Self)
+    }
+}
 
 impl DbTime {
     /// Microseconds since 1970-01-01T00:00:00Z.

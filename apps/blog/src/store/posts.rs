@@ -6,28 +6,15 @@ use uuid::Uuid;
 
 use crate::model::{Changes, Content, Cursor, Post, PostId, Title};
 
-#[derive(sqlx::FromRow)]
-struct PostRow {
-    id: Uuid,
-    user_id: Uuid,
-    title: String,
-    content: String,
-    date_posted: DbTime,
-    username: String,
-    image_file: Option<String>,
-}
+/// `id, title, content, date_posted, user_id, username, image_file`
+type PostRow = (Uuid, String, String, DbTime, Uuid, String, Option<String>);
 
 impl TryFrom<PostRow> for Post {
     type Error = DbError;
 
-    fn try_from(row: PostRow) -> Result<Self, DbError> {
-        Ok(Self {
-            id: row.id.into(),
-            author: Profile { id: row.user_id.into(), username: row.username, image_file: row.image_file },
-            title: row.title,
-            content: row.content,
-            date_posted: timestamp(row.date_posted)?,
-        })
+    fn try_from((id, title, content, date_posted, user_id, username, image_file): PostRow) -> Result<Self, DbError> {
+        let author = Profile { id: user_id.into(), username, image_file };
+        Ok(Self { id: id.into(), author, title, content, date_posted: timestamp(date_posted)? })
     }
 }
 
@@ -66,7 +53,7 @@ pub(crate) async fn insert(conn: Conn<'_>, post: &Post) -> Result<(), DbError> {
 pub(crate) async fn find(conn: Conn<'_>, id: PostId) -> Result<Option<Post>, DbError> {
     let row: Option<PostRow> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT posts.id, posts.user_id, posts.title, posts.content, posts.date_posted, \
+            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
                  author.username, author.image_file \
              FROM posts \
              JOIN auth_user_profiles AS author ON author.id = posts.user_id \
@@ -91,7 +78,7 @@ pub(crate) async fn find_author(conn: Conn<'_>, id: PostId) -> Result<Option<Use
 pub(crate) async fn list(conn: Conn<'_>, window: Window) -> Result<Vec<Post>, DbError> {
     let rows: Vec<PostRow> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT posts.id, posts.user_id, posts.title, posts.content, posts.date_posted, \
+            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
                  author.username, author.image_file \
              FROM (SELECT id FROM posts WHERE (date_posted, id) < ($1, $2) \
                    ORDER BY date_posted DESC, id DESC LIMIT $3 OFFSET $4) AS page \
@@ -113,7 +100,7 @@ pub(crate) async fn list(conn: Conn<'_>, window: Window) -> Result<Vec<Post>, Db
 pub(crate) async fn list_of_author(conn: Conn<'_>, author: UserId, window: Window) -> Result<Vec<Post>, DbError> {
     let rows: Vec<PostRow> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT posts.id, posts.user_id, posts.title, posts.content, posts.date_posted, \
+            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
                  author.username, author.image_file \
              FROM (SELECT id FROM posts WHERE user_id = $1 AND (date_posted, id) < ($2, $3) \
                    ORDER BY date_posted DESC, id DESC LIMIT $4 OFFSET $5) AS page \

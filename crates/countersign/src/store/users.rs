@@ -6,17 +6,12 @@ use uuid::Uuid;
 
 use crate::model::{EmailAddress, Profile, User, UserId, Username};
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct UserRow {
-    id: Uuid,
-    username: String,
-    email: String,
-    image_file: Option<String>,
-}
+/// `id, username, email, image_file`
+pub(crate) type UserRow = (Uuid, String, String, Option<String>);
 
 impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        Self { id: row.id.into(), username: row.username, email: row.email, image_file: row.image_file }
+    fn from((id, username, email, image_file): UserRow) -> Self {
+        Self { id: id.into(), username, email, image_file }
     }
 }
 
