@@ -1,0 +1,77 @@
+//! Decides which block a block refers to (RFC 9106, section 3.4).
+
+use crate::{Params, Variant};
+
+/// Where in the memory the engine stands: one slice of one pass.
+#[derive(Clone, Copy)]
+pub(crate) struct Position {
+    pub(crate) pass: u32,
+    pub(crate) slice: u32,
+}
+
+impl Position {
+    /// Whether references come from the position instead of from the data.
+    pub(crate) const fn is_data_independent(self, variant: Variant) -> bool {
+        match variant {
+            Variant::Argon2d => false,
+            Variant::Argon2i => true,
+            Variant::Argon2id => self.pass == 0 && self.slice < 2,
+        }
+    }
+
+    /// The first column of the slice that is computed: the first two of a lane come from the initial hash.
+    pub(crate) const fn first_index(self) -> u32 {
+        if self.pass == 0 && self.slice == 0 { 2 } else { 0 }
+    }
+}
+
+/// The blocks that the blocks of one slice may refer to.
+#[derive(Clone, Copy)]
+pub(crate) struct Window {
+    lanes: u32,
+    lane_len: u32,
+    /// References stay in their own lane: other lanes have no finished slice yet.
+    own_lane_only: bool,
+    /// Finished columns, without those of the slice in work.
+    finished: u32,
+    /// The oldest of them.
+    start: u32,
+}
+
+impl Window {
+    pub(crate) const fn new(params: &Params, at: Position) -> Self {
+        let segment_len = params.segment_len();
+        let lane_len = params.lane_len();
+        Self {
+            lanes: params.lanes(),
+            lane_len,
+            own_lane_only: at.pass == 0 && at.slice == 0,
+            finished: if at.pass == 0 { at.slice * segment_len } else { lane_len - segment_len },
+            start: if at.pass == 0 || at.slice == 3 { 0 } else { (at.slice + 1) * segment_len },
+        }
+    }
+
+    /// The (lane, column) that the block at `index` within the slice of `lane` refers to. `word` is J2 || J1.
+    ///
+    /// Defined for those indices that are computed, that is from 2 in the first slice of the first pass; there the window then
+    /// holds at least one block, so nothing underflows. The result is always a finished block: a column of the
+    /// window, or of the own slice below `index - 1`.
+    #[inline(always)]
+    pub(crate) const fn reference(&self, lane: u32, index: u32, word: u64) -> (u32, u32) {
+        let j1 = word & 0xffff_ffff;
+        let j2 = (word >> 32) as u32;
+        let reference_lane = if self.own_lane_only { lane } else { j2 % self.lanes };
+        // A lane sees its own slice up to the block before the previous one; of another lane, the first block of a slice does not see
+        // the last finished column.
+        let area = if reference_lane == lane {
+            self.finished as u64 + index as u64 - 1
+        } else {
+            self.finished as u64 - (index == 0) as u64
+        };
+        let x = (j1 * j1) >> 32;
+        let back = (area * x) >> 32;
+        let column = self.start as u64 + (area - 1 - back);
+        let column = if column >= self.lane_len as u64 { column - self.lane_len as u64 } else { column };
+        (reference_lane, column as u32)
+    }
+}

@@ -1,0 +1,42 @@
+//! Decides what a hash would cost without arithmetic: the measure that the engine is held against.
+
+use super::{Ahead, Block, Kernel, POINTS};
+
+/// Reads, writes and prefetches what a real kernel does, in the same order, and computes next to nothing: it shows what the memory
+/// alone costs. The tags are meaningless.
+pub(crate) struct Floor;
+
+impl Kernel for Floor {
+    fn place(word: usize) -> usize {
+        word
+    }
+
+    #[inline(always)]
+    unsafe fn mix<const XOR: bool, A: Ahead>(
+        previous: *const Block,
+        reference: *const Block,
+        next: *mut Block,
+        _: *mut Block,
+        ahead: &mut A,
+    ) {
+        // SAFETY: the caller's promise: valid, aligned, and `next` overlaps neither.
+        let (previous, reference, next) = unsafe { (&(*previous).0, &(*reference).0, &mut (*next).0) };
+        const STEP: usize = Block::WORDS / POINTS;
+        for point in 0..POINTS {
+            ahead.point(point);
+            for word in point * STEP..(point + 1) * STEP {
+                let sum = previous[word] ^ reference[word];
+                next[word] = if XOR { next[word] ^ sum } else { sum };
+            }
+            if point == 0 {
+                // The addresses come from the data: one word is stirred so that they stay as random as a hash's.
+                next[0] =
+                    (next[0] ^ next[0] >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(0x9e37_79b9_7f4a_7c15);
+                next[0] ^= next[0] >> 32;
+            }
+            if point + 1 == super::FIRST_WORD_POINT {
+                ahead.first_word(next[0]);
+            }
+        }
+    }
+}

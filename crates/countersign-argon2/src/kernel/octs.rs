@@ -1,0 +1,169 @@
+//! Decides the arithmetic of G in vectors of eight words.
+//!
+//! Blocks are kept in an order of their own: a vector holds four words of a row and, behind them, the same four words of the next row.
+//! That is 2 x 2 registers of the block, so the same vector serves two rows and two columns, and nothing
+//! moves between the two halves of G. Sixteen vectors are the whole block; it stays in registers from the first load to the last store.
+
+use super::{Ahead, Block};
+
+/// Eight words of 64 bits. The arithmetic wraps.
+///
+/// # Safety
+/// Of every method: the processor can run the implementation's instructions. Of `load` and `store`: the address is
+/// aligned to 64 bytes and valid for eight words.
+pub(crate) trait Oct: Copy {
+    unsafe fn load(words: *const u64) -> Self;
+    unsafe fn store(self, words: *mut u64);
+    unsafe fn xor(self, other: Self) -> Self;
+    unsafe fn xor3(self, second: Self, third: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    /// The product of the low halves of each word.
+    unsafe fn multiply_low(self, other: Self) -> Self;
+    unsafe fn rotate_right<const BITS: i32>(self) -> Self;
+    /// In each half: word `i` becomes the one that was `i + 1`, `i + 2`, `i + 3`.
+    unsafe fn turn_rows_1(self) -> Self;
+    unsafe fn turn_rows_2(self) -> Self;
+    unsafe fn turn_rows_3(self) -> Self;
+    /// The words 0 1 4 5 and the words 2 3 6 7 are each a matrix row of a column's P: each of them turns by one, two, three.
+    unsafe fn turn_columns_1(self) -> Self;
+    unsafe fn turn_columns_2(self) -> Self;
+    unsafe fn turn_columns_3(self) -> Self;
+}
+
+/// For each vector of `turn_columns_1`, which word it takes; the third turn is the inverse of the first.
+pub(crate) const COLUMNS_1: [usize; 8] = [1, 4, 3, 6, 5, 0, 7, 2];
+/// As [`COLUMNS_1`], for `turn_columns_3`.
+pub(crate) const COLUMNS_3: [usize; 8] = [5, 0, 7, 2, 1, 4, 3, 6];
+
+/// Where a word of a block is kept: row pairs, then columns of four words, then the row of the pair.
+pub(crate) const fn place(word: usize) -> usize {
+    let (row, within) = (word / 16, word % 16);
+    (row / 2 * 4 + within / 4) * 8 + row % 2 * 4 + within % 4
+}
+
+type Set<V> = [V; 4];
+
+/// x + y + 2 * low(x) * low(y) on two vectors at a time, so that their latencies overlap.
+#[inline(always)]
+unsafe fn blend<V: Oct>(x: [V; 2], y: [V; 2]) -> [V; 2] {
+    // SAFETY: as the caller's.
+    unsafe {
+        let m = [x[0].multiply_low(y[0]), x[1].multiply_low(y[1])];
+        let s = [x[0].add(y[0]), x[1].add(y[1])];
+        let m = [m[0].add(m[0]), m[1].add(m[1])];
+        [s[0].add(m[0]), s[1].add(m[1])]
+    }
+}
+
+#[inline(always)]
+unsafe fn xor_rotate<V: Oct, const BITS: i32>(x: [V; 2], y: [V; 2]) -> [V; 2] {
+    // SAFETY: as the caller's.
+    unsafe { [x[0].xor(y[0]).rotate_right::<BITS>(), x[1].xor(y[1]).rotate_right::<BITS>()] }
+}
+
+/// Half of P on two sets, each of four rows' or columns' matrices.
+#[inline(always)]
+unsafe fn half_round<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        let (mut a, mut b, mut c, mut d) = ([p[0], q[0]], [p[1], q[1]], [p[2], q[2]], [p[3], q[3]]);
+        a = blend(a, b);
+        d = xor_rotate::<V, 32>(d, a);
+        c = blend(c, d);
+        b = xor_rotate::<V, 24>(b, c);
+        a = blend(a, b);
+        d = xor_rotate::<V, 16>(d, a);
+        c = blend(c, d);
+        b = xor_rotate::<V, 63>(b, c);
+        *p = [a[0], b[0], c[0], d[0]];
+        *q = [a[1], b[1], c[1], d[1]];
+    }
+}
+
+/// P on four rows.
+#[inline(always)]
+unsafe fn permute_rows<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        half_round(p, q);
+        for set in [&mut *p, &mut *q] {
+            *set = [set[0].turn_rows_3(), set[1], set[2].turn_rows_1(), set[3].turn_rows_2()];
+        }
+        half_round(p, q);
+        for set in [p, q] {
+            *set = [set[0].turn_rows_1(), set[1], set[2].turn_rows_3(), set[3].turn_rows_2()];
+        }
+    }
+}
+
+/// P on four columns.
+#[inline(always)]
+unsafe fn permute_columns<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        half_round(p, q);
+        for set in [&mut *p, &mut *q] {
+            *set = [set[0].turn_columns_3(), set[1], set[2].turn_columns_1(), set[3].turn_columns_2()];
+        }
+        half_round(p, q);
+        for set in [p, q] {
+            *set = [set[0].turn_columns_1(), set[1], set[2].turn_columns_3(), set[3].turn_columns_2()];
+        }
+    }
+}
+
+/// See [`Kernel::mix`](super::Kernel::mix).
+///
+/// # Safety
+/// As there, and the processor can run `V`.
+#[inline(always)]
+pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
+    previous: *const Block,
+    reference: *const Block,
+    next: *mut Block,
+    ahead: &mut A,
+) {
+    let (previous, reference, next) = (previous.cast::<u64>(), reference.cast::<u64>(), next.cast::<u64>());
+    // SAFETY: every offset is below 128 words and a multiple of 8; the rest is the caller's promise.
+    unsafe {
+        let sum = |at: usize| V::load(previous.add(at)).xor(V::load(reference.add(at)));
+        // rows[r] are the four vectors of the rows 2r and 2r + 1.
+        let load = |pair: usize| {
+            let at = pair * 32;
+            [sum(at), sum(at + 8), sum(at + 16), sum(at + 24)]
+        };
+        ahead.point(0);
+        let (mut r0, mut r1) = (load(0), load(1));
+        permute_rows(&mut r0, &mut r1);
+        ahead.point(1);
+        ahead.point(2);
+        let (mut r2, mut r3) = (load(2), load(3));
+        permute_rows(&mut r2, &mut r3);
+        ahead.point(3);
+        let column = |i: usize| [r0[i], r1[i], r2[i], r3[i]];
+        let finish = |set: &Set<V>, i: usize| {
+            for (row, v) in set.iter().enumerate() {
+                let at = row * 32 + i * 8;
+                let (p, r) = (V::load(previous.add(at)), V::load(reference.add(at)));
+                let mut v = v.xor3(p, r);
+                if XOR {
+                    v = v.xor(V::load(next.add(at)));
+                }
+                v.store(next.add(at));
+            }
+        };
+        let (mut c0, mut c1) = (column(0), column(1));
+        ahead.point(4);
+        permute_columns(&mut c0, &mut c1);
+        finish(&c0, 0);
+        ahead.first_word(*next);
+        ahead.point(5);
+        finish(&c1, 1);
+        ahead.point(6);
+        let (mut c2, mut c3) = (column(2), column(3));
+        permute_columns(&mut c2, &mut c3);
+        ahead.point(7);
+        finish(&c2, 2);
+        finish(&c3, 3);
+    }
+}

@@ -1,0 +1,232 @@
+//! Decides what a vector is on x86-64: AVX2's 256 bits or AVX-512's 512.
+
+use std::arch::x86_64::{
+    __m256i, __m512i, _mm256_add_epi64, _mm256_alignr_epi8, _mm256_load_si256, _mm256_mul_epu32, _mm256_or_si256,
+    _mm256_permute4x64_epi64, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_shuffle_epi32, _mm256_srli_epi64,
+    _mm256_store_si256, _mm256_xor_si256, _mm512_add_epi64, _mm512_load_si512, _mm512_mul_epu32, _mm512_permutex_epi64,
+    _mm512_permutexvar_epi64, _mm512_ror_epi64, _mm512_setr_epi64, _mm512_shuffle_i64x2, _mm512_store_si512,
+    _mm512_ternarylogic_epi64, _mm512_xor_si512,
+};
+
+use super::octs::{self, COLUMNS_1, COLUMNS_3, Oct};
+use super::quads::{self, Quad};
+use super::{Ahead, Block, Kernel};
+
+/// The AVX2 path.
+pub(crate) struct Avx2;
+
+impl Kernel for Avx2 {
+    fn place(word: usize) -> usize {
+        word
+    }
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn mix<const XOR: bool, A: Ahead>(
+        previous: *const Block,
+        reference: *const Block,
+        next: *mut Block,
+        scratch: *mut Block,
+        ahead: &mut A,
+    ) {
+        // SAFETY: the caller's promise, and this function is compiled for AVX2.
+        unsafe { quads::mix::<Ymm, XOR, A>(previous, reference, next, scratch, ahead) }
+    }
+}
+
+/// The AVX-512 path.
+pub(crate) struct Avx512;
+
+impl Kernel for Avx512 {
+    fn place(word: usize) -> usize {
+        octs::place(word)
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn mix<const XOR: bool, A: Ahead>(
+        previous: *const Block,
+        reference: *const Block,
+        next: *mut Block,
+        _: *mut Block,
+        ahead: &mut A,
+    ) {
+        // SAFETY: the caller's promise, and this function is compiled for AVX-512 F.
+        unsafe { octs::mix::<Zmm, XOR, A>(previous, reference, next, ahead) }
+    }
+}
+
+/// A 256-bit vector. Its methods are called only by [`Avx2`]'s `mix`, into which they are inlined.
+#[derive(Clone, Copy)]
+struct Ymm(__m256i);
+
+/// A control word of a four-word permutation: which word each place takes.
+const fn order(w0: i32, w1: i32, w2: i32, w3: i32) -> i32 {
+    w0 | w1 << 2 | w2 << 4 | w3 << 6
+}
+
+const TURN_1: i32 = order(1, 2, 3, 0);
+const TURN_2: i32 = order(2, 3, 0, 1);
+const TURN_3: i32 = order(3, 0, 1, 2);
+
+impl Quad for Ymm {
+    #[inline(always)]
+    unsafe fn load(words: *const u64) -> Self {
+        // SAFETY: AVX2 is there (see the type), and the address is valid and aligned (the caller's promise).
+        Self(unsafe { _mm256_load_si256(words.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, words: *mut u64) {
+        // SAFETY: AVX2 is there (see the type), and the address is valid and aligned (the caller's promise).
+        unsafe { _mm256_store_si256(words.cast(), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_xor_si256(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_add_epi64(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn multiply_low(self, other: Self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_mul_epu32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn rotate_right_32(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_shuffle_epi32::<{ order(1, 0, 3, 2) }>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn rotate_right_24(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe {
+            let bytes = _mm256_setr_epi8(
+                3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10, //
+                3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10,
+            );
+            _mm256_shuffle_epi8(self.0, bytes)
+        })
+    }
+    #[inline(always)]
+    unsafe fn rotate_right_16(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe {
+            let bytes = _mm256_setr_epi8(
+                2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9, //
+                2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9,
+            );
+            _mm256_shuffle_epi8(self.0, bytes)
+        })
+    }
+    #[inline(always)]
+    unsafe fn rotate_right_63(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_or_si256(_mm256_srli_epi64::<63>(self.0), _mm256_add_epi64(self.0, self.0)) })
+    }
+    #[inline(always)]
+    unsafe fn turn_1(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_permute4x64_epi64::<TURN_1>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_2(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_permute4x64_epi64::<TURN_2>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_3(self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_permute4x64_epi64::<TURN_3>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn slide(self, next: Self) -> Self {
+        // SAFETY: AVX2 is there (see the type).
+        Self(unsafe { _mm256_alignr_epi8::<8>(next.0, self.0) })
+    }
+}
+
+/// A 512-bit vector. Its methods are called only by [`Avx512`]'s `mix`, into which they are inlined.
+#[derive(Clone, Copy)]
+struct Zmm(__m512i);
+
+impl Zmm {
+    #[inline(always)]
+    unsafe fn take(self, from: [usize; 8]) -> Self {
+        let from = from.map(|word| word as i64);
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe {
+            let from = _mm512_setr_epi64(from[0], from[1], from[2], from[3], from[4], from[5], from[6], from[7]);
+            _mm512_permutexvar_epi64(from, self.0)
+        })
+    }
+}
+
+impl Oct for Zmm {
+    #[inline(always)]
+    unsafe fn load(words: *const u64) -> Self {
+        // SAFETY: AVX-512 F is there (see the type), and the address is valid and aligned (the caller's promise).
+        Self(unsafe { _mm512_load_si512(words.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, words: *mut u64) {
+        // SAFETY: AVX-512 F is there (see the type), and the address is valid and aligned (the caller's promise).
+        unsafe { _mm512_store_si512(words.cast(), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_xor_si512(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn xor3(self, second: Self, third: Self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type). 0x96 is the truth table of a ^ b ^ c.
+        Self(unsafe { _mm512_ternarylogic_epi64::<0x96>(self.0, second.0, third.0) })
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_add_epi64(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn multiply_low(self, other: Self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_mul_epu32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn rotate_right<const BITS: i32>(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_ror_epi64::<BITS>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_rows_1(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_permutex_epi64::<TURN_1>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_rows_2(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_permutex_epi64::<TURN_2>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_rows_3(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_permutex_epi64::<TURN_3>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_columns_1(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        unsafe { self.take(COLUMNS_1) }
+    }
+    #[inline(always)]
+    unsafe fn turn_columns_2(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        Self(unsafe { _mm512_shuffle_i64x2::<{ order(2, 3, 0, 1) }>(self.0, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn turn_columns_3(self) -> Self {
+        // SAFETY: AVX-512 F is there (see the type).
+        unsafe { self.take(COLUMNS_3) }
+    }
+}
