@@ -122,6 +122,12 @@ impl Params {
         self.lane_len() as u64 * self.lanes as u64 * 1024
     }
 
+    /// How many jobs of these costs [`Arena::hash_many`](crate::Arena::hash_many) advances together where the arena has
+    /// room for them; more than that it computes one after another.
+    pub fn jobs_together(&self) -> usize {
+        crate::engine::jobs_together(self)
+    }
+
     /// Blocks in a quarter of a lane.
     pub(crate) const fn segment_len(&self) -> u32 {
         self.memory_kib / (4 * self.lanes)

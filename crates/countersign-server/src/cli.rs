@@ -6,6 +6,7 @@ mod secret;
 mod settings;
 mod start;
 mod table;
+mod tune;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -67,6 +68,15 @@ enum Command {
     ///
     /// One line a check: ok, warn or fail, with what to do. Ends with 1 when any fails.
     Doctor,
+    /// Measure what password hashing costs on this machine, and recommend a setting
+    ///
+    /// Hashes at the configured costs and at those that RFC 9106 and OWASP recommend: milliseconds a hash, logins a second
+    /// at full load, memory. Ends with 1 when the configured costs are below the recommendations.
+    Tune {
+        /// How long to measure each setting
+        #[arg(long, default_value = "2", value_parser = seconds)]
+        seconds: f64,
+    },
     /// Print the OpenAPI document of the HTTP API as JSON
     Openapi,
 }
@@ -77,6 +87,11 @@ enum MigrateCommand {
     Status,
     /// Apply what is missing, all of it or nothing
     Up,
+}
+
+fn seconds(text: &str) -> Result<f64, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
+    seconds.ok_or("accepted is a number from 0.1 to 600")
 }
 
 /// Why a command did not do its work, in words for whoever called it.
@@ -143,6 +158,7 @@ where
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor => wait_for(doctor::examine::<H>()),
+        Command::Tune { seconds } => wait_for(tune::tune::<H>(*seconds)),
         Command::Openapi => {
             say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));
             Ok(Finding::InOrder)

@@ -4,8 +4,12 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use countersign_db::{DatabaseUrl, Db, DbError, Migrations, SchemaState, SchemaStatus};
+use countersign_db::{
+    AppliedMigration, DatabaseUrl, Db, DbError, MigrateError, Migrations, PoolPolicy, SchemaState, SchemaStatus,
+};
+use tokio::time::sleep;
 
 use crate::Host;
 
@@ -27,12 +31,40 @@ pub(crate) enum SchemaProblem {
     )]
     Altered { set: &'static str, step: i64, binary: &'static str },
     #[error(transparent)]
+    Migrate(MigrateError),
+    #[error(transparent)]
     Db(#[from] DbError),
 }
 
 /// All sets of migrations of a host application, in the order in which they run.
 pub(crate) fn migrations<H: Host>() -> Vec<&'static Migrations> {
     std::iter::once(&countersign::MIGRATIONS).chain(H::MIGRATIONS.iter().copied()).collect()
+}
+
+/// How often a database that others are just making is tried again.
+const OPEN_AGAIN: Duration = Duration::from_millis(20);
+
+/// Opens the database. When several instances start together on a new SQLite file, each turns on the write-ahead log, and
+/// for that SQLite refuses at once instead of waiting for its lock.
+pub(crate) async fn open(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Db, DbError> {
+    let begun = Instant::now();
+    loop {
+        match Db::connect(url, policy).await {
+            Err(DbError::Unavailable(_)) if url.sqlite_path().is_some() && begun.elapsed() < policy.wait_max => {
+                sleep(OPEN_AGAIN).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Applies what is pending, all of it or nothing.
+pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigration>, SchemaProblem> {
+    db.migrate(&migrations::<H>()).await.map_err(|error| match error {
+        MigrateError::Newer { set, .. } => SchemaProblem::Newer { set, binary: H::NAME, version: H::VERSION },
+        MigrateError::Altered { set, version } => SchemaProblem::Altered { set, step: version, binary: H::NAME },
+        other => SchemaProblem::Migrate(other),
+    })
 }
 
 /// Whether the schema is exactly the one that the program needs.

@@ -92,9 +92,28 @@ pub struct ShellSettings {
     #[conf(env, default_value = "4", value_parser = whole_number(1..=16))]
     pub argon2_lanes: u32,
 
-    /// How many passwords are hashed at the same time; each takes a core and `ARGON2_MEMORY_KIB`. Further ones wait.
-    #[conf(env, value_parser = whole_number(ONE..=HASHES_MAX), default_help_str = "the number of cores")]
-    pub hashing_concurrency_max: Option<NonZeroUsize>,
+    /// How many threads hash passwords. Each keeps `ARGON2_MEMORY_KIB`, or four times that if there is one lane, because
+    /// it then advances up to four hashes together. They give way to threads that answer requests.
+    #[conf(env, value_parser = whole_number(ONE..=THREADS_MAX), default_help_str = "the number of cores")]
+    pub hashing_threads: Option<NonZeroUsize>,
+
+    /// The memory that hashing may take, in bytes. With less than the threads would need there are fewer of them. What is
+    /// left over is for imported hashes of higher costs.
+    #[conf(
+        env,
+        value_parser = whole_number(1_048_576..=1_099_511_627_776),
+        default_help_str = "what the threads need and 256 MiB, at most half of what the machine or container has"
+    )]
+    pub hashing_memory_bytes_max: Option<u64>,
+
+    /// How many logins and registrations may wait to be hashed. When more come, those from the address with the most
+    /// waiting are answered with 503.
+    #[conf(env, default_value = "1024", value_parser = whole_number(1..=100_000))]
+    pub hashing_queue_max: usize,
+
+    /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
+    #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
+    pub hashing_wait_seconds_max: u32,
 
     /// The largest request body, in bytes.
     #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]
@@ -124,7 +143,7 @@ pub struct ShellSettings {
 }
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
-const HASHES_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
     match text {

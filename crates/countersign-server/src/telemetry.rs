@@ -13,7 +13,18 @@ use crate::settings::{LogFilter, LogFormat};
 
 /// Crates that see statements, headers or bodies, and would log them at their chattier levels. They stay at `warn`,
 /// whatever `LOG` asks for.
-const DISCREET: [&str; 7] = ["sqlx", "hyper", "hyper_util", "h2", "rustls", "jsonwebtoken", "tower_http"];
+const DISCREET: [&str; 10] = [
+    "sqlx",
+    "sqlx_core",
+    "sqlx_postgres",
+    "sqlx_sqlite",
+    "hyper",
+    "hyper_util",
+    "h2",
+    "rustls",
+    "jsonwebtoken",
+    "tower_http",
+];
 
 /// Starts logging to standard error, and to log panics there too.
 pub(crate) fn start(filter: &LogFilter, format: LogFormat) {

@@ -9,7 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::model::{Profile, UserId};
 use crate::secrets::access_token::AccessTokens;
-use crate::secrets::hashing_pool::HashingPool;
+use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::store;
 
 /// The accounts of an application; cheap to clone. Its methods are what can be done, one file each in `operations/`.
@@ -33,7 +33,7 @@ impl Accounts {
     /// The same on another clock.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
         let tokens = AccessTokens::new(&config.secret_key, &config.issuer);
-        let hashing = HashingPool::new(&config.hashing);
+        let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         Self(Arc::new(Parts { db, config, clock, tokens, hashing }))
     }
 
@@ -68,5 +68,10 @@ impl Accounts {
     /// When somebody last logged in, as far as their session is still there.
     pub async fn newest_login_at(&self) -> Result<Option<Timestamp>, DbError> {
         store::sessions::find_newest_created_at(self.db().read().await?.conn()).await
+    }
+
+    /// How the hashing of passwords goes.
+    pub fn hashing_metrics(&self) -> HashingMetrics {
+        self.hashing().metrics()
     }
 }

@@ -80,21 +80,41 @@ pub enum InvalidHashParameters {
     /// Memory out of range.
     #[error("Argon2 memory must be between 8 KiB for each lane and 262144 KiB")]
     Memory,
+    /// Memory times iterations out of range.
+    #[error("Argon2 memory times iterations must not be more than 1048576 KiB")]
+    Work,
 }
+
+/// Memory for one hash, ours or imported, in KiB: four times the default.
+pub(crate) const HASH_MEMORY_KIB_MAX: u32 = 256 * 1024;
+/// Memory written over all iterations of one hash, in KiB: some five times the default's work.
+pub(crate) const HASH_WORK_KIB_MAX: u32 = 1024 * 1024;
+/// Lanes of one hash.
+pub(crate) const HASH_LANES_MAX: u32 = 16;
 
 impl HashParameters {
     /// Memory in KiB, iterations, lanes. The upper ends keep one login from costing seconds.
     pub fn new(memory_kib: u32, iterations: u32, lanes: u32) -> Result<Self, InvalidHashParameters> {
-        if !(1..=16).contains(&lanes) {
+        if !(1..=HASH_LANES_MAX).contains(&lanes) {
             return Err(InvalidHashParameters::Lanes);
         }
         if !(1..=16).contains(&iterations) {
             return Err(InvalidHashParameters::Iterations);
         }
-        if !(8 * lanes..=262_144).contains(&memory_kib) {
+        if !(8 * lanes..=HASH_MEMORY_KIB_MAX).contains(&memory_kib) {
             return Err(InvalidHashParameters::Memory);
         }
+        // Both are small enough for the product.
+        if memory_kib * iterations > HASH_WORK_KIB_MAX {
+            return Err(InvalidHashParameters::Work);
+        }
         Ok(Self { memory_kib, iterations, lanes })
+    }
+
+    /// Whether an attacker pays less than OWASP's Password Storage Cheat Sheet asks for at the least: 46 MiB in one pass,
+    /// or 19 MiB in two.
+    pub fn is_below_recommendations(&self) -> bool {
+        self.memory_kib < 19_456 || (self.iterations == 1 && self.memory_kib < 47_104)
     }
 
     /// Memory, in KiB.
@@ -120,12 +140,16 @@ impl Default for HashParameters {
     }
 }
 
-/// How many passwords are hashed at once, and how long the others wait.
-#[derive(Clone, Copy, Debug)]
+/// How many passwords are hashed at once, in how much memory, and how long the others wait.
+#[derive(Clone, Debug)]
 pub struct HashingPolicy {
-    /// Hashes at the same time; each holds its memory.
-    pub concurrency_max: NonZeroUsize,
-    /// Requests waiting for their turn; one more is refused at once.
+    /// Threads that hash, at the most.
+    pub threads: NonZeroUsize,
+    /// Memory that hashing may take, in bytes. `None`: what the threads need at today's costs and 256 MiB for imported
+    /// hashes of higher ones, but at most half of what the machine or the control group has.
+    pub memory_bytes_max: Option<u64>,
+    /// Requests waiting for their turn. One more is refused at once, unless it comes from a network that has fewer
+    /// waiting than another.
     pub queue_max: usize,
     /// How long a request waits before it is refused.
     pub wait_max: Duration,
@@ -134,7 +158,8 @@ pub struct HashingPolicy {
 impl Default for HashingPolicy {
     fn default() -> Self {
         Self {
-            concurrency_max: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            memory_bytes_max: None,
             queue_max: 1_024,
             wait_max: Duration::from_secs(10),
         }
@@ -224,11 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn costs_below_the_recommendations_are_known() {
+        let is_below =
+            |memory_kib, iterations| HashParameters::new(memory_kib, iterations, 1).unwrap().is_below_recommendations();
+        assert!(!HashParameters::default().is_below_recommendations());
+        assert!(!is_below(19_456, 2) && !is_below(47_104, 1));
+        assert!(is_below(19_456, 1) && is_below(19_455, 2) && is_below(47_103, 1));
+    }
+
+    #[test]
     fn costs_out_of_range_are_refused() {
         assert!(HashParameters::new(65_536, 3, 4).is_ok());
         assert_eq!(HashParameters::new(65_536, 3, 0), Err(InvalidHashParameters::Lanes));
         assert_eq!(HashParameters::new(65_536, 0, 4), Err(InvalidHashParameters::Iterations));
         assert_eq!(HashParameters::new(31, 3, 4), Err(InvalidHashParameters::Memory));
+        assert_eq!(HashParameters::new(262_144, 5, 4), Err(InvalidHashParameters::Work));
         assert_eq!(HashParameters::new(u32::MAX, 3, 4), Err(InvalidHashParameters::Memory));
     }
 }

@@ -1,5 +1,6 @@
 //! Decides how the accounts speak HTTP: one file per URL resource, and what their requests and answers share.
 
+mod client;
 pub mod current_user;
 pub mod fields;
 pub mod path;

@@ -5,5 +5,6 @@ pub(crate) mod hashing_pool;
 pub(crate) mod password_hash;
 mod random;
 
+pub use hashing_pool::{HashingMetrics, HashingSpeed, Histogram, measure_hashing};
 pub(crate) use random::bytes;
 pub use random::{generate_secret_key, random_uuid_v7};

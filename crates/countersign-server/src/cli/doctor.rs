@@ -11,6 +11,7 @@ use countersign::config::Config;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{Db, PoolPolicy};
 
+use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say};
 use crate::Host;
 use crate::schema::{self, refuse_missing};
@@ -67,6 +68,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             examination.add(Verdict::Ok, "settings: all valid");
             examination.add(Verdict::Ok, "secret: SECRET_KEY is strong");
             network(&mut examination, &settings.shell);
+            hashing(&mut examination, &settings.shell);
             files(&mut examination, &settings.shell);
             database::<H>(&mut examination, &settings.shell).await;
         }
@@ -108,6 +110,14 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
                 shell.host
             ),
         );
+    }
+}
+
+fn hashing(examination: &mut Examination, shell: &ShellSettings) {
+    if shell.hash_parameters().is_ok_and(|parameters| parameters.is_below_recommendations()) {
+        examination.add(Verdict::Warn, format!("hashing: {WEAK_COSTS}"));
+    } else {
+        examination.add(Verdict::Ok, "hashing: the costs are within the recommendations");
     }
 }
 

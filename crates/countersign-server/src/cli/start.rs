@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
-use crate::schema::{self, create_private_file, create_private_folder, migrations, refuse_missing};
+use crate::schema::{self, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
 use crate::{Draining, Host, HttpSettings, assemble, serve as serving, telemetry};
@@ -27,6 +27,9 @@ const DEV_FOLDER: &str = "data";
 const IDLE_BEYOND_REQUEST: Duration = Duration::from_mins(1);
 /// How long the database may take to close its files or connections at the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// What is said of costs below the recommendations.
+pub(super) const WEAK_COSTS: &str = "ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below what OWASP recommends at the least; `tune` shows what fits this machine";
 
 /// What is done about a schema that is not current.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +89,11 @@ where
     let Settings { shell, host } = settings;
     let listener = listen::<H>(&shell).await?;
     let db = open::<H>(&shell, schema).await?;
-    let accounts = Accounts::new(db.clone(), shell.accounts_config(key)?);
+    let config = shell.accounts_config(key)?;
+    if config.hash_parameters.is_below_recommendations() {
+        warn!("{WEAK_COSTS}");
+    }
+    let accounts = Accounts::new(db.clone(), config);
 
     let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
     let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default() };
@@ -127,9 +134,9 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
         Schema::IsBroughtUpToDate => create_private_file(&shell.database_url)?,
     }
     let policy = PoolPolicy { connections_max: shell.database_connections_max, ..PoolPolicy::default() };
-    let db = Db::connect(&shell.database_url, &policy).await?;
+    let db = schema::open(&shell.database_url, &policy).await?;
     if schema == Schema::IsBroughtUpToDate {
-        for applied in db.migrate(&migrations::<H>()).await? {
+        for applied in schema::bring_up_to_date::<H>(&db).await? {
             info!(set = applied.set, version = applied.step.version, name = applied.step.name, "migrated");
         }
     }

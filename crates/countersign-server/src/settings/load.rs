@@ -2,9 +2,10 @@
 
 use std::env;
 use std::path::Path;
+use std::time::Duration;
 
 use conf::{Conf, ProgramOption};
-use countersign::config::{Config, HashParameters, HttpPolicy, InvalidHashParameters, SecretKey};
+use countersign::config::{Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey};
 use jiff::SignedDuration;
 
 use super::ShellSettings;
@@ -130,7 +131,11 @@ fn parse<C: Conf>(sources: &mut Sources) -> Option<C> {
 fn refusal<C: Conf>(name: &str, text: &str) -> Option<String> {
     let error = C::try_parse_from(["settings"], [(name, text)]).err()?.to_string();
     let (_, blame) = error.split_once(&format!("when parsing env '{name}' value"))?;
-    let blame = blame.strip_prefix(&format!(" '{text}'")).unwrap_or(blame);
+    // Escape sequences are taken out of a value that is shown, which makes it another text.
+    let blame = match blame.strip_prefix(&format!(" '{text}'")) {
+        Some(reason) => reason,
+        None => blame.rsplit_once("': ").map_or(blame, |(_, reason)| reason),
+    };
     let blame = blame.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = blame.trim_start_matches(':').split_whitespace().collect();
     Some(words.join(" "))
@@ -160,11 +165,27 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
     if let Err(invalid) = shell.hash_parameters() {
         refuse("ARGON2_MEMORY_KIB", format!("does not go with the other ARGON2 settings: {invalid}"));
     }
+    let hash_bytes = u64::from(shell.argon2_memory_kib) * 1024;
+    if shell.hashing_memory_bytes_max.is_some_and(|bytes_max| bytes_max < hash_bytes) {
+        let text =
+            format!("is less than one hash takes: accepted is {hash_bytes}, which is ARGON2_MEMORY_KIB, or more");
+        refuse("HASHING_MEMORY_BYTES_MAX", text);
+    }
 }
 
 impl ShellSettings {
-    fn hash_parameters(&self) -> Result<HashParameters, InvalidHashParameters> {
+    pub(crate) fn hash_parameters(&self) -> Result<HashParameters, InvalidHashParameters> {
         HashParameters::new(self.argon2_memory_kib, self.argon2_iterations, self.argon2_lanes)
+    }
+
+    pub(crate) fn hashing_policy(&self) -> HashingPolicy {
+        let default = HashingPolicy::default();
+        HashingPolicy {
+            threads: self.hashing_threads.unwrap_or(default.threads),
+            memory_bytes_max: self.hashing_memory_bytes_max,
+            queue_max: self.hashing_queue_max,
+            wait_max: Duration::from_secs(self.hashing_wait_seconds_max.into()),
+        }
     }
 
     pub(crate) fn http_policy(&self) -> HttpPolicy {
@@ -179,9 +200,7 @@ impl ShellSettings {
         config.login_by = self.login_by;
         config.blocklist = self.password_blocklist;
         config.hash_parameters = self.hash_parameters()?;
-        if let Some(concurrency_max) = self.hashing_concurrency_max {
-            config.hashing.concurrency_max = concurrency_max;
-        }
+        config.hashing = self.hashing_policy();
         config.http = self.http_policy();
         Ok(config)
     }

@@ -11,7 +11,7 @@ use super::Private;
 use super::fields::{FormBody, Invalid};
 use super::problem::{BodyProblems, OVERLOADED, Problem, ProblemBody, ServiceProblems, WRONG_CREDENTIALS};
 use crate::Accounts;
-use crate::model::Password;
+use crate::model::{ClientInfo, Password};
 use crate::{LogIn, LogInError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -43,7 +43,7 @@ struct TokenRequest {
 }
 
 /// Reads the form; a problem with it has the members that RFC 6749, section 5.2, wants.
-fn log_in(form: Result<FormBody, Problem>) -> Result<LogIn, Problem> {
+fn log_in(form: Result<FormBody, Problem>, client: ClientInfo) -> Result<LogIn, Problem> {
     const INVALID_REQUEST: &str = "invalid_request";
     let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
     let identifier = fields.required("username", |text| Ok::<_, Invalid>(text.to_owned()));
@@ -53,7 +53,7 @@ fn log_in(form: Result<FormBody, Problem>) -> Result<LogIn, Problem> {
         _ => Err(Invalid::new("string_pattern_mismatch", "String should match pattern '^password$'")),
     });
     match (identifier, password, grant_type) {
-        (Ok(identifier), Ok(password), Ok(_)) => Ok(LogIn { identifier, password }),
+        (Ok(identifier), Ok(password), Ok(_)) => Ok(LogIn { identifier, password, client }),
         (Ok(_), Ok(_), Err(_)) => Err(fields.into_problem().oauth("unsupported_grant_type")),
         _ => Err(fields.into_problem().oauth(INVALID_REQUEST)),
     }
@@ -89,9 +89,10 @@ struct TokenResponse {
 )]
 async fn create_token(
     State(accounts): State<Accounts>,
+    client: ClientInfo,
     form: Result<FormBody, Problem>,
 ) -> Result<Private<TokenResponse>, Problem> {
-    let logged_in = accounts.log_in(log_in(form)?).await?;
+    let logged_in = accounts.log_in(log_in(form, client)?).await?;
     Ok(Private(TokenResponse {
         access_token: logged_in.access_token.expose_secret().to_owned(),
         token_type: "bearer",

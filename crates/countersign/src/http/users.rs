@@ -17,7 +17,7 @@ use super::problem::{
     Problem, ProblemBody, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
 };
 use super::{DEFAULT_PICTURE_PATH, Private};
-use crate::model::{EmailAddress, Password, Profile, User, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, Password, Profile, User, UserId, Username};
 use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -104,12 +104,12 @@ struct UserCreate {
     password: String,
 }
 
-fn registration(mut fields: Fields) -> Result<Register, Problem> {
+fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Problem> {
     let username = fields.required("username", Username::parse);
     let email = fields.required("email", EmailAddress::parse);
     let password = fields.required("password", Password::choose);
     match (username, email, password) {
-        (Ok(username), Ok(email), Ok(password)) => Ok(Register { username, email, password }),
+        (Ok(username), Ok(email), Ok(password)) => Ok(Register { username, email, password, client }),
         _ => Err(fields.into_problem()),
     }
 }
@@ -129,9 +129,10 @@ fn registration(mut fields: Fields) -> Result<Register, Problem> {
 )]
 async fn create_user(
     State(accounts): State<Accounts>,
+    client: ClientInfo,
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Private<UserPrivate>), Problem> {
-    let user = accounts.register(registration(body)?).await?;
+    let user = accounts.register(registration(body, client)?).await?;
     Ok((StatusCode::CREATED, Private(user.into())))
 }
 

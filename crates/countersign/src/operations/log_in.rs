@@ -1,5 +1,7 @@
 //! Decides whether a name and a password belong together, and starts a session when they do.
 
+use std::sync::Arc;
+
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -7,8 +9,7 @@ use secrecy::SecretString;
 use crate::accounts::Accounts;
 use crate::config::LoginBy;
 use crate::error::InternalError;
-use crate::model::{EmailAddress, Password, SessionId, UserId, Username};
-use crate::secrets;
+use crate::model::{ClientInfo, EmailAddress, Password, SessionId, UserId, Username};
 use crate::secrets::access_token::Bearer;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
@@ -20,6 +21,8 @@ pub struct LogIn {
     pub identifier: String,
     /// The password.
     pub password: Password,
+    /// Who is asking.
+    pub client: ClientInfo,
 }
 
 /// A session has begun.
@@ -50,21 +53,23 @@ impl From<DbError> for LogInError {
     }
 }
 
-/// What verifying came to: the match, and the hash to store instead when the stored one is weaker than today's.
-struct Verified {
-    matched: bool,
-    upgrade: Option<String>,
-}
-
 impl Accounts {
     /// Logs a user in. An unknown identifier costs the same work as a wrong password.
     pub async fn log_in(&self, log_in: LogIn) -> Result<LoggedIn, LogInError> {
-        let found = self.find_credentials(&log_in.identifier).await?;
-        let verified = self.verify_password(found.as_ref().map(|(_, hash)| hash.clone()), log_in.password).await?;
-        let Some((user, stored)) = found.filter(|_| verified.matched) else {
+        let LogIn { identifier, password, client } = log_in;
+        let password = Arc::new(password);
+        let costs = &self.config().hash_parameters;
+        let found = self.find_credentials(&identifier).await?;
+        // A hash that cannot be read matches nothing, like that of a user who does not exist.
+        let hash = found.as_ref().and_then(|(_, stored)| PasswordHash::parse(stored).ok());
+        let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
+        let matched = self.hashing().verify(client, &hash, &password).await?;
+        let Some((user, stored)) = found.filter(|_| matched) else {
             return Err(LogInError::WrongCredentials);
         };
-        self.start_session(user, &stored, verified.upgrade).await
+        let upgrade =
+            if hash.needs_upgrade(costs) { Some(self.hashing().hash(client, *costs, &password).await?) } else { None };
+        self.start_session(user, &stored, upgrade).await
     }
 
     async fn find_credentials(&self, identifier: &str) -> Result<Option<(UserId, String)>, DbError> {
@@ -78,21 +83,6 @@ impl Accounts {
             }
             _ => Ok(None),
         }
-    }
-
-    async fn verify_password(&self, stored: Option<String>, password: Password) -> Result<Verified, LogInError> {
-        let parameters = self.config().hash_parameters;
-        let verify = move || {
-            // A hash that cannot be read matches nothing, like that of a user who does not exist.
-            let hash = stored.and_then(|stored| PasswordHash::parse(&stored).ok());
-            let hash = hash.unwrap_or_else(|| password_hash::decoy(&parameters));
-            let matched = hash.verify(password.expose());
-            let upgrade = (matched && hash.needs_upgrade(&parameters))
-                .then(|| password_hash::hash(password.expose(), &secrets::bytes(), &parameters))
-                .transpose();
-            upgrade.map(|upgrade| Verified { matched, upgrade })
-        };
-        Ok(self.hashing().run(verify).await?.map_err(InternalError::from)?)
     }
 
     async fn start_session(&self, user: UserId, stored: &str, upgrade: Option<String>) -> Result<LoggedIn, LogInError> {

@@ -1,13 +1,14 @@
 //! Decides who may have an account: whoever asks, under a name and an address that nobody has yet.
 
+use std::sync::Arc;
+
 use countersign_db::DbError;
 
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
 use crate::error::InternalError;
-use crate::model::{EmailAddress, Password, User, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, Password, User, UserId, Username};
 use crate::secrets::hashing_pool::Overloaded;
-use crate::secrets::{self, password_hash};
 use crate::store;
 
 /// What a registration needs.
@@ -18,6 +19,8 @@ pub struct Register {
     pub email: EmailAddress,
     /// The password.
     pub password: Password,
+    /// Who is asking.
+    pub client: ClientInfo,
 }
 
 /// Why nobody was registered.
@@ -51,11 +54,11 @@ impl Accounts {
     ///
     /// The password is hashed before the database is asked, so that a taken name costs the asker as much as a free one.
     pub async fn register(&self, register: Register) -> Result<User, RegisterError> {
-        let Register { username, email, password } = register;
+        let Register { username, email, password, client } = register;
         if self.config().blocklist == Blocklist::Common && password.is_common() {
             return Err(RegisterError::CommonPassword);
         }
-        let hash = self.hash_password(password).await?;
+        let hash = self.hashing().hash(client, self.config().hash_parameters, &Arc::new(password)).await?;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         let user = store::users::insert(tx.conn(), UserId::new(now), &username, &email, &hash, now).await?;
@@ -67,11 +70,5 @@ impl Accounts {
         };
         tx.commit().await?;
         Ok(user)
-    }
-
-    async fn hash_password(&self, password: Password) -> Result<String, RegisterError> {
-        let parameters = self.config().hash_parameters;
-        let hash = move || password_hash::hash(password.expose(), &secrets::bytes(), &parameters);
-        Ok(self.hashing().run(hash).await?.map_err(InternalError::from)?)
     }
 }

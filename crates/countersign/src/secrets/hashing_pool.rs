@@ -1,87 +1,326 @@
-//! Decides how many passwords are hashed at once, off the async threads, and who waits how long.
+//! Decides how many passwords are hashed at once, in how much memory, in which order, and who waits how long.
+//!
+//! A fixed set of threads computes all hashes, each in an arena that it keeps. Who asks waits in a bounded queue that is
+//! fair between networks; who goes away leaves it. Nothing is begun that nobody waits for, and memory is bounded however
+//! many ask.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod machine;
+mod metrics;
+mod queue;
+mod speed;
 
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::config::HashingPolicy;
+use countersign_argon2::{Arena, Params};
+use tokio::sync::oneshot;
 
-/// Turns for hashing: a bounded number at once, a bounded queue behind them.
-pub(crate) struct HashingPool {
-    turns: Arc<Semaphore>,
-    places: Semaphore,
-    wait_max: Duration,
-}
+use self::metrics::Metrics;
+use self::queue::FairQueue;
+use super::password_hash::{Derivation, NewHash, PasswordHash, Tag};
+use crate::config::{HashParameters, HashingPolicy};
+use crate::model::{ClientInfo, Network, Password};
 
-/// The queue is full, or the turn did not come in time.
+pub use self::metrics::{HashingMetrics, Histogram};
+pub use self::speed::{HashingSpeed, measure_hashing};
+
+/// Room beside the threads' own arenas for one imported hash that costs more than ours, unless the policy says otherwise:
+/// the most that a readable hash may ask for.
+const IMPORT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The queue is full, the turn did not come in time, or there is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are waiting to be hashed")]
 pub struct Overloaded;
 
-impl HashingPool {
-    pub(crate) fn new(policy: &HashingPolicy) -> Self {
+/// The threads that hash, and the queue in front of them. They end with it.
+pub(crate) struct HashingPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Signalled when there may be something to do.
+    changed: Condvar,
+    plan: Plan,
+    policy: HashingPolicy,
+    metrics: Metrics,
+}
+
+struct State {
+    queue: FairQueue<Network, Entry>,
+    /// What is left of the budget beside the threads' own arenas.
+    spare_bytes: u64,
+    stopping: bool,
+}
+
+struct Entry {
+    derivation: Derivation,
+    reply: oneshot::Sender<Result<Tag, Overloaded>>,
+    since: Instant,
+}
+
+/// How threads and memory are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plan {
+    threads: usize,
+    /// How many waiting hashes of today's costs a thread advances together; see [`Params::jobs_together`].
+    together: usize,
+    /// Each thread's arena.
+    arena_bytes: u64,
+    /// For what does not fit into one.
+    spare_bytes: u64,
+}
+
+impl Plan {
+    fn new(policy: &HashingPolicy, cost: &Params, machine_bytes: Option<u64>) -> Self {
+        let hash_bytes = cost.memory_bytes();
+        let threads = policy.threads.get() as u64;
+        let wanted = threads * hash_bytes * cost.jobs_together() as u64 + IMPORT_BYTES;
+        let budget = policy.memory_bytes_max.unwrap_or_else(|| wanted.min(machine_bytes.unwrap_or(u64::MAX) / 2));
+        // At least one hash at a time, or nobody could ever log in.
+        let threads = threads.min(budget / hash_bytes).max(1);
+        let together = (budget / (threads * hash_bytes)).clamp(1, cost.jobs_together() as u64);
+        let arena_bytes = together * hash_bytes;
         Self {
-            turns: Arc::new(Semaphore::new(policy.concurrency_max.get())),
-            places: Semaphore::new(policy.queue_max),
-            wait_max: policy.wait_max,
+            threads: usize::try_from(threads).unwrap_or(usize::MAX),
+            together: usize::try_from(together).unwrap_or(usize::MAX),
+            arena_bytes,
+            spare_bytes: budget.saturating_sub(threads * arena_bytes),
         }
     }
 
-    /// Runs `work` on a blocking thread when its turn comes. The turn belongs to the work, not to the caller: one who
-    /// goes away does not free memory that is still in use.
-    #[expect(clippy::disallowed_methods, reason = "the one bounded way to a blocking thread")]
-    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Overloaded>
-    where
-        T: Send + 'static,
-        F: FnOnce() -> T + Send + 'static,
-    {
-        let place = self.places.try_acquire().map_err(|_| Overloaded)?;
-        let turn = tokio::time::timeout(self.wait_max, Arc::clone(&self.turns).acquire_owned());
-        let turn = turn.await.map_err(|_| Overloaded)?.map_err(|_| Overloaded)?;
-        drop(place);
-        let done = tokio::task::spawn_blocking(move || {
-            let outcome = work();
-            drop(turn);
-            outcome
-        });
-        match done.await {
-            Ok(outcome) => Ok(outcome),
-            Err(stopped) => match stopped.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Overloaded), // the runtime is shutting down
-            },
+    /// What a hash needs beside the arena of its thread.
+    fn extra_bytes(&self, derivation: &Derivation) -> u64 {
+        match derivation.argon2() {
+            Some(params) if params.memory_bytes() <= self.arena_bytes => 0,
+            _ => derivation.memory_bytes(),
         }
+    }
+}
+
+impl HashingPool {
+    /// Starts the threads. Their memory is not touched before the first hash.
+    pub(crate) fn new(policy: &HashingPolicy, parameters: &HashParameters) -> Self {
+        let plan = Plan::new(policy, &NewHash::params(parameters), machine::memory_bytes());
+        let state = State { queue: FairQueue::default(), spare_bytes: plan.spare_bytes, stopping: false };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            plan,
+            policy: policy.clone(),
+            metrics: Metrics::default(),
+        });
+        for _ in 0..plan.threads {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name("hashing".to_owned())
+                .spawn(move || Worker { shared, arena: None }.work())
+                .expect("the system has a thread for us");
+        }
+        Self { shared }
+    }
+
+    /// Whether `password` is the one that `hash` was made of.
+    pub(crate) async fn verify(
+        &self,
+        client: ClientInfo,
+        hash: &PasswordHash,
+        password: &Arc<Password>,
+    ) -> Result<bool, Overloaded> {
+        let tag = self.derive(client, hash.derivation(password)).await?;
+        Ok(hash.matches(password, &tag))
+    }
+
+    /// A new hash of `password` with these costs, as it is stored.
+    pub(crate) async fn hash(
+        &self,
+        client: ClientInfo,
+        parameters: HashParameters,
+        password: &Arc<Password>,
+    ) -> Result<String, Overloaded> {
+        let new = NewHash::new(parameters);
+        let tag = self.derive(client, new.derivation(password)).await?;
+        Ok(new.encode(&tag))
+    }
+
+    /// How it goes.
+    pub(crate) fn metrics(&self) -> HashingMetrics {
+        let queued = self.shared.lock().queue.len();
+        self.shared.metrics.read(queued)
+    }
+
+    async fn derive(&self, client: ClientInfo, derivation: Derivation) -> Result<Tag, Overloaded> {
+        let network = client.network();
+        let (reply, mut answer) = oneshot::channel();
+        let ticket = self.shared.enqueue(network, Entry { derivation, reply, since: Instant::now() })?;
+        match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).await {
+            Ok(answered) => answered.map_err(|_| Overloaded)?,
+            Err(_) if ticket.withdraw() => {
+                self.shared.metrics.late();
+                Err(Overloaded)
+            }
+            // It has been begun; it ends by itself.
+            Err(_) => answer.await.map_err(|_| Overloaded)?,
+        }
+    }
+}
+
+impl Drop for HashingPool {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+/// A place in the queue; whoever drops it leaves the queue.
+struct Ticket<'s> {
+    shared: &'s Shared,
+    network: Network,
+    id: u64,
+}
+
+impl Ticket<'_> {
+    /// Leaves the queue; whether the hash had not been begun.
+    fn withdraw(&self) -> bool {
+        self.shared.lock().queue.remove(self.network, self.id)
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if self.withdraw() {
+            self.shared.metrics.abandoned();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs while the lock is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(&self, network: Network, entry: Entry) -> Result<Ticket<'_>, Overloaded> {
+        if self.plan.extra_bytes(&entry.derivation) > self.plan.spare_bytes {
+            tracing::warn!("a stored password hash asks for more memory than HASHING_MEMORY_BYTES_MAX leaves");
+            return Err(Overloaded);
+        }
+        let pushed = self.lock().queue.push(network, entry, self.policy.queue_max);
+        let Ok(pushed) = pushed else {
+            self.metrics.refused();
+            return Err(Overloaded);
+        };
+        if let Some(displaced) = pushed.displaced {
+            self.metrics.refused();
+            // Nobody may be waiting for it any more.
+            let _ = displaced.reply.send(Err(Overloaded));
+        }
+        self.changed.notify_one();
+        Ok(Ticket { shared: self, network, id: pushed.id })
+    }
+}
+
+/// A hashing thread.
+struct Worker {
+    shared: Arc<Shared>,
+    arena: Option<Arena>,
+}
+
+/// Hashes that are computed in one go: one, or several of equal cost.
+struct Batch {
+    entries: Vec<Entry>,
+    extra_bytes: u64,
+}
+
+impl Worker {
+    fn work(mut self) {
+        yield_to_requests();
+        while let Some(batch) = self.next() {
+            let begun = Instant::now();
+            for entry in &batch.entries {
+                self.shared.metrics.begun(begun - entry.since);
+            }
+            let (derivations, replies): (Vec<_>, Vec<_>) =
+                batch.entries.into_iter().map(|entry| (entry.derivation, entry.reply)).unzip();
+            let tags = self.derive(&derivations, batch.extra_bytes);
+            self.shared.metrics.done(begun.elapsed(), replies.len());
+            let tags =
+                tags.map_or_else(|_| vec![Err(Overloaded); replies.len()], |tags| tags.into_iter().map(Ok).collect());
+            for (reply, tag) in replies.into_iter().zip(tags) {
+                // A client that has gone does not hear it.
+                let _ = reply.send(tag);
+            }
+            if batch.extra_bytes > 0 {
+                self.shared.lock().spare_bytes += batch.extra_bytes;
+                self.shared.changed.notify_all();
+            }
+        }
+    }
+
+    /// Waits for something to do; `None` when the pool is gone.
+    fn next(&mut self) -> Option<Batch> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        let mut is_clean = false;
+        loop {
+            if state.stopping {
+                return None;
+            }
+            let spare_bytes = state.spare_bytes;
+            if let Some(first) = state.queue.take(|entry| shared.plan.extra_bytes(&entry.derivation) <= spare_bytes) {
+                let extra_bytes = shared.plan.extra_bytes(&first.derivation);
+                state.spare_bytes -= extra_bytes;
+                let cost = first.derivation.argon2();
+                let mut entries = vec![first];
+                while entries.len() < shared.plan.together && extra_bytes == 0 && cost.is_some() {
+                    let Some(mate) = state.queue.take(|entry| entry.derivation.argon2() == cost) else { break };
+                    entries.push(mate);
+                }
+                return Some(Batch { entries, extra_bytes });
+            }
+            if is_clean {
+                state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // Nothing to do: time to wipe what the last passwords left behind. Under load the next hash overwrites it.
+            drop(state);
+            if let Some(arena) = &mut self.arena {
+                arena.wipe();
+            }
+            is_clean = true;
+            state = shared.lock();
+        }
+    }
+
+    fn derive(&mut self, derivations: &[Derivation], extra_bytes: u64) -> Result<Vec<Tag>, Overloaded> {
+        let is_argon2 = derivations.iter().all(|derivation| derivation.argon2().is_some());
+        let mut own = None;
+        let arena = match (&mut self.arena, is_argon2 && extra_bytes > 0) {
+            (_, true) => own.insert(new_arena(extra_bytes)?),
+            (Some(arena), false) => arena,
+            (arena @ None, false) => arena.insert(new_arena(self.shared.plan.arena_bytes)?),
+        };
+        Ok(Derivation::run(derivations, arena))
+    }
+}
+
+fn new_arena(bytes: u64) -> Result<Arena, Overloaded> {
+    Arena::new(bytes).map_err(|error| {
+        tracing::error!(%error, "a password could not be hashed; HASHING_MEMORY_BYTES_MAX may be more than there is");
+        Overloaded
+    })
+}
+
+/// Hashing takes every cycle there is; whoever only reads an account should not wait for it.
+fn yield_to_requests() {
+    const NICE: i32 = 10;
+    // On Linux, "this process" means the calling thread; elsewhere it would be all of them.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "hashing threads run at the priority of the others");
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroUsize;
-    use std::sync::mpsc;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_full_queue_refuses_at_once_and_an_abandoned_turn_stays_taken() {
-        let policy = HashingPolicy { concurrency_max: NonZeroUsize::MIN, queue_max: 1, wait_max: Duration::ZERO };
-        let pool = HashingPool::new(&policy);
-        let (finish, finished) = mpsc::channel::<()>();
-        let mut first = Box::pin(pool.run(move || finished.recv().is_ok()));
-        assert!(futures_poll(&mut first).await.is_none());
-        drop(first);
-
-        assert_eq!(pool.run(|| ()).await, Err(Overloaded));
-        finish.send(()).unwrap();
-    }
-
-    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-        std::future::poll_fn(|context| {
-            std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
-                std::task::Poll::Ready(output) => Some(output),
-                std::task::Poll::Pending => None,
-            })
-        })
-        .await
-    }
-}
+mod tests;

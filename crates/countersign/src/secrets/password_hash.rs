@@ -1,6 +1,6 @@
 //! Decides which stored password hashes are readable, how they are verified, and when they are replaced.
 //!
-//! Only one form is ever written: [`hash`]'s Argon2id string. The others are read, so that an application can bring
+//! Only one form is ever written: [`NewHash`]'s Argon2id string. The others are read, so that an application can bring
 //! its accounts along; [`PasswordHash::needs_upgrade`] has them replaced at the next login.
 //! `PasswordHash::parse` is the list of the readable forms.
 //!
@@ -16,12 +16,16 @@ mod scrypt;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use countersign_argon2::{Arena, Input, Job, Params};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use self::{argon2::Argon2, bcrypt::Bcrypt, pbkdf2::Pbkdf2, scrypt::Scrypt};
 use crate::config::HashParameters;
+use crate::model::Password;
 
 /// The longest stored string that is looked at. The longest one a known library writes with its defaults has about 150.
 const ENCODED_BYTES_MAX: usize = 512;
@@ -44,6 +48,7 @@ pub(crate) struct PasswordHash {
     purpose: Purpose,
 }
 
+#[derive(Clone, Copy)]
 enum Recipe {
     Argon2(Argon2),
     Bcrypt(Bcrypt),
@@ -74,17 +79,6 @@ pub(crate) enum UnreadableHash {
     /// A known form that is too weak to mean anything or would cost too much to verify.
     #[error("the stored password hash has a parameter, salt or tag outside the accepted bounds")]
     OutOfBounds,
-}
-
-/// Why a password was not hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HashFailure {
-    /// [`PasswordHash::parse`] would refuse the result: nothing is written that could not be read again.
-    #[error("the hash parameters ask for more than a stored password hash may cost")]
-    OutOfBounds,
-    /// The working memory could not be allocated.
-    #[error("not enough memory to hash a password")]
-    OutOfMemory,
 }
 
 impl PasswordHash {
@@ -126,30 +120,26 @@ impl PasswordHash {
         Ok(PasswordHash { recipe, salt, tag, purpose: Purpose::Stored })
     }
 
-    /// Whether this is the hash of `password`. Takes as long for a wrong password as for the right one, and is as
-    /// expensive as the hash's parameters say: not for an async thread.
+    /// What has to be computed to verify `password`.
+    pub(crate) fn derivation(&self, password: &Arc<Password>) -> Derivation {
+        Derivation {
+            recipe: self.recipe,
+            password: Arc::clone(password),
+            salt: self.salt.clone(),
+            tag_bytes: self.tag.len(),
+        }
+    }
+
+    /// Whether this is the hash of `password`, for which [`PasswordHash::derivation`] came to `derived`. Takes as long for
+    /// a wrong password as for the right one.
     ///
-    /// `false` also when the working memory could not be allocated, and for a password with a NUL in every family but
-    /// Argon2: HMAC (PBKDF2, scrypt) does not see it at the password's end, and some bcrypt libraries end there.
-    pub(crate) fn verify(&self, password: &[u8]) -> bool {
-        let mut derived = Zeroizing::new(vec![0; self.tag.len()]);
-        let (salt, tag) = (self.salt.as_slice(), derived.as_mut_slice());
-        let complete = match &self.recipe {
-            Recipe::Argon2(argon2) => argon2.derive(password, salt, tag).is_ok(),
-            Recipe::Bcrypt(bcrypt) => {
-                bcrypt.derive(password, salt, tag);
-                true
-            }
-            Recipe::Scrypt(scrypt) => scrypt.derive(password, salt, tag).is_ok(),
-            Recipe::Pbkdf2(pbkdf2) => {
-                pbkdf2.derive(password, salt, tag);
-                true
-            }
-        };
+    /// `false` for a password with a NUL in every family but Argon2: HMAC (PBKDF2, scrypt) does not see it at the
+    /// password's end, and some bcrypt libraries end there.
+    pub(crate) fn matches(&self, password: &Password, derived: &Tag) -> bool {
         // Refused only now: a quick answer would tell that the account exists.
-        let unambiguous = matches!(self.recipe, Recipe::Argon2(_)) || !password.contains(&0);
+        let unambiguous = matches!(self.recipe, Recipe::Argon2(_)) || !password.expose().contains(&0);
         let equal = bool::from(derived.ct_eq(&self.tag));
-        complete && unambiguous && equal && self.purpose == Purpose::Stored
+        unambiguous && equal && self.purpose == Purpose::Stored
     }
 
     /// Whether a hash with the `current` parameters should take this one's place once the password is at hand.
@@ -166,28 +156,99 @@ impl PasswordHash {
     }
 }
 
-/// Hashes with Argon2id into the PHC string that argon2-cffi and pwdlib write: `$argon2id$v=19$m=…,t=…,p=…$salt$tag`,
-/// at most 200 characters. `salt` must be fresh from the operating system's randomness.
-pub(crate) fn hash(
-    password: &[u8],
-    salt: &[u8; CURRENT_SALT_BYTES],
-    parameters: &HashParameters,
-) -> Result<String, HashFailure> {
-    let argon2 = Argon2::current(parameters);
-    argon2.bounded().map_err(|_| HashFailure::OutOfBounds)?;
-    let mut tag = Zeroizing::new([0; CURRENT_TAG_BYTES]);
-    argon2.derive(password, salt, tag.as_mut_slice())?;
-    Ok(format!(
-        "$argon2id$v=19$m={},t={},p={}${}${}",
-        parameters.memory_kib(),
-        parameters.iterations(),
-        parameters.lanes(),
-        STANDARD_NO_PAD.encode(salt),
-        STANDARD_NO_PAD.encode(tag.as_slice()),
-    ))
+/// What a recipe makes of a password and a salt.
+pub(crate) type Tag = Zeroizing<Vec<u8>>;
+
+/// A tag to be computed, which is expensive: not for an async thread.
+pub(crate) struct Derivation {
+    recipe: Recipe,
+    password: Arc<Password>,
+    salt: Vec<u8>,
+    tag_bytes: usize,
 }
 
-/// A hash that costs as much to verify as one made by [`hash`] with these parameters, and that no password matches.
+impl Derivation {
+    /// The costs, if it is Argon2: those with equal ones can be computed together.
+    pub(crate) fn argon2(&self) -> Option<Params> {
+        match self.recipe {
+            Recipe::Argon2(argon2) => argon2.params(self.tag_bytes),
+            Recipe::Bcrypt(_) | Recipe::Scrypt(_) | Recipe::Pbkdf2(_) => None,
+        }
+    }
+
+    /// How much memory it takes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        match self.recipe {
+            Recipe::Argon2(argon2) => argon2.params(self.tag_bytes).map_or(0, |params| params.memory_bytes()),
+            Recipe::Scrypt(scrypt) => scrypt.memory_bytes(),
+            Recipe::Bcrypt(_) | Recipe::Pbkdf2(_) => 0,
+        }
+    }
+
+    /// Computes the tags of several derivations, the Argon2 ones of which have equal costs and fit into the arena.
+    ///
+    /// # Panics
+    /// When they do not.
+    pub(crate) fn run(derivations: &[Derivation], arena: &mut Arena) -> Vec<Tag> {
+        let mut tags: Vec<Tag> = derivations.iter().map(|one| Zeroizing::new(vec![0; one.tag_bytes])).collect();
+        let mut jobs = Vec::new();
+        for (derivation, tag) in derivations.iter().zip(&mut tags) {
+            let (password, salt) = (derivation.password.expose(), derivation.salt.as_slice());
+            match derivation.recipe {
+                Recipe::Argon2(_) => jobs.push(Job { input: Input::new(password, salt), tag: tag.as_mut_slice() }),
+                Recipe::Bcrypt(bcrypt) => bcrypt.derive(password, salt, tag),
+                Recipe::Scrypt(scrypt) => scrypt.derive(password, salt, tag),
+                Recipe::Pbkdf2(pbkdf2) => pbkdf2.derive(password, salt, tag),
+            }
+        }
+        if let Some(params) = derivations.iter().find_map(Derivation::argon2) {
+            arena.hash_many(&params, &mut jobs).expect("costs, salts and tags were checked when they were read");
+        }
+        tags
+    }
+}
+
+/// A hash that is being made: Argon2id with a fresh salt.
+pub(crate) struct NewHash {
+    parameters: HashParameters,
+    salt: [u8; CURRENT_SALT_BYTES],
+}
+
+impl NewHash {
+    pub(crate) fn new(parameters: HashParameters) -> Self {
+        Self { parameters, salt: super::bytes() }
+    }
+
+    /// What one with these costs takes.
+    pub(crate) fn params(parameters: &HashParameters) -> Params {
+        Argon2::current(parameters).params(CURRENT_TAG_BYTES).expect("the parameters are legal by their type")
+    }
+
+    /// What has to be computed.
+    pub(crate) fn derivation(&self, password: &Arc<Password>) -> Derivation {
+        Derivation {
+            recipe: Recipe::Argon2(Argon2::current(&self.parameters)),
+            password: Arc::clone(password),
+            salt: self.salt.to_vec(),
+            tag_bytes: CURRENT_TAG_BYTES,
+        }
+    }
+
+    /// The PHC string that argon2-cffi and pwdlib write, `$argon2id$v=19$m=…,t=…,p=…$salt$tag`, of at most 200
+    /// characters.
+    pub(crate) fn encode(&self, tag: &Tag) -> String {
+        format!(
+            "$argon2id$v=19$m={},t={},p={}${}${}",
+            self.parameters.memory_kib(),
+            self.parameters.iterations(),
+            self.parameters.lanes(),
+            STANDARD_NO_PAD.encode(self.salt),
+            STANDARD_NO_PAD.encode(tag),
+        )
+    }
+}
+
+/// A hash that costs as much to verify as a [`NewHash`] with these parameters, and that no password matches.
 pub(crate) fn decoy(parameters: &HashParameters) -> PasswordHash {
     PasswordHash {
         recipe: Recipe::Argon2(Argon2::current(parameters)),

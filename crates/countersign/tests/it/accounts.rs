@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign::clock::Clock;
 use countersign::config::{Config, HashParameters, LoginBy};
-use countersign::model::{EmailAddress, Password, User, Username};
+use countersign::model::{ClientInfo, EmailAddress, Password, User, Username};
 use countersign::testing::{ManualClock, PASSWORD};
 use countersign::{
     Accounts, EditProfile, EditProfileError, LogIn, LogInError, MIGRATIONS, Register, RegisterError, secrets,
@@ -44,12 +44,17 @@ impl App {
             username: Username::parse(username).unwrap(),
             email: EmailAddress::parse(email).unwrap(),
             password: Password::choose(PASSWORD).unwrap(),
+            client: ClientInfo::default(),
         };
         self.accounts.register(register).await
     }
 
     async fn log_in(&self, identifier: &str, password: &str) -> Result<String, LogInError> {
-        let log_in = LogIn { identifier: identifier.to_owned(), password: Password::presented(password) };
+        let log_in = LogIn {
+            identifier: identifier.to_owned(),
+            password: Password::presented(password),
+            client: ClientInfo::default(),
+        };
         self.accounts.log_in(log_in).await.map(|logged_in| logged_in.access_token.expose_secret().to_owned())
     }
 
@@ -121,6 +126,7 @@ async fn a_common_password_is_refused_unless_the_list_is_off() {
         username: Username::parse(name).unwrap(),
         email: EmailAddress::parse(&format!("{name}@example.com")).unwrap(),
         password: Password::choose("Password1").unwrap(),
+        client: ClientInfo::default(),
     };
     assert!(matches!(app.accounts.register(register("ada")).await, Err(RegisterError::CommonPassword)));
     let lax = App::with(|config| config.blocklist = countersign::config::Blocklist::Off).await;

@@ -20,11 +20,13 @@ const SALT_CHARACTERS: usize = 22;
 /// The algorithm yields 24; the last one has never been stored.
 const TAG_BYTES: usize = 23;
 
+#[derive(Clone, Copy)]
 pub(super) struct Bcrypt {
     input: Input,
     cost: u32,
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Input {
     /// The password itself.
     Password,
@@ -52,7 +54,7 @@ pub(super) fn parse(input: Input, cost: &str, salt_and_tag: &str) -> Result<Pass
 }
 
 impl Bcrypt {
-    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
+    pub(super) fn derive(self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
         let digest;
         let input: &[u8] = match self.input {
             Input::Password => password,

@@ -9,6 +9,7 @@ use super::{PasswordHash, Recipe, UnreadableHash, fields};
 /// HMAC iterations over all of a tag's blocks. Django asks for about a million and raises that every few months.
 const ITERATIONS_MAX: u64 = 5_000_000;
 
+#[derive(Clone, Copy)]
 pub(super) struct Pbkdf2 {
     digest: Digest,
     iterations: u32,
@@ -99,7 +100,7 @@ impl Digest {
 }
 
 impl Pbkdf2 {
-    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
+    pub(super) fn derive(self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
         let pbkdf2 = match self.digest {
             Digest::Sha1 => pbkdf2_hmac::<Sha1>,
             Digest::Sha256 => pbkdf2_hmac::<Sha256>,

@@ -1,6 +1,6 @@
 //! Decides which scrypt strings are readable (RFC 7914).
 
-use ::scrypt::{Params, errors::InvalidOutputLen};
+use ::scrypt::Params;
 
 use super::{PasswordHash, Recipe, UnreadableHash, fields};
 
@@ -17,6 +17,7 @@ const LANES_MAX: u32 = 16;
 /// Django's are all of this length. A shorter one would be a longer one cut off, and would still match.
 const DJANGO_TAG_BYTES: usize = 64;
 
+#[derive(Clone, Copy)]
 pub(super) struct Scrypt {
     params: Params,
 }
@@ -62,7 +63,12 @@ impl Scrypt {
         Ok(Scrypt { params })
     }
 
-    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Result<(), InvalidOutputLen> {
-        ::scrypt::scrypt(password, salt, &self.params, tag)
+    /// 128 r N (RFC 7914, section 5).
+    pub(super) fn memory_bytes(&self) -> u64 {
+        (128 * u64::from(self.params.r())) << self.params.log_n()
+    }
+
+    pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
+        ::scrypt::scrypt(password, salt, &self.params, tag).expect("the tag's length was checked when it was read");
     }
 }

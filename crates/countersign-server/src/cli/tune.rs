@@ -1,0 +1,117 @@
+//! Decides which costs of password hashing suit this machine, by measuring what each takes.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use countersign::config::{HashParameters, HashingPolicy};
+use countersign::secrets::{HashingSpeed, measure_hashing};
+
+use super::{Failure, Finding, say, settings_for};
+use crate::Host;
+use crate::settings::Purpose;
+
+/// What others recommend, cheapest first, in KiB, iterations and lanes. RFC 9106's first choice (section 4: 2 GiB, one
+/// pass) is not among them: it is meant for machines that do nothing else.
+const CANDIDATES: [(u32, u32, u32, &str); 7] = [
+    (19_456, 2, 1, "OWASP, least memory"),
+    (47_104, 1, 1, "OWASP, most memory"),
+    (65_536, 3, 4, "RFC 9106, second choice"),
+    (98_304, 3, 4, ""),
+    (131_072, 3, 4, ""),
+    (196_608, 3, 4, ""),
+    (262_144, 3, 4, ""),
+];
+
+/// A login should not feel slow …
+const ALONE_MAX: Duration = Duration::from_millis(250);
+/// … nor should a crowd of them stand in line for long.
+const PER_SECOND_MIN: f64 = 40.0;
+
+pub(super) async fn tune<H: Host>(seconds: f64) -> Result<Finding, Failure> {
+    let shell = settings_for::<H>(Purpose::Inspect)?.shell;
+    let configured = shell.hash_parameters()?;
+    let policy = shell.hashing_policy();
+    let mut candidates = Vec::new();
+    for (memory_kib, iterations, lanes, name) in CANDIDATES {
+        candidates.push((HashParameters::new(memory_kib, iterations, lanes)?, name.to_owned()));
+    }
+    match candidates.iter_mut().find(|(parameters, _)| *parameters == configured) {
+        Some((_, name)) => *name = format!("configured; {name}"),
+        None => candidates.insert(0, (configured, "configured".to_owned())),
+    }
+
+    say(format_args!(
+        "Hashing on {} threads, for {seconds} s at each of {} settings.\n",
+        policy.threads,
+        candidates.len()
+    ));
+    say(format_args!(
+        "{:>17}  {:>10}  {:>6}  {:>9}  {:>13}  {:>8}",
+        "ARGON2_MEMORY_KIB", "ITERATIONS", "LANES", "MS A HASH", "LOGINS/SECOND", "MEMORY"
+    ));
+    let mut best: Option<(HashParameters, HashingSpeed)> = None;
+    for (parameters, name) in &candidates {
+        let speed = measure(&policy, *parameters, seconds).await;
+        say(format_args!(
+            "{:>17}  {:>10}  {:>6}  {:>9.1}  {:>13.1}  {:>4.0} MiB  {name}",
+            parameters.memory_kib(),
+            parameters.iterations(),
+            parameters.lanes(),
+            speed.alone.as_secs_f64() * 1_000.0,
+            speed.per_second,
+            speed.memory_bytes as f64 / 1_048_576.0,
+        ));
+        let suits =
+            speed.alone <= ALONE_MAX && speed.per_second >= PER_SECOND_MIN && !parameters.is_below_recommendations();
+        if suits && best.is_none_or(|(best, _)| work(best) < work(*parameters)) {
+            best = Some((*parameters, speed));
+        }
+    }
+    conclude(configured, best.map(|(parameters, _)| parameters));
+    Ok(if configured.is_below_recommendations() { Finding::NotInOrder } else { Finding::InOrder })
+}
+
+/// Measures, and says so where somebody is watching.
+async fn measure(policy: &HashingPolicy, parameters: HashParameters, seconds: f64) -> HashingSpeed {
+    let mut stderr = io::stderr();
+    let watched = stderr.is_terminal();
+    if watched {
+        let _ = write!(stderr, "measuring {} KiB …\r", parameters.memory_kib());
+    }
+    let speed = measure_hashing(policy, parameters, Duration::from_secs_f64(seconds)).await;
+    if watched {
+        let _ = write!(stderr, "\x1b[K");
+    }
+    speed
+}
+
+/// What an attacker has to pay for a guess, roughly: memory written.
+fn work(parameters: HashParameters) -> u64 {
+    u64::from(parameters.memory_kib()) * u64::from(parameters.iterations())
+}
+
+fn conclude(configured: HashParameters, best: Option<HashParameters>) {
+    say(format_args!("\nLOGINS/SECOND is at full load, when MEMORY is in use; a login alone takes MS A HASH."));
+    match best {
+        Some(best) if best == configured => {
+            say(format_args!("Recommended: what is configured."));
+        }
+        Some(best) => {
+            say(format_args!(
+                "Recommended: ARGON2_MEMORY_KIB={} ARGON2_ITERATIONS={} ARGON2_LANES={}, the dearest of these that takes at \
+                 most {} ms and lets {PER_SECOND_MIN} logins a second through.",
+                best.memory_kib(),
+                best.iterations(),
+                best.lanes(),
+                ALONE_MAX.as_millis(),
+            ));
+            say(format_args!("Stored hashes of lower costs are renewed as their owners log in."));
+        }
+        None => say(format_args!(
+            "Recommended: RFC 9106's second choice all the same; this machine is slow, or busy with other things."
+        )),
+    }
+    if configured.is_below_recommendations() {
+        say(format_args!("Warning: the configured costs are below what OWASP recommends at the least."));
+    }
+}

@@ -1,0 +1,134 @@
+//! Decides what can be told of how hashing goes: counts and times, nothing of what is hashed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The upper ends of a histogram's buckets, in milliseconds; what took longer is in none but the count.
+const BOUNDS_MILLISECONDS: [u64; 12] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+/// How hashing goes.
+#[derive(Clone, Debug)]
+pub struct HashingMetrics {
+    /// Passwords waiting now.
+    pub queued: usize,
+    /// Passwords being hashed now.
+    pub running: u64,
+    /// How long those waited that were hashed.
+    pub waited: Histogram,
+    /// How long hashing them took; several that were hashed together took the same time.
+    pub hashed: Histogram,
+    /// How many were refused because the queue was full.
+    pub refused: u64,
+    /// How many waited until their time was over.
+    pub late: u64,
+    /// How many left the queue because their client had gone.
+    pub abandoned: u64,
+}
+
+/// Durations by size.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// Upper end in seconds, and how many took at most that long.
+    pub buckets: Vec<(f64, u64)>,
+    /// How many there are in all.
+    pub count: u64,
+    /// All of them together, in seconds.
+    pub sum: f64,
+}
+
+#[derive(Default)]
+pub(super) struct Metrics {
+    running: AtomicU64,
+    waited: Durations,
+    hashed: Durations,
+    refused: AtomicU64,
+    late: AtomicU64,
+    abandoned: AtomicU64,
+}
+
+#[derive(Default)]
+struct Durations {
+    buckets: [AtomicU64; BOUNDS_MILLISECONDS.len()],
+    count: AtomicU64,
+    sum_microseconds: AtomicU64,
+}
+
+impl Durations {
+    fn add(&self, duration: Duration) {
+        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS_MILLISECONDS.partition_point(|bound| bound * 1_000 < microseconds);
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.sum_microseconds.fetch_add(microseconds, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Histogram {
+        let mut below = 0;
+        let buckets = self.buckets.iter().zip(BOUNDS_MILLISECONDS).map(|(bucket, bound)| {
+            below += bucket.load(Ordering::Relaxed);
+            (Duration::from_millis(bound).as_secs_f64(), below)
+        });
+        Histogram {
+            buckets: buckets.collect(),
+            count: self.count.load(Ordering::Relaxed),
+            sum: Duration::from_micros(self.sum_microseconds.load(Ordering::Relaxed)).as_secs_f64(),
+        }
+    }
+}
+
+impl Metrics {
+    pub(super) fn begun(&self, waited: Duration) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        self.waited.add(waited);
+    }
+
+    pub(super) fn done(&self, took: Duration, passwords: usize) {
+        self.running.fetch_sub(passwords as u64, Ordering::Relaxed);
+        for _ in 0..passwords {
+            self.hashed.add(took);
+        }
+    }
+
+    pub(super) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn abandoned(&self) {
+        self.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self, queued: usize) -> HashingMetrics {
+        HashingMetrics {
+            queued,
+            running: self.running.load(Ordering::Relaxed),
+            waited: self.waited.read(),
+            hashed: self.hashed.read(),
+            refused: self.refused.load(Ordering::Relaxed),
+            late: self.late.load(Ordering::Relaxed),
+            abandoned: self.abandoned.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_counts_upward() {
+        let durations = Durations::default();
+        for milliseconds in [1, 2, 3, 20_000] {
+            durations.add(Duration::from_millis(milliseconds));
+        }
+        let histogram = durations.read();
+        assert_eq!(histogram.buckets[..3], [(0.002, 2), (0.005, 3), (0.01, 3)]);
+        assert_eq!((histogram.count, histogram.buckets.last().unwrap().1), (4, 3));
+        assert!((histogram.sum - 20.006).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,70 @@
+//! Decides how fast this machine hashes at given costs, by doing it: one password after another, then as many as it can.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::HashingPool;
+use crate::config::{HashParameters, HashingPolicy};
+use crate::model::{ClientInfo, Password};
+
+/// How fast passwords are hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct HashingSpeed {
+    /// How long one takes when nothing else is hashed: the median.
+    pub alone: Duration,
+    /// How many a second there are when more are asked for than can be done.
+    pub per_second: f64,
+    /// How much memory that takes, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// Hashes at these costs for about `time`, half of it alone and half at full load.
+///
+/// # Panics
+/// When the system has no memory for it.
+pub async fn measure_hashing(policy: &HashingPolicy, parameters: HashParameters, time: Duration) -> HashingSpeed {
+    const HASHES_MIN: usize = 3;
+    let pool = Arc::new(HashingPool::new(policy, &parameters));
+    let password = Arc::new(Password::presented("correct horse battery staple"));
+    let hash = || async {
+        let begun = Instant::now();
+        let hashed = pool.hash(ClientInfo::default(), parameters, &password).await;
+        hashed.expect("the system has memory for a hash");
+        begun.elapsed()
+    };
+    hash().await; // the first touches the memory
+
+    let begun = Instant::now();
+    let mut alone = Vec::new();
+    while begun.elapsed() < time / 2 || alone.len() < HASHES_MIN {
+        alone.push(hash().await);
+    }
+    alone.sort_unstable();
+
+    let plan = pool.shared.plan;
+    let mut askers = JoinSet::new();
+    let begun = Instant::now();
+    for _ in 0..2 * plan.threads * plan.together {
+        let (pool, password) = (Arc::clone(&pool), Arc::clone(&password));
+        askers.spawn(async move {
+            let mut ends = Vec::new();
+            while begun.elapsed() < time / 2 || ends.is_empty() {
+                if pool.hash(ClientInfo::default(), parameters, &password).await.is_ok() {
+                    ends.push(begun.elapsed());
+                }
+            }
+            ends
+        });
+    }
+    let ends: Vec<Duration> = askers.join_all().await.into_iter().flatten().collect();
+    // What is begun after the time is over finds fewer and fewer others.
+    let in_time = ends.iter().filter(|end| **end <= time / 2).count().max(1);
+    let measured = ends.iter().filter(|end| **end <= time / 2).max().or(ends.iter().min()).copied().unwrap_or(time);
+    HashingSpeed {
+        alone: alone[alone.len() / 2],
+        per_second: in_time as f64 / measured.as_secs_f64(),
+        memory_bytes: plan.threads as u64 * plan.arena_bytes,
+    }
+}
