@@ -1,0 +1,171 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::Value;
+
+use crate::current_database;
+use crate::sandbox::Sandbox;
+
+#[test]
+fn help_needs_no_manual() {
+    let sandbox = Sandbox::new();
+    let commands: [&[&str]; 11] = [
+        &[],
+        &["dev"],
+        &["serve"],
+        &["secret"],
+        &["migrate"],
+        &["migrate", "status"],
+        &["migrate", "up"],
+        &["settings"],
+        &["doctor"],
+        &["tune"],
+        &["openapi"],
+    ];
+    for command in commands {
+        let ended = sandbox.run(&[command, &["--help"]].concat()).with(0);
+        assert_eq!(ended.stderr, "");
+        insta::assert_snapshot!([&["help"], command].concat().join("_"), ended.stdout);
+    }
+    assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}
+
+#[test]
+fn every_command_of_the_help_has_a_snapshot() {
+    let help = Sandbox::new().run(&["--help"]).with(0).stdout;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(commands, ["dev", "serve", "secret", "migrate", "settings", "doctor", "tune", "openapi", "help"]);
+}
+
+#[test]
+fn the_version_is_told() {
+    let stdout = Sandbox::new().run(&["--version"]).with(0).stdout;
+    assert_eq!(stdout, format!("countersign {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_wrong_call_ends_with_2_and_does_nothing() {
+    let sandbox = Sandbox::new();
+    let calls: [&[&str]; 6] =
+        [&[], &["sreve"], &["migrate"], &["migrate", "down"], &["secret", "--force"], &["serve", "--port", "80"]];
+    for call in calls {
+        let ended = sandbox.run(call).with(2);
+        assert_eq!(ended.stdout, "", "{call:?}");
+        assert!(ended.stderr.contains("Usage: countersign"), "{}", ended.stderr);
+    }
+    assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}
+
+#[test]
+fn a_secret_is_64_hexadecimal_digits_and_never_the_same() {
+    let sandbox = Sandbox::new();
+    let secrets = [(); 2].map(|()| {
+        let ended = sandbox.run(&["secret"]).with(0);
+        assert_eq!(ended.stderr, "");
+        ended.stdout
+    });
+    for secret in &secrets {
+        let digits = secret.strip_suffix('\n').unwrap();
+        assert_eq!(digits.len(), 64);
+        assert!(digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{secret}");
+    }
+    assert_ne!(secrets[0], secrets[1]);
+    assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}
+
+/// The key that `.env` has; there must be exactly one.
+fn key_in_dot_env(sandbox: &Sandbox) -> String {
+    let text = sandbox.read(".env");
+    let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("SECRET_KEY=")).collect();
+    assert_eq!(keys.len(), 1, "{text}");
+    assert_eq!(keys[0].len(), 64, "{text}");
+    keys[0].to_owned()
+}
+
+#[test]
+fn a_secret_is_written_where_only_its_owner_reads_it_and_git_ignores_it() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&["secret", "--write-env"]).with(0);
+    let key = key_in_dot_env(&sandbox);
+    assert!(!ended.all().contains(&key), "{}", ended.all());
+    assert_eq!(sandbox.mode(".env"), 0o600);
+    assert_eq!(sandbox.read(".gitignore"), ".env\n");
+    assert_eq!(sandbox.names(), [".env", ".gitignore"]);
+}
+
+#[tokio::test]
+async fn serve_starts_with_a_secret_that_was_written() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).unset("SECRET_KEY");
+    sandbox.run(&["secret", "--write-env"]).with(0);
+    let server = sandbox.start("serve");
+    assert_eq!(server.get("/ready").status, 200);
+}
+
+#[test]
+fn writing_a_secret_keeps_everything_else() {
+    let other = "# The port of my friends\nPORT=8123\n\nLOG='info,countersign=debug'\n";
+    let sandbox = Sandbox::new().file(".env", other).file(".gitignore", "/target\n/data");
+    assert_eq!(sandbox.mode(".env") & 0o004, 0o004, "the test needs a readable file to begin with");
+    sandbox.run(&["secret", "--write-env"]).with(0);
+    let key = key_in_dot_env(&sandbox);
+    assert_eq!(sandbox.read(".env"), format!("{other}SECRET_KEY={key}\n"));
+    assert_eq!(sandbox.mode(".env"), 0o600);
+    assert_eq!(sandbox.read(".gitignore"), "/target\n/data\n.env\n");
+}
+
+#[test]
+fn a_dot_env_that_is_a_link_stays_one() {
+    let sandbox = Sandbox::new().file("shared.env", "PORT=8123\n");
+    symlink("shared.env", sandbox.path(".env")).unwrap();
+    sandbox.run(&["secret", "--write-env"]).with(0);
+    let key = key_in_dot_env(&sandbox);
+    assert_eq!(sandbox.read("shared.env"), format!("PORT=8123\nSECRET_KEY={key}\n"));
+    assert_eq!(sandbox.mode("shared.env"), 0o600);
+    assert!(fs::symlink_metadata(sandbox.path(".env")).unwrap().is_symlink());
+}
+
+#[test]
+fn a_gitignore_that_names_it_already_is_left_alone() {
+    for text in [".env\n/target\n", "/target\n/.env", ".env*\n"] {
+        let sandbox = Sandbox::new().file(".gitignore", text);
+        sandbox.run(&["secret", "--write-env"]).with(0);
+        assert_eq!(sandbox.read(".gitignore"), text);
+    }
+}
+
+#[test]
+fn a_secret_that_is_there_is_replaced_by_force_alone() {
+    let before = "SECRET_KEY=something-of-mine\nPORT=8123\n";
+    let sandbox = Sandbox::new().file(".env", before);
+    let ended = sandbox.run(&["secret", "--write-env"]).with(1);
+    assert!(ended.stderr.contains("--force"), "{}", ended.stderr);
+    assert_eq!(sandbox.read(".env"), before);
+
+    sandbox.run(&["secret", "--write-env", "--force"]).with(0);
+    let first = key_in_dot_env(&sandbox);
+    assert_eq!(sandbox.read(".env"), format!("PORT=8123\nSECRET_KEY={first}\n"));
+    sandbox.run(&["secret", "--write-env", "--force"]).with(0);
+    assert_ne!(key_in_dot_env(&sandbox), first);
+}
+
+#[test]
+fn the_openapi_document_is_printed_on_a_machine_that_is_not_set_up() {
+    let sandbox = Sandbox::new().set("SECRET_KEY", "short").set("PORT", "no number");
+    let ended = sandbox.run(&["openapi"]).with(0);
+    assert_eq!(ended.stderr, "");
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."), "{}", document["openapi"]);
+    assert_eq!(document["info"]["title"], "countersign");
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let flows: Vec<&Value> = schemes.values().map(|scheme| &scheme["flows"]["password"]["tokenUrl"]).collect();
+    assert_eq!(flows, ["/api/users/token"]);
+    let (name, scheme) = schemes.iter().next().unwrap();
+    assert_eq!(scheme["type"], "oauth2");
+    assert!(document["paths"]["/api/users/me"]["get"]["security"][0].get(name).is_some(), "{document}");
+    for path in ["/api/users", "/api/users/token", "/api/users/me", "/api/users/{user_id}", "/health", "/ready"] {
+        assert!(document["paths"].get(path).is_some(), "{path}");
+    }
+    assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}

@@ -1,0 +1,135 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
+use countersign::Accounts;
+use countersign::config::{Config, HashParameters};
+use countersign::secrets::generate_secret_key;
+use countersign::testing::ManualClock;
+use countersign_db::testing::TempDb;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::client::login_form;
+use crate::sandbox::{Ended, Sandbox};
+use crate::{EmptyPlace, KEY, PASSWORD, current_database, older_database};
+
+/// The lines of this verdict.
+fn lines<'e>(ended: &'e Ended, verdict: &str) -> Vec<&'e str> {
+    let lines = ended.stdout.lines().filter_map(|line| line.strip_prefix(verdict)?.strip_prefix(' '));
+    lines.map(str::trim_start).collect()
+}
+
+#[tokio::test]
+async fn a_fit_installation_has_nothing_but_ok_lines() {
+    let place = EmptyPlace::new().await;
+    let sandbox = Sandbox::new().set("DATABASE_URL", &place.url);
+    sandbox.run(&["secret", "--write-env"]).with(0);
+    sandbox.run(&["migrate", "up"]).with(0);
+    let ended = sandbox.run(&["doctor"]).with(0);
+    let good = lines(&ended, "ok");
+    assert_eq!(good.len(), ended.stdout.lines().count(), "{}", ended.stdout);
+    for subject in ["settings:", "secret:", "network:", "files: .env", "database:", "clock:"] {
+        assert!(good.iter().any(|line| line.starts_with(subject)), "{subject}\n{}", ended.stdout);
+    }
+    for outcome in ["answers", "can be written", "the schema is current"] {
+        assert!(good.iter().any(|line| line.starts_with("database:") && line.contains(outcome)), "{}", ended.stdout);
+    }
+    assert_eq!(ended.stderr, "");
+}
+
+#[tokio::test]
+async fn a_missing_key_fails_with_the_command_that_makes_one() {
+    let database = current_database().await;
+    let ended = Sandbox::new().set("DATABASE_URL", database.url()).run(&["doctor"]).with(1);
+    let bad = lines(&ended, "fail");
+    assert_eq!(bad.len(), 1, "{}", ended.stdout);
+    assert!(bad[0].contains("SECRET_KEY is not set; `countersign secret --write-env` makes one"), "{}", bad[0]);
+    assert_eq!(lines(&ended, "warn"), ["database: not checked until the settings are in order"]);
+}
+
+#[test]
+fn an_unreachable_database_fails_without_its_password() {
+    // Port 1 is reserved and nothing listens there.
+    let sandbox = Sandbox::with_database("postgres://ada:hunter2@127.0.0.1:1/app");
+    let ended = sandbox.run(&["doctor"]).with(1);
+    let bad = lines(&ended, "fail");
+    assert_eq!(bad.len(), 1, "{}", ended.stdout);
+    assert!(bad[0].starts_with("database:"), "{}", bad[0]);
+    assert!(bad[0].ends_with("check DATABASE_URL and that the server runs"), "{}", bad[0]);
+    assert!(!ended.all().contains("hunter2") && !ended.all().contains(KEY), "{}", ended.all());
+}
+
+#[test]
+fn a_missing_sqlite_file_fails_with_the_command_that_makes_it() {
+    let sandbox = Sandbox::with_database("sqlite:missing.db");
+    let ended = sandbox.run(&["doctor"]).with(1);
+    let bad = lines(&ended, "fail");
+    assert_eq!(bad, ["database: there is no database at sqlite:missing.db yet; `countersign migrate up` makes it"]);
+    assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}
+
+#[tokio::test]
+async fn a_pending_migration_fails_with_the_command_that_applies_it() {
+    for database in [older_database().await, TempDb::new(&[]).await] {
+        let ended = Sandbox::with_database(database.url()).run(&["doctor"]).with(1);
+        let bad = lines(&ended, "fail");
+        assert_eq!(bad.len(), 1, "{}", ended.stdout);
+        assert!(bad[0].contains("run `countersign migrate up`"), "{}", bad[0]);
+        assert!(lines(&ended, "ok").contains(&"database: can be written"), "{}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_dot_env_that_everybody_can_read_is_a_warning() {
+    let database = current_database().await;
+    let sandbox = Sandbox::new().set("DATABASE_URL", database.url()).file(".env", &format!("SECRET_KEY={KEY}\n"));
+    for (mode, warned) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
+        fs::set_permissions(sandbox.path(".env"), Permissions::from_mode(mode)).unwrap();
+        let ended = sandbox.run(&["doctor"]).with(0);
+        let warning = "files: every user of this machine can read .env; run `chmod 600 .env`";
+        assert_eq!(lines(&ended, "warn").contains(&warning), warned, "{mode:o}\n{}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn slips_and_an_open_network_without_encryption_are_warnings() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("HOST", "0.0.0.0").set("PORTS", 8000);
+    let ended = sandbox.run(&["doctor"]).with(0);
+    let warnings = lines(&ended, "warn");
+    assert!(warnings.iter().any(|line| line.contains("did you mean PORT?")), "{}", ended.stdout);
+    assert!(warnings.iter().any(|line| line.contains("HOST=0.0.0.0 is open to other machines")), "{}", ended.stdout);
+
+    let sandbox = sandbox.unset("PORTS").set("FRONTEND_URL", "https://accounts.example.org");
+    let ended = sandbox.run(&["doctor"]).with(0);
+    assert!(!lines(&ended, "warn").iter().any(|line| !line.starts_with("files:")), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_the_newest_login_fails() {
+    let database = current_database().await;
+    let mut config = Config::new(generate_secret_key());
+    config.hash_parameters = HashParameters::new(32, 1, 1).unwrap();
+    let far_ahead = Arc::new(ManualClock::at("2099-01-01T00:00:00Z".parse().unwrap()));
+    let accounts = Accounts::with_clock(database.db().clone(), config, far_ahead);
+    let app: Router = Router::new().nest("/api", countersign::router(&accounts)).with_state(accounts);
+    let registration = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD }).to_string();
+    for (path, content_type, body) in [
+        ("/api/users", "application/json", registration),
+        ("/api/users/token", "application/x-www-form-urlencoded", login_form("ada")),
+    ] {
+        let request = Request::post(path).header(CONTENT_TYPE, content_type).body(Body::from(body)).unwrap();
+        let answer = app.clone().oneshot(request).await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    }
+
+    let ended = Sandbox::with_database(database.url()).run(&["doctor"]).with(1);
+    let bad = lines(&ended, "fail");
+    assert_eq!(bad.len(), 1, "{}", ended.stdout);
+    assert!(bad[0].contains("somebody logged in at 2099-01-01T00:00:00Z; set the time"), "{}", bad[0]);
+}

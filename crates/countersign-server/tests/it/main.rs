@@ -1,0 +1,73 @@
+//! The binary from outside: a process of its own in an empty folder, with nothing in its environment but what a test
+//! sets, on the database that `TEST_DATABASE` names.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod cli;
+mod client;
+mod dev;
+mod docs;
+mod doctor;
+mod logs;
+mod migrate;
+mod sandbox;
+mod serving;
+mod settings;
+mod shutdown;
+
+use countersign::MIGRATIONS;
+use countersign_db::testing::{TempDb, database_under_test};
+use countersign_db::{DatabaseKind, EmbeddedStep, Migrations, Step};
+
+/// A key that nothing is wrong with.
+const KEY: &str = "7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e2d4b6c80f19e27d3c4b5a6978c03bd1e";
+/// A password that nothing is wrong with, and that stands for itself in a form.
+const PASSWORD: &str = "correct-horse-battery-staple";
+
+/// A database whose schema is the one that the binary needs.
+async fn current_database() -> TempDb {
+    TempDb::new(&[&MIGRATIONS]).await
+}
+
+/// A database without its latest migration.
+async fn older_database() -> TempDb {
+    let first_steps = &MIGRATIONS.steps[..MIGRATIONS.steps.len() - 1];
+    TempDb::new(&[&Migrations { set: MIGRATIONS.set, steps: first_steps }]).await
+}
+
+/// The migrations of a version still to come.
+fn later_migrations() -> Migrations {
+    let mut steps: Vec<EmbeddedStep> = MIGRATIONS.steps.iter().map(|known| known_step(known, "")).collect();
+    let sql = "CREATE TABLE auth_wishes (wish TEXT NOT NULL)";
+    steps.push(EmbeddedStep { step: Step { version: 9000, name: "9000_wishes" }, sqlite: sql, postgres: sql });
+    Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
+}
+
+/// Migrations of the same names whose texts end differently.
+fn altered_migrations() -> Migrations {
+    let steps = MIGRATIONS.steps.iter().map(|known| known_step(known, "\n-- altered\n")).collect();
+    Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
+}
+
+fn known_step(known: &EmbeddedStep, ending: &str) -> EmbeddedStep {
+    let text = |sql: &str| -> &'static str { String::leak(format!("{sql}{ending}")) };
+    EmbeddedStep { step: known.step, sqlite: text(known.sqlite), postgres: text(known.postgres) }
+}
+
+/// Where a database may be made: an SQLite file that does not exist yet, or an empty database of PostgreSQL.
+struct EmptyPlace {
+    url: String,
+    _postgres: Option<TempDb>,
+}
+
+impl EmptyPlace {
+    async fn new() -> Self {
+        match database_under_test() {
+            DatabaseKind::Sqlite => Self { url: "sqlite:store/accounts.db".to_owned(), _postgres: None },
+            DatabaseKind::Postgres => {
+                let database = TempDb::new(&[]).await;
+                Self { url: database.url().to_owned(), _postgres: Some(database) }
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Request};
+use countersign::Accounts;
+use countersign::config::HttpPolicy;
+use countersign::testing::TestApp;
+use countersign_server::{Draining, Host, HttpSettings, NoSettings, OpenApiRouter, assemble, openapi};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Connection, FORM, login_form};
+use crate::sandbox::{PATIENCE, Sandbox, Server};
+use crate::{current_database, later_migrations};
+
+/// One request of every sort, with the status that it gets: method, path, content type and body.
+const SORTS: [(u16, &str, &str, &str, &str); 19] = [
+    (200, "GET", "/health", "", ""),
+    (200, "GET", "/ready", "", ""),
+    (200, "GET", "/docs", "", ""),
+    (200, "GET", "/openapi.json", "", ""),
+    (200, "GET", "/problems", "", ""),
+    (200, "GET", "/static/profile_pics/default.jpg", "", ""),
+    (307, "GET", "/", "", ""),
+    (307, "GET", "/redoc", "", ""),
+    (401, "GET", "/api/users/me", "", ""),
+    (401, "POST", "/api/users/token", FORM.1, "username=nobody%40example.com&password=correct-horse"),
+    (404, "GET", "/api/users/01890a5d-ac96-774b-bcce-b302099a8057", "", ""),
+    (404, "GET", "/api/nothing/here", "", ""),
+    (404, "GET", "/nothing/here", "", ""),
+    (405, "PUT", "/api/users", "", ""),
+    (405, "PUT", "/docs", "", ""),
+    (415, "POST", "/api/users", "text/plain", "{}"),
+    (422, "POST", "/api/users", "application/json", "{"),
+    (422, "GET", "/api/users/unreadable", "", ""),
+    (422, "POST", "/api/users/token", "application/json", "{}"),
+];
+
+async fn server() -> (Server, impl Sized) {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url());
+    (sandbox.start("serve"), (database, sandbox))
+}
+
+/// Every sort of answer, to a client that knows the server by this name.
+fn answers(server: &Server, host: &str) -> Vec<(String, Answer)> {
+    let answer = |(status, method, path, content_type, body): (u16, &str, &str, &str, &str)| {
+        let mut headers = vec![("Host", host)];
+        if !content_type.is_empty() {
+            headers.push(("Content-Type", content_type));
+        }
+        let answer = server.request(method, path, &headers, body);
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        (format!("{method} {path}"), answer)
+    };
+    SORTS.into_iter().map(answer).collect()
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_keep_a_browser_in_check() {
+    let (server, _keep) = server().await;
+    for (request, answer) in answers(&server, "localhost") {
+        assert!(matches!(answer.header("x-frame-options"), Some("DENY" | "SAMEORIGIN")), "{request}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{request}");
+        assert_eq!(answer.header("referrer-policy"), Some("strict-origin-when-cross-origin"), "{request}");
+        let policy = answer.header("content-security-policy").unwrap_or_else(|| panic!("{request}"));
+        assert!(policy.starts_with("default-src 'none'"), "{request}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{request}: {policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{request}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_insist_on_encryption_except_on_this_machine() {
+    let (server, _keep) = server().await;
+    for (request, answer) in answers(&server, "accounts.example.org") {
+        let expected = Some("max-age=63072000; includeSubDomains");
+        assert_eq!(answer.header("strict-transport-security"), expected, "{request}");
+    }
+    for host in ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "[::1]:8000"] {
+        for (request, answer) in answers(&server, host) {
+            assert_eq!(answer.header("strict-transport-security"), None, "{request} at {host}");
+        }
+    }
+    for host in ["localhost.example.org", "127.0.0.1.example.org", "127.0.0.11"] {
+        assert!(server.request("GET", "/health", &[("Host", host)], "").header("strict-transport-security").is_some());
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_of_its_own_and_never_the_clients() {
+    let (server, _keep) = server().await;
+    let mut ids = BTreeSet::new();
+    let mut connection = Connection::open(server.address);
+    for n in 0..20 {
+        connection.request("GET", "/health", &[("X-Request-Id", "chosen-by-the-client")], "");
+        let answer = connection.answer();
+        assert!(ids.insert(answer.request_id().to_owned()), "{n}: an id came twice");
+    }
+    for (request, answer) in answers(&server, "localhost") {
+        assert!(ids.insert(answer.request_id().to_owned()), "{request}: an id came twice");
+    }
+    for id in ids {
+        let groups: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_about_one_person_is_stored_by_no_cache() {
+    let (server, _keep) = server().await;
+    let registered = server.register("ada");
+    registered.ok(201);
+    let logged_in = server.log_in("ada");
+    let token = logged_in.ok(200)["access_token"].as_str().unwrap().to_owned();
+    for answer in [&registered, &logged_in, &server.me(&token), &server.me("no-token"), &server.get("/api/nothing")] {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn health_and_readiness_are_told_in_one_word() {
+    let (server, _keep) = server().await;
+    for (path, word) in [("/health", "healthy"), ("/ready", "ready")] {
+        let answer = server.get(path);
+        assert_eq!(answer.ok(200), json!({ "status": word }));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let mut connection = Connection::open(server.address);
+        connection.request("HEAD", path, &[("Connection", "close")], "");
+        assert_eq!(connection.head().status, 200);
+        connection.is_ended();
+        assert_eq!(
+            server.request("POST", path, &[], "").problem(405, "method_not_allowed")["detail"],
+            "Method Not Allowed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_instance_whose_database_was_migrated_by_a_newer_one_is_alive_but_not_ready() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url());
+    let server = sandbox.start("serve");
+    server.get("/ready").ok(200);
+    database.db().migrate(&[&later_migrations()]).await.unwrap();
+    let problem = server.get("/ready").problem(503, "not_ready");
+    assert!(problem["detail"].as_str().unwrap().contains("newer countersign"), "{problem}");
+    server.get("/health").ok(200);
+    server.register("ada").ok(201);
+}
+
+struct Bare;
+
+impl Host for Bare {
+    const NAME: &'static str = "bare";
+    const ABOUT: &'static str = "Accounts and nothing else";
+    type Settings = NoSettings;
+    type State = Accounts;
+
+    fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
+        accounts
+    }
+
+    fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {
+        countersign::http::routes(http)
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_is_stopping_is_alive_but_not_ready() {
+    let draining = Draining::default();
+    let http = HttpSettings { draining: draining.clone(), ..HttpSettings::default() };
+    let app =
+        TestApp::host(&[], |accounts| (assemble::<Bare>(accounts, &NoSettings {}, &http), openapi::<Bare>())).await;
+    let somebody = app.anonymous();
+    somebody.get("/ready").await.ok(200);
+    draining.begin();
+    let problem = somebody.get("/ready").await.problem(503, "not_ready");
+    assert_eq!(problem["detail"], "The instance is stopping");
+    somebody.get("/health").await.ok(200);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_json_under_api_and_a_page_elsewhere() {
+    let (server, _keep) = server().await;
+    for path in ["/api", "/api/", "/api/nothing", "/api/users/me/", "/api/%ff", "/api/users?page=%00"] {
+        let answer = server.get(path);
+        if path.starts_with("/api/users?") {
+            answer.problem(405, "method_not_allowed");
+        } else {
+            assert_eq!(answer.problem(404, "not_found")["detail"], "Not Found", "{path}");
+        }
+    }
+    for path in ["/nothing", "/apiary", "/health/", "/static/../Cargo.toml", "/%ff", "/docs/%3Cscript%3E"] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert!(answer.text().contains("An error occurred. Please check your request and try again."), "{path}");
+        assert!(!answer.text().contains("<script"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_names_the_right_ones() {
+    let (server, _keep) = server().await;
+    let answer = server.request("DELETE", "/api/users", &[], "");
+    assert_eq!(answer.problem(405, "method_not_allowed")["detail"], "Method Not Allowed");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    let page = server.request("POST", "/docs", &[], "");
+    assert_eq!((page.status, page.header("content-type")), (405, Some("text/html; charset=utf-8")));
+    assert_eq!(page.header("allow"), Some("GET,HEAD"));
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("BODY_BYTES_MAX", 4096);
+    let server = sandbox.start("serve");
+    let body = json!({ "username": "ada", "email": "ada@example.com", "password": "x".repeat(4096) });
+    server.post("/api/users", &body).problem(413, "payload_too_large");
+    server.register("ada").ok(201);
+}
+
+#[tokio::test]
+async fn http_2_is_answered_like_http_1() {
+    let (server, _keep) = server().await;
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    // Several requests on one connection, the later ones sent before the first is answered.
+    let exchanges = async {
+        tokio::join!(
+            over_http2(client.clone(), "http://localhost/health"),
+            over_http2(client.clone(), "http://accounts.example.org/api/users/me"),
+            over_http2(client, "http://localhost/nothing"),
+        )
+    };
+    let (healthy, refused, missing) = tokio::select! {
+        answers = tokio::time::timeout(PATIENCE, exchanges) => answers.unwrap(),
+        end = connection => panic!("the server ended the connection: {end:?}"),
+    };
+
+    assert_eq!((healthy.0, &healthy.2), (200, &json!({ "status": "healthy" })));
+    assert!(!healthy.1.contains_key("strict-transport-security"));
+    assert_eq!((refused.0, &refused.2["code"]), (401, &json!("not_authenticated")));
+    assert_eq!(refused.1["strict-transport-security"], "max-age=63072000; includeSubDomains");
+    assert_eq!((missing.0, &missing.1["content-type"]), (404, &"text/html; charset=utf-8".parse().unwrap()));
+    let ids = [&healthy, &refused, &missing].map(|(_, headers, _)| headers["x-request-id"].clone());
+    assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
+    for (_, headers, _) in [healthy, refused, missing] {
+        assert_eq!(
+            (&headers["x-content-type-options"], &headers["x-frame-options"]),
+            (&"nosniff".parse().unwrap(), &"DENY".parse().unwrap())
+        );
+        assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    }
+}
+
+/// Status, headers and JSON of one exchange.
+async fn over_http2(client: h2::client::SendRequest<bytes::Bytes>, url: &str) -> (u16, HeaderMap, Value) {
+    let mut client = client.ready().await.unwrap();
+    let (response, _) = client.send_request(Request::get(url).body(()).unwrap(), true).unwrap();
+    let (head, mut body) = response.await.unwrap().into_parts();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.data().await {
+        bytes.extend_from_slice(&chunk.unwrap());
+    }
+    (head.status.as_u16(), head.headers, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn what_is_not_http_ends_its_own_connection_alone() {
+    let (server, _keep) = server().await;
+    let bystander = &mut Connection::open(server.address);
+    bystander.request("GET", "/health", &[], "");
+    bystander.answer().ok(200);
+    let long_head = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(64 * 1024));
+    for (bytes, status) in [("nonsense\r\n\r\n", 400), (&long_head, 431)] {
+        let mut connection = Connection::open(server.address);
+        // The server may have had enough before it has read everything.
+        let _ = std::io::Write::write_all(&mut connection.socket(), bytes.as_bytes());
+        assert_eq!(connection.answer().status, status);
+        connection.is_ended();
+    }
+    bystander.request("GET", "/health", &[], "");
+    bystander.answer().ok(200);
+}
+
+#[tokio::test]
+async fn a_client_beyond_the_limit_waits_until_another_has_left() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("CONNECTIONS_MAX", 2);
+    let server = sandbox.start("serve");
+    let mut guests = [(); 2].map(|()| Connection::open(server.address));
+    for guest in &mut guests {
+        guest.request("GET", "/health", &[], "");
+        guest.answer().ok(200);
+    }
+    let mut next = Connection::open(server.address);
+    next.request("GET", "/health", &[], "");
+    next.socket().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(next.socket().read(&mut [0]).is_err(), "a third client was answered");
+    drop(guests);
+    next.socket().set_read_timeout(Some(PATIENCE)).unwrap();
+    next.answer().ok(200);
+}
+
+#[tokio::test]
+async fn a_request_whose_body_never_comes_is_given_up() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("REQUEST_TIMEOUT_SECONDS", 1);
+    let server = sandbox.start("serve");
+    let mut connection = Connection::open(server.address);
+    connection.request("POST", "/api/users/token", &[FORM, ("Content-Length", "200"), ("Expect", "100-continue")], "");
+    connection.is_asked_for_the_body();
+    connection.send("username=ada");
+    let answer = connection.answer();
+    answer.problem(503, "took_too_long");
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert!(server.stderr().contains(answer.request_id()));
+    server.register("ada").ok(201);
+    server.request("POST", "/api/users/token", &[FORM], &login_form("ada")).ok(200);
+}
