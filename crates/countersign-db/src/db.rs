@@ -1,7 +1,7 @@
 //! Decides how connections are opened, shared and bounded.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -30,6 +30,9 @@ const STATEMENT_TIME_MAX: &str = "30s";
 /// A connection idle for longer is asked for a sign of life before it is lent out; a fresher one is trusted, which
 /// saves a round trip on every request.
 const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// How often a file that others are just making is tried again.
+const OPEN_AGAIN: Duration = Duration::from_millis(20);
 
 /// Which of the two databases a [`Db`] speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +112,17 @@ impl Db {
     async fn open_sqlite(options: SqliteConnectOptions, policy: &PoolPolicy) -> Result<Self, DbError> {
         let pool = || SqlitePoolOptions::new().acquire_timeout(policy.wait_max).test_before_acquire(false);
         // The writer first: it creates the file and turns on the write-ahead log that readers need.
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let begun = Instant::now();
+        let writer = loop {
+            // Of several that start together on a new file each turns on the write-ahead log, and for that SQLite refuses
+            // at once instead of waiting for its lock.
+            match pool().max_connections(1).connect_with(options.clone()).await.map_err(DbError::from) {
+                Err(DbError::Unavailable(_)) if begun.elapsed() < policy.wait_max => {
+                    tokio::time::sleep(OPEN_AGAIN).await
+                }
+                opened => break opened?,
+            }
+        };
         let readers = pool()
             .max_connections(policy.connections_max)
             .connect_with(options.clone().create_if_missing(false).read_only(true))

@@ -4,12 +4,8 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use countersign_db::{
-    AppliedMigration, DatabaseUrl, Db, DbError, MigrateError, Migrations, PoolPolicy, SchemaState, SchemaStatus,
-};
-use tokio::time::sleep;
+use countersign_db::{AppliedMigration, DatabaseUrl, Db, DbError, MigrateError, Migrations, SchemaState, SchemaStatus};
 
 use crate::Host;
 
@@ -39,23 +35,6 @@ pub(crate) enum SchemaProblem {
 /// All sets of migrations of a host application, in the order in which they run.
 pub(crate) fn migrations<H: Host>() -> Vec<&'static Migrations> {
     std::iter::once(&countersign::MIGRATIONS).chain(H::MIGRATIONS.iter().copied()).collect()
-}
-
-/// How often a database that others are just making is tried again.
-const OPEN_AGAIN: Duration = Duration::from_millis(20);
-
-/// Opens the database. When several instances start together on a new SQLite file, each turns on the write-ahead log, and
-/// for that SQLite refuses at once instead of waiting for its lock.
-pub(crate) async fn open(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Db, DbError> {
-    let begun = Instant::now();
-    loop {
-        match Db::connect(url, policy).await {
-            Err(DbError::Unavailable(_)) if url.sqlite_path().is_some() && begun.elapsed() < policy.wait_max => {
-                sleep(OPEN_AGAIN).await;
-            }
-            outcome => return outcome,
-        }
-    }
 }
 
 /// Applies what is pending, all of it or nothing.

@@ -70,6 +70,23 @@ pub struct ShellSettings {
     #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
     pub access_token_expire_minutes: u32,
 
+    /// How long a session lasts at the most, in days: however much it is used, then one has to log in again.
+    #[conf(env, default_value = "90", value_parser = whole_number(1..=3650))]
+    pub session_days: u32,
+
+    /// How long a session lasts that is not used, in days.
+    #[conf(env, default_value = "14", value_parser = whole_number(1..=3650))]
+    pub session_idle_days: u32,
+
+    /// How long a refresh token may be presented again after it was exchanged, in seconds, for the sake of lost answers and
+    /// second tabs. Later it ends its session, because somebody else may have it.
+    #[conf(env, default_value = "30", value_parser = whole_number(0..=600))]
+    pub refresh_replay_seconds: u32,
+
+    /// How long after the password was given one may change the e-mail address or delete the account, in minutes.
+    #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
+    pub reauthentication_minutes: u32,
+
     /// What a login takes as the user: `email`, or `email_or_username`. Usernames are public, so the second makes guessing
     /// easier.
     #[conf(env, default_value = "email", value_parser = parse_login_by)]

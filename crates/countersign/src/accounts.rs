@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::model::{Profile, UserId};
+use crate::model::{Profile, Session, UserId};
 use crate::secrets::access_token::AccessTokens;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
+use crate::secrets::session_secret::SessionSecretKeys;
 use crate::store;
 
 /// The accounts of an application; cheap to clone. Its methods are what can be done, one file each in `operations/`.
@@ -21,6 +22,7 @@ struct Parts {
     config: Config,
     clock: Arc<dyn Clock>,
     tokens: AccessTokens,
+    session_secrets: SessionSecretKeys,
     hashing: HashingPool,
 }
 
@@ -33,8 +35,9 @@ impl Accounts {
     /// The same on another clock.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
         let tokens = AccessTokens::new(&config.secret_key, &config.issuer);
+        let session_secrets = SessionSecretKeys::new([&config.secret_key].into_iter());
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
-        Self(Arc::new(Parts { db, config, clock, tokens, hashing }))
+        Self(Arc::new(Parts { db, config, clock, tokens, session_secrets, hashing }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -56,6 +59,10 @@ impl Accounts {
         &self.0.tokens
     }
 
+    pub(crate) fn session_secrets(&self) -> &SessionSecretKeys {
+        &self.0.session_secrets
+    }
+
     pub(crate) fn hashing(&self) -> &HashingPool {
         &self.0.hashing
     }
@@ -73,5 +80,10 @@ impl Accounts {
     /// How the hashing of passwords goes.
     pub fn hashing_metrics(&self) -> HashingMetrics {
         self.hashing().metrics()
+    }
+
+    /// Where a user is logged in, the session used last first; at most 100.
+    pub async fn list_sessions(&self, user: UserId) -> Result<Vec<Session>, DbError> {
+        store::sessions::list_of_user(self.db().read().await?.conn(), user, self.clock().now()).await
     }
 }

@@ -12,8 +12,17 @@ pub struct Config {
     pub secret_key: SecretKey,
     /// The `iss` claim of access tokens: who vouches for them, usually the site's own address.
     pub issuer: String,
-    /// How long an access token, and the session behind it, is valid.
+    /// How long an access token is valid.
     pub access_token_ttl: SignedDuration,
+    /// How long a session lasts at the most, however much it is used.
+    pub session_ttl: SignedDuration,
+    /// How long a session lasts that is not used.
+    pub session_idle_ttl: SignedDuration,
+    /// How long a refresh token may be presented again after it was exchanged, for the sake of lost answers and second
+    /// tabs; later it ends its session.
+    pub refresh_replay_window: SignedDuration,
+    /// How long after the password was given acts that need a recent login are allowed.
+    pub reauthentication_ttl: SignedDuration,
     /// What people log in with.
     pub login_by: LoginBy,
     /// Whether common passwords are refused.
@@ -33,6 +42,10 @@ impl Config {
             secret_key,
             issuer: "http://localhost:8000".to_owned(),
             access_token_ttl: SignedDuration::from_mins(30),
+            session_ttl: SignedDuration::from_hours(90 * 24),
+            session_idle_ttl: SignedDuration::from_hours(14 * 24),
+            refresh_replay_window: SignedDuration::from_secs(30),
+            reauthentication_ttl: SignedDuration::from_mins(30),
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,
             hash_parameters: HashParameters::default(),

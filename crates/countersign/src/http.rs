@@ -5,6 +5,7 @@ pub mod current_user;
 pub mod fields;
 pub mod path;
 pub mod problem;
+mod sessions;
 mod token;
 pub mod users;
 
@@ -30,6 +31,7 @@ where
     Accounts: FromRef<S>,
 {
     OpenApiRouter::with_openapi(SharedSchemas::openapi())
+        .merge(sessions::routes())
         .merge(token::routes())
         .merge(users::routes())
         .layer(DefaultBodyLimit::max(policy.body_bytes_max))

@@ -25,11 +25,15 @@ use countersign_db::Migrations;
 pub use accounts::Accounts;
 pub use error::InternalError;
 pub use http::router;
-pub use operations::{EditProfile, EditProfileError, LogIn, LogInError, LoggedIn, Register, RegisterError};
+pub use operations::{
+    EditProfile, EditProfileError, LogIn, LogInError, ReauthenticateError, RefreshTokensError, Register, RegisterError,
+    Tokens,
+};
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions"]);
+pub static MIGRATIONS: Migrations =
+    countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -3,13 +3,18 @@
 mod client;
 mod common_passwords;
 mod email_address;
+mod event;
 mod id;
 mod password;
+mod session;
 mod user;
 
 pub use client::ClientInfo;
 pub(crate) use client::Network;
 pub use email_address::{EmailAddress, InvalidEmailAddress};
+pub use event::EventKind;
 pub use id::InvalidId;
 pub use password::{InvalidPassword, Password};
-pub use user::{InvalidUsername, Profile, SessionId, User, UserId, Username};
+pub(crate) use session::SessionSecrets;
+pub use session::{Authenticated, Session, SessionId};
+pub use user::{InvalidUsername, Profile, User, UserId, Username};

@@ -3,9 +3,16 @@
 mod authenticate;
 mod delete_account;
 mod edit_profile;
+mod end_sessions;
 mod log_in;
+mod reauthenticate;
+mod refresh_tokens;
 mod register;
+mod steps;
 
 pub use edit_profile::{EditProfile, EditProfileError};
-pub use log_in::{LogIn, LogInError, LoggedIn};
+pub use log_in::{LogIn, LogInError};
+pub use reauthenticate::ReauthenticateError;
+pub use refresh_tokens::RefreshTokensError;
 pub use register::{Register, RegisterError};
+pub use steps::issue_tokens::Tokens;

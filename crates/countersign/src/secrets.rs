@@ -4,6 +4,7 @@ pub(crate) mod access_token;
 pub(crate) mod hashing_pool;
 pub(crate) mod password_hash;
 mod random;
+pub(crate) mod session_secret;
 
 pub use hashing_pool::{HashingMetrics, HashingSpeed, Histogram, measure_hashing};
 pub(crate) use random::bytes;

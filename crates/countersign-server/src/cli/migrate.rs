@@ -41,7 +41,7 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
 pub(super) async fn up<H: Host>() -> Result<Finding, Failure> {
     let url = settings_for::<H>(Purpose::Inspect)?.shell.database_url;
     create_private_file(&url)?;
-    let db = schema::open(&url, &PoolPolicy::default()).await?;
+    let db = Db::connect(&url, &PoolPolicy::default()).await?;
     let applied = schema::bring_up_to_date::<H>(&db).await?;
     db.close().await;
     for migration in &applied {

@@ -134,7 +134,7 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
         Schema::IsBroughtUpToDate => create_private_file(&shell.database_url)?,
     }
     let policy = PoolPolicy { connections_max: shell.database_connections_max, ..PoolPolicy::default() };
-    let db = schema::open(&shell.database_url, &policy).await?;
+    let db = Db::connect(&shell.database_url, &policy).await?;
     if schema == Schema::IsBroughtUpToDate {
         for applied in schema::bring_up_to_date::<H>(&db).await? {
             info!(set = applied.set, version = applied.step.version, name = applied.step.name, "migrated");

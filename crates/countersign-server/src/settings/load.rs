@@ -197,6 +197,10 @@ impl ShellSettings {
         let mut config = Config::new(secret_key);
         config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
         config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
+        config.session_ttl = SignedDuration::from_hours(24 * i64::from(self.session_days));
+        config.session_idle_ttl = SignedDuration::from_hours(24 * i64::from(self.session_idle_days));
+        config.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());
+        config.reauthentication_ttl = SignedDuration::from_mins(self.reauthentication_minutes.into());
         config.login_by = self.login_by;
         config.blocklist = self.password_blocklist;
         config.hash_parameters = self.hash_parameters()?;

@@ -65,6 +65,21 @@ kinds! {
     /// The login failed.
     WRONG_CREDENTIALS = "wrong_credentials", 401, "Incorrect email or password",
         "Login: there is no such user, or the password is another; the answer does not tell which.";
+    /// The refresh token is no good.
+    INVALID_REFRESH_TOKEN = "invalid_refresh_token", 400, "Invalid or expired refresh token",
+        "Refreshing: the token is not one of ours, or its session is over. Log in again.";
+    /// The refresh token was used before.
+    REFRESH_TOKEN_REUSED = "refresh_token_reused", 400, "Refresh token used twice",
+        "Refreshing: the token had been exchanged longer ago than is forgiven, so somebody else may have it. The session was ended. Log in again.";
+    /// The password given to confirm is wrong.
+    WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
+        "Confirming who one is: the password is another.";
+    /// The login is too old for this.
+    REAUTHENTICATION_REQUIRED = "reauthentication_required", 403, "Recent login required",
+        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again.";
+    /// No such session.
+    SESSION_NOT_FOUND = "session_not_found", 404, "Session not found",
+        "The caller has no session with this id; it may have ended.";
     /// Somebody else's account.
     NOT_YOUR_ACCOUNT = "not_your_account", 403, "Not authorized to change this user",
         "The account in the path is not the caller's own, whether or not it exists.";

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::current_user::CurrentUser;
+use super::current_user::{CurrentUser, require_recent};
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::path::PathId;
 use super::problem::{
@@ -17,7 +17,7 @@ use super::problem::{
     Problem, ProblemBody, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
 };
 use super::{DEFAULT_PICTURE_PATH, Private};
-use crate::model::{ClientInfo, EmailAddress, Password, Profile, User, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
 use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -197,11 +197,11 @@ struct UserUpdate {
     email: Option<String>,
 }
 
-fn changes(mut fields: Fields) -> Result<EditProfile, Problem> {
+fn changes(mut fields: Fields, session: SessionId) -> Result<EditProfile, Problem> {
     let username = fields.optional("username", Username::parse);
     let email = fields.optional("email", EmailAddress::parse);
     match (username, email) {
-        (Ok(username), Ok(email)) => Ok(EditProfile { username, email }),
+        (Ok(username), Ok(email)) => Ok(EditProfile { username, email, session }),
         _ => Err(fields.into_problem()),
     }
 }
@@ -212,6 +212,8 @@ fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<()
 }
 
 /// Change one's own username or e-mail address
+///
+/// Another e-mail address needs a recent login, and ends all other sessions.
 #[utoipa::path(
     patch,
     path = "/users/{user_id}",
@@ -221,7 +223,7 @@ fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<()
     responses(
         (status = OK, body = UserPrivate, description = "The account as it is now"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user`, or `Recent login required` for another e-mail address"),
         AuthenticationProblems,
         BodyProblems,
         ServiceProblems,
@@ -234,8 +236,11 @@ async fn update_user(
     PathId(id): PathId<UserId>,
     JsonBody(body): JsonBody,
 ) -> Result<Private<UserPrivate>, Problem> {
-    let changes = changes(body)?;
+    let changes = changes(body, caller.session)?;
     refuse_others(&caller, id, "Not authorized to update this user")?;
+    if changes.email.is_some() {
+        require_recent(&accounts, &caller)?;
+    }
     let user = accounts.edit_profile(id, changes).await?;
     Ok(Private(user.into()))
 }
@@ -253,7 +258,7 @@ impl From<EditProfileError> for Problem {
 
 /// Delete one's own account
 ///
-/// Whatever belongs to it goes with it, and its username and e-mail address become free.
+/// Whatever belongs to it goes with it, and its username and e-mail address become free. Needs a recent login.
 #[utoipa::path(
     delete,
     path = "/users/{user_id}",
@@ -261,7 +266,7 @@ impl From<EditProfileError> for Problem {
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     responses(
         (status = NO_CONTENT, description = "The account is gone"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this user`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this user`, or `Recent login required`"),
         AuthenticationProblems,
         ParameterProblems,
         ServiceProblems,
@@ -274,6 +279,7 @@ async fn delete_user(
     PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, Problem> {
     refuse_others(&caller, id, "Not authorized to delete this user")?;
+    require_recent(&accounts, &caller)?;
     accounts.delete_account(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

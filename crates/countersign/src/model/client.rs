@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientInfo {
     /// The address; `None` when the call did not come over a network.
     pub address: Option<IpAddr>,
+    /// What it calls itself, at most 200 characters.
+    pub user_agent: Option<String>,
 }
 
 /// What one customer of a network provider usually has: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177).
@@ -19,7 +21,7 @@ pub(crate) enum Network {
 
 impl ClientInfo {
     /// The network that the address belongs to. Whoever has a whole one can take any address in it.
-    pub(crate) fn network(self) -> Network {
+    pub(crate) fn network(&self) -> Network {
         match self.address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Network::V4(address.to_bits()),
             Some(IpAddr::V6(address)) => Network::V6((address.to_bits() >> 64) as u64),
@@ -33,7 +35,7 @@ mod tests {
     use super::*;
 
     fn network(address: &str) -> Network {
-        ClientInfo { address: Some(address.parse().unwrap()) }.network()
+        ClientInfo { address: Some(address.parse().unwrap()), ..ClientInfo::default() }.network()
     }
 
     #[test]

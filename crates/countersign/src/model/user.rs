@@ -10,10 +10,6 @@ crate::entity_id! {
     /// A user's id.
     pub UserId
 }
-crate::entity_id! {
-    /// A session's id: what an access token's `sid` claim names.
-    pub SessionId
-}
 
 /// A user as the operations see one. The password hash is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
-//! Decides what of a profile can change: the name and the address, if nobody else has them.
+//! Decides what of a profile can change: the name and the address, if nobody else has them. Another address ends the other
+//! sessions, because it is what people log in with.
 
 use countersign_db::DbError;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{EmailAddress, User, UserId, Username};
+use crate::model::{EmailAddress, SessionId, User, UserId, Username};
 use crate::store;
 
 /// What to change; `None` leaves as it is.
@@ -13,6 +14,8 @@ pub struct EditProfile {
     pub username: Option<Username>,
     /// The private address.
     pub email: Option<EmailAddress>,
+    /// The session that asks; another address ends all others.
+    pub session: SessionId,
 }
 
 /// Why nothing was changed.
@@ -41,11 +44,15 @@ impl From<DbError> for EditProfileError {
 impl Accounts {
     /// Changes a user's name, address or both.
     pub async fn edit_profile(&self, user: UserId, edit: EditProfile) -> Result<User, EditProfileError> {
-        let EditProfile { username, email } = edit;
+        let EditProfile { username, email, session } = edit;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
+        let before = store::users::find_email(tx.conn(), user).await?;
         match store::users::update_profile(tx.conn(), user, username.as_ref(), email.as_ref(), now).await {
             Ok(Some(edited)) => {
+                if before.is_some_and(|before| before != edited.email) {
+                    store::sessions::delete_others(tx.conn(), user, session).await?;
+                }
                 tx.commit().await?;
                 Ok(edited)
             }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use jiff::Timestamp;
+
+use super::steps::issue_tokens::{Issue, Tokens};
 
 use crate::accounts::Accounts;
 use crate::config::LoginBy;
 use crate::error::InternalError;
 use crate::model::{ClientInfo, EmailAddress, Password, SessionId, UserId, Username};
-use crate::secrets::access_token::Bearer;
+use crate::secrets;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
 use crate::store;
+use crate::store::sessions::NewSession;
 
 /// What a login presents.
 pub struct LogIn {
@@ -23,14 +25,6 @@ pub struct LogIn {
     pub password: Password,
     /// Who is asking.
     pub client: ClientInfo,
-}
-
-/// A session has begun.
-pub struct LoggedIn {
-    /// The access token, a JWT.
-    pub access_token: SecretString,
-    /// How long it is valid.
-    pub expires_in: SignedDuration,
 }
 
 /// Why nobody was logged in.
@@ -55,7 +49,7 @@ impl From<DbError> for LogInError {
 
 impl Accounts {
     /// Logs a user in. An unknown identifier costs the same work as a wrong password.
-    pub async fn log_in(&self, log_in: LogIn) -> Result<LoggedIn, LogInError> {
+    pub async fn log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
         let LogIn { identifier, password, client } = log_in;
         let password = Arc::new(password);
         let costs = &self.config().hash_parameters;
@@ -63,13 +57,16 @@ impl Accounts {
         // A hash that cannot be read matches nothing, like that of a user who does not exist.
         let hash = found.as_ref().and_then(|(_, stored)| PasswordHash::parse(stored).ok());
         let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
-        let matched = self.hashing().verify(client, &hash, &password).await?;
+        let matched = self.hashing().verify(client.network(), &hash, &password).await?;
         let Some((user, stored)) = found.filter(|_| matched) else {
             return Err(LogInError::WrongCredentials);
         };
-        let upgrade =
-            if hash.needs_upgrade(costs) { Some(self.hashing().hash(client, *costs, &password).await?) } else { None };
-        self.start_session(user, &stored, upgrade).await
+        let upgrade = if hash.needs_upgrade(costs) {
+            Some(self.hashing().hash(client.network(), *costs, &password).await?)
+        } else {
+            None
+        };
+        self.start_session(user, &stored, upgrade, &client).await
     }
 
     async fn find_credentials(&self, identifier: &str) -> Result<Option<(UserId, String)>, DbError> {
@@ -85,24 +82,36 @@ impl Accounts {
         }
     }
 
-    async fn start_session(&self, user: UserId, stored: &str, upgrade: Option<String>) -> Result<LoggedIn, LogInError> {
+    async fn start_session(
+        &self,
+        user: UserId,
+        stored: &str,
+        upgrade: Option<String>,
+        client: &ClientInfo,
+    ) -> Result<Tokens, LogInError> {
         let now = self.clock().now();
-        let expires_in = self.config().access_token_ttl;
-        let expires_at = now.saturating_add(expires_in).unwrap_or(Timestamp::MAX);
-        let session = SessionId::new(now);
+        let salt = secrets::bytes::<32>();
+        let session = NewSession {
+            id: SessionId::new(now),
+            user,
+            salt: &salt,
+            client,
+            now,
+            expires_at: now.saturating_add(self.config().session_ttl).unwrap_or(Timestamp::MAX),
+            idle_expires_at: self.idle_end(now),
+        };
         let mut tx = self.db().write().await?;
         if let Some(upgrade) = upgrade {
             store::users::replace_password_hash(tx.conn(), user, stored, &upgrade, now).await?;
         }
         store::sessions::delete_expired_of(tx.conn(), user, now).await?;
-        match store::sessions::insert(tx.conn(), session, user, now, expires_at).await {
+        match store::sessions::insert(tx.conn(), &session).await {
             // Deleted between the look and the leap.
             Err(DbError::ForeignKeyViolation) => return Err(LogInError::WrongCredentials),
             inserted => inserted?,
         }
         tx.commit().await?;
-        let bearer = Bearer { user, session };
-        let access_token = self.tokens().sign(bearer, now, expires_at).map_err(InternalError::from)?;
-        Ok(LoggedIn { access_token: access_token.into(), expires_in })
+        let NewSession { id, expires_at, .. } = session;
+        Ok(self.issue_tokens(&Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at }, now)?)
     }
 }

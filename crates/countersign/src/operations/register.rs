@@ -58,7 +58,7 @@ impl Accounts {
         if self.config().blocklist == Blocklist::Common && password.is_common() {
             return Err(RegisterError::CommonPassword);
         }
-        let hash = self.hashing().hash(client, self.config().hash_parameters, &Arc::new(password)).await?;
+        let hash = self.hashing().hash(client.network(), self.config().hash_parameters, &Arc::new(password)).await?;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         let user = store::users::insert(tx.conn(), UserId::new(now), &username, &email, &hash, now).await?;

@@ -19,7 +19,7 @@ use self::metrics::Metrics;
 use self::queue::FairQueue;
 use super::password_hash::{Derivation, NewHash, PasswordHash, Tag};
 use crate::config::{HashParameters, HashingPolicy};
-use crate::model::{ClientInfo, Network, Password};
+use crate::model::{Network, Password};
 
 pub use self::metrics::{HashingMetrics, Histogram};
 pub use self::speed::{HashingSpeed, measure_hashing};
@@ -124,23 +124,23 @@ impl HashingPool {
     /// Whether `password` is the one that `hash` was made of.
     pub(crate) async fn verify(
         &self,
-        client: ClientInfo,
+        network: Network,
         hash: &PasswordHash,
         password: &Arc<Password>,
     ) -> Result<bool, Overloaded> {
-        let tag = self.derive(client, hash.derivation(password)).await?;
+        let tag = self.derive(network, hash.derivation(password)).await?;
         Ok(hash.matches(password, &tag))
     }
 
     /// A new hash of `password` with these costs, as it is stored.
     pub(crate) async fn hash(
         &self,
-        client: ClientInfo,
+        network: Network,
         parameters: HashParameters,
         password: &Arc<Password>,
     ) -> Result<String, Overloaded> {
         let new = NewHash::new(parameters);
-        let tag = self.derive(client, new.derivation(password)).await?;
+        let tag = self.derive(network, new.derivation(password)).await?;
         Ok(new.encode(&tag))
     }
 
@@ -150,8 +150,7 @@ impl HashingPool {
         self.shared.metrics.read(queued)
     }
 
-    async fn derive(&self, client: ClientInfo, derivation: Derivation) -> Result<Tag, Overloaded> {
-        let network = client.network();
+    async fn derive(&self, network: Network, derivation: Derivation) -> Result<Tag, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
         let ticket = self.shared.enqueue(network, Entry { derivation, reply, since: Instant::now() })?;
         match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).await {

@@ -2,26 +2,38 @@
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use crate::model::{SessionId, User, UserId};
-use crate::store::users::UserRow;
+use crate::model::{Authenticated, ClientInfo, Session, SessionId, SessionSecrets, User, UserId};
 
-pub(crate) async fn insert(
-    conn: Conn<'_>,
-    id: SessionId,
-    user: UserId,
-    created_at: Timestamp,
-    expires_at: Timestamp,
-) -> Result<(), DbError> {
+/// A session as it begins.
+pub(crate) struct NewSession<'s> {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) salt: &'s [u8],
+    pub(crate) client: &'s ClientInfo,
+    pub(crate) now: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) idle_expires_at: Timestamp,
+}
+
+pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("INSERT INTO auth_sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
-            .bind(id.uuid())
-            .bind(user.uuid())
-            .bind(DbTime::from(created_at))
-            .bind(DbTime::from(expires_at))
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "INSERT INTO auth_sessions (id, user_id, created_at, last_seen_at, authenticated_at, expires_at, idle_expires_at, \
+             address, user_agent, salt, refresh_counter) VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7, $8, 0)",
+        )
+        .bind(session.id.uuid())
+        .bind(session.user.uuid())
+        .bind(DbTime::from(session.now))
+        .bind(DbTime::from(session.expires_at))
+        .bind(DbTime::from(session.idle_expires_at))
+        .bind(session.client.address.map(|address| address.to_string()))
+        .bind(session.client.user_agent.as_deref())
+        .bind(session.salt)
+        .execute(c)
+        .await
+        .map(drop)
     })?;
     Ok(())
 }
@@ -29,7 +41,7 @@ pub(crate) async fn insert(
 /// Takes away what has run out, so that a user's rows stay as few as their live sessions.
 pub(crate) async fn delete_expired_of(conn: Conn<'_>, user: UserId, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND expires_at <= $2")
+        sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND (expires_at <= $2 OR idle_expires_at <= $2)")
             .bind(user.uuid())
             .bind(DbTime::from(now))
             .execute(c)
@@ -39,17 +51,18 @@ pub(crate) async fn delete_expired_of(conn: Conn<'_>, user: UserId, now: Timesta
     Ok(())
 }
 
-/// The user of a live session: the one query behind every authenticated request.
-pub(crate) async fn find_user(
+/// A live session with its user, and when it was last seen: the one query behind every authenticated request.
+pub(crate) async fn find_authenticated(
     conn: Conn<'_>,
     id: SessionId,
     user: UserId,
     now: Timestamp,
-) -> Result<Option<User>, DbError> {
-    let row: Option<UserRow> = on_db!(conn, c => {
+) -> Result<Option<(Authenticated, Timestamp)>, DbError> {
+    let row: Option<(Uuid, String, String, Option<String>, DbTime, DbTime)> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT u.id, u.username, u.email, u.image_file FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
-             WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3",
+            "SELECT u.id, u.username, u.email, u.image_file, s.authenticated_at, s.last_seen_at \
+             FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
+             WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND s.idle_expires_at > $3",
         )
         .bind(id.uuid())
         .bind(user.uuid())
@@ -57,7 +70,157 @@ pub(crate) async fn find_user(
         .fetch_optional(c)
         .await
     })?;
-    Ok(row.map(User::from))
+    let Some((user, username, email, image_file, authenticated_at, last_seen_at)) = row else {
+        return Ok(None);
+    };
+    let user = User::from((user, username, email, image_file));
+    let authenticated_at = instant(authenticated_at, "authenticated_at")?;
+    let last_seen_at = instant(last_seen_at, "last_seen_at")?;
+    Ok(Some((Authenticated { user, session: id, authenticated_at }, last_seen_at)))
+}
+
+fn instant(time: DbTime, column: &'static str) -> Result<Timestamp, DbError> {
+    time.timestamp().ok_or(DbError::CorruptRow { table: "auth_sessions", column })
+}
+
+/// Notes that a session is in use, unless somebody did so after `before`.
+pub(crate) async fn touch(
+    conn: Conn<'_>,
+    id: SessionId,
+    before: Timestamp,
+    now: Timestamp,
+    idle_expires_at: Timestamp,
+) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_sessions SET last_seen_at = $3, idle_expires_at = $4 WHERE id = $1 AND last_seen_at <= $2")
+            .bind(id.uuid())
+            .bind(DbTime::from(before))
+            .bind(DbTime::from(now))
+            .bind(DbTime::from(idle_expires_at))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// What the secrets of a live session depend on.
+pub(crate) async fn find_secrets(
+    conn: Conn<'_>,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<SessionSecrets>, DbError> {
+    let row: Option<(Uuid, Vec<u8>, i64, DbTime)> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT user_id, salt, refresh_counter, expires_at FROM auth_sessions \
+             WHERE id = $1 AND expires_at > $2 AND idle_expires_at > $2",
+        )
+        .bind(id.uuid())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    let Some((user, salt, refresh_counter, expires_at)) = row else {
+        return Ok(None);
+    };
+    let refresh_counter = u64::try_from(refresh_counter)
+        .map_err(|_| DbError::CorruptRow { table: "auth_sessions", column: "refresh_counter" })?;
+    let expires_at = instant(expires_at, "expires_at")?;
+    Ok(Some(SessionSecrets { user: user.into(), salt, refresh_counter, expires_at }))
+}
+
+/// Makes the next refresh token the valid one, if `counter` is the valid one's; whether it was.
+pub(crate) async fn rotate(
+    conn: Conn<'_>,
+    id: SessionId,
+    counter: u64,
+    client: &ClientInfo,
+    now: Timestamp,
+    idle_expires_at: Timestamp,
+) -> Result<bool, DbError> {
+    let rotated: Option<i64> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "UPDATE auth_sessions SET refresh_counter = refresh_counter + 1, last_seen_at = $3, idle_expires_at = $4, \
+             address = $5, user_agent = $6 WHERE id = $1 AND refresh_counter = $2 RETURNING refresh_counter",
+        )
+        .bind(id.uuid())
+        .bind(counter_column(counter))
+        .bind(DbTime::from(now))
+        .bind(DbTime::from(idle_expires_at))
+        .bind(client.address.map(|address| address.to_string()))
+        .bind(client.user_agent.as_deref())
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(rotated.is_some())
+}
+
+/// As the column holds it. A number that does not fit was never given out; it becomes one that no row has.
+pub(crate) fn counter_column(counter: u64) -> i64 {
+    i64::try_from(counter).unwrap_or(-1)
+}
+
+/// Notes that the password was given; whether the session is still there.
+pub(crate) async fn confirm(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<bool, DbError> {
+    let confirmed: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar("UPDATE auth_sessions SET authenticated_at = $2 WHERE id = $1 RETURNING id")
+            .bind(id.uuid())
+            .bind(DbTime::from(now))
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(confirmed.is_some())
+}
+
+/// The live sessions of a user, the one used last first.
+pub(crate) async fn list_of_user(conn: Conn<'_>, user: UserId, now: Timestamp) -> Result<Vec<Session>, DbError> {
+    type Row = (Uuid, DbTime, DbTime, DbTime, DbTime, Option<String>, Option<String>);
+    let rows: Vec<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT id, created_at, last_seen_at, expires_at, idle_expires_at, address, user_agent FROM auth_sessions \
+             WHERE user_id = $1 AND expires_at > $2 AND idle_expires_at > $2 ORDER BY last_seen_at DESC, id DESC LIMIT 100",
+        )
+        .bind(user.uuid())
+        .bind(DbTime::from(now))
+        .fetch_all(c)
+        .await
+    })?;
+    rows.into_iter()
+        .map(|(id, created_at, last_seen_at, expires_at, idle_expires_at, address, user_agent)| {
+            Ok(Session {
+                id: id.into(),
+                created_at: instant(created_at, "created_at")?,
+                last_seen_at: instant(last_seen_at, "last_seen_at")?,
+                expires_at: instant(expires_at.min(idle_expires_at), "expires_at")?,
+                address,
+                user_agent,
+            })
+        })
+        .collect()
+}
+
+/// Ends a session of this user; whether there was one.
+pub(crate) async fn delete(conn: Conn<'_>, id: SessionId, user: UserId) -> Result<bool, DbError> {
+    let deleted: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar("DELETE FROM auth_sessions WHERE id = $1 AND user_id = $2 RETURNING id")
+            .bind(id.uuid())
+            .bind(user.uuid())
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(deleted.is_some())
+}
+
+/// Ends all sessions of this user but one; how many there were.
+pub(crate) async fn delete_others(conn: Conn<'_>, user: UserId, kept: SessionId) -> Result<u64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND id <> $2")
+            .bind(user.uuid())
+            .bind(kept.uuid())
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+    })?)
 }
 
 /// When the newest session began. Ids are ordered by time, so the primary key finds it.

@@ -91,6 +91,23 @@ pub(crate) async fn find_credentials_by_username(
     Ok(row.map(|(id, hash)| (id.into(), hash)))
 }
 
+/// A user's address.
+pub(crate) async fn find_email(conn: Conn<'_>, id: UserId) -> Result<Option<String>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar("SELECT email FROM auth_users WHERE id = $1").bind(id.uuid()).fetch_optional(c).await
+    })?)
+}
+
+/// A user's password hash.
+pub(crate) async fn find_password_hash(conn: Conn<'_>, id: UserId) -> Result<Option<String>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar("SELECT password_hash FROM auth_users WHERE id = $1")
+            .bind(id.uuid())
+            .fetch_optional(c)
+            .await
+    })?)
+}
+
 /// Puts a hash in another one's place, unless that was replaced in the meantime.
 pub(crate) async fn replace_password_hash(
     conn: Conn<'_>,

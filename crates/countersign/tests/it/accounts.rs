@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign::clock::Clock;
 use countersign::config::{Config, HashParameters, LoginBy};
-use countersign::model::{ClientInfo, EmailAddress, Password, User, Username};
+use countersign::model::{ClientInfo, EmailAddress, Password, SessionId, User, Username};
 use countersign::testing::{ManualClock, PASSWORD};
 use countersign::{
     Accounts, EditProfile, EditProfileError, LogIn, LogInError, MIGRATIONS, Register, RegisterError, secrets,
@@ -59,7 +59,7 @@ impl App {
     }
 
     async fn user_of(&self, token: &str) -> Option<User> {
-        self.accounts.verify_access_token(token).await.unwrap()
+        self.accounts.verify_access_token(token).await.unwrap().map(|found| found.user)
     }
 
     async fn stored_hash(&self, user: &User) -> String {
@@ -206,6 +206,7 @@ async fn a_profile_changes_in_what_is_given_and_never_into_another_ones() {
     let edit = |username: Option<&str>, email: Option<&str>| EditProfile {
         username: username.map(|name| Username::parse(name).unwrap()),
         email: email.map(|email| EmailAddress::parse(email).unwrap()),
+        session: SessionId::new(app.clock.now()),
     };
     let renamed = app.accounts.edit_profile(ada.id, edit(Some("ADA"), None)).await.unwrap();
     assert_eq!((renamed.username.as_str(), renamed.email.as_str()), ("ADA", "ada@example.com"));

@@ -6,6 +6,7 @@ mod accounts;
 mod migrations;
 mod requests;
 mod schema;
+mod sessions;
 mod tidy;
 mod token;
 mod users;

@@ -25,8 +25,8 @@ fn password() -> Arc<Password> {
     Arc::new(Password::presented(PASSWORD))
 }
 
-fn client(last: u8) -> ClientInfo {
-    ClientInfo { address: Some([192, 0, 2, last].into()) }
+fn client(last: u8) -> Network {
+    Network::V4(last.into())
 }
 
 /// Polls once, so that what it waits for is in the queue.

@@ -1,0 +1,220 @@
+//! Decides what `/api/users/me/sessions` and its neighbours answer: where one is logged in, and how that ends.
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::Private;
+use super::current_user::CurrentUser;
+use super::fields::{Invalid, JsonBody};
+use super::path::{PathId, PathParameter};
+use super::problem::{
+    AuthenticationProblems, BodyProblems, INVALID_TOKEN, OVERLOADED, ParameterProblems, Problem, ProblemBody,
+    SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
+};
+use crate::model::{ClientInfo, Password, Session, SessionId};
+use crate::{Accounts, ReauthenticateError};
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    OpenApiRouter::new()
+        .routes(routes!(list_sessions, end_other_sessions))
+        .routes(routes!(end_session))
+        .routes(routes!(log_out))
+        .routes(routes!(reauthenticate))
+}
+
+impl PathParameter for SessionId {
+    const NAME: &'static str = "session_id";
+}
+
+/// A session of the caller.
+#[derive(Serialize, ToSchema)]
+struct SessionResponse {
+    id: Uuid,
+    /// When it began: RFC 3339, in UTC.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it was last used, to within a few minutes.
+    #[schema(format = DateTime)]
+    last_seen_at: String,
+    /// When it ends unless it is used before.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// The address it was begun or last refreshed from.
+    #[schema(required)]
+    address: Option<String>,
+    /// What the browser or program calls itself.
+    #[schema(required)]
+    user_agent: Option<String>,
+    /// Whether this request belongs to it.
+    current: bool,
+}
+
+impl SessionResponse {
+    fn new(session: Session, current: SessionId) -> Self {
+        Self {
+            id: session.id.uuid(),
+            created_at: session.created_at.to_string(),
+            last_seen_at: session.last_seen_at.to_string(),
+            expires_at: session.expires_at.to_string(),
+            address: session.address,
+            user_agent: session.user_agent,
+            current: session.id == current,
+        }
+    }
+}
+
+/// Where a user is logged in.
+#[derive(Serialize, ToSchema)]
+struct SessionListResponse {
+    /// The one used last first; at most 100.
+    sessions: Vec<SessionResponse>,
+}
+
+/// List one's own sessions
+#[utoipa::path(
+    get,
+    path = "/users/me/sessions",
+    tag = "sessions",
+    responses(
+        (status = OK, body = SessionListResponse, description = "Where the caller is logged in"),
+        AuthenticationProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn list_sessions(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+) -> Result<Private<SessionListResponse>, Problem> {
+    let sessions = accounts.list_sessions(caller.user.id).await?;
+    let sessions = sessions.into_iter().map(|session| SessionResponse::new(session, caller.session));
+    Ok(Private(SessionListResponse { sessions: sessions.collect() }))
+}
+
+/// How many sessions were ended.
+#[derive(Serialize, ToSchema)]
+struct EndedResponse {
+    #[schema(minimum = 0)]
+    ended: u64,
+}
+
+/// End all other sessions
+#[utoipa::path(
+    delete,
+    path = "/users/me/sessions",
+    tag = "sessions",
+    responses(
+        (status = OK, body = EndedResponse, description = "Only the caller's session is left"),
+        AuthenticationProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn end_other_sessions(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+) -> Result<Json<EndedResponse>, Problem> {
+    let ended = accounts.end_other_sessions(caller.user.id, caller.session).await?;
+    Ok(Json(EndedResponse { ended }))
+}
+
+/// End one of one's own sessions
+#[utoipa::path(
+    delete,
+    path = "/users/me/sessions/{session_id}",
+    tag = "sessions",
+    params(("session_id" = Uuid, Path, description = "Which session")),
+    responses(
+        (status = NO_CONTENT, description = "The session is over, and its tokens with it"),
+        (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Session not found`"),
+        AuthenticationProblems,
+        ParameterProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn end_session(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<SessionId>,
+) -> Result<StatusCode, Problem> {
+    if accounts.end_session(caller.user.id, id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(&SESSION_NOT_FOUND))
+    }
+}
+
+/// Log out
+///
+/// Ends the session of this request, and its tokens with it.
+#[utoipa::path(
+    post,
+    path = "/users/logout",
+    tag = "sessions",
+    responses((status = NO_CONTENT, description = "Logged out"), AuthenticationProblems, ServiceProblems),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn log_out(State(accounts): State<Accounts>, caller: CurrentUser) -> Result<StatusCode, Problem> {
+    accounts.end_session(caller.user.id, caller.session).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A password, once more.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `reauthenticate` reads")]
+struct ReauthenticationRequest {
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// Confirm who one is
+///
+/// Takes the password once more. For a while after that, and after a login, acts are allowed that need a recent login.
+#[utoipa::path(
+    post,
+    path = "/users/me/reauthenticate",
+    tag = "sessions",
+    request_body = ReauthenticationRequest,
+    responses(
+        (status = NO_CONTENT, description = "Confirmed"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn reauthenticate(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    client: ClientInfo,
+    JsonBody(mut fields): JsonBody,
+) -> Result<StatusCode, Problem> {
+    let password = fields.required("password", |text| Ok::<_, Invalid>(Password::presented(text)));
+    let Ok(password) = password else {
+        return Err(fields.into_problem());
+    };
+    accounts.reauthenticate(caller.user.id, caller.session, password, &client).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<ReauthenticateError> for Problem {
+    fn from(error: ReauthenticateError) -> Self {
+        match error {
+            ReauthenticateError::WrongPassword => Self::new(&WRONG_PASSWORD),
+            ReauthenticateError::SessionOver => Self::new(&INVALID_TOKEN),
+            ReauthenticateError::Overloaded(_) => Self::new(&OVERLOADED),
+            ReauthenticateError::Internal(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Decides what a session is: what stands behind a login until it ends.
+
+use jiff::Timestamp;
+
+use super::{User, UserId};
+
+crate::entity_id! {
+    /// A session's id: what an access token's `sid` claim names.
+    pub SessionId
+}
+
+/// A session as its user sees it in a list.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The id.
+    pub id: SessionId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to within a few minutes.
+    pub last_seen_at: Timestamp,
+    /// When it ends unless it is used before.
+    pub expires_at: Timestamp,
+    /// The address it was begun or last refreshed from.
+    pub address: Option<String>,
+    /// What the browser or program calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// Somebody who is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who.
+    pub user: User,
+    /// By which session.
+    pub session: SessionId,
+    /// When the password was last given in this session.
+    pub authenticated_at: Timestamp,
+}
+
+/// What is known of a session when a secret of it is presented.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionSecrets {
+    pub(crate) user: UserId,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) refresh_counter: u64,
+    pub(crate) expires_at: Timestamp,
+}

@@ -1,0 +1,42 @@
+//! Decides how sessions end before their time: one, all others, or the one that a token belongs to.
+
+use countersign_db::DbError;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::accounts::Accounts;
+use crate::model::{SessionId, UserId};
+use crate::secrets::session_secret::PresentedRefreshToken;
+use crate::store;
+
+impl Accounts {
+    /// Ends a session of this user; whether there was one. Its tokens are out with the next request.
+    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
+        let mut tx = self.db().write().await?;
+        let ended = store::sessions::delete(tx.conn(), session, user).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// Ends all sessions of this user but one; how many there were.
+    pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<u64, DbError> {
+        let mut tx = self.db().write().await?;
+        let ended = store::sessions::delete_others(tx.conn(), user, kept).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// Ends the session that a token belongs to, be it a refresh or an access token (RFC 7009). A text that is neither is
+    /// no error: there is nothing to end.
+    pub async fn revoke(&self, token: &SecretString) -> Result<(), DbError> {
+        let now = self.clock().now();
+        if let Some(token) = PresentedRefreshToken::parse(token) {
+            let found = store::sessions::find_secrets(self.db().read().await?.conn(), token.session, now).await?;
+            if let Some(session) = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt)) {
+                self.end_session(session.user, token.session).await?;
+            }
+        } else if let Some(bearer) = self.tokens().verify(token.expose_secret(), now) {
+            self.end_session(bearer.user, bearer.session).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Decides whether somebody who is logged in has shown lately that they know the password.
+
+use std::sync::Arc;
+
+use countersign_db::DbError;
+use jiff::Timestamp;
+
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::model::{ClientInfo, Password, SessionId, UserId};
+use crate::secrets::hashing_pool::Overloaded;
+use crate::secrets::password_hash::{self, PasswordHash};
+use crate::store;
+
+/// Why nothing was confirmed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReauthenticateError {
+    /// Another password.
+    #[error("the password is not the user's")]
+    WrongPassword,
+    /// The session or the user is gone.
+    #[error("the session is over")]
+    SessionOver,
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for ReauthenticateError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl Accounts {
+    /// Takes the password once more; the session then counts as freshly logged in.
+    pub async fn reauthenticate(
+        &self,
+        user: UserId,
+        session: SessionId,
+        password: Password,
+        client: &ClientInfo,
+    ) -> Result<(), ReauthenticateError> {
+        let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
+        let hash = stored.and_then(|stored| PasswordHash::parse(&stored).ok());
+        let hash = hash.unwrap_or_else(|| password_hash::decoy(&self.config().hash_parameters));
+        if !self.hashing().verify(client.network(), &hash, &Arc::new(password)).await? {
+            return Err(ReauthenticateError::WrongPassword);
+        }
+        let mut tx = self.db().write().await?;
+        if !store::sessions::confirm(tx.conn(), session, self.clock().now()).await? {
+            return Err(ReauthenticateError::SessionOver);
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the password was given recently enough for what must not be done by whoever finds an open laptop.
+    pub fn is_recent(&self, authenticated_at: Timestamp) -> bool {
+        self.clock().now().duration_since(authenticated_at) <= self.config().reauthentication_ttl
+    }
+}

@@ -1,0 +1,126 @@
+//! Decides what a refresh token gets: new tokens once, the same successor again for a moment, and after that the end of
+//! its session, because then two have it and one of them stole it.
+
+use countersign_db::DbError;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::steps::issue_tokens::{Issue, Tokens};
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::model::{ClientInfo, EventKind, SessionSecrets};
+use crate::secrets;
+use crate::secrets::session_secret::PresentedRefreshToken;
+use crate::store;
+
+/// Why no tokens were given.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshTokensError {
+    /// Not one of ours, or its session is over.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// It had been exchanged longer ago than is forgiven. The session has been ended.
+    #[error("the refresh token had been used before")]
+    Reused,
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for RefreshTokensError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// What a genuine token's number means.
+enum Turn {
+    /// It is the valid one, and is exchanged by this.
+    Now,
+    /// It was exchanged a moment ago: a lost answer, or another tab.
+    JustBefore,
+    /// It was exchanged long ago.
+    Past,
+}
+
+impl Accounts {
+    /// Exchanges a refresh token for new tokens (RFC 6749, section 6).
+    pub async fn refresh_tokens(
+        &self,
+        token: &SecretString,
+        client: &ClientInfo,
+    ) -> Result<Tokens, RefreshTokensError> {
+        let now = self.clock().now();
+        let token = PresentedRefreshToken::parse(token).ok_or(RefreshTokensError::Invalid)?;
+        let found = store::sessions::find_secrets(self.db().read().await?.conn(), token.session, now).await?;
+        let session = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt));
+        let session = session.ok_or(RefreshTokensError::Invalid)?;
+        match self.take_turn(&token, &session, client, now).await? {
+            Turn::Now | Turn::JustBefore => {}
+            Turn::Past => {
+                self.end_compromised(&token, &session, client, now).await?;
+                return Err(RefreshTokensError::Reused);
+            }
+        }
+        let issue = Issue {
+            user: session.user,
+            session: token.session,
+            salt: &session.salt,
+            refresh_counter: token.counter + 1,
+            expires_at: session.expires_at,
+        };
+        Ok(self.issue_tokens(&issue, now)?)
+    }
+
+    /// The update decides: of many who present the valid token at once, one exchanges it, and the others find that it was
+    /// exchanged just before.
+    async fn take_turn(
+        &self,
+        token: &PresentedRefreshToken,
+        session: &SessionSecrets,
+        client: &ClientInfo,
+        now: Timestamp,
+    ) -> Result<Turn, RefreshTokensError> {
+        // A number that was never given out has no genuine token.
+        let counter = token.counter;
+        let window_begins = now.saturating_sub(self.config().refresh_replay_window).unwrap_or(Timestamp::MIN);
+        let mut tx = self.db().write().await?;
+        if counter == session.refresh_counter {
+            let idle_expires_at = self.idle_end(now);
+            let rotated =
+                store::sessions::rotate(tx.conn(), token.session, counter, client, now, idle_expires_at).await?;
+            if rotated {
+                store::refresh_rotations::insert(tx.conn(), token.session, counter, now).await?;
+                store::refresh_rotations::delete_older(tx.conn(), token.session, window_begins).await?;
+                tx.commit().await?;
+                return Ok(Turn::Now);
+            }
+        }
+        let rotated_at = store::refresh_rotations::find(tx.conn(), token.session, counter).await?;
+        match rotated_at {
+            Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
+            Some(_) => Ok(Turn::Past),
+            // Ended while we looked, or so long ago that it is forgotten.
+            None if store::sessions::find_secrets(tx.conn(), token.session, now).await?.is_none() => {
+                Err(RefreshTokensError::Invalid)
+            }
+            None => Ok(Turn::Past),
+        }
+    }
+
+    async fn end_compromised(
+        &self,
+        token: &PresentedRefreshToken,
+        session: &SessionSecrets,
+        client: &ClientInfo,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        let mut tx = self.db().write().await?;
+        if store::sessions::delete(tx.conn(), token.session, session.user).await? {
+            let kind = EventKind::RefreshTokenReused;
+            let id = secrets::random_uuid_v7(now);
+            store::security_events::insert(tx.conn(), id, session.user, kind, client, now).await?;
+        }
+        tx.commit().await
+    }
+}

@@ -1,0 +1,3 @@
+//! Decides what several verbs do alike.
+
+pub(super) mod issue_tokens;

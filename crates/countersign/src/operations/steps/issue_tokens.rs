@@ -1,0 +1,47 @@
+//! Decides what a client gets for a session: an access token for a while, and the refresh token that gets the next one.
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::model::{SessionId, UserId};
+use crate::secrets::access_token::Bearer;
+
+/// What a client needs to act as a user.
+pub struct Tokens {
+    /// The access token, a JWT.
+    pub access_token: SecretString,
+    /// How long it is valid.
+    pub expires_in: SignedDuration,
+    /// The refresh token, valid once; opaque.
+    pub refresh_token: SecretString,
+}
+
+/// A session, as far as its tokens depend on it.
+pub(in crate::operations) struct Issue<'s> {
+    pub(in crate::operations) user: UserId,
+    pub(in crate::operations) session: SessionId,
+    pub(in crate::operations) salt: &'s [u8],
+    pub(in crate::operations) refresh_counter: u64,
+    /// When the session ends, whatever happens; no token outlives it.
+    pub(in crate::operations) expires_at: Timestamp,
+}
+
+impl Accounts {
+    /// Makes the tokens; nothing of them is stored.
+    pub(in crate::operations) fn issue_tokens(
+        &self,
+        issue: &Issue<'_>,
+        now: Timestamp,
+    ) -> Result<Tokens, InternalError> {
+        let ends_at =
+            now.saturating_add(self.config().access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
+        let bearer = Bearer { user: issue.user, session: issue.session };
+        Ok(Tokens {
+            access_token: self.tokens().sign(bearer, now, ends_at)?.into(),
+            expires_in: ends_at.duration_since(now),
+            refresh_token: self.session_secrets().refresh_token(issue.session, issue.salt, issue.refresh_counter),
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Decides what a refresh token is, and which ones are genuine: a keyed chain over a counter.
+//!
+//! Nothing of a token is stored. It is the session's id, a counter, and an HMAC over both and the session's random salt,
+//! under a key derived from `SECRET_KEY`. Whoever has the database lacks the key, whoever has the key lacks the salt. The
+//! counter in the session's row says which token is the valid one; every earlier one can be recognised as genuine and as
+//! spent, and its successor can be computed again (`docs/adr/0011-refresh-tokens-as-a-keyed-chain.md`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::config::SecretKey;
+use crate::model::SessionId;
+
+/// So that a leaked token is recognised by programs that look for such.
+const REFRESH_PREFIX: &str = "csr_";
+/// Session, counter, HMAC.
+const REFRESH_BYTES: usize = 16 + 8 + MAC_BYTES;
+const MAC_BYTES: usize = 32;
+
+/// The keys of the installation: the present one signs, the earlier ones still verify.
+pub(crate) struct SessionSecretKeys {
+    refresh: Vec<Hmac<Sha256>>,
+}
+
+/// A refresh token as it was presented, not yet known to be genuine.
+pub(crate) struct PresentedRefreshToken {
+    pub(crate) session: SessionId,
+    pub(crate) counter: u64,
+    mac: [u8; MAC_BYTES],
+}
+
+impl PresentedRefreshToken {
+    pub(crate) fn parse(token: &SecretString) -> Option<Self> {
+        let text = token.expose_secret().strip_prefix(REFRESH_PREFIX)?;
+        let mut bytes = [0; REFRESH_BYTES];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        let (session, rest) = bytes.split_first_chunk::<16>().filter(|_| length == REFRESH_BYTES)?;
+        let (counter, mac) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            session: Uuid::from_bytes(*session).into(),
+            counter: u64::from_be_bytes(*counter),
+            mac: mac.try_into().ok()?,
+        })
+    }
+}
+
+impl SessionSecretKeys {
+    /// `keys` begins with the present one.
+    pub(crate) fn new<'k>(keys: impl Iterator<Item = &'k SecretKey>) -> Self {
+        let refresh = keys.map(|key| {
+            let derived = hmac(key.expose().as_bytes()).chain_update("countersign refresh tokens, version 1");
+            hmac(&derived.finalize().into_bytes())
+        });
+        Self { refresh: refresh.collect() }
+    }
+
+    /// The session's refresh token of this number.
+    pub(crate) fn refresh_token(&self, session: SessionId, salt: &[u8], counter: u64) -> SecretString {
+        let mut bytes = [0; REFRESH_BYTES];
+        bytes[..16].copy_from_slice(session.uuid().as_bytes());
+        bytes[16..24].copy_from_slice(&counter.to_be_bytes());
+        let mac = self.refresh.first().map(|key| chain(key, session, salt, counter).finalize().into_bytes());
+        bytes[24..].copy_from_slice(&mac.expect("there is a present key"));
+        format!("{REFRESH_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
+    }
+
+    /// Whether we made this token, now or earlier.
+    pub(crate) fn is_genuine(&self, token: &PresentedRefreshToken, salt: &[u8]) -> bool {
+        self.refresh.iter().any(|key| chain(key, token.session, salt, token.counter).verify_slice(&token.mac).is_ok())
+    }
+}
+
+fn chain(key: &Hmac<Sha256>, session: SessionId, salt: &[u8], counter: u64) -> Hmac<Sha256> {
+    // All parts but the salt have a fixed length, and the salt is last.
+    key.clone().chain_update(session.uuid().as_bytes()).chain_update(counter.to_be_bytes()).chain_update(salt)
+}
+
+fn hmac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::secrets::generate_secret_key;
+
+    fn parse(token: &SecretString) -> PresentedRefreshToken {
+        PresentedRefreshToken::parse(token).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_genuine_under_its_own_key_session_salt_and_number_alone() {
+        let (key, other) = (generate_secret_key(), generate_secret_key());
+        let keys = SessionSecretKeys::new([&key].into_iter());
+        let session = SessionId::new(Timestamp::UNIX_EPOCH);
+        let token = keys.refresh_token(session, &[7; 32], 5);
+        assert!(keys.is_genuine(&parse(&token), &[7; 32]));
+        assert_eq!((parse(&token).session, parse(&token).counter), (session, 5));
+        assert!(!keys.is_genuine(&parse(&token), &[8; 32]));
+        assert!(!SessionSecretKeys::new([&other].into_iter()).is_genuine(&parse(&token), &[7; 32]));
+        assert!(SessionSecretKeys::new([&other, &key].into_iter()).is_genuine(&parse(&token), &[7; 32]));
+        let forged = PresentedRefreshToken { counter: 6, ..parse(&token) };
+        assert!(!keys.is_genuine(&forged, &[7; 32]));
+        let forged = PresentedRefreshToken { session: SessionId::new(Timestamp::UNIX_EPOCH), ..parse(&token) };
+        assert!(!keys.is_genuine(&forged, &[7; 32]));
+    }
+
+    #[test]
+    fn the_same_number_is_the_same_token() {
+        let keys = SessionSecretKeys::new([&generate_secret_key()].into_iter());
+        let session = SessionId::new(Timestamp::UNIX_EPOCH);
+        let token = |counter| keys.refresh_token(session, &[7; 32], counter).expose_secret().to_owned();
+        assert_eq!(token(1), token(1));
+        assert_ne!(token(1), token(2));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_no_token_is_refused(text in "(csr_)?[A-Za-z0-9_=-]{0,80}") {
+            let keys = SessionSecretKeys::new([&generate_secret_key()].into_iter());
+            if let Some(token) = PresentedRefreshToken::parse(&text.into()) {
+                prop_assert!(!keys.is_genuine(&token, &[7; 32]));
+            }
+        }
+    }
+}
