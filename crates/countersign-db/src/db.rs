@@ -118,7 +118,7 @@ impl Db {
             // at once instead of waiting for its lock.
             match pool().max_connections(1).connect_with(options.clone()).await.map_err(DbError::from) {
                 Err(DbError::Unavailable(_)) if begun.elapsed() < policy.wait_max => {
-                    tokio::time::sleep(OPEN_AGAIN).await
+                    tokio::time::sleep(OPEN_AGAIN).await;
                 }
                 opened => break opened?,
             }

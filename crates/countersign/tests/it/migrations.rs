@@ -21,6 +21,13 @@ async fn users_of_every_earlier_schema_survive() {
                 .bind(Uuid::from_u128(number)).bind(number.to_string()).execute(c).await.map(drop)
             })
             .unwrap();
+            if version >= 2 {
+                on_db!(tx.conn(), c => {
+                    sqlx::query("INSERT INTO auth_sessions (id, user_id, created_at, expires_at) VALUES ($1, $1, 1, $2)")
+                        .bind(Uuid::from_u128(number)).bind(i64::MAX).execute(c).await.map(drop)
+                })
+                .unwrap();
+            }
         }
         tx.commit().await.unwrap();
 
@@ -30,5 +37,15 @@ async fn users_of_every_earlier_schema_survive() {
         let users: i64 =
             on_db!(read.conn(), c => sqlx::query_scalar("SELECT COUNT(*) FROM auth_users").fetch_one(c).await).unwrap();
         assert_eq!(users, 50, "from version {version}");
+        let sessions: i64 = on_db!(read.conn(), c => {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM auth_sessions \
+                 WHERE authenticated_at = 1 AND idle_expires_at = expires_at AND LENGTH(salt) = 32",
+            )
+            .fetch_one(c)
+            .await
+        })
+        .unwrap();
+        assert_eq!(sessions, if version >= 2 { 50 } else { 0 }, "from version {version}");
     }
 }
