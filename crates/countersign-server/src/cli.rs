@@ -1,6 +1,7 @@
 //! Decides which commands every host application has, and what they answer to whoever called them.
 
 mod doctor;
+mod keys;
 mod migrate;
 mod secret;
 mod settings;
@@ -60,6 +61,11 @@ enum Command {
         #[command(subcommand)]
         command: MigrateCommand,
     },
+    /// Look at or change the keys that sign access tokens (EdDSA, ES256, RS256)
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Show every setting, its effective value and where it came from
     ///
     /// Secrets are shown as (set). Ends with 1 when a setting cannot be used, and says why.
@@ -113,6 +119,28 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+enum KeysCommand {
+    /// List the keys that are kept in the database
+    List,
+    /// Make a new key, publish it, and sign with it in ten minutes
+    ///
+    /// Running instances notice it by themselves. Tokens of the old key stay valid until they expire; nobody is logged out.
+    Rotate {
+        /// Sign with it at once; services that keep the public keys for a while will refuse its tokens until they ask again
+        #[arg(long)]
+        now: bool,
+    },
+    /// Withdraw a key that has leaked: its tokens are refused at once
+    Retire {
+        /// As `list` shows it
+        kid: String,
+    },
+    /// Encrypt under the present SECRET_KEY what is still encrypted under one of SECRET_KEY_PREVIOUS
+    Reseal,
+}
+
 /// How a command that did its work found things.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finding {
@@ -156,6 +184,7 @@ where
         }
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
+        Command::Keys { command } => wait_for(keys::keys::<H>(command)),
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor => wait_for(doctor::examine::<H>()),
         Command::Tune { seconds } => wait_for(tune::tune::<H>(*seconds)),

@@ -120,19 +120,28 @@ where
 ///
 /// # Panics
 /// When a setting of the host has no default, against what [`Host::Settings`] asks.
-pub fn openapi<H: Host>() -> OpenApi {
+pub fn openapi<H: Host>() -> OpenApi
+where
+    Accounts: FromRef<H::State>,
+{
     let nothing: [(&str, &str); 0] = [];
     let settings = H::Settings::try_parse_from([H::NAME], nothing).expect("every setting of a host has a default");
     document::<H>(&settings, &HttpPolicy::default())
 }
 
-fn document<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApi {
+fn document<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApi
+where
+    Accounts: FromRef<H::State>,
+{
     let mut document = api::<H>(settings, policy).into_openapi();
     document.merge(health::routes().into_openapi());
     document
 }
 
-fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H::State> {
+fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H::State>
+where
+    Accounts: FromRef<H::State>,
+{
     let token_url = Flow::Password(Password::new("/api/users/token", Scopes::new()));
     let document = OpenApiBuilder::new()
         .info(InfoBuilder::new().title(H::NAME).description(Some(H::ABOUT)).version(H::VERSION))
@@ -142,7 +151,9 @@ fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H:
                 .build(),
         ))
         .build();
-    OpenApiRouter::with_openapi(document).nest("/api", H::routes(settings, policy))
+    OpenApiRouter::with_openapi(document)
+        .nest("/api", H::routes(settings, policy))
+        .merge(countersign::http::well_known::routes())
 }
 
 /// Every kind of problem that a host application answers with.

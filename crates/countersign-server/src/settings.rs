@@ -11,7 +11,7 @@ mod sources;
 mod values;
 
 pub use reference::settings_reference;
-pub use values::{Algorithm, FrontendUrl, LogFilter, LogFormat, chosen, switch, whole_number};
+pub use values::{FrontendUrl, LogFilter, LogFormat, SecretKeys, chosen, switch, whole_number};
 
 pub(crate) use load::{Loaded, Purpose, Settings, load};
 pub(crate) use report::Report;
@@ -20,6 +20,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
 use countersign::config::{Blocklist, LoginBy, SecretKey};
+use countersign::model::SigningAlgorithm;
 use countersign_db::DatabaseUrl;
 
 use values::text;
@@ -31,6 +32,16 @@ pub struct ShellSettings {
     /// does not start without it; `dev` makes one of its own. Whoever knows it can log in as anybody.
     #[conf(env, secret, value_parser = values::secret_key)]
     pub secret_key: Option<SecretKey>,
+
+    /// Earlier values of `SECRET_KEY`, separated by commas. What they signed stays valid and what they sealed can be opened,
+    /// so that replacing the key logs nobody out. `keys reseal` seals anew; leave them out when their sessions have ended.
+    #[conf(env, secret, value_parser = values::secret_keys)]
+    pub secret_key_previous: Option<SecretKeys>,
+
+    /// What other services send as their bearer token to ask about tokens at `/api/users/token/introspect`: at least 32
+    /// bytes, made like `SECRET_KEY`. Without it none may ask.
+    #[conf(env, secret, value_parser = values::secret_key)]
+    pub introspection_secret: Option<SecretKey>,
 
     /// The database: `sqlite:path/to/file.db` or `postgres://user:password@host:5432/database`.
     #[conf(env, secret, default_value = "sqlite:data/countersign.db")]
@@ -62,9 +73,10 @@ pub struct ShellSettings {
     #[conf(env, value_parser = text, default_help_str = "the value of FRONTEND_URL")]
     pub issuer: Option<String>,
 
-    /// The algorithm that signs access tokens; this version knows `HS256` alone.
-    #[conf(env, default_value = "HS256")]
-    pub algorithm: Algorithm,
+    /// What signs access tokens: `HS256` with `SECRET_KEY` itself, or `EdDSA`, `ES256` or `RS256` with keys that are made and
+    /// kept in the database, so that other services can verify tokens by `/.well-known/jwks.json`. A change logs nobody out.
+    #[conf(env, default_value = "HS256", value_parser = parse_algorithm)]
+    pub algorithm: SigningAlgorithm,
 
     /// How long an access token is valid, in minutes.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
@@ -167,6 +179,11 @@ fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
         _ => text.parse().map_err(|_| "accepted is an IP address such as 127.0.0.1, 0.0.0.0 or ::1"),
     }
+}
+
+fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
+    use SigningAlgorithm::{EdDsa, Es256, Hs256, Rs256};
+    chosen(text, &[Hs256, EdDsa, Es256, Rs256].map(|algorithm| (algorithm.as_str(), algorithm)))
 }
 
 fn parse_login_by(text: &str) -> Result<LoginBy, String> {

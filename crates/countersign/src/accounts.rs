@@ -1,6 +1,6 @@
 //! Decides what an application holds: the [`Accounts`] handle.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_db::{Db, DbError};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::model::{Profile, Session, UserId};
-use crate::secrets::access_token::AccessTokens;
+use crate::secrets::access_token::{Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::session_secret::SessionSecretKeys;
 use crate::store;
@@ -21,7 +21,7 @@ struct Parts {
     db: Db,
     config: Config,
     clock: Arc<dyn Clock>,
-    tokens: AccessTokens,
+    keyring: RwLock<LoadedKeyring>,
     session_secrets: SessionSecretKeys,
     hashing: HashingPool,
 }
@@ -33,11 +33,18 @@ impl Accounts {
     }
 
     /// The same on another clock.
+    ///
+    /// # Panics
+    /// When the system has no thread to give for hashing.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
-        let tokens = AccessTokens::new(&config.secret_key, &config.issuer);
-        let session_secrets = SessionSecretKeys::new([&config.secret_key].into_iter());
+        let keys: Vec<TokenKey> =
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+        let signing_kid = keys[0].kid().to_owned();
+        let keyring = Keyring::new(&config.issuer, keys, &signing_kid).expect("the first key is among them");
+        let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None, looked_at: None });
+        let session_secrets = SessionSecretKeys::new(config.secret_keys().iter());
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
-        Self(Arc::new(Parts { db, config, clock, tokens, session_secrets, hashing }))
+        Self(Arc::new(Parts { db, config, clock, keyring, session_secrets, hashing }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -55,8 +62,20 @@ impl Accounts {
         self.0.clock.as_ref()
     }
 
-    pub(crate) fn tokens(&self) -> &AccessTokens {
-        &self.0.tokens
+    pub(crate) fn loaded_keyring(&self) -> LoadedKeyring {
+        self.0.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_keyring(&self, keyring: Keyring, loaded_at: Timestamp) -> Arc<Keyring> {
+        let keyring = Arc::new(keyring);
+        let mut loaded = self.0.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.keyring = Arc::clone(&keyring);
+        loaded.loaded_at = Some(loaded_at);
+        keyring
+    }
+
+    pub(crate) fn note_key_lookup(&self, now: Timestamp) {
+        self.0.keyring.write().unwrap_or_else(PoisonError::into_inner).looked_at = Some(now);
     }
 
     pub(crate) fn session_secrets(&self) -> &SessionSecretKeys {

@@ -6,10 +6,18 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::model::SigningAlgorithm;
+
 /// Everything a host chooses about its accounts.
 pub struct Config {
-    /// Signs access tokens.
-    pub secret_key: SecretKey,
+    /// The present secret and the earlier ones; see [`Config::secret_keys`].
+    secret_keys: Vec<SecretKey>,
+    /// What signs access tokens.
+    pub signing_algorithm: SigningAlgorithm,
+    /// Where the site is reached: scheme and host, without a slash at the end.
+    pub public_url: String,
+    /// What other services ask about tokens with; without it none may.
+    pub introspection_secret: Option<SecretKey>,
     /// The `iss` claim of access tokens: who vouches for them, usually the site's own address.
     pub issuer: String,
     /// How long an access token is valid.
@@ -39,7 +47,10 @@ impl Config {
     /// Safe defaults for everything but the key.
     pub fn new(secret_key: SecretKey) -> Self {
         Self {
-            secret_key,
+            secret_keys: vec![secret_key],
+            signing_algorithm: SigningAlgorithm::Hs256,
+            public_url: "http://localhost:8000".to_owned(),
+            introspection_secret: None,
             issuer: "http://localhost:8000".to_owned(),
             access_token_ttl: SignedDuration::from_mins(30),
             session_ttl: SignedDuration::from_hours(90 * 24),
@@ -52,6 +63,19 @@ impl Config {
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
         }
+    }
+}
+
+impl Config {
+    /// The secrets of the installation, the present one first. It signs and seals; the others verify and open what was
+    /// signed and sealed under them, so that a secret can be replaced without logging anybody out.
+    pub fn secret_keys(&self) -> &[SecretKey] {
+        &self.secret_keys
+    }
+
+    /// Adds a secret that was the present one before.
+    pub fn add_previous_secret_key(&mut self, key: SecretKey) {
+        self.secret_keys.push(key);
     }
 }
 

@@ -9,6 +9,9 @@ pub enum InternalError {
     /// The database did not answer as hoped.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// A key that signs access tokens cannot be used; the log says why.
+    #[error("a signing key cannot be used")]
+    SigningKey,
     /// A token could not be signed.
     #[error("an access token could not be signed")]
     Token(#[from] jsonwebtoken::errors::Error),

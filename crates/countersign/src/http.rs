@@ -8,6 +8,7 @@ pub mod problem;
 mod sessions;
 mod token;
 pub mod users;
+pub mod well_known;
 
 use axum::Json;
 use axum::Router;

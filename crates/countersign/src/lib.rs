@@ -26,14 +26,13 @@ pub use accounts::Accounts;
 pub use error::InternalError;
 pub use http::router;
 pub use operations::{
-    EditProfile, EditProfileError, LogIn, LogInError, ReauthenticateError, RefreshTokensError, Register, RegisterError,
-    Tokens,
+    ActiveToken, EditProfile, EditProfileError, LogIn, LogInError, PUBLISH_AHEAD, ReauthenticateError,
+    RefreshTokensError, Register, RegisterError, RotateSigningKeyError, TokenKind, Tokens,
 };
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations =
-    countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ mod event;
 mod id;
 mod password;
 mod session;
+mod signing_key;
 mod user;
 
 pub use client::ClientInfo;
@@ -17,4 +18,6 @@ pub use id::InvalidId;
 pub use password::{InvalidPassword, Password};
 pub(crate) use session::SessionSecrets;
 pub use session::{Authenticated, Session, SessionId};
+pub(crate) use signing_key::Sealed;
+pub use signing_key::{SigningAlgorithm, SigningKey, SigningKeyState};
 pub use user::{InvalidUsername, Profile, User, UserId, Username};

@@ -4,14 +4,18 @@ mod authenticate;
 mod delete_account;
 mod edit_profile;
 mod end_sessions;
+mod introspect;
 mod log_in;
+mod manage_signing_keys;
 mod reauthenticate;
 mod refresh_tokens;
 mod register;
 mod steps;
 
 pub use edit_profile::{EditProfile, EditProfileError};
+pub use introspect::{ActiveToken, TokenKind};
 pub use log_in::{LogIn, LogInError};
+pub use manage_signing_keys::{PUBLISH_AHEAD, RotateSigningKeyError};
 pub use reauthenticate::ReauthenticateError;
 pub use refresh_tokens::RefreshTokensError;
 pub use register::{Register, RegisterError};

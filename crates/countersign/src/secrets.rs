@@ -4,8 +4,23 @@ pub(crate) mod access_token;
 pub(crate) mod hashing_pool;
 pub(crate) mod password_hash;
 mod random;
+pub(crate) mod sealing;
 pub(crate) mod session_secret;
 
 pub use hashing_pool::{HashingMetrics, HashingSpeed, Histogram, measure_hashing};
 pub(crate) use random::bytes;
 pub use random::{generate_secret_key, random_uuid_v7};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::config::SecretKey;
+
+/// A key for one purpose, derived from `SECRET_KEY` (HMAC as a pseudo-random function, NIST SP 800-108), so that what is
+/// done under one tells nothing of another.
+fn derived_key(key: &SecretKey, purpose: &str) -> Zeroizing<[u8; 32]> {
+    let prf: Hmac<Sha256> = Hmac::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
+    let derived = prf.chain_update("countersign, version 1: ").chain_update(purpose).finalize();
+    Zeroizing::new(derived.into_bytes().into())
+}

@@ -3,4 +3,5 @@
 pub(crate) mod refresh_rotations;
 pub(crate) mod security_events;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;
 pub(crate) mod users;

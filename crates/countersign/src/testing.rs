@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::contract::Contract;
 use crate::clock::Clock;
-use crate::config::{Config, HashParameters};
+use crate::config::{Config, HashParameters, SecretKey};
 use crate::model::UserId;
 use crate::{Accounts, MIGRATIONS, http, secrets};
 
@@ -64,7 +64,7 @@ pub struct TestApp {
     /// Its clock.
     pub clock: Arc<ManualClock>,
     accounts: Accounts,
-    db: TempDb,
+    db: Arc<TempDb>,
     router: Router,
     contract: Arc<Contract>,
 }
@@ -77,30 +77,32 @@ impl TestApp {
 
     /// The accounts alone, configured.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
-        Self::assemble(&[], configure, |accounts| {
-            let api = http::routes(&accounts.config().http).with_state(accounts);
-            let (router, document) = OpenApiRouter::new().nest("/api", api).split_for_parts();
-            (router.merge(http::static_files()), document)
-        })
-        .await
+        let mut config = cheap_config(secrets::generate_secret_key());
+        configure(&mut config);
+        Self::assemble(Arc::new(TempDb::new(&[&MIGRATIONS]).await), start_clock(), config, accounts_alone)
     }
 
     /// A host application with migrations of its own.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
-        Self::assemble(migrations, |_| (), host).await
+        let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
+        let config = cheap_config(secrets::generate_secret_key());
+        Self::assemble(Arc::new(TempDb::new(&sets).await), start_clock(), config, host)
     }
 
-    async fn assemble(
-        migrations: &[&Migrations],
-        configure: impl FnOnce(&mut Config),
+    /// Another instance of the accounts alone, on the same database and by the same clock. It begins with the secret key of
+    /// this one.
+    #[must_use]
+    pub fn another_instance(&self, configure: impl FnOnce(Config) -> Config) -> Self {
+        let config = configure(cheap_config(self.accounts.config().secret_keys()[0].clone()));
+        Self::assemble(Arc::clone(&self.db), Arc::clone(&self.clock), config, accounts_alone)
+    }
+
+    fn assemble(
+        db: Arc<TempDb>,
+        clock: Arc<ManualClock>,
+        config: Config,
         host: impl FnOnce(Accounts) -> (Router, OpenApi),
     ) -> Self {
-        let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
-        let db = TempDb::new(&sets).await;
-        let mut config = Config::new(secrets::generate_secret_key());
-        config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
-        configure(&mut config);
-        let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().expect("an instant")));
         let accounts = Accounts::with_clock(db.db().clone(), config, Arc::clone(&clock) as Arc<dyn Clock>);
         let (router, document) = host(accounts.clone());
         let contract = Arc::new(Contract::new(&document));
@@ -137,6 +139,23 @@ impl TestApp {
         let token = anonymous.log_in(&email, PASSWORD).await.ok(200)["access_token"].as_str().map(str::to_owned);
         User { id, email, caller: self.bearer(token) }
     }
+}
+
+/// Safe defaults, but cheap hashes.
+pub fn cheap_config(secret_key: SecretKey) -> Config {
+    let mut config = Config::new(secret_key);
+    config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
+    config
+}
+
+fn start_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().expect("an instant")))
+}
+
+fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
+    let api = OpenApiRouter::new().nest("/api", http::routes(&accounts.config().http));
+    let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
+    (router.merge(http::static_files()), document)
 }
 
 /// Somebody who sends requests.

@@ -197,6 +197,12 @@ impl ShellSettings {
         let mut config = Config::new(secret_key);
         config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
         config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
+        config.public_url = self.frontend_url.to_string();
+        config.signing_algorithm = self.algorithm;
+        config.introspection_secret.clone_from(&self.introspection_secret);
+        for key in self.secret_key_previous.iter().flat_map(|keys| &keys.0) {
+            config.add_previous_secret_key(key.clone());
+        }
         config.session_ttl = SignedDuration::from_hours(24 * i64::from(self.session_days));
         config.session_idle_ttl = SignedDuration::from_hours(24 * i64::from(self.session_idle_days));
         config.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());

@@ -50,19 +50,13 @@ pub(super) fn text(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// The algorithm of access tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// HMAC with SHA-256 (RFC 7518, section 3.2).
-    Hs256,
-}
+/// Several secret keys.
+#[derive(Clone)]
+pub struct SecretKeys(pub Vec<SecretKey>);
 
-impl FromStr for Algorithm {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        chosen(text, &[("HS256", Self::Hs256)])
-    }
+pub(super) fn secret_keys(text: &str) -> Result<SecretKeys, String> {
+    let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(secret_key);
+    keys.collect::<Result<_, _>>().map(SecretKeys)
 }
 
 /// How log lines look.

@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 16] = [
         &[],
         &["dev"],
         &["serve"],
@@ -17,6 +17,11 @@ fn help_needs_no_manual() {
         &["migrate"],
         &["migrate", "status"],
         &["migrate", "up"],
+        &["keys"],
+        &["keys", "list"],
+        &["keys", "rotate"],
+        &["keys", "retire"],
+        &["keys", "reseal"],
         &["settings"],
         &["doctor"],
         &["tune"],
@@ -35,7 +40,10 @@ fn every_command_of_the_help_has_a_snapshot() {
     let help = Sandbox::new().run(&["--help"]).with(0).stdout;
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(commands, ["dev", "serve", "secret", "migrate", "settings", "doctor", "tune", "openapi", "help"]);
+    assert_eq!(
+        commands,
+        ["dev", "serve", "secret", "migrate", "keys", "settings", "doctor", "tune", "openapi", "help"]
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod client;
 mod dev;
 mod docs;
 mod doctor;
+mod keys;
 mod logs;
 mod migrate;
 mod sandbox;

@@ -1,6 +1,7 @@
 //! Decides who is calling: the user of the access token in the `Authorization` header (RFC 6750, section 2.1).
 
 use axum::extract::{FromRef, FromRequestParts};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use jiff::Timestamp;
@@ -29,7 +30,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let token = bearer_token(parts).ok_or_else(|| Problem::new(&NOT_AUTHENTICATED))?;
+        let token = bearer_token(&parts.headers).ok_or_else(|| Problem::new(&NOT_AUTHENTICATED))?;
         let found = Accounts::from_ref(state).verify_access_token(token).await?;
         let Authenticated { user, session, authenticated_at } = found.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;
         Ok(Self { user, session, authenticated_at })
@@ -48,7 +49,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        if bearer_token(parts).is_none() {
+        if bearer_token(&parts.headers).is_none() {
             return Ok(Self(None));
         }
         Ok(Self(Some(CurrentUser::from_request_parts(parts, state).await?)))
@@ -80,8 +81,8 @@ pub(super) fn require_recent(accounts: &Accounts, caller: &CurrentUser) -> Resul
 }
 
 /// What follows the scheme `Bearer`, in any letter case. Two headers contradict one another: then there is none.
-fn bearer_token(parts: &Parts) -> Option<&str> {
-    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else {
         return None;
     };

@@ -1,8 +1,9 @@
 //! Decides what `/api/users/token` takes and answers: the OAuth2 forms for a password (RFC 6749, section
-//! 4.3), for a refresh token (section 6), and for revoking either (RFC 7009).
+//! 4.3), for a refresh token (section 6), for revoking either (RFC 7009), and for
+//! asking about them (RFC 7662).
 
 use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,21 +11,22 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Private;
-use super::fields::{FormBody, Invalid};
+use super::current_user::bearer_token;
+use super::fields::{AtFault, Fields, FormBody, Invalid};
 use super::problem::{
-    BodyProblems, INVALID_REFRESH_TOKEN, OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems,
-    WRONG_CREDENTIALS,
+    AuthenticationProblems, BodyProblems, INVALID_REFRESH_TOKEN, INVALID_TOKEN, NOT_AUTHENTICATED, OVERLOADED, Problem,
+    ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
 };
 use crate::Accounts;
 use crate::model::{ClientInfo, Password};
-use crate::{LogIn, LogInError, RefreshTokensError, Tokens};
+use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind, Tokens};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
 {
-    OpenApiRouter::new().routes(routes!(create_token)).routes(routes!(revoke_token))
+    OpenApiRouter::new().routes(routes!(create_token)).routes(routes!(revoke_token)).routes(routes!(introspect_token))
 }
 
 /// The form of a login, or of a refresh.
@@ -64,7 +66,7 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
         _ => Err(Invalid::new("string_pattern_mismatch", "String should match pattern '^(password|refresh_token)$'")),
     });
     if let Ok(Some(true)) = grant_type {
-        let token = fields.required("refresh_token", secret);
+        let token = required_token(&mut fields, "refresh_token");
         return token.map(Grant::RefreshToken).map_err(|_| fields.into_problem().oauth(INVALID_REQUEST));
     }
     let identifier = fields.required("username", |text| Ok::<_, Invalid>(text.to_owned()));
@@ -80,8 +82,9 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
 
 const INVALID_REQUEST: &str = "invalid_request";
 
-fn secret(text: &str) -> Result<SecretString, Invalid> {
-    Ok(text.to_owned().into())
+/// Reads a token, which may be any text.
+fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, AtFault> {
+    fields.required(name, |text| Ok::<_, Invalid>(text.to_owned().into()))
 }
 
 /// Tokens (RFC 6749, section 5.1).
@@ -190,7 +193,97 @@ async fn revoke_token(
     form: Result<FormBody, Problem>,
 ) -> Result<StatusCode, Problem> {
     let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
-    let token = fields.required("token", secret).map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
+    let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
     accounts.revoke(&token).await?;
     Ok(StatusCode::OK)
+}
+
+/// A token to be asked about (RFC 7662, section 2.1).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the form that `introspect_token` reads")]
+struct IntrospectionRequest {
+    /// A refresh token or an access token.
+    #[schema(format = Password)]
+    token: String,
+    /// Accepted and not needed.
+    token_type_hint: Option<String>,
+}
+
+/// What is known of a token (RFC 7662, section 2.2); of one that is not valid, nothing but that.
+#[derive(Serialize, ToSchema)]
+struct IntrospectionResponse {
+    /// Whether it is valid now.
+    active: bool,
+    /// Whose it is: the user's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sub: Option<String>,
+    /// The user's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    username: Option<String>,
+    /// `access_token` or `refresh_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<&'static str>,
+    /// The session's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sid: Option<String>,
+    /// Who vouches for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    iss: Option<String>,
+}
+
+impl IntrospectionResponse {
+    fn new(token: Option<ActiveToken>, issuer: &str) -> Self {
+        Self {
+            active: token.is_some(),
+            scope: token.as_ref().map(|_| "account"),
+            iss: token.as_ref().map(|_| issuer.to_owned()),
+            sid: token.as_ref().map(|token| token.session.to_string()),
+            sub: token.as_ref().map(|token| token.user.id.to_string()),
+            token_type: token.as_ref().map(|token| match token.kind {
+                TokenKind::Access => "access_token",
+                TokenKind::Refresh => "refresh_token",
+            }),
+            username: token.map(|token| token.user.username),
+        }
+    }
+}
+
+/// Ask about a token
+///
+/// For other services, which send the setting `INTROSPECTION_SECRET` as their bearer token. They learn at once of a
+/// session that was ended, which the signature of a token does not tell.
+#[utoipa::path(
+    post,
+    path = "/users/token/introspect",
+    tag = "users",
+    request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = OK, body = IntrospectionResponse, description = "Whether it is valid, and whose it is"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn introspect_token(
+    State(accounts): State<Accounts>,
+    headers: HeaderMap,
+    form: Result<FormBody, Problem>,
+) -> Result<Private<IntrospectionResponse>, Problem> {
+    let secret = bearer_token(&headers).ok_or_else(|| Problem::new(&NOT_AUTHENTICATED))?;
+    if !accounts.may_introspect(secret) {
+        return Err(Problem::new(&INVALID_TOKEN).oauth("invalid_client"));
+    }
+    let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
+    let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
+    let active = accounts.introspect(&token).await?;
+    Ok(Private(IntrospectionResponse::new(active, &accounts.config().issuer)))
 }

@@ -4,6 +4,7 @@ use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::accounts::Accounts;
+use crate::error::InternalError;
 use crate::model::{Authenticated, SessionId};
 use crate::store;
 
@@ -12,9 +13,9 @@ const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 impl Accounts {
     /// Who logged in to get this access token; `None` when it is not ours, has expired, or its session or user is gone.
-    pub async fn verify_access_token(&self, token: &str) -> Result<Option<Authenticated>, DbError> {
+    pub async fn verify_access_token(&self, token: &str) -> Result<Option<Authenticated>, InternalError> {
         let now = self.clock().now();
-        let Some(bearer) = self.tokens().verify(token, now) else {
+        let Some(bearer) = self.believe(token, now).await? else {
             return Ok(None);
         };
         let found =

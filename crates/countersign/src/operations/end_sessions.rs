@@ -4,6 +4,7 @@ use countersign_db::DbError;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::accounts::Accounts;
+use crate::error::InternalError;
 use crate::model::{SessionId, UserId};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::store;
@@ -27,14 +28,14 @@ impl Accounts {
 
     /// Ends the session that a token belongs to, be it a refresh or an access token (RFC 7009). A text that is neither is
     /// no error: there is nothing to end.
-    pub async fn revoke(&self, token: &SecretString) -> Result<(), DbError> {
+    pub async fn revoke(&self, token: &SecretString) -> Result<(), InternalError> {
         let now = self.clock().now();
         if let Some(token) = PresentedRefreshToken::parse(token) {
             let found = store::sessions::find_secrets(self.db().read().await?.conn(), token.session, now).await?;
             if let Some(session) = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt)) {
                 self.end_session(session.user, token.session).await?;
             }
-        } else if let Some(bearer) = self.tokens().verify(token.expose_secret(), now) {
+        } else if let Some(bearer) = self.believe(token.expose_secret(), now).await? {
             self.end_session(bearer.user, bearer.session).await?;
         }
         Ok(())

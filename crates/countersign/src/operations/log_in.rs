@@ -112,6 +112,6 @@ impl Accounts {
         }
         tx.commit().await?;
         let NewSession { id, expires_at, .. } = session;
-        Ok(self.issue_tokens(&Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at }, now)?)
+        Ok(self.issue_tokens(&Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at }, now).await?)
     }
 }

@@ -69,7 +69,7 @@ impl Accounts {
             refresh_counter: token.counter + 1,
             expires_at: session.expires_at,
         };
-        Ok(self.issue_tokens(&issue, now)?)
+        Ok(self.issue_tokens(&issue, now).await?)
     }
 
     /// The update decides: of many who present the valid token at once, one exchanges it, and the others find that it was
@@ -99,12 +99,12 @@ impl Accounts {
         let rotated_at = store::refresh_rotations::find(tx.conn(), token.session, counter).await?;
         match rotated_at {
             Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
-            Some(_) => Ok(Turn::Past),
-            // Ended while we looked, or so long ago that it is forgotten.
+            // The session was ended while we looked.
             None if store::sessions::find_secrets(tx.conn(), token.session, now).await?.is_none() => {
                 Err(RefreshTokensError::Invalid)
             }
-            None => Ok(Turn::Past),
+            // Too long ago, or so long that it is forgotten.
+            Some(_) | None => Ok(Turn::Past),
         }
     }
 

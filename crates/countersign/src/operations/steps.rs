@@ -1,3 +1,4 @@
 //! Decides what several verbs do alike.
 
 pub(super) mod issue_tokens;
+pub(super) mod keyring;

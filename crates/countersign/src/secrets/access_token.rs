@@ -1,25 +1,54 @@
-//! Decides what an access token says and which ones are believed (RFC 9068 in form, HS256, RFC 7515).
+//! Decides what an access token says and which ones are believed (RFC 9068 in form; RFC 7515 and 7518).
 
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
+use super::sealing::key_id;
 use crate::config::SecretKey;
-use crate::model::{SessionId, UserId};
+use crate::model::{SessionId, SigningAlgorithm, UserId};
 
 /// The header's `typ` (RFC 9068, section 2.1): no other token signed by the same key passes for an access token.
 const TYPE: &str = "at+jwt";
 /// How far another instance's clock may be ahead when it issues a token. Expiry has no such grace.
 const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_secs(60);
-/// Ours have about 350 bytes; nothing longer is decoded.
+/// Ours have about 700 bytes at the most; nothing longer is decoded.
 const TOKEN_BYTES_MAX: usize = 2_048;
 
-/// Signs and verifies with one key.
-pub(crate) struct AccessTokens {
-    signing: EncodingKey,
-    verifying: DecodingKey,
+/// A key that signs or verifies tokens, or both.
+pub(crate) struct TokenKey {
+    kid: String,
+    algorithm: SigningAlgorithm,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
     validation: Validation,
+    /// The public half, if there is one.
+    jwk: Option<Jwk>,
+}
+
+/// All keys of an instance. A token names its key by `kid`, and the key says by which algorithm alone it is verified.
+pub(crate) struct Keyring {
     issuer: String,
+    keys: Vec<TokenKey>,
+    /// Which of them signs.
+    signing: usize,
+}
+
+/// The keys as they were last read.
+#[derive(Clone)]
+pub(crate) struct LoadedKeyring {
+    pub(crate) keyring: Arc<Keyring>,
+    /// `None` when the database has not been asked yet.
+    pub(crate) loaded_at: Option<Timestamp>,
+    /// When it was last asked because a token named a key that is not in the ring.
+    pub(crate) looked_at: Option<Timestamp>,
 }
 
 /// What a believed token says.
@@ -27,6 +56,15 @@ pub(crate) struct AccessTokens {
 pub(crate) struct Bearer {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
+}
+
+/// What looking at a token came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Believed(Bearer),
+    Refused,
+    /// It names a key that is not in the ring; another instance may have made one.
+    UnknownKey,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,20 +77,105 @@ struct Claims {
     jti: String,
 }
 
-impl AccessTokens {
-    pub(crate) fn new(key: &SecretKey, issuer: &str) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[issuer]);
-        validation.set_required_spec_claims(&["iss", "sub", "exp"]);
-        // Time is compared here, against the injected clock.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
+impl TokenKey {
+    /// `SECRET_KEY` itself, as the key of HS256.
+    pub(crate) fn of_secret(key: &SecretKey, issuer: &str) -> Self {
+        let bytes = key.expose().as_bytes();
         Self {
-            signing: EncodingKey::from_secret(key.expose().as_bytes()),
-            verifying: DecodingKey::from_secret(key.expose().as_bytes()),
-            validation,
-            issuer: issuer.to_owned(),
+            kid: format!("hs-{}", key_id(key)),
+            algorithm: SigningAlgorithm::Hs256,
+            encoding: EncodingKey::from_secret(bytes),
+            decoding: DecodingKey::from_secret(bytes),
+            validation: validation(Algorithm::HS256, issuer),
+            jwk: None,
         }
+    }
+
+    /// A key from the database. `None` when the bytes are no key of this algorithm.
+    pub(crate) fn of_der(kid: &str, algorithm: SigningAlgorithm, der: &[u8], issuer: &str) -> Option<Self> {
+        let encoding = match algorithm {
+            SigningAlgorithm::Hs256 => return None,
+            SigningAlgorithm::EdDsa => EncodingKey::from_ed_der(der),
+            SigningAlgorithm::Es256 => EncodingKey::from_ec_der(der),
+            SigningAlgorithm::Rs256 => EncodingKey::from_rsa_der(der),
+        };
+        let mut jwk = Jwk::from_encoding_key(&encoding, jwt_algorithm(algorithm)).ok()?;
+        jwk.common.key_id = Some(kid.to_owned());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        Some(Self {
+            kid: kid.to_owned(),
+            algorithm,
+            decoding: DecodingKey::from_jwk(&jwk).ok()?,
+            validation: validation(jwt_algorithm(algorithm), issuer),
+            encoding,
+            jwk: Some(jwk),
+        })
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+}
+
+fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::Hs256 => Algorithm::HS256,
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
+    }
+}
+
+fn validation(algorithm: Algorithm, issuer: &str) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&[issuer]);
+    validation.set_required_spec_claims(&["iss", "sub", "exp"]);
+    // Time is compared here, against the injected clock.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+/// A new private key in the form that [`TokenKey::of_der`] reads: PKCS #8 version 1, for RSA PKCS #1.
+///
+/// # Panics
+/// For HS256, which has none, and when the operating system has no randomness to give.
+pub(crate) fn generate_der(algorithm: SigningAlgorithm) -> Zeroizing<Vec<u8>> {
+    let der = match algorithm {
+        SigningAlgorithm::Hs256 => panic!("the key of HS256 is SECRET_KEY"),
+        SigningAlgorithm::EdDsa => {
+            let pair = Ed25519KeyPair::generate().expect("the operating system gives random bytes");
+            pair.to_pkcs8v1().expect("a key can be written").as_ref().to_vec()
+        }
+        SigningAlgorithm::Es256 => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
+            let pair = pair.expect("the operating system gives random bytes");
+            pair.to_pkcs8v1().expect("a key can be written").as_ref().to_vec()
+        }
+        SigningAlgorithm::Rs256 => {
+            let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048);
+            let pair = pair.expect("the operating system gives random bytes");
+            let pkcs8: Pkcs8V1Der<'_> = pair.as_der().expect("a key can be written");
+            pkcs1(pkcs8.as_ref()).expect("RSA in PKCS #8 contains PKCS #1").to_vec()
+        }
+    };
+    Zeroizing::new(der)
+}
+
+/// The octet string at the end of a PKCS #8 structure for RSA (RFC 5208, section 5; RFC 8017, appendix A.1). What stands
+/// before it is the same for all keys of this size.
+fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
+    const OCTET_STRING_AT: usize = 22;
+    let rest = pkcs8.get(OCTET_STRING_AT..)?.strip_prefix(&[0x04, 0x82])?;
+    let (length, content) = rest.split_first_chunk::<2>()?;
+    (usize::from(u16::from_be_bytes(*length)) == content.len()).then_some(content)
+}
+
+impl Keyring {
+    /// `keys` with the one of `signing_kid` as the signing one; `None` when it is not among them.
+    pub(crate) fn new(issuer: &str, keys: Vec<TokenKey>, signing_kid: &str) -> Option<Self> {
+        let signing = keys.iter().position(|key| key.kid == signing_kid)?;
+        Some(Self { issuer: issuer.to_owned(), keys, signing })
     }
 
     /// A signed token for a session.
@@ -62,8 +185,10 @@ impl AccessTokens {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<String, jsonwebtoken::errors::Error> {
-        let mut header = Header::new(Algorithm::HS256);
+        let key = &self.keys[self.signing];
+        let mut header = Header::new(jwt_algorithm(key.algorithm));
         header.typ = Some(TYPE.to_owned());
+        header.kid = Some(key.kid.clone());
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: bearer.user.to_string(),
@@ -72,80 +197,176 @@ impl AccessTokens {
             exp: expires_at.as_second(),
             jti: super::random_uuid_v7(now).to_string(),
         };
-        jsonwebtoken::encode(&header, &claims, &self.signing)
+        jsonwebtoken::encode(&header, &claims, &key.encoding)
     }
 
     /// What the token says, if it is ours and in time.
-    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Bearer> {
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Verdict {
         if token.len() > TOKEN_BYTES_MAX {
-            return None;
+            return Verdict::Refused;
         }
-        let token = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).ok()?;
-        let in_time = now.as_second() < token.claims.exp
-            && token.claims.iat <= now.as_second().saturating_add(CLOCK_LEEWAY.as_secs());
-        if token.header.typ.as_deref() != Some(TYPE) || !in_time {
-            return None;
+        let Ok(Header { kid: Some(kid), typ: Some(typ), .. }) = jsonwebtoken::decode_header(token) else {
+            return Verdict::Refused;
+        };
+        if typ != TYPE {
+            return Verdict::Refused;
         }
-        Some(Bearer { user: token.claims.sub.parse().ok()?, session: token.claims.sid.parse().ok()? })
+        let Some(key) = self.keys.iter().find(|key| key.kid == kid) else {
+            return Verdict::UnknownKey;
+        };
+        let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation) else {
+            return Verdict::Refused;
+        };
+        let claims = token.claims;
+        let in_time =
+            now.as_second() < claims.exp && claims.iat <= now.as_second().saturating_add(CLOCK_LEEWAY.as_secs());
+        match (claims.sub.parse(), claims.sid.parse()) {
+            (Ok(user), Ok(session)) if in_time => Verdict::Believed(Bearer { user, session }),
+            _ => Verdict::Refused,
+        }
+    }
+
+    /// The public keys (RFC 7517, section 5), for whoever verifies tokens without asking us.
+    pub(crate) fn jwks(&self) -> Vec<serde_json::Value> {
+        let jwks = self.keys.iter().filter_map(|key| key.jwk.as_ref());
+        jwks.map(|jwk| serde_json::to_value(jwk).expect("a key is JSON")).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::generate_secret_key;
 
-    fn tokens(issuer: &str) -> AccessTokens {
-        let key = SecretKey::parse("7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e2d4b6c80".to_owned()).unwrap();
-        AccessTokens::new(&key, issuer)
+    const ISSUER: &str = "https://a";
+
+    fn instant(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
-    fn claims(bearer: Bearer, iat: i64, exp: i64) -> Claims {
-        Claims {
-            iss: "https://a".to_owned(),
-            sub: bearer.user.to_string(),
-            sid: bearer.session.to_string(),
-            iat,
-            exp,
-            jti: "x".to_owned(),
+    fn ring(key: TokenKey) -> Keyring {
+        let kid = key.kid.clone();
+        Keyring::new(ISSUER, vec![key], &kid).unwrap()
+    }
+
+    fn bearer() -> Bearer {
+        Bearer { user: UserId::new(instant(1_000)), session: SessionId::new(instant(1_000)) }
+    }
+
+    fn keys() -> Vec<TokenKey> {
+        let mut keys = vec![TokenKey::of_secret(&generate_secret_key(), ISSUER)];
+        for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
+            keys.push(TokenKey::of_der(algorithm.as_str(), algorithm, &generate_der(algorithm), ISSUER).unwrap());
+        }
+        keys
+    }
+
+    #[test]
+    fn a_token_of_every_algorithm_is_believed_until_it_expires_and_by_its_own_key_alone() {
+        for (key, other) in keys().into_iter().zip(keys()) {
+            let (bearer, algorithm) = (bearer(), key.algorithm);
+            let ring = ring(key);
+            let token = ring.sign(bearer, instant(1_000), instant(1_060)).unwrap();
+            assert_eq!(ring.verify(&token, instant(1_059)), Verdict::Believed(bearer), "{algorithm:?}");
+            assert_eq!(ring.verify(&token, instant(1_060)), Verdict::Refused, "{algorithm:?}");
+            // Issued by a clock that is a minute ahead, and by one that is more.
+            assert_eq!(ring.verify(&token, instant(940)), Verdict::Believed(bearer), "{algorithm:?}");
+            assert_eq!(ring.verify(&token, instant(939)), Verdict::Refused, "{algorithm:?}");
+            // The same name, another key.
+            let impostor = TokenKey { kid: ring.keys[0].kid.clone(), ..other };
+            assert_eq!(self::ring(impostor).verify(&token, instant(1_000)), Verdict::Refused, "{algorithm:?}");
+            assert_eq!(self::ring(keys().remove(0)).verify(&token, instant(1_000)), Verdict::UnknownKey);
         }
     }
 
     #[test]
-    fn a_token_is_believed_until_it_expires_and_by_its_own_issuer() {
-        let now = Timestamp::from_second(1_000).unwrap();
-        let bearer = Bearer { user: UserId::new(now), session: SessionId::new(now) };
-        let token = tokens("https://a").sign(bearer, now, Timestamp::from_second(1_060).unwrap()).unwrap();
+    fn the_public_keys_are_public_and_that_of_hs256_is_none() {
+        for key in keys() {
+            let (kid, algorithm) = (key.kid.clone(), key.algorithm);
+            let jwks = serde_json::Value::from(ring(key).jwks());
+            if algorithm == SigningAlgorithm::Hs256 {
+                assert_eq!(jwks, serde_json::json!([]));
+                continue;
+            }
+            let names: Vec<&String> = jwks[0].as_object().unwrap().keys().collect();
+            assert_eq!((&jwks[0]["kid"], &jwks[0]["alg"]), (&kid.into(), &algorithm.as_str().into()));
+            assert_eq!(jwks[0]["use"], "sig");
+            assert!(names.iter().all(|name| !["d", "p", "q", "k"].contains(&name.as_str())), "{names:?}");
+        }
+    }
 
-        assert_eq!(tokens("https://a").verify(&token, Timestamp::from_second(1_059).unwrap()), Some(bearer));
-        assert_eq!(tokens("https://a").verify(&token, Timestamp::from_second(1_060).unwrap()), None);
-        assert_eq!(tokens("https://b").verify(&token, now), None);
-        let other = AccessTokens::new(&crate::secrets::generate_secret_key(), "https://a");
-        assert_eq!(other.verify(&token, now), None);
+    fn claims(bearer: Bearer, iat: i64, exp: i64) -> serde_json::Value {
+        serde_json::json!({
+            "iss": ISSUER, "sub": bearer.user.to_string(), "sid": bearer.session.to_string(),
+            "iat": iat, "exp": exp, "jti": "x",
+        })
     }
 
     #[test]
     fn forged_headers_and_claims_are_refused() {
-        let now = Timestamp::from_second(1_000).unwrap();
-        let bearer = Bearer { user: UserId::new(now), session: SessionId::new(now) };
-        let tokens = tokens("https://a");
-        let sign = |header: &Header, claims: &Claims| jsonwebtoken::encode(header, claims, &tokens.signing).unwrap();
-        let typed = |algorithm, typ: &str| {
+        let secret = generate_secret_key();
+        let ring = ring(TokenKey::of_secret(&secret, ISSUER));
+        let key = &ring.keys[0].encoding;
+        let kid = ring.keys[0].kid.as_str();
+        let sign = |header: &Header, claims: &serde_json::Value| jsonwebtoken::encode(header, claims, key).unwrap();
+        let header = |algorithm, typ: &str, kid: &str| {
             let mut header = Header::new(algorithm);
             header.typ = Some(typ.to_owned());
+            header.kid = Some(kid.to_owned());
             header
         };
-        let good = claims(bearer, 1_000, 1_060);
-
-        assert!(tokens.verify(&sign(&typed(Algorithm::HS256, TYPE), &good), now).is_some());
+        let usual = header(Algorithm::HS256, TYPE, kid);
+        let good = claims(bearer(), 1_000, 1_060);
+        let without = |claim: &str| {
+            let mut claims = good.clone();
+            claims.as_object_mut().unwrap().remove(claim);
+            claims
+        };
+        let with = |claim: &str, value: serde_json::Value| {
+            let mut claims = good.clone();
+            claims[claim] = value;
+            claims
+        };
+        assert!(matches!(ring.verify(&sign(&usual, &good), instant(1_000)), Verdict::Believed(_)));
+        let unkeyed = Header { kid: None, ..usual.clone() };
         for (what, token) in [
-            ("another type", sign(&typed(Algorithm::HS256, "JWT"), &good)),
-            ("another algorithm", sign(&typed(Algorithm::HS512, TYPE), &good)),
-            ("issued in the future", sign(&typed(Algorithm::HS256, TYPE), &claims(bearer, 1_100, 1_200))),
+            ("another type", sign(&header(Algorithm::HS256, "JWT", kid), &good)),
+            ("no type", sign(&Header { typ: None, ..usual.clone() }, &good)),
+            ("another algorithm", sign(&header(Algorithm::HS512, TYPE, kid), &good)),
+            ("no kid", sign(&unkeyed, &good)),
+            ("issued in the future", sign(&usual, &claims(bearer(), 1_100, 1_200))),
+            ("expired", sign(&usual, &claims(bearer(), 900, 1_000))),
+            ("no exp", sign(&usual, &without("exp"))),
+            ("no sub", sign(&usual, &without("sub"))),
+            ("no sid", sign(&usual, &without("sid"))),
+            ("another issuer", sign(&usual, &with("iss", "https://b".into()))),
+            ("a sub that is no user id", sign(&usual, &with("sub", "1".into()))),
             ("no signature", "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.e30.".to_owned()),
             ("not a token", "a.b.c".to_owned()),
             ("too long", "a".repeat(10_000)),
         ] {
-            assert!(tokens.verify(&token, now).is_none(), "{what}");
+            assert_eq!(ring.verify(&token, instant(1_000)), Verdict::Refused, "{what}");
+        }
+        for injected in ["", "../../etc/passwd", "x' OR 1=1 --", "hs-0000000000000000"] {
+            let token = sign(&header(Algorithm::HS256, TYPE, injected), &good);
+            assert_eq!(ring.verify(&token, instant(1_000)), Verdict::UnknownKey, "{injected}");
+        }
+    }
+
+    #[test]
+    fn a_public_key_is_no_hmac_secret() {
+        let der = generate_der(SigningAlgorithm::EdDsa);
+        let ring = ring(TokenKey::of_der("k", SigningAlgorithm::EdDsa, &der, ISSUER).unwrap());
+        let public = ring.jwks()[0]["x"].as_str().unwrap().to_owned();
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some("k".to_owned());
+        for secret in [
+            EncodingKey::from_secret(public.as_bytes()),
+            EncodingKey::from_base64_secret(&public).unwrap_or_else(|_| EncodingKey::from_secret(b"x")),
+        ] {
+            let forged = jsonwebtoken::encode(&header, &claims(bearer(), 1_000, 1_060), &secret).unwrap();
+            assert_eq!(ring.verify(&forged, instant(1_000)), Verdict::Refused);
         }
     }
 }

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use super::derived_key;
 use crate::config::SecretKey;
 use crate::model::SessionId;
 
@@ -52,8 +53,8 @@ impl SessionSecretKeys {
     /// `keys` begins with the present one.
     pub(crate) fn new<'k>(keys: impl Iterator<Item = &'k SecretKey>) -> Self {
         let refresh = keys.map(|key| {
-            let derived = hmac(key.expose().as_bytes()).chain_update("countersign refresh tokens, version 1");
-            hmac(&derived.finalize().into_bytes())
+            let derived = derived_key(key, "refresh tokens");
+            Hmac::new_from_slice(derived.as_slice()).expect("HMAC takes a key of any length")
         });
         Self { refresh: refresh.collect() }
     }
@@ -77,10 +78,6 @@ impl SessionSecretKeys {
 fn chain(key: &Hmac<Sha256>, session: SessionId, salt: &[u8], counter: u64) -> Hmac<Sha256> {
     // All parts but the salt have a fixed length, and the salt is last.
     key.clone().chain_update(session.uuid().as_bytes()).chain_update(counter.to_be_bytes()).chain_update(salt)
-}
-
-fn hmac(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 #[cfg(test)]

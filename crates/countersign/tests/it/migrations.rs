@@ -21,13 +21,20 @@ async fn users_of_every_earlier_schema_survive() {
                 .bind(Uuid::from_u128(number)).bind(number.to_string()).execute(c).await.map(drop)
             })
             .unwrap();
-            if version >= 2 {
-                on_db!(tx.conn(), c => {
-                    sqlx::query("INSERT INTO auth_sessions (id, user_id, created_at, expires_at) VALUES ($1, $1, 1, $2)")
-                        .bind(Uuid::from_u128(number)).bind(i64::MAX).execute(c).await.map(drop)
-                })
-                .unwrap();
-            }
+            let session = match version {
+                1 => continue,
+                2 => "INSERT INTO auth_sessions (id, user_id, created_at, expires_at) VALUES ($1, $1, 1, $2)",
+                _ => {
+                    "INSERT INTO auth_sessions (id, user_id, created_at, last_seen_at, authenticated_at, expires_at, \
+                     idle_expires_at, salt, refresh_counter) VALUES ($1, $1, 1, 1, 1, $2, $2, $3, 0)"
+                }
+            };
+            on_db!(tx.conn(), c => {
+                let query = sqlx::query(session).bind(Uuid::from_u128(number)).bind(i64::MAX);
+                let query = if version == 2 { query } else { query.bind(vec![7_u8; 32]) };
+                query.execute(c).await.map(drop)
+            })
+            .unwrap();
         }
         tx.commit().await.unwrap();
 

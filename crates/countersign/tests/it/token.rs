@@ -35,7 +35,8 @@ async fn a_token_names_its_user_as_a_text_and_expires() {
             serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
         })
         .collect();
-    assert_eq!(parts[0], json!({ "typ": "at+jwt", "alg": "HS256" }));
+    assert_eq!(parts[0], json!({ "typ": "at+jwt", "alg": "HS256", "kid": parts[0]["kid"] }));
+    assert!(parts[0]["kid"].as_str().unwrap().starts_with("hs-"));
     let now = app.clock.now().as_second();
     assert_eq!(parts[1]["sub"], ada.id.to_string());
     assert_eq!((&parts[1]["iat"], &parts[1]["exp"]), (&json!(now), &json!(now + 1800)));

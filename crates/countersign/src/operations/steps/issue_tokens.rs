@@ -30,7 +30,7 @@ pub(in crate::operations) struct Issue<'s> {
 
 impl Accounts {
     /// Makes the tokens; nothing of them is stored.
-    pub(in crate::operations) fn issue_tokens(
+    pub(in crate::operations) async fn issue_tokens(
         &self,
         issue: &Issue<'_>,
         now: Timestamp,
@@ -39,7 +39,7 @@ impl Accounts {
             now.saturating_add(self.config().access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
         let bearer = Bearer { user: issue.user, session: issue.session };
         Ok(Tokens {
-            access_token: self.tokens().sign(bearer, now, ends_at)?.into(),
+            access_token: self.sign_access_token(bearer, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
             refresh_token: self.session_secrets().refresh_token(issue.session, issue.salt, issue.refresh_counter),
         })

@@ -1,0 +1,88 @@
+//! Decides what other services can find out about this one: its endpoints and its public keys.
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::{Problem, ServiceProblems};
+use crate::Accounts;
+
+/// `/.well-known/…`, to be merged at the root (RFC 8615).
+pub fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    OpenApiRouter::new().routes(routes!(public_keys)).routes(routes!(metadata))
+}
+
+/// Half of the time that a new key is published before it is used, so that a cached answer is never too old.
+const KEEP: &str = "public, max-age=300";
+
+/// A set of public keys (RFC 7517, section 5).
+#[derive(Serialize, ToSchema)]
+struct KeySetResponse {
+    keys: Vec<serde_json::Value>,
+}
+
+/// The public keys that access tokens are verified with
+///
+/// Empty while tokens are signed by HS256, whose only key is secret.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "discovery",
+    responses((status = OK, body = KeySetResponse, description = "The keys"), ServiceProblems),
+)]
+async fn public_keys(State(accounts): State<Accounts>) -> Result<impl IntoResponse, Problem> {
+    let keys = accounts.public_keys().await?;
+    Ok(([(CACHE_CONTROL, KEEP)], Json(KeySetResponse { keys })))
+}
+
+/// What this authorization server can do, and where (RFC 8414, section 2).
+#[derive(Serialize, ToSchema)]
+struct MetadataResponse {
+    issuer: String,
+    token_endpoint: String,
+    revocation_endpoint: String,
+    introspection_endpoint: String,
+    jwks_uri: String,
+    grant_types_supported: [&'static str; 2],
+    /// None: there is no authorization endpoint.
+    #[schema(value_type = Vec<String>)]
+    response_types_supported: [&'static str; 0],
+    scopes_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 1],
+    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    service_documentation: String,
+}
+
+/// What this server can do, and where
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    tag = "discovery",
+    responses((status = OK, body = MetadataResponse, description = "The metadata")),
+)]
+async fn metadata(State(accounts): State<Accounts>) -> impl IntoResponse {
+    let base = &accounts.config().public_url;
+    let metadata = MetadataResponse {
+        issuer: accounts.config().issuer.clone(),
+        token_endpoint: format!("{base}/api/users/token"),
+        revocation_endpoint: format!("{base}/api/users/token/revoke"),
+        introspection_endpoint: format!("{base}/api/users/token/introspect"),
+        jwks_uri: format!("{base}/.well-known/jwks.json"),
+        grant_types_supported: ["password", "refresh_token"],
+        response_types_supported: [],
+        scopes_supported: ["account"],
+        token_endpoint_auth_methods_supported: ["none"],
+        revocation_endpoint_auth_methods_supported: ["none"],
+        service_documentation: format!("{base}/docs"),
+    };
+    ([(CACHE_CONTROL, KEEP)], Json(metadata))
+}

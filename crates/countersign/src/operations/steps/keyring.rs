@@ -1,0 +1,181 @@
+//! Decides which keys sign and verify at the moment, and when the database is asked for new ones.
+
+use std::sync::Arc;
+
+use countersign_db::DbError;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState};
+use crate::secrets;
+use crate::secrets::access_token::{Bearer, Keyring, TokenKey, Verdict, generate_der};
+use crate::secrets::sealing::{self, key_id};
+use crate::store;
+use crate::store::signing_keys::StoredKey;
+
+/// So soon a key that another instance has made or withdrawn is noticed, where keys are kept in the database.
+const RELOAD_EVERY: SignedDuration = SignedDuration::from_secs(5);
+/// When a token names a key that is not known, they are read at once, but no more often than this.
+const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(1);
+
+impl Accounts {
+    /// Signs an access token.
+    pub(in crate::operations) async fn sign_access_token(
+        &self,
+        bearer: Bearer,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<String, InternalError> {
+        Ok(self.keyring(now).await?.sign(bearer, now, expires_at)?)
+    }
+
+    /// What an access token says, if it is believed.
+    pub(in crate::operations) async fn believe(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<Bearer>, InternalError> {
+        let mut verdict = self.keyring(now).await?.verify(token, now);
+        if verdict == Verdict::UnknownKey && self.may_look_again(now) {
+            verdict = self.reload_keyring(now).await?.verify(token, now);
+        }
+        Ok(match verdict {
+            Verdict::Believed(bearer) => Some(bearer),
+            Verdict::Refused | Verdict::UnknownKey => None,
+        })
+    }
+
+    /// Whoever sends made-up tokens must not have the database asked for each of them.
+    fn may_look_again(&self, now: Timestamp) -> bool {
+        let may = is_older(self.loaded_keyring().looked_at, LOOK_AGAIN_AFTER, now);
+        if may {
+            self.note_key_lookup(now);
+        }
+        may
+    }
+
+    /// The keys, fresh enough. HS256 needs none from the database.
+    pub(crate) async fn keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
+        let loaded = self.loaded_keyring();
+        if self.config().signing_algorithm == SigningAlgorithm::Hs256 || !is_older(loaded.loaded_at, RELOAD_EVERY, now)
+        {
+            return Ok(loaded.keyring);
+        }
+        self.reload_keyring(now).await
+    }
+
+    /// Reads the keys anew, and makes one if the algorithm has none yet.
+    pub(in crate::operations) async fn reload_keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
+        let algorithm = self.config().signing_algorithm;
+        let mut stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
+        if algorithm != SigningAlgorithm::Hs256 && signing(&stored, algorithm, now).is_none() {
+            self.add_signing_key(algorithm, now, now).await?;
+            stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
+        }
+        let config = self.config();
+        let mut keys: Vec<TokenKey> =
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+        let signing_kid = match signing(&stored, algorithm, now) {
+            Some(stored) => stored.kid.clone(),
+            None => keys[0].kid().to_owned(),
+        };
+        for key in described(&stored, config.access_token_ttl, now).into_iter().filter(|key| key.state.verifies()) {
+            let stored = stored.iter().find(|stored| stored.kid == key.kid);
+            match stored.map(|stored| sealing::open(config.secret_keys(), &stored.kid, &stored.sealed)) {
+                Some(Ok(der)) => keys.extend(TokenKey::of_der(&key.kid, key.algorithm, &der, &config.issuer)),
+                Some(Err(reason)) => tracing::error!(kid = key.kid, %reason, "a signing key cannot be used"),
+                None => {}
+            }
+        }
+        let keyring = Keyring::new(&config.issuer, keys, &signing_kid).ok_or(InternalError::SigningKey)?;
+        Ok(self.set_keyring(keyring, now))
+    }
+
+    pub(in crate::operations) async fn add_signing_key(
+        &self,
+        algorithm: SigningAlgorithm,
+        now: Timestamp,
+        active_from: Timestamp,
+    ) -> Result<String, DbError> {
+        let kid = secrets::random_uuid_v7(now).simple().to_string();
+        let secret = &self.config().secret_keys()[0];
+        let sealed = sealing::seal(secret, &kid, &generate_der(algorithm));
+        let key = StoredKey { kid, algorithm, sealed, created_at: now, active_from, retired_at: None };
+        let mut tx = self.db().write().await?;
+        store::signing_keys::insert(tx.conn(), &key).await?;
+        tx.commit().await?;
+        Ok(key.kid)
+    }
+
+    /// Seals every key under the present `SECRET_KEY`; how many were under another.
+    pub(in crate::operations) async fn reseal(&self) -> Result<usize, InternalError> {
+        let keys = self.config().secret_keys();
+        let mut tx = self.db().write().await?;
+        let mut resealed = 0;
+        for stored in store::signing_keys::list(tx.conn()).await? {
+            if stored.sealed.by == key_id(&keys[0]) {
+                continue;
+            }
+            let der = sealing::open(keys, &stored.kid, &stored.sealed).map_err(|reason| {
+                tracing::error!(kid = stored.kid, %reason, "a signing key cannot be opened");
+                InternalError::SigningKey
+            })?;
+            let after = sealing::seal(&keys[0], &stored.kid, &der);
+            store::signing_keys::reseal(tx.conn(), &stored.kid, &stored.sealed, &after).await?;
+            resealed += 1;
+        }
+        tx.commit().await?;
+        Ok(resealed)
+    }
+}
+
+fn is_older(instant: Option<Timestamp>, age: SignedDuration, now: Timestamp) -> bool {
+    instant.is_none_or(|instant| now.duration_since(instant).abs() >= age)
+}
+
+/// Of the keys in use, the one that became active last; the list is in this order.
+fn signing(stored: &[StoredKey], algorithm: SigningAlgorithm, now: Timestamp) -> Option<&StoredKey> {
+    let active = |key: &&StoredKey| key.retired_at.is_none() && key.algorithm == algorithm && key.active_from <= now;
+    stored.iter().rev().find(active)
+}
+
+/// What every key is good for. One verifies until the last token that it can have signed has expired.
+pub(in crate::operations) fn described(
+    stored: &[StoredKey],
+    token_ttl: SignedDuration,
+    now: Timestamp,
+) -> Vec<SigningKey> {
+    let in_use: Vec<&StoredKey> = stored.iter().filter(|key| key.retired_at.is_none()).collect();
+    let state = |key: &StoredKey| {
+        if key.retired_at.is_some() {
+            return SigningKeyState::Retired;
+        }
+        if key.active_from > now {
+            return SigningKeyState::Published;
+        }
+        let successor = in_use.iter().find(|other| {
+            (other.active_from, &other.kid) > (key.active_from, &key.kid)
+                && other.active_from <= now
+                && other.algorithm == key.algorithm
+        });
+        match successor {
+            None => SigningKeyState::Signing,
+            // An instance goes on signing until it has read the keys again.
+            Some(successor) if now.duration_since(successor.active_from) <= token_ttl + RELOAD_EVERY + RELOAD_EVERY => {
+                SigningKeyState::Superseded
+            }
+            Some(_) => SigningKeyState::Expired,
+        }
+    };
+    stored
+        .iter()
+        .map(|key| SigningKey {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+            created_at: key.created_at,
+            active_from: key.active_from,
+            state: state(key),
+        })
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! Decides how the keys that sign access tokens are kept.
+
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::Timestamp;
+
+use crate::model::{Sealed, SigningAlgorithm};
+
+/// A key as it is kept.
+pub(crate) struct StoredKey {
+    pub(crate) kid: String,
+    pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) sealed: Sealed,
+    pub(crate) created_at: Timestamp,
+    pub(crate) active_from: Timestamp,
+    pub(crate) retired_at: Option<Timestamp>,
+}
+
+/// All of them, the one that becomes active last at the end.
+pub(crate) async fn list(conn: Conn<'_>) -> Result<Vec<StoredKey>, DbError> {
+    type Row = (String, String, Vec<u8>, String, DbTime, DbTime, Option<DbTime>);
+    let rows: Vec<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT kid, algorithm, sealed_key, sealed_by, created_at, active_from, retired_at FROM auth_signing_keys \
+             ORDER BY active_from, kid",
+        )
+        .fetch_all(c)
+        .await
+    })?;
+    let corrupt = |column| DbError::CorruptRow { table: "auth_signing_keys", column };
+    rows.into_iter()
+        .map(|(kid, algorithm, bytes, by, created_at, active_from, retired_at)| {
+            Ok(StoredKey {
+                kid,
+                algorithm: SigningAlgorithm::of_name(&algorithm).ok_or(corrupt("algorithm"))?,
+                sealed: Sealed { bytes, by },
+                created_at: created_at.timestamp().ok_or(corrupt("created_at"))?,
+                active_from: active_from.timestamp().ok_or(corrupt("active_from"))?,
+                retired_at: retired_at.and_then(DbTime::timestamp),
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn insert(conn: Conn<'_>, key: &StoredKey) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query(
+            "INSERT INTO auth_signing_keys (kid, algorithm, sealed_key, sealed_by, created_at, active_from) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(&key.kid)
+        .bind(key.algorithm.as_str())
+        .bind(&key.sealed.bytes)
+        .bind(&key.sealed.by)
+        .bind(DbTime::from(key.created_at))
+        .bind(DbTime::from(key.active_from))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Withdraws a key; whether there was one that had not been.
+pub(crate) async fn retire(conn: Conn<'_>, kid: &str, now: Timestamp) -> Result<bool, DbError> {
+    let retired: Option<String> = on_db!(conn, c => {
+        sqlx::query_scalar("UPDATE auth_signing_keys SET retired_at = $2 WHERE kid = $1 AND retired_at IS NULL RETURNING kid")
+            .bind(kid)
+            .bind(DbTime::from(now))
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(retired.is_some())
+}
+
+/// Puts the same key sealed under another secret in its place, unless that was done meanwhile.
+pub(crate) async fn reseal(conn: Conn<'_>, kid: &str, before: &Sealed, after: &Sealed) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_signing_keys SET sealed_key = $3, sealed_by = $4 WHERE kid = $1 AND sealed_by = $2")
+            .bind(kid)
+            .bind(&before.by)
+            .bind(&after.bytes)
+            .bind(&after.by)
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}

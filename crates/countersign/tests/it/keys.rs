@@ -1,0 +1,273 @@
+//! Signing keys that rotate, a `SECRET_KEY` that is replaced, and what other services can find out.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::PUBLISH_AHEAD;
+use countersign::config::{Config, SecretKey};
+use countersign::model::{SigningAlgorithm, SigningKeyState};
+use countersign::secrets::generate_secret_key;
+use countersign::testing::{Answer, PASSWORD, TestApp, cheap_config};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::faults;
+
+const TOKEN: &str = "/api/users/token";
+const ASYMMETRIC: [SigningAlgorithm; 3] = [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
+
+async fn with_algorithm(algorithm: SigningAlgorithm) -> TestApp {
+    TestApp::with(|config| config.signing_algorithm = algorithm).await
+}
+
+fn signs_with(algorithm: SigningAlgorithm) -> impl FnOnce(Config) -> Config {
+    move |mut config| {
+        config.signing_algorithm = algorithm;
+        config
+    }
+}
+
+async fn log_in(app: &TestApp) -> Value {
+    app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200)
+}
+
+async fn me(app: &TestApp, tokens: &Value) -> Answer {
+    app.bearer(tokens["access_token"].as_str().map(str::to_owned)).get("/api/users/me").await
+}
+
+async fn refresh(app: &TestApp, tokens: &Value) -> Answer {
+    let token = tokens["refresh_token"].as_str().unwrap();
+    app.anonymous().post_form(TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+}
+
+fn header(tokens: &Value) -> Value {
+    let part = tokens["access_token"].as_str().unwrap().split('.').next().unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+async fn published(app: &TestApp) -> Vec<Value> {
+    let answer = app.anonymous().get("/.well-known/jwks.json").await;
+    assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+    answer.ok(200)["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect()
+}
+
+async fn states(app: &TestApp) -> Vec<SigningKeyState> {
+    app.accounts().list_signing_keys().await.unwrap().into_iter().map(|key| key.state).collect()
+}
+
+#[tokio::test]
+async fn every_algorithm_signs_and_publishes_its_public_key_and_all_instances_believe_it() {
+    for algorithm in ASYMMETRIC {
+        let app = with_algorithm(algorithm).await;
+        let other = app.another_instance(signs_with(algorithm));
+        app.user("ada").await;
+        let tokens = log_in(&app).await;
+        assert_eq!(header(&tokens)["alg"], algorithm.as_str());
+        assert_eq!(published(&app).await, [header(&tokens)["kid"].clone()]);
+        me(&app, &tokens).await.ok(200);
+        me(&other, &tokens).await.ok(200);
+        assert_eq!(header(&log_in(&other).await)["kid"], header(&tokens)["kid"], "one key for all instances");
+    }
+}
+
+#[tokio::test]
+async fn hs256_has_no_public_key() {
+    let app = TestApp::start().await;
+    assert_eq!(published(&app).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_new_key_is_published_before_it_is_used_and_the_old_one_outlives_its_last_token() {
+    let app = with_algorithm(SigningAlgorithm::EdDsa).await;
+    let other = app.another_instance(signs_with(SigningAlgorithm::EdDsa));
+    app.user("ada").await;
+    let first = log_in(&app).await;
+    let old = header(&first)["kid"].clone();
+    me(&other, &first).await.ok(200);
+
+    let new = json!(app.accounts().rotate_signing_key(PUBLISH_AHEAD).await.unwrap());
+
+    assert_eq!(states(&app).await, [SigningKeyState::Signing, SigningKeyState::Published]);
+    assert_eq!(published(&app).await, [old.clone(), new.clone()]);
+    app.clock.advance(SignedDuration::from_secs(6));
+    assert_eq!(published(&other).await, [old.clone(), new.clone()]);
+    assert_eq!(header(&log_in(&other).await)["kid"], old);
+
+    app.clock.advance(PUBLISH_AHEAD - SignedDuration::from_secs(7));
+    let last = log_in(&app).await;
+    assert_eq!(header(&last)["kid"], old);
+    app.clock.advance(SignedDuration::from_secs(6));
+    let next = log_in(&other).await;
+    assert_eq!(header(&next)["kid"], new);
+    assert_eq!(states(&app).await, [SigningKeyState::Superseded, SigningKeyState::Signing]);
+    for instance in [&app, &other] {
+        me(instance, &first).await.ok(200);
+        me(instance, &last).await.ok(200);
+        me(instance, &next).await.ok(200);
+    }
+
+    app.clock.advance(SignedDuration::from_mins(30) - SignedDuration::from_secs(7));
+    me(&app, &last).await.ok(200);
+    app.clock.advance(SignedDuration::from_secs(20));
+    me(&app, &last).await.problem(401, "invalid_token");
+    assert_eq!(states(&app).await, [SigningKeyState::Expired, SigningKeyState::Signing]);
+    assert_eq!(published(&app).await, [new]);
+    // Nobody is logged out by that.
+    refresh(&app, &last).await.ok(200);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_refused_and_a_new_one_takes_over() {
+    let app = with_algorithm(SigningAlgorithm::Es256).await;
+    let other = app.another_instance(signs_with(SigningAlgorithm::Es256));
+    app.user("ada").await;
+    let tokens = log_in(&app).await;
+    me(&other, &tokens).await.ok(200);
+    let kid = header(&tokens)["kid"].as_str().unwrap().to_owned();
+    assert!(!app.accounts().retire_signing_key("nothing").await.unwrap());
+    assert!(app.accounts().retire_signing_key(&kid).await.unwrap());
+    me(&app, &tokens).await.problem(401, "invalid_token");
+    app.clock.advance(SignedDuration::from_secs(5));
+    me(&other, &tokens).await.problem(401, "invalid_token");
+    let renewed = refresh(&other, &tokens).await.ok(200);
+    assert_ne!(header(&renewed)["kid"], json!(kid));
+    me(&app, &renewed).await.ok(200);
+    assert!(!published(&app).await.contains(&json!(kid)));
+}
+
+#[tokio::test]
+async fn a_change_of_algorithm_logs_nobody_out() {
+    let before = TestApp::start().await;
+    before.user("ada").await;
+    let mut tokens = vec![log_in(&before).await];
+    for algorithm in ASYMMETRIC {
+        let app = before.another_instance(signs_with(algorithm));
+        tokens.push(log_in(&app).await);
+        for tokens in &tokens {
+            me(&app, tokens).await.ok(200);
+        }
+    }
+    let back = before.another_instance(signs_with(SigningAlgorithm::Hs256));
+    for tokens in &tokens {
+        me(&back, tokens).await.ok(200);
+        refresh(&back, tokens).await.ok(200);
+    }
+}
+
+/// The configuration of an instance after the secret was replaced.
+fn replaced(new: &SecretKey, algorithm: SigningAlgorithm) -> impl FnOnce(Config) -> Config {
+    let new = new.clone();
+    move |old| {
+        let mut config = cheap_config(new);
+        config.add_previous_secret_key(old.secret_keys()[0].clone());
+        config.signing_algorithm = algorithm;
+        config
+    }
+}
+
+#[tokio::test]
+async fn replacing_the_secret_key_logs_nobody_out() {
+    for algorithm in [SigningAlgorithm::Hs256, SigningAlgorithm::EdDsa] {
+        let before = with_algorithm(algorithm).await;
+        before.user("ada").await;
+        let tokens = log_in(&before).await;
+        let new = generate_secret_key();
+        let after = before.another_instance(replaced(&new, algorithm));
+
+        me(&after, &tokens).await.ok(200);
+        let refreshed = refresh(&after, &tokens).await.ok(200);
+        me(&after, &refreshed).await.ok(200);
+
+        // Once everything is sealed anew and every session has been refreshed, the old secret is not needed.
+        let expected = usize::from(algorithm != SigningAlgorithm::Hs256);
+        assert_eq!(after.accounts().reseal_secrets().await.unwrap(), expected);
+        assert_eq!(after.accounts().reseal_secrets().await.unwrap(), 0);
+        let alone = before.another_instance(|_| {
+            let mut config = cheap_config(new.clone());
+            config.signing_algorithm = algorithm;
+            config
+        });
+        me(&alone, &refreshed).await.ok(200);
+        refresh(&alone, &refreshed).await.ok(200);
+    }
+}
+
+#[tokio::test]
+async fn without_the_old_secret_what_it_signed_is_refused() {
+    let before = TestApp::start().await;
+    before.user("ada").await;
+    let tokens = log_in(&before).await;
+    let after = before.another_instance(|_| cheap_config(generate_secret_key()));
+    me(&after, &tokens).await.problem(401, "invalid_token");
+    refresh(&after, &tokens).await.problem(400, "invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn a_signing_key_that_cannot_be_opened_is_not_used() {
+    let before = with_algorithm(SigningAlgorithm::EdDsa).await;
+    before.user("ada").await;
+    let tokens = log_in(&before).await;
+    let after = before.another_instance(|_| {
+        let mut config = cheap_config(generate_secret_key());
+        config.signing_algorithm = SigningAlgorithm::EdDsa;
+        config
+    });
+    me(&after, &tokens).await.problem(500, "internal");
+    assert!(after.accounts().reseal_secrets().await.is_err());
+    me(&before, &tokens).await.ok(200);
+}
+
+#[tokio::test]
+async fn other_services_can_ask_about_tokens_if_they_have_the_secret() {
+    let asker = generate_secret_key();
+    let app = TestApp::with(|config| config.introspection_secret = Some(asker.clone())).await;
+    let ada = app.user("ada").await;
+    let tokens = log_in(&app).await;
+    let ask = async |secret: Option<&str>, token: &str| {
+        let caller = app.bearer(secret.map(str::to_owned));
+        caller.post_form("/api/users/token/introspect", &[("token", token)]).await
+    };
+    let secret = Some(asker.expose());
+    for name in ["access_token", "refresh_token"] {
+        let answer = ask(secret, tokens[name].as_str().unwrap()).await;
+        let body = answer.ok(200);
+        assert_eq!(
+            (&body["active"], &body["token_type"], &body["username"]),
+            (&json!(true), &json!(name), &json!("ada"))
+        );
+        assert_eq!((&body["sub"], &body["scope"]), (&json!(ada.id.to_string()), &json!("account")));
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    assert_eq!(ask(secret, "x").await.ok(200), json!({ "active": false }));
+    refresh(&app, &tokens).await.ok(200);
+    assert_eq!(ask(secret, tokens["refresh_token"].as_str().unwrap()).await.ok(200), json!({ "active": false }));
+    app.anonymous()
+        .post_form("/api/users/token/revoke", &[("token", tokens["access_token"].as_str().unwrap())])
+        .await
+        .ok(200);
+    assert_eq!(ask(secret, tokens["access_token"].as_str().unwrap()).await.ok(200), json!({ "active": false }));
+
+    ask(None, "x").await.problem(401, "not_authenticated");
+    assert_eq!(ask(Some("guess"), "x").await.problem(401, "invalid_token")["error"], "invalid_client");
+    ask(ada.token(), "x").await.problem(401, "invalid_token");
+    let body = app.bearer(secret.map(str::to_owned)).post_form("/api/users/token/introspect", &[]).await.ok(422);
+    assert_eq!(faults(&body), ["missing body.token"]);
+    // Where no secret is set, none will do.
+    let closed = TestApp::start().await;
+    closed.bearer(Some(String::new())).post_form("/api/users/token/introspect", &[("token", "x")]).await.ok(401);
+}
+
+#[tokio::test]
+async fn the_metadata_say_where_everything_is() {
+    let app = TestApp::with(|config| {
+        config.public_url = "https://accounts.example.org".to_owned();
+        config.issuer = config.public_url.clone();
+    })
+    .await;
+    let metadata = app.anonymous().get("/.well-known/oauth-authorization-server").await.ok(200);
+    assert_eq!(metadata["issuer"], "https://accounts.example.org");
+    for name in ["token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri"] {
+        let path = metadata[name].as_str().unwrap().strip_prefix("https://accounts.example.org").unwrap();
+        let answer = app.anonymous().send("OPTIONS", path, "text/plain", "").await;
+        assert_eq!(answer.status, 405, "{name} exists, for other methods");
+    }
+}
