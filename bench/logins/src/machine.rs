@@ -16,6 +16,8 @@ use crate::broken::{Broken, Outcome, While as _};
 const OPEN_FILES: u64 = 4096;
 /// Above this load average something else is at work.
 const QUIET_LOAD_MAX: f64 = 1.0;
+/// Above this share of all cores something else has disturbed what was measured.
+const QUIET_SHARE_MAX: f64 = 0.10;
 
 pub(crate) fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
@@ -104,7 +106,11 @@ impl Usage {
 impl fmt::Display for Shares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [server, generator, others] = [self.server, self.generator, self.others].map(|share| share * 100.0);
-        write!(f, "processor: server {server:.0} %, this generator {generator:.1} %, others {others:.0} %")
+        write!(f, "processor: server {server:.0} %, this generator {generator:.1} %, others {others:.0} %")?;
+        if self.others > QUIET_SHARE_MAX {
+            write!(f, " (guard: disturbed)")?;
+        }
+        Ok(())
     }
 }
 
