@@ -156,9 +156,9 @@ pub struct ShellSettings {
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 
-    /// How many clients may be connected at the same time; further ones wait. The default stays below the 1024 open files
-    /// that a process usually gets.
-    #[conf(env, default_value = "900", value_parser = whole_number(1..=10_000))]
+    /// How many clients may be connected at the same time; further ones wait. Each takes an open file, and the limit on those
+    /// is raised at the start as far as the system allows.
+    #[conf(env, default_value = "2000", value_parser = whole_number(1..=100_000))]
     pub connections_max: u32,
 
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module such as

@@ -12,7 +12,8 @@ use countersign::Accounts;
 use countersign::config::SecretKey;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
-use tokio::net::TcpListener;
+use rustix::process::Resource;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
@@ -87,7 +88,8 @@ where
     Accounts: FromRef<H::State>,
 {
     let Settings { shell, host } = settings;
-    let listener = listen::<H>(&shell).await?;
+    raise_file_limit(shell.connections_max);
+    let listener = listen::<H>(&shell)?;
     let db = open::<H>(&shell, schema).await?;
     let config = shell.accounts_config(key)?;
     if config.hash_parameters.is_below_recommendations() {
@@ -110,9 +112,35 @@ where
     Ok(Finding::InOrder)
 }
 
-async fn listen<H: Host>(shell: &ShellSettings) -> Result<TcpListener, Failure> {
+/// Like `TcpListener::bind`, but with room for a crowd that arrives at once: whoever finds the backlog full tries again
+/// after a second at the earliest.
+fn bind(address: SocketAddr, connections_max: u32) -> io::Result<TcpListener> {
+    const BACKLOG_MIN: u32 = 1_024;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(connections_max.max(BACKLOG_MIN))
+}
+
+/// Each connection takes a file descriptor, and so do the database and the log. The system's usual limit of 1024 is a soft
+/// one, which a process may raise by itself.
+fn raise_file_limit(connections_max: u32) {
+    const BESIDE_CONNECTIONS: u64 = 256;
+    let wanted = u64::from(connections_max) + BESIDE_CONNECTIONS;
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    limit.current = Some(limit.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+    let raised = rustix::process::setrlimit(Resource::Nofile, limit).is_ok();
+    if !raised || limit.current.is_some_and(|current| current < wanted) {
+        warn!(wanted, "the limit on open files is below what CONNECTIONS_MAX needs; raise it, or lower the setting");
+    }
+}
+
+fn listen<H: Host>(shell: &ShellSettings) -> Result<TcpListener, Failure> {
     let address = SocketAddr::new(shell.host, shell.port);
-    TcpListener::bind(address).await.map_err(|error| {
+    bind(address, shell.connections_max).map_err(|error| {
         Failure(match error.kind() {
             ErrorKind::AddrInUse => format!(
                 "port {port} is taken, perhaps by another {name}; stop that one, or choose another port: PORT={other} {name} …",

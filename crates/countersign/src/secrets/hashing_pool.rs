@@ -195,6 +195,14 @@ impl Drop for Ticket<'_> {
 }
 
 impl Shared {
+    /// Whether so many hashes take longer than anybody may wait, as far as the latest ones tell. A quick refusal is better
+    /// than a late one.
+    fn is_hopeless(&self, ahead: usize) -> bool {
+        let each = self.metrics.usual_time();
+        let rounds = u32::try_from(ahead / self.plan.threads).unwrap_or(u32::MAX);
+        each.saturating_mul(rounds) > self.policy.wait_max
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -205,7 +213,13 @@ impl Shared {
             tracing::warn!("a stored password hash asks for more memory than HASHING_MEMORY_BYTES_MAX leaves");
             return Err(Overloaded);
         }
-        let pushed = self.lock().queue.push(network, entry, self.policy.queue_max);
+        let mut state = self.lock();
+        if self.is_hopeless(state.queue.ahead_of(network)) {
+            self.metrics.refused();
+            return Err(Overloaded);
+        }
+        let pushed = state.queue.push(network, entry, self.policy.queue_max);
+        drop(state);
         let Ok(pushed) = pushed else {
             self.metrics.refused();
             return Err(Overloaded);

@@ -17,7 +17,7 @@ pub struct HashingMetrics {
     pub waited: Histogram,
     /// How long hashing them took; several that were hashed together took the same time.
     pub hashed: Histogram,
-    /// How many were refused because the queue was full.
+    /// How many were refused because the queue was full, or too long to be served in time.
     pub refused: u64,
     /// How many waited until their time was over.
     pub late: u64,
@@ -44,7 +44,12 @@ pub(super) struct Metrics {
     refused: AtomicU64,
     late: AtomicU64,
     abandoned: AtomicU64,
+    /// What a password has lately taken a thread, in microseconds: a moving average.
+    usual_microseconds: AtomicU64,
 }
+
+/// How much the latest batch counts in the moving average.
+const LATEST: u64 = 8;
 
 #[derive(Default)]
 struct Durations {
@@ -89,6 +94,16 @@ impl Metrics {
         for _ in 0..passwords {
             self.hashed.add(took);
         }
+        let each = u64::try_from(took.as_micros()).unwrap_or(u64::MAX) / passwords.max(1) as u64;
+        let usual = self.usual_microseconds.load(Ordering::Relaxed);
+        // Two threads that do this at once lose one of two samples, which does no harm.
+        let usual = if usual == 0 { each } else { usual - usual / LATEST + each / LATEST };
+        self.usual_microseconds.store(usual, Ordering::Relaxed);
+    }
+
+    /// What a password has lately taken a thread; nothing before the first.
+    pub(super) fn usual_time(&self) -> Duration {
+        Duration::from_micros(self.usual_microseconds.load(Ordering::Relaxed))
     }
 
     pub(super) fn refused(&self) {

@@ -58,6 +58,13 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
         Ok(Pushed { id, displaced })
     }
 
+    /// How many items would be served before another one of this source, if nothing else came.
+    pub(super) fn ahead_of(&self, source: S) -> usize {
+        let own = self.lines.get(&source).map_or(0, VecDeque::len);
+        // In as many rounds as the own line is long each source is served once, and in the last one once more at the most.
+        self.lines.values().map(|line| line.len().min(own + 1)).sum()
+    }
+
     /// The first item of the next line whose first item will do; that source goes to the end.
     pub(super) fn take(&mut self, will_do: impl Fn(&T) -> bool) -> Option<T> {
         let place = self.turn.iter().position(|source| {
@@ -127,6 +134,12 @@ mod tests {
         assert_eq!(queue.push('b', 5, 3).err(), Some(5));
         assert_eq!(queue.push('a', 6, 3).err(), Some(6));
         assert_eq!(drain(&mut queue), [1, 4, 2]);
+    }
+
+    #[test]
+    fn who_stands_in_a_long_line_is_not_in_the_way_of_others() {
+        let queue = queue(&[('a', 1), ('a', 2), ('a', 3), ('b', 4)]);
+        assert_eq!([queue.ahead_of('a'), queue.ahead_of('b'), queue.ahead_of('c')], [4, 3, 2]);
     }
 
     #[test]

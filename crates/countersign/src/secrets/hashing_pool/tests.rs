@@ -134,6 +134,30 @@ async fn whoever_has_waited_too_long_is_refused_and_a_hash_under_way_is_finished
 }
 
 #[tokio::test]
+async fn whoever_could_not_be_served_in_time_is_refused_at_once() {
+    let policy = HashingPolicy { wait_max: Duration::from_secs(2), ..policy() };
+    let pool = HashingPool::new(&policy, &slow());
+    let occupied = password();
+    let begun = Instant::now();
+    pool.hash(client(1), slow(), &occupied).await.unwrap();
+    let one = begun.elapsed();
+    let in_time = usize::try_from(policy.wait_max.as_millis() / one.as_millis().max(1)).unwrap();
+    let mut waiting = Vec::new();
+    // Twice as many as can be served, and some to spare: the first of them may have been slower than usual.
+    for _ in 0..2 * in_time + 8 {
+        let mut hash = Box::pin(pool.hash(client(1), slow(), &occupied));
+        match begin(&mut hash).await {
+            Some(refused) => assert_eq!(refused, Err(Overloaded)),
+            None => waiting.push(hash),
+        }
+    }
+    assert!(waiting.len() < 2 * in_time + 8, "{} of {in_time} that can be served", waiting.len());
+    assert_eq!(pool.metrics().late, 0);
+    // Somebody else's turn comes earlier.
+    assert!(begin(&mut Box::pin(pool.hash(client(2), slow(), &occupied))).await.is_none());
+}
+
+#[tokio::test]
 async fn a_dearer_imported_hash_waits_for_memory_and_one_beyond_the_budget_is_refused() {
     let derive = async |memory_bytes_max: u64| {
         let policy = HashingPolicy { memory_bytes_max: Some(memory_bytes_max), ..policy() };
