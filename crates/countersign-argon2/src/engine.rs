@@ -33,6 +33,8 @@ pub(crate) fn jobs_together(params: &Params) -> usize {
 pub(crate) enum Code {
     Path(Path),
     Floor,
+    #[cfg(feature = "emulation")]
+    Emulated512,
 }
 
 /// Computes the jobs' tags together.
@@ -51,6 +53,8 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
             Code::Path(Path::Avx512) => hash_on::<kernel::x86::Avx512>(memory, params, jobs),
             #[cfg(not(target_arch = "x86_64"))]
             Code::Path(Path::Avx2 | Path::Avx512) => unreachable!("no such path on this processor"),
+            #[cfg(feature = "emulation")]
+            Code::Emulated512 => hash_on::<kernel::portable::PortableOcts>(memory, params, jobs),
             Code::Floor => hash_on::<Floor>(memory, params, jobs),
         }
     }

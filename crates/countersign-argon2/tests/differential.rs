@@ -1,0 +1,40 @@
+//! Every code path gives the tags of the RustCrypto crate. `examples/differential.rs` does the same for as many cases as
+//! one likes.
+
+#[path = "cases/random.rs"]
+mod random;
+
+use proptest::prelude::*;
+use random::Code;
+
+/// Cases for each path; the arenas are kept from case to case, as a server keeps them.
+const CASES: u32 = 300;
+
+fn every_case_agrees(code: Code) {
+    let arena = std::cell::RefCell::new(code.arena(1));
+    let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(case in random::case())| {
+        let expected: Vec<_> = case.inputs.iter().map(|bytes| random::reference(&case.params, bytes)).collect();
+        let result = random::compare(&case, &expected, &mut arena.borrow_mut());
+        prop_assert!(result.is_ok(), "{}: {}", code.name(), result.unwrap_err());
+    });
+}
+
+#[test]
+fn the_portable_path_agrees_with_the_reference() {
+    every_case_agrees(Code::Path(countersign_argon2::Path::Portable));
+}
+
+#[test]
+fn every_vector_path_of_this_processor_agrees_with_the_reference() {
+    for path in countersign_argon2::Path::available() {
+        if path != countersign_argon2::Path::Portable {
+            every_case_agrees(Code::Path(path));
+        }
+    }
+}
+
+#[test]
+fn the_512_bit_arithmetic_on_arrays_agrees_with_the_reference() {
+    every_case_agrees(Code::Emulated512);
+}
