@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         }
     }
     let codes: Vec<Code> =
-        Code::all().into_iter().filter(|code| only.as_ref().is_none_or(|name| *name == code.name())).collect();
+        Code::available().into_iter().filter(|code| only.as_ref().is_none_or(|name| *name == code.name())).collect();
     assert!(!codes.is_empty(), "this processor has no path of that name");
     let mut arenas: Vec<_> = codes.iter().map(|code| code.arena(1)).collect();
     let strategy = random::case();

@@ -21,7 +21,7 @@ impl Kernel for Portable {
         ahead: &mut A,
     ) {
         // SAFETY: the caller's promise; arrays need no special processor.
-        unsafe { quads::mix::<Words<4>, XOR, A>(previous, reference, next, scratch, ahead) }
+        unsafe { quads::mix::<Words<4>, 2, XOR, A>(previous, reference, next, scratch, ahead) }
     }
 }
 

@@ -150,15 +150,12 @@ unsafe fn permute_columns<V: Quad, const N: usize>(
     }
 }
 
-/// How many rows, and how many columns, are worked on together.
-const N: usize = 4;
-
-/// See [`Kernel::mix`](super::Kernel::mix).
+/// See [`Kernel::mix`](super::Kernel::mix). `N` rows or columns are worked on together: 2 or 4.
 ///
 /// # Safety
 /// As there, and the processor can run `V`.
 #[inline(always)]
-pub(crate) unsafe fn mix<V: Quad, const XOR: bool, A: Ahead>(
+pub(crate) unsafe fn mix<V: Quad, const N: usize, const XOR: bool, A: Ahead>(
     previous: *const Block,
     reference: *const Block,
     next: *mut Block,

@@ -30,7 +30,7 @@ impl Kernel for Avx2 {
         ahead: &mut A,
     ) {
         // SAFETY: the caller's promise, and this function is compiled for AVX2.
-        unsafe { quads::mix::<Ymm, XOR, A>(previous, reference, next, scratch, ahead) }
+        unsafe { quads::mix::<Ymm, 4, XOR, A>(previous, reference, next, scratch, ahead) }
     }
 }
 

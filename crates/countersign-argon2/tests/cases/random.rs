@@ -101,7 +101,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) fn all() -> Vec<Self> {
+    pub(crate) fn available() -> Vec<Self> {
         Path::available().map(Self::Path).chain([Self::Emulated512]).collect()
     }
 
