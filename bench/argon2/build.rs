@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ARGON2_C_SOURCE");
-    let source = std::env::var_os("ARGON2_C_SOURCE").expect("ARGON2_C_SOURCE is not set: start the benchmark with ./run");
+    let source =
+        std::env::var_os("ARGON2_C_SOURCE").expect("ARGON2_C_SOURCE is not set: start the benchmark with ./run");
     let source = PathBuf::from(source);
     let files = ["argon2.c", "core.c", "encoding.c", "thread.c", "opt.c", "blake2/blake2b.c"];
     cc::Build::new()

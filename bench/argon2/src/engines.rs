@@ -162,7 +162,11 @@ impl fmt::Display for Engine {
 
 type Run = dyn FnMut(&mut Arena, &Params, &mut [Job<'_>]) -> Result<(), countersign_argon2::HashError>;
 
-fn ours(cost: Cost, jobs: usize, mut run: impl FnMut(&mut Arena, &Params, &mut [Job<'_>]) -> Result<(), countersign_argon2::HashError> + 'static) -> Box<dyn FnMut() -> Outcome> {
+fn ours(
+    cost: Cost,
+    jobs: usize,
+    mut run: impl FnMut(&mut Arena, &Params, &mut [Job<'_>]) -> Result<(), countersign_argon2::HashError> + 'static,
+) -> Box<dyn FnMut() -> Outcome> {
     let Cost { memory_kib, iterations, lanes } = cost;
     let params = Params::new(Variant::Argon2id, Version::V0x13, memory_kib, iterations, lanes, TAG as u32);
     let params = params.expect("legal parameters");

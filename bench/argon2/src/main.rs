@@ -35,12 +35,26 @@ fn main() {
     let one = measure(ONE_LANE, 1, rounds, &Engine::for_one_lane());
     let two = measure(FOUR_LANES, 2, rounds, &Engine::for_two_threads());
 
-    println!("\nEach ratio is the median, over the rounds, of the peer's CPU time per hash divided by ours in the same round.");
+    println!(
+        "\nEach ratio is the median, over the rounds, of the peer's CPU time per hash divided by ours in the same round."
+    );
     let best = Engine::best();
     let c = Engine::CKept;
-    ratio("ratio_to_c_native", "m=65536 t=3 p=4, one thread: C -O3 -march=native on a kept huge-page arena / ours", &four, &c, &best);
+    ratio(
+        "ratio_to_c_native",
+        "m=65536 t=3 p=4, one thread: C -O3 -march=native on a kept huge-page arena / ours",
+        &four,
+        &c,
+        &best,
+    );
     ratio("ratio_to_argon2_cffi", "the same: Python's argon2-cffi / ours", &four, &Engine::ArgonCffi, &best);
-    ratio("ratio_to_floor", "the same: ours / the same memory traffic without arithmetic", &four, &best, &Engine::Floor(1));
+    ratio(
+        "ratio_to_floor",
+        "the same: ours / the same memory traffic without arithmetic",
+        &four,
+        &best,
+        &Engine::Floor(1),
+    );
     ratio(
         "ratio_two_threads_to_rustcrypto",
         "m=65536 t=3 p=4, two threads at once: the argon2 crate as it comes / ours",
@@ -59,7 +73,13 @@ fn main() {
         &c,
         &jobs(4),
     );
-    ratio("ratio_p1_interleaved_to_single", "the same: ours, one job / ours per job, four interleaved", &one, &jobs(1), &jobs(4));
+    ratio(
+        "ratio_p1_interleaved_to_single",
+        "the same: ours, one job / ours per job, four interleaved",
+        &one,
+        &jobs(1),
+        &jobs(4),
+    );
 }
 
 /// All engines must give the same bytes, with one lane and with four.

@@ -1,4 +1,4 @@
-//! Compares every code path with the RustCrypto crate on as many random cases as one likes:
+//! Compares every code path with the `argon2` crate on as many random cases as one likes:
 //!
 //! ```text
 //! cargo run --release -p countersign-argon2 --example differential -- --cases 100000

@@ -156,8 +156,8 @@ struct Segment<'a> {
 
 impl Segment<'_> {
     /// The lane that the stream is.
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder is below its divisor, a `u32`")]
     fn lane(&self, stream: usize) -> u32 {
-        // Both are below 2^32, whatever the number of jobs.
         ((self.first + stream) % self.params.lanes() as usize) as u32
     }
 
@@ -304,7 +304,7 @@ impl Segment<'_> {
             self.params.lane_len() * self.params.lanes(),
             self.params.iterations(),
             self.params.variant().number(),
-            index / Block::WORDS as u32 + 1,
+            index / Block::WORDS_U32 + 1,
         ];
         let mut input = Block::ZERO;
         for (word, number) in numbers.into_iter().enumerate() {

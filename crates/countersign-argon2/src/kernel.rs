@@ -1,7 +1,7 @@
 //! Decides how two blocks become a third (the compression function G of RFC 9106, section 3.5), on each code path.
 //!
 //! A block is 8 x 8 registers of 16 bytes. G adds (xors) two blocks, sends every row and then every column through the
-//! permutation P, and xors the sum in again. P is BLAKE2b's round with a multiplication in it: its 16 words form a
+//! permutation P, and xors the sum in again. P is BLAKE2's round with a multiplication in it: its 16 words form a
 //! 4 x 4 matrix, mixed by columns and then by diagonals.
 //!
 //! The arithmetic is written once for 256-bit and once for 512-bit vectors ([`quads`], [`octs`]), over a trait for the
@@ -22,6 +22,8 @@ pub(crate) struct Block(pub(crate) [u64; Block::WORDS]);
 
 impl Block {
     pub(crate) const WORDS: usize = 128;
+    /// [`Block::WORDS`] for arithmetic on columns.
+    pub(crate) const WORDS_U32: u32 = 128;
     pub(crate) const LINES: usize = 16;
     pub(crate) const ZERO: Self = Self([0; Self::WORDS]);
 }

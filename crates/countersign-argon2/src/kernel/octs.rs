@@ -30,11 +30,6 @@ pub(crate) trait Oct: Copy {
     unsafe fn turn_columns_3(self) -> Self;
 }
 
-/// For each vector of `turn_columns_1`, which word it takes; the third turn is the inverse of the first.
-pub(crate) const COLUMNS_1: [usize; 8] = [1, 4, 3, 6, 5, 0, 7, 2];
-/// As [`COLUMNS_1`], for `turn_columns_3`.
-pub(crate) const COLUMNS_3: [usize; 8] = [5, 0, 7, 2, 1, 4, 3, 6];
-
 /// Where a word of a block is kept: row pairs, then columns of four words, then the row of the pair.
 pub(crate) const fn place(word: usize) -> usize {
     let (row, within) = (word / 16, word % 16);
@@ -173,9 +168,9 @@ unsafe fn finish<V: Oct, const XOR: bool>(
 ) {
     // SAFETY: as the caller's.
     unsafe {
-        for row in 0..4 {
+        for (row, v) in set.iter().enumerate() {
             let at = row * 32 + pair * 8;
-            let mut v = set[row].xor3(V::load(previous.add(at)), V::load(reference.add(at)));
+            let mut v = v.xor3(V::load(previous.add(at)), V::load(reference.add(at)));
             if XOR {
                 v = v.xor(V::load(next.add(at)));
             }

@@ -1,7 +1,7 @@
 //! Decides what a vector is without vector instructions: an array, whose loops the compiler may vectorise as it can.
 
 #[cfg(feature = "emulation")]
-use super::octs::{self, COLUMNS_1, COLUMNS_3, Oct};
+use super::octs::{self, Oct};
 use super::quads::{self, Quad};
 use super::{Ahead, Block, Kernel};
 
@@ -183,7 +183,7 @@ impl Oct for Words<8> {
     }
     #[inline(always)]
     unsafe fn turn_columns_1(self) -> Self {
-        each!(i: self.0[COLUMNS_1[i]])
+        each!(i: self.0[if i % 2 == 0 { i + 1 } else { (i + 3) % 8 }])
     }
     #[inline(always)]
     unsafe fn turn_columns_2(self) -> Self {
@@ -191,6 +191,6 @@ impl Oct for Words<8> {
     }
     #[inline(always)]
     unsafe fn turn_columns_3(self) -> Self {
-        each!(i: self.0[COLUMNS_3[i]])
+        each!(i: self.0[if i % 2 == 1 { i - 1 } else { (i + 5) % 8 }])
     }
 }

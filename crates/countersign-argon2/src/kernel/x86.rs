@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
-use super::octs::{self, COLUMNS_1, COLUMNS_3, Oct};
+use super::octs::{self, Oct};
 use super::quads::{self, Quad};
 use super::{Ahead, Block, Kernel};
 
@@ -169,15 +169,17 @@ fn rotate_right_16(words: __m256i) -> __m256i {
 #[derive(Clone, Copy)]
 struct Zmm(__m512i);
 
+/// Which word each place takes when columns turn by one: 0 1 4 5 and 2 3 6 7 are the rings.
+const COLUMNS_1: [i64; 8] = [1, 4, 3, 6, 5, 0, 7, 2];
+/// The inverse.
+const COLUMNS_3: [i64; 8] = [5, 0, 7, 2, 1, 4, 3, 6];
+
 impl Zmm {
     #[inline(always)]
-    unsafe fn take(self, from: [usize; 8]) -> Self {
-        let [w0, w1, w2, w3, w4, w5, w6, w7] = from;
+    unsafe fn take(self, from: [i64; 8]) -> Self {
         // SAFETY: AVX-512 F is there (see the type).
         Self(unsafe {
-            let from = _mm512_setr_epi64(
-                w0 as i64, w1 as i64, w2 as i64, w3 as i64, w4 as i64, w5 as i64, w6 as i64, w7 as i64,
-            );
+            let from = _mm512_setr_epi64(from[0], from[1], from[2], from[3], from[4], from[5], from[6], from[7]);
             _mm512_permutexvar_epi64(from, self.0)
         })
     }

@@ -1,4 +1,4 @@
-//! Decides which random cases the code paths are compared on, and compares them with the RustCrypto crate.
+//! Decides which random cases the code paths are compared on, and compares them with the `argon2` crate.
 
 use argon2::{Algorithm, Argon2, AssociatedData, ParamsBuilder};
 use countersign_argon2::{Arena, Input, Job, Params, Path, Variant, Version};
@@ -44,7 +44,8 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     let inputs = prop_oneof![2 => vec(input(), 1), 1 => vec(input(), 2..=5)];
     (variant, version, lanes, extra, iterations, tag_len, inputs).prop_map(
         |(variant, version, lanes, extra, iterations, tag_len, inputs)| Case {
-            params: Params::new(variant, version, 8 * lanes + extra, iterations, lanes, tag_len).unwrap(),
+            params: Params::new(variant, version, 8 * lanes + extra, iterations, lanes, tag_len)
+                .expect("legal parameters"),
             inputs,
         },
     )
@@ -54,7 +55,7 @@ fn input() -> impl Strategy<Value = Bytes> {
     let password = prop_oneof![9 => vec(any::<u8>(), 0..40), 1 => vec(any::<u8>(), 40..400)];
     let salt = prop_oneof![9 => vec(any::<u8>(), 8..=64), 1 => vec(any::<u8>(), 65..300)];
     let secret = prop_oneof![1 => Just(Vec::new()), 1 => vec(any::<u8>(), 0..150)];
-    // The RustCrypto crate takes no more than 32 bytes.
+    // The `argon2` crate takes no more than 32 bytes.
     let associated_data = prop_oneof![1 => Just(Vec::new()), 1 => vec(any::<u8>(), 0..=32)];
     (password, salt, secret, associated_data).prop_map(|(password, salt, secret, associated_data)| Bytes {
         password,
@@ -64,7 +65,7 @@ fn input() -> impl Strategy<Value = Bytes> {
     })
 }
 
-/// What the RustCrypto crate says.
+/// What the `argon2` crate says.
 pub(crate) fn reference(params: &Params, bytes: &Bytes) -> Vec<u8> {
     let algorithm = match params.variant() {
         Variant::Argon2d => Algorithm::Argon2d,
@@ -81,15 +82,15 @@ pub(crate) fn reference(params: &Params, bytes: &Bytes) -> Vec<u8> {
         .t_cost(params.iterations())
         .p_cost(params.lanes())
         .output_len(tag.len())
-        .data(AssociatedData::new(&bytes.associated_data).unwrap())
+        .data(AssociatedData::new(&bytes.associated_data).expect("legal parameters"))
         .build()
-        .unwrap();
+        .expect("legal parameters");
     let engine = if bytes.secret.is_empty() {
         Argon2::new(algorithm, version, built)
     } else {
-        Argon2::new_with_secret(&bytes.secret, algorithm, version, built).unwrap()
+        Argon2::new_with_secret(&bytes.secret, algorithm, version, built).expect("legal parameters")
     };
-    engine.hash_password_into(&bytes.password, &bytes.salt, &mut tag).unwrap();
+    engine.hash_password_into(&bytes.password, &bytes.salt, &mut tag).expect("legal parameters");
     tag
 }
 
@@ -114,9 +115,9 @@ impl Code {
 
     /// An arena that hashes by this code, full of garbage.
     pub(crate) fn arena(self, bytes: u64) -> Arena {
-        let mut arena = Arena::new(bytes).unwrap();
+        let mut arena = Arena::new(bytes).expect("enough memory");
         match self {
-            Self::Path(path) => arena.set_path(path).unwrap(),
+            Self::Path(path) => arena.set_path(path).expect("an available path"),
             Self::Emulated512 => arena.emulate_512(),
         }
         arena.poison(0xa5);
@@ -127,16 +128,16 @@ impl Code {
 /// Compares every input's tag, computed alone and together with the others. `arena` is kept from case to case.
 pub(crate) fn compare(case: &Case, expected: &[Vec<u8>], arena: &mut Arena) -> Result<(), String> {
     let params = &case.params;
-    arena.grow(params.memory_bytes() * 4).unwrap();
+    arena.grow(params.memory_bytes() * 4).expect("enough memory");
     let mut tags = vec![vec![0; params.tag_len() as usize]; case.inputs.len()];
-    arena.hash(params, &case.inputs[0].input(), &mut tags[0]).unwrap();
+    arena.hash(params, &case.inputs[0].input(), &mut tags[0]).expect("legal parameters");
     if tags[0] != expected[0] {
         return Err(format!("alone: {:02x?} instead of {:02x?}", tags[0], expected[0]));
     }
     tags[0].fill(0);
     let mut jobs: Vec<Job<'_>> =
         case.inputs.iter().zip(&mut tags).map(|(bytes, tag)| Job { input: bytes.input(), tag }).collect();
-    arena.hash_many(params, &mut jobs).unwrap();
+    arena.hash_many(params, &mut jobs).expect("legal parameters");
     for (number, (tag, expected)) in tags.iter().zip(expected).enumerate() {
         if tag != expected {
             return Err(format!("together, job {number}: {tag:02x?} instead of {expected:02x?}"));
