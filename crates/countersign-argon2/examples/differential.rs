@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         blocks +=
             case.params.memory_bytes() / 1024 * u64::from(case.params.iterations()) * (case.inputs.len() as u64 + 1);
         let done = number + 1 - first;
-        if done % 5_000 == 0 || done == cases {
+        if done % cases.div_ceil(20) == 0 || done == cases {
             println!("{done} of {cases} cases, {tags} tags and {blocks} blocks for each path: no difference");
         }
     }

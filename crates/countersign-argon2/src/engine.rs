@@ -12,7 +12,7 @@ use zeroize::{Zeroize, zeroize_stack};
 use crate::indexing::{Position, Window};
 use crate::kernel::floor::Floor;
 use crate::kernel::portable::Portable;
-use crate::kernel::{self, Ahead, Block, FIRST_WORD_POINT, Idle, Kernel, POINTS, prefetch};
+use crate::kernel::{Ahead, Block, FIRST_WORD_POINT, Idle, Kernel, POINTS, prefetch};
 use crate::long_hash::{InitialHash, long_hash};
 use crate::params::{Params, Version};
 use crate::{Job, Path};
@@ -48,13 +48,13 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
         match code {
             Code::Path(Path::Portable) => hash_on::<Portable>(memory, params, jobs),
             #[cfg(target_arch = "x86_64")]
-            Code::Path(Path::Avx2) => hash_on::<kernel::x86::Avx2>(memory, params, jobs),
+            Code::Path(Path::Avx2) => hash_on::<crate::kernel::x86::Avx2>(memory, params, jobs),
             #[cfg(target_arch = "x86_64")]
-            Code::Path(Path::Avx512) => hash_on::<kernel::x86::Avx512>(memory, params, jobs),
+            Code::Path(Path::Avx512) => hash_on::<crate::kernel::x86::Avx512>(memory, params, jobs),
             #[cfg(not(target_arch = "x86_64"))]
             Code::Path(Path::Avx2 | Path::Avx512) => unreachable!("no such path on this processor"),
             #[cfg(feature = "emulation")]
-            Code::Emulated512 => hash_on::<kernel::portable::PortableOcts>(memory, params, jobs),
+            Code::Emulated512 => hash_on::<crate::kernel::portable::PortableOcts>(memory, params, jobs),
             Code::Floor => hash_on::<Floor>(memory, params, jobs),
         }
     }

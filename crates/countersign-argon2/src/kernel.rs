@@ -9,6 +9,7 @@
 //! runs, and the tests run the 512-bit code on machines that have no such vectors.
 
 pub(crate) mod floor;
+#[cfg(any(target_arch = "x86_64", feature = "emulation"))]
 pub(crate) mod octs;
 pub(crate) mod portable;
 pub(crate) mod quads;
