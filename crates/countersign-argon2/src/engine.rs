@@ -51,6 +51,10 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
             Code::Path(Path::Avx2) => hash_on::<crate::kernel::x86::Avx2>(memory, params, jobs),
             #[cfg(target_arch = "x86_64")]
             Code::Path(Path::Avx512) => hash_on::<crate::kernel::x86::Avx512>(memory, params, jobs),
+            #[cfg(target_arch = "aarch64")]
+            Code::Path(Path::Neon) => hash_on::<crate::kernel::neon::Neon>(memory, params, jobs),
+            #[cfg(not(target_arch = "aarch64"))]
+            Code::Path(Path::Neon) => unreachable!("no such path on this processor"),
             #[cfg(not(target_arch = "x86_64"))]
             Code::Path(Path::Avx2 | Path::Avx512) => unreachable!("no such path on this processor"),
             #[cfg(feature = "emulation")]

@@ -9,6 +9,8 @@
 //! runs, and the tests run the 512-bit code on machines that have no such vectors.
 
 pub(crate) mod floor;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 #[cfg(any(target_arch = "x86_64", feature = "emulation"))]
 pub(crate) mod octs;
 pub(crate) mod portable;
@@ -81,6 +83,11 @@ pub(crate) fn prefetch(line: *const u8) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(line.cast());
     }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: a prefetch reads nothing as far as the program can tell.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{line}]", line = in(reg) line, options(readonly, nostack, preserves_flags));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = line;
 }
