@@ -28,12 +28,20 @@ pub struct Arena {
     /// Blocks from the start of the mapping that a hash may have written.
     used: usize,
     path: Path,
+    #[cfg(feature = "emulation")]
+    emulating: bool,
 }
 
 impl Arena {
     /// An arena of at least `bytes` bytes, see [`Params::memory_bytes`], for the best path of this processor.
     pub fn new(bytes: u64) -> Result<Self, OutOfMemory> {
-        Ok(Self { mapping: Mapping::new(bytes)?, used: 0, path: Path::best() })
+        Ok(Self {
+            mapping: Mapping::new(bytes)?,
+            used: 0,
+            path: Path::best(),
+            #[cfg(feature = "emulation")]
+            emulating: false,
+        })
     }
 
     /// Makes room for at least `bytes` bytes. A smaller number changes nothing. The old memory is wiped and given back
@@ -76,7 +84,18 @@ impl Arena {
     /// Where that is faster than one after the other, and the arena has room for more than one, they advance
     /// together: up to four with one lane, two with two. The tags are the same either way. If one job is refused, none is computed.
     pub fn hash_many(&mut self, params: &Params, jobs: &mut [Job<'_>]) -> Result<(), HashError> {
+        #[cfg(feature = "emulation")]
+        if self.emulating {
+            return self.run(Code::Emulated512, params, jobs);
+        }
         self.run(Code::Path(self.path), params, jobs)
+    }
+
+    /// Makes hashes run the AVX-512 path's code on arrays instead of vectors: for tests on machines without AVX-512.
+    #[cfg(feature = "emulation")]
+    #[doc(hidden)]
+    pub fn emulate_512(&mut self) {
+        self.emulating = true;
     }
 
     /// Touches the memory as a hash would, without computing one: the same reads, writes and prefetches in a random order.

@@ -12,7 +12,7 @@ use zeroize::{Zeroize, zeroize_stack};
 use crate::indexing::{Position, Window};
 use crate::kernel::floor::Floor;
 use crate::kernel::portable::Portable;
-use crate::kernel::{self, Ahead, Block, FIRST_WORD_POINT, Idle, Kernel, POINTS, prefetch};
+use crate::kernel::{Ahead, Block, FIRST_WORD_POINT, Idle, Kernel, POINTS, prefetch};
 use crate::long_hash::{InitialHash, long_hash};
 use crate::params::{Params, Version};
 use crate::{Job, Path};
@@ -33,6 +33,8 @@ pub(crate) fn jobs_together(params: &Params) -> usize {
 pub(crate) enum Code {
     Path(Path),
     Floor,
+    #[cfg(feature = "emulation")]
+    Emulated512,
 }
 
 /// Computes the jobs' tags together.
@@ -46,11 +48,17 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
         match code {
             Code::Path(Path::Portable) => hash_on::<Portable>(memory, params, jobs),
             #[cfg(target_arch = "x86_64")]
-            Code::Path(Path::Avx2) => hash_on::<kernel::x86::Avx2>(memory, params, jobs),
+            Code::Path(Path::Avx2) => hash_on::<crate::kernel::x86::Avx2>(memory, params, jobs),
             #[cfg(target_arch = "x86_64")]
-            Code::Path(Path::Avx512) => hash_on::<kernel::x86::Avx512>(memory, params, jobs),
+            Code::Path(Path::Avx512) => hash_on::<crate::kernel::x86::Avx512>(memory, params, jobs),
+            #[cfg(target_arch = "aarch64")]
+            Code::Path(Path::Neon) => hash_on::<crate::kernel::neon::Neon>(memory, params, jobs),
+            #[cfg(not(target_arch = "aarch64"))]
+            Code::Path(Path::Neon) => unreachable!("no such path on this processor"),
             #[cfg(not(target_arch = "x86_64"))]
             Code::Path(Path::Avx2 | Path::Avx512) => unreachable!("no such path on this processor"),
+            #[cfg(feature = "emulation")]
+            Code::Emulated512 => hash_on::<crate::kernel::portable::PortableOcts>(memory, params, jobs),
             Code::Floor => hash_on::<Floor>(memory, params, jobs),
         }
     }
@@ -152,8 +160,8 @@ struct Segment<'a> {
 
 impl Segment<'_> {
     /// The lane that the stream is.
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder is below its divisor, a `u32`")]
     fn lane(&self, stream: usize) -> u32 {
-        // Both are below 2^32, whatever the number of jobs.
         ((self.first + stream) % self.params.lanes() as usize) as u32
     }
 
@@ -300,7 +308,7 @@ impl Segment<'_> {
             self.params.lane_len() * self.params.lanes(),
             self.params.iterations(),
             self.params.variant().number(),
-            index / Block::WORDS as u32 + 1,
+            index / Block::WORDS_U32 + 1,
         ];
         let mut input = Block::ZERO;
         for (word, number) in numbers.into_iter().enumerate() {

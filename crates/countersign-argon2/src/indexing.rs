@@ -57,6 +57,10 @@ impl Window {
     /// holds at least one block, so nothing underflows. The result is always a finished block: a column of the
     /// window, or of the own slice below `index - 1`.
     #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "J2 is the high half, and a column is below the lane's length, a `u32`"
+    )]
     pub(crate) const fn reference(&self, lane: u32, index: u32, word: u64) -> (u32, u32) {
         let j1 = word & 0xffff_ffff;
         let j2 = (word >> 32) as u32;

@@ -1,7 +1,7 @@
 //! Decides how two blocks become a third (the compression function G of RFC 9106, section 3.5), on each code path.
 //!
 //! A block is 8 x 8 registers of 16 bytes. G adds (xors) two blocks, sends every row and then every column through the
-//! permutation P, and xors the sum in again. P is BLAKE2b's round with a multiplication in it: its 16 words form a
+//! permutation P, and xors the sum in again. P is BLAKE2's round with a multiplication in it: its 16 words form a
 //! 4 x 4 matrix, mixed by columns and then by diagonals.
 //!
 //! The arithmetic is written once for 256-bit and once for 512-bit vectors ([`quads`], [`octs`]), over a trait for the
@@ -9,6 +9,9 @@
 //! runs, and the tests run the 512-bit code on machines that have no such vectors.
 
 pub(crate) mod floor;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+#[cfg(any(target_arch = "x86_64", feature = "emulation"))]
 pub(crate) mod octs;
 pub(crate) mod portable;
 pub(crate) mod quads;
@@ -22,6 +25,8 @@ pub(crate) struct Block(pub(crate) [u64; Block::WORDS]);
 
 impl Block {
     pub(crate) const WORDS: usize = 128;
+    /// [`Block::WORDS`] for arithmetic on columns.
+    pub(crate) const WORDS_U32: u32 = 128;
     pub(crate) const LINES: usize = 16;
     pub(crate) const ZERO: Self = Self([0; Self::WORDS]);
 }
@@ -78,6 +83,11 @@ pub(crate) fn prefetch(line: *const u8) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(line.cast());
     }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: a prefetch reads nothing as far as the program can tell.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{line}]", line = in(reg) line, options(readonly, nostack, preserves_flags));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = line;
 }

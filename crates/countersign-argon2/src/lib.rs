@@ -16,8 +16,7 @@
 //!
 //! # What makes it fast
 //!
-//! - The block function runs on AVX-512, AVX2 or portable code, chosen when the program runs ([`Path`]). On every other
-//!   processor, NEON machines included, the portable code runs.
+//! - The block function runs on AVX-512, AVX2, NEON or portable code, chosen when the program runs ([`Path`]).
 //! - The lanes of a hash are independent of each other within a slice. One thread advances them block by block in turn,
 //!   so that fetching one lane's next reference block from memory hides behind the arithmetic of the others. A hash with one lane
 //!   has no such partner: [`Arena::hash_many`] advances several passwords together instead.

@@ -1,7 +1,8 @@
 //! Decides the bytes that go into the memory and come out of it: the initial hash H0 and the variable-length hash H'
-//! (RFC 9106, sections 3.2 and 3.3), both on BLAKE2b.
+//! (RFC 9106, sections 3.2 and 3.3), both on `BLAKE2b`.
 
 use blake2::Blake2bVarCore;
+use blake2::digest::array::Array;
 use blake2::digest::block_api::{UpdateCore, VariableOutputCore};
 use blake2::digest::block_buffer::LazyBuffer;
 use blake2::digest::typenum::U128;
@@ -9,10 +10,10 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{Input, Params};
 
-/// The length of BLAKE2b's longest output, of H0, and of the steps of H'.
+/// The length of `BLAKE2b`'s longest output, of H0, and of the steps of H'.
 const FULL: usize = 64;
 
-/// BLAKE2b with an output of 1 to 64 bytes. Core and buffer wipe themselves when dropped.
+/// `BLAKE2b` with an output of 1 to 64 bytes. Core and buffer wipe themselves when dropped.
 struct Blake2b {
     core: Blake2bVarCore,
     pending: LazyBuffer<U128>,
@@ -37,7 +38,7 @@ impl Blake2b {
     }
 
     fn finish(mut self, output: &mut [u8]) {
-        let mut full = Default::default();
+        let mut full = Array::default();
         self.core.finalize_variable_core(&mut self.pending, &mut full);
         output.copy_from_slice(&full[..output.len()]);
         full.as_mut_slice().zeroize();

@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Path {
     /// Plain Rust, on every processor.
     Portable,
+    /// 128-bit vectors, on 64-bit ARM processors.
+    Neon,
     /// 256-bit vectors, on x86-64 processors that have AVX2.
     Avx2,
     /// 512-bit vectors, on x86-64 processors that have AVX-512 F.
@@ -17,7 +19,7 @@ pub enum Path {
 
 impl Path {
     /// All paths, slowest first, whether available or not.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// Whether this processor, and its operating system, can run the path.
     pub fn is_available(self) -> bool {
@@ -29,6 +31,10 @@ impl Path {
             Self::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => false,
         }
     }
 
@@ -47,6 +53,7 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         })

@@ -6,6 +6,9 @@ use super::{Ahead, Block, Kernel, POINTS};
 /// alone costs. The tags are meaningless.
 pub(crate) struct Floor;
 
+/// Words between two points.
+const STEP: usize = Block::WORDS / POINTS;
+
 impl Kernel for Floor {
     fn place(word: usize) -> usize {
         word
@@ -21,7 +24,6 @@ impl Kernel for Floor {
     ) {
         // SAFETY: the caller's promise: valid, aligned, and `next` overlaps neither.
         let (previous, reference, next) = unsafe { (&(*previous).0, &(*reference).0, &mut (*next).0) };
-        const STEP: usize = Block::WORDS / POINTS;
         for point in 0..POINTS {
             ahead.point(point);
             for word in point * STEP..(point + 1) * STEP {

@@ -30,11 +30,6 @@ pub(crate) trait Oct: Copy {
     unsafe fn turn_columns_3(self) -> Self;
 }
 
-/// For each vector of `turn_columns_1`, which word it takes; the third turn is the inverse of the first.
-pub(crate) const COLUMNS_1: [usize; 8] = [1, 4, 3, 6, 5, 0, 7, 2];
-/// As [`COLUMNS_1`], for `turn_columns_3`.
-pub(crate) const COLUMNS_3: [usize; 8] = [5, 0, 7, 2, 1, 4, 3, 6];
-
 /// Where a word of a block is kept: row pairs, then columns of four words, then the row of the pair.
 pub(crate) const fn place(word: usize) -> usize {
     let (row, within) = (word / 16, word % 16);
@@ -86,13 +81,11 @@ unsafe fn permute_rows<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
     // SAFETY: as the caller's.
     unsafe {
         half_round(p, q);
-        for set in [&mut *p, &mut *q] {
-            *set = [set[0].turn_rows_3(), set[1], set[2].turn_rows_1(), set[3].turn_rows_2()];
-        }
+        *p = [p[0].turn_rows_3(), p[1], p[2].turn_rows_1(), p[3].turn_rows_2()];
+        *q = [q[0].turn_rows_3(), q[1], q[2].turn_rows_1(), q[3].turn_rows_2()];
         half_round(p, q);
-        for set in [p, q] {
-            *set = [set[0].turn_rows_1(), set[1], set[2].turn_rows_3(), set[3].turn_rows_2()];
-        }
+        *p = [p[0].turn_rows_1(), p[1], p[2].turn_rows_3(), p[3].turn_rows_2()];
+        *q = [q[0].turn_rows_1(), q[1], q[2].turn_rows_3(), q[3].turn_rows_2()];
     }
 }
 
@@ -102,13 +95,11 @@ unsafe fn permute_columns<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
     // SAFETY: as the caller's.
     unsafe {
         half_round(p, q);
-        for set in [&mut *p, &mut *q] {
-            *set = [set[0].turn_columns_3(), set[1], set[2].turn_columns_1(), set[3].turn_columns_2()];
-        }
+        *p = [p[0].turn_columns_3(), p[1], p[2].turn_columns_1(), p[3].turn_columns_2()];
+        *q = [q[0].turn_columns_3(), q[1], q[2].turn_columns_1(), q[3].turn_columns_2()];
         half_round(p, q);
-        for set in [p, q] {
-            *set = [set[0].turn_columns_1(), set[1], set[2].turn_columns_3(), set[3].turn_columns_2()];
-        }
+        *p = [p[0].turn_columns_1(), p[1], p[2].turn_columns_3(), p[3].turn_columns_2()];
+        *q = [q[0].turn_columns_1(), q[1], q[2].turn_columns_3(), q[3].turn_columns_2()];
     }
 }
 
@@ -126,44 +117,64 @@ pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
     let (previous, reference, next) = (previous.cast::<u64>(), reference.cast::<u64>(), next.cast::<u64>());
     // SAFETY: every offset is below 128 words and a multiple of 8; the rest is the caller's promise.
     unsafe {
-        let sum = |at: usize| V::load(previous.add(at)).xor(V::load(reference.add(at)));
         // rows[r] are the four vectors of the rows 2r and 2r + 1.
-        let load = |pair: usize| {
-            let at = pair * 32;
-            [sum(at), sum(at + 8), sum(at + 16), sum(at + 24)]
-        };
         ahead.point(0);
-        let (mut r0, mut r1) = (load(0), load(1));
+        let (mut r0, mut r1) = (load_rows(previous, reference, 0), load_rows(previous, reference, 1));
         permute_rows(&mut r0, &mut r1);
         ahead.point(1);
         ahead.point(2);
-        let (mut r2, mut r3) = (load(2), load(3));
+        let (mut r2, mut r3) = (load_rows(previous, reference, 2), load_rows(previous, reference, 3));
         permute_rows(&mut r2, &mut r3);
         ahead.point(3);
-        let column = |i: usize| [r0[i], r1[i], r2[i], r3[i]];
-        let finish = |set: &Set<V>, i: usize| {
-            for (row, v) in set.iter().enumerate() {
-                let at = row * 32 + i * 8;
-                let (p, r) = (V::load(previous.add(at)), V::load(reference.add(at)));
-                let mut v = v.xor3(p, r);
-                if XOR {
-                    v = v.xor(V::load(next.add(at)));
-                }
-                v.store(next.add(at));
-            }
-        };
-        let (mut c0, mut c1) = (column(0), column(1));
+        let (mut c0, mut c1) = ([r0[0], r1[0], r2[0], r3[0]], [r0[1], r1[1], r2[1], r3[1]]);
         ahead.point(4);
         permute_columns(&mut c0, &mut c1);
-        finish(&c0, 0);
+        finish::<V, XOR>(&c0, previous, reference, next, 0);
         ahead.first_word(*next);
         ahead.point(5);
-        finish(&c1, 1);
+        finish::<V, XOR>(&c1, previous, reference, next, 1);
         ahead.point(6);
-        let (mut c2, mut c3) = (column(2), column(3));
+        let (mut c2, mut c3) = ([r0[2], r1[2], r2[2], r3[2]], [r0[3], r1[3], r2[3], r3[3]]);
         permute_columns(&mut c2, &mut c3);
         ahead.point(7);
-        finish(&c2, 2);
-        finish(&c3, 3);
+        finish::<V, XOR>(&c2, previous, reference, next, 2);
+        finish::<V, XOR>(&c3, previous, reference, next, 3);
+    }
+}
+
+/// The four vectors of the rows 2 * `pair` and 2 * `pair` + 1.
+#[inline(always)]
+unsafe fn load_rows<V: Oct>(previous: *const u64, reference: *const u64, pair: usize) -> Set<V> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let (p, r) = (previous.add(pair * 32), reference.add(pair * 32));
+        [
+            V::load(p).xor(V::load(r)),
+            V::load(p.add(8)).xor(V::load(r.add(8))),
+            V::load(p.add(16)).xor(V::load(r.add(16))),
+            V::load(p.add(24)).xor(V::load(r.add(24))),
+        ]
+    }
+}
+
+/// Stores the four vectors of the columns 2 * `pair` and 2 * `pair` + 1.
+#[inline(always)]
+unsafe fn finish<V: Oct, const XOR: bool>(
+    set: &Set<V>,
+    previous: *const u64,
+    reference: *const u64,
+    next: *mut u64,
+    pair: usize,
+) {
+    // SAFETY: as the caller's.
+    unsafe {
+        for (row, v) in set.iter().enumerate() {
+            let at = row * 32 + pair * 8;
+            let mut v = v.xor3(V::load(previous.add(at)), V::load(reference.add(at)));
+            if XOR {
+                v = v.xor(V::load(next.add(at)));
+            }
+            v.store(next.add(at));
+        }
     }
 }

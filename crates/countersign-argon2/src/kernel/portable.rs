@@ -1,7 +1,7 @@
 //! Decides what a vector is without vector instructions: an array, whose loops the compiler may vectorise as it can.
 
-#[cfg(test)]
-use super::octs::{self, COLUMNS_1, COLUMNS_3, Oct};
+#[cfg(feature = "emulation")]
+use super::octs::{self, Oct};
 use super::quads::{self, Quad};
 use super::{Ahead, Block, Kernel};
 
@@ -21,15 +21,15 @@ impl Kernel for Portable {
         ahead: &mut A,
     ) {
         // SAFETY: the caller's promise; arrays need no special processor.
-        unsafe { quads::mix::<Words<4>, XOR, A>(previous, reference, next, scratch, ahead) }
+        unsafe { quads::mix::<Words<4>, 2, XOR, A>(previous, reference, next, scratch, ahead) }
     }
 }
 
 /// The 512-bit code on arrays: shows on any machine that its arithmetic and its order of words are right.
-#[cfg(test)]
+#[cfg(feature = "emulation")]
 pub(crate) struct PortableOcts;
 
-#[cfg(test)]
+#[cfg(feature = "emulation")]
 impl Kernel for PortableOcts {
     fn place(word: usize) -> usize {
         octs::place(word)
@@ -63,21 +63,19 @@ impl<const N: usize> Words<N> {
         // SAFETY: the caller's promise: valid and aligned.
         unsafe { words.cast::<[u64; N]>().write(self.0) }
     }
+}
 
-    #[inline(always)]
-    fn each(self, f: impl Fn(u64) -> u64) -> Self {
-        Self(self.0.map(f))
-    }
-
-    #[inline(always)]
-    fn both(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {
-        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
-    }
-
-    #[inline(always)]
-    fn take(self, from: impl Fn(usize) -> usize) -> Self {
-        Self(std::array::from_fn(|i| self.0[from(i)]))
-    }
+/// An array of what the expression is for each index.
+macro_rules! each {
+    ($i:ident: $word:expr) => {{
+        let mut words = [0; _];
+        let mut $i = 0;
+        while $i < words.len() {
+            words[$i] = $word;
+            $i += 1;
+        }
+        Self(words)
+    }};
 }
 
 const LOW: u64 = 0xffff_ffff;
@@ -95,43 +93,43 @@ impl Quad for Words<4> {
     }
     #[inline(always)]
     unsafe fn xor(self, other: Self) -> Self {
-        self.both(other, |x, y| x ^ y)
+        each!(i: self.0[i] ^ other.0[i])
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        self.both(other, u64::wrapping_add)
+        each!(i: self.0[i].wrapping_add(other.0[i]))
     }
     #[inline(always)]
     unsafe fn multiply_low(self, other: Self) -> Self {
-        self.both(other, |x, y| (x & LOW) * (y & LOW))
+        each!(i: (self.0[i] & LOW) * (other.0[i] & LOW))
     }
     #[inline(always)]
     unsafe fn rotate_right_32(self) -> Self {
-        self.each(|x| x.rotate_right(32))
+        each!(i: self.0[i].rotate_right(32))
     }
     #[inline(always)]
     unsafe fn rotate_right_24(self) -> Self {
-        self.each(|x| x.rotate_right(24))
+        each!(i: self.0[i].rotate_right(24))
     }
     #[inline(always)]
     unsafe fn rotate_right_16(self) -> Self {
-        self.each(|x| x.rotate_right(16))
+        each!(i: self.0[i].rotate_right(16))
     }
     #[inline(always)]
     unsafe fn rotate_right_63(self) -> Self {
-        self.each(|x| x.rotate_right(63))
+        each!(i: self.0[i].rotate_right(63))
     }
     #[inline(always)]
     unsafe fn turn_1(self) -> Self {
-        self.take(|i| (i + 1) % 4)
+        each!(i: self.0[(i + 1) % 4])
     }
     #[inline(always)]
     unsafe fn turn_2(self) -> Self {
-        self.take(|i| (i + 2) % 4)
+        each!(i: self.0[(i + 2) % 4])
     }
     #[inline(always)]
     unsafe fn turn_3(self) -> Self {
-        self.take(|i| (i + 3) % 4)
+        each!(i: self.0[(i + 3) % 4])
     }
     #[inline(always)]
     unsafe fn slide(self, next: Self) -> Self {
@@ -139,7 +137,7 @@ impl Quad for Words<4> {
     }
 }
 
-#[cfg(test)]
+#[cfg(feature = "emulation")]
 impl Oct for Words<8> {
     #[inline(always)]
     unsafe fn load(words: *const u64) -> Self {
@@ -153,46 +151,46 @@ impl Oct for Words<8> {
     }
     #[inline(always)]
     unsafe fn xor(self, other: Self) -> Self {
-        self.both(other, |x, y| x ^ y)
+        each!(i: self.0[i] ^ other.0[i])
     }
     #[inline(always)]
     unsafe fn xor3(self, second: Self, third: Self) -> Self {
-        self.both(second, |x, y| x ^ y).both(third, |x, y| x ^ y)
+        each!(i: self.0[i] ^ second.0[i] ^ third.0[i])
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        self.both(other, u64::wrapping_add)
+        each!(i: self.0[i].wrapping_add(other.0[i]))
     }
     #[inline(always)]
     unsafe fn multiply_low(self, other: Self) -> Self {
-        self.both(other, |x, y| (x & LOW) * (y & LOW))
+        each!(i: (self.0[i] & LOW) * (other.0[i] & LOW))
     }
     #[inline(always)]
     unsafe fn rotate_right<const BITS: i32>(self) -> Self {
-        self.each(|x| x.rotate_right(BITS.unsigned_abs()))
+        each!(i: self.0[i].rotate_right(BITS.unsigned_abs()))
     }
     #[inline(always)]
     unsafe fn turn_rows_1(self) -> Self {
-        self.take(|i| i / 4 * 4 + (i + 1) % 4)
+        each!(i: self.0[i / 4 * 4 + (i + 1) % 4])
     }
     #[inline(always)]
     unsafe fn turn_rows_2(self) -> Self {
-        self.take(|i| i / 4 * 4 + (i + 2) % 4)
+        each!(i: self.0[i / 4 * 4 + (i + 2) % 4])
     }
     #[inline(always)]
     unsafe fn turn_rows_3(self) -> Self {
-        self.take(|i| i / 4 * 4 + (i + 3) % 4)
+        each!(i: self.0[i / 4 * 4 + (i + 3) % 4])
     }
     #[inline(always)]
     unsafe fn turn_columns_1(self) -> Self {
-        self.take(|i| COLUMNS_1[i])
+        each!(i: self.0[if i % 2 == 0 { i + 1 } else { (i + 3) % 8 }])
     }
     #[inline(always)]
     unsafe fn turn_columns_2(self) -> Self {
-        self.take(|i| (i + 4) % 8)
+        each!(i: self.0[(i + 4) % 8])
     }
     #[inline(always)]
     unsafe fn turn_columns_3(self) -> Self {
-        self.take(|i| COLUMNS_3[i])
+        each!(i: self.0[if i % 2 == 1 { i - 1 } else { (i + 5) % 8 }])
     }
 }

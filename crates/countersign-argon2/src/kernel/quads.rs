@@ -32,83 +32,130 @@ pub(crate) trait Quad: Copy {
     unsafe fn slide(self, next: Self) -> Self;
 }
 
-/// x + y + 2 * low(x) * low(y), for a pair of vectors at a time so that their latencies overlap.
+/// `N` vectors, worked on together so that their latencies overlap.
+type Set<V, const N: usize> = [V; N];
+
+/// An array of what the expression is for each index. A macro, because a closure would be compiled for the plain
+/// processor: only what is marked `#[inline(always)]` is sure to become part of the function that has the vectors.
+macro_rules! each {
+    ($i:ident: $vector:expr) => {{
+        let $i = 0;
+        let mut set = [$vector; N];
+        for $i in 1..N {
+            set[$i] = $vector;
+        }
+        set
+    }};
+}
+
+/// x + y + 2 * low(x) * low(y).
 #[inline(always)]
-unsafe fn blend<V: Quad>(x: [V; 2], y: [V; 2]) -> [V; 2] {
+unsafe fn blend<V: Quad, const N: usize>(x: Set<V, N>, y: Set<V, N>) -> Set<V, N> {
     // SAFETY: as the caller's.
     unsafe {
-        let m = [x[0].multiply_low(y[0]), x[1].multiply_low(y[1])];
-        let s = [x[0].add(y[0]), x[1].add(y[1])];
-        let m = [m[0].add(m[0]), m[1].add(m[1])];
-        [s[0].add(m[0]), s[1].add(m[1])]
+        let product = each!(i: x[i].multiply_low(y[i]));
+        let sum = each!(i: x[i].add(y[i]));
+        let double = each!(i: product[i].add(product[i]));
+        each!(i: sum[i].add(double[i]))
     }
 }
 
+/// Half of P on the vectors of each matrix row: the columns, or, with turned rows, the diagonals.
 #[inline(always)]
-unsafe fn xor<V: Quad>(x: [V; 2], y: [V; 2]) -> [V; 2] {
-    // SAFETY: as the caller's.
-    unsafe { [x[0].xor(y[0]), x[1].xor(y[1])] }
-}
-
-/// Half of P on two vectors of each matrix row: the columns, or, with turned rows, the diagonals.
-#[inline(always)]
-unsafe fn half_round<V: Quad>(a: &mut [V; 2], b: &mut [V; 2], c: &mut [V; 2], d: &mut [V; 2]) {
+unsafe fn half_round<V: Quad, const N: usize>(
+    a: &mut Set<V, N>,
+    b: &mut Set<V, N>,
+    c: &mut Set<V, N>,
+    d: &mut Set<V, N>,
+) {
     // SAFETY: as the caller's.
     unsafe {
         *a = blend(*a, *b);
-        *d = xor(*d, *a);
-        *d = [d[0].rotate_right_32(), d[1].rotate_right_32()];
+        *d = each!(i: d[i].xor(a[i]).rotate_right_32());
         *c = blend(*c, *d);
-        *b = xor(*b, *c);
-        *b = [b[0].rotate_right_24(), b[1].rotate_right_24()];
+        *b = each!(i: b[i].xor(c[i]).rotate_right_24());
         *a = blend(*a, *b);
-        *d = xor(*d, *a);
-        *d = [d[0].rotate_right_16(), d[1].rotate_right_16()];
+        *d = each!(i: d[i].xor(a[i]).rotate_right_16());
         *c = blend(*c, *d);
-        *b = xor(*b, *c);
-        *b = [b[0].rotate_right_63(), b[1].rotate_right_63()];
+        *b = each!(i: b[i].xor(c[i]).rotate_right_63());
     }
 }
 
-/// P on two rows. The second matrix row stays where it is and the others turn about it: it is the last to be
+/// P on `N` rows. The second matrix row stays where it is and the others turn about it: it is the last to be
 /// finished and the first to be used.
 #[inline(always)]
-unsafe fn permute_rows<V: Quad>(a: &mut [V; 2], b: &mut [V; 2], c: &mut [V; 2], d: &mut [V; 2]) {
+unsafe fn permute_rows<V: Quad, const N: usize>(
+    a: &mut Set<V, N>,
+    b: &mut Set<V, N>,
+    c: &mut Set<V, N>,
+    d: &mut Set<V, N>,
+) {
     // SAFETY: as the caller's.
     unsafe {
         half_round(a, b, c, d);
-        *a = [a[0].turn_3(), a[1].turn_3()];
-        *d = [d[0].turn_2(), d[1].turn_2()];
-        *c = [c[0].turn_1(), c[1].turn_1()];
+        *a = each!(i: a[i].turn_3());
+        *d = each!(i: d[i].turn_2());
+        *c = each!(i: c[i].turn_1());
         half_round(a, b, c, d);
-        *a = [a[0].turn_1(), a[1].turn_1()];
-        *d = [d[0].turn_2(), d[1].turn_2()];
-        *c = [c[0].turn_3(), c[1].turn_3()];
+        *a = each!(i: a[i].turn_1());
+        *d = each!(i: d[i].turn_2());
+        *c = each!(i: c[i].turn_3());
     }
 }
 
-/// P on two columns.
+/// Within each pair of vectors: word `i` of the matrix row becomes the one that was `i + 1`.
 #[inline(always)]
-unsafe fn permute_columns<V: Quad>(a: &mut [V; 2], b: &mut [V; 2], c: &mut [V; 2], d: &mut [V; 2]) {
-    // SAFETY: as the caller's.
-    unsafe {
-        half_round(a, b, c, d);
-        *a = [a[1].slide(a[0]), a[0].slide(a[1])];
-        *d = [d[1], d[0]];
-        *c = [c[0].slide(c[1]), c[1].slide(c[0])];
-        half_round(a, b, c, d);
-        *a = [a[0].slide(a[1]), a[1].slide(a[0])];
-        *d = [d[1], d[0]];
-        *c = [c[1].slide(c[0]), c[0].slide(c[1])];
+unsafe fn slide_1<V: Quad, const N: usize>(x: &mut Set<V, N>) {
+    for pair in x.as_chunks_mut::<2>().0 {
+        // SAFETY: as the caller's.
+        *pair = unsafe { [pair[0].slide(pair[1]), pair[1].slide(pair[0])] };
     }
 }
 
-/// See [`Kernel::mix`](super::Kernel::mix).
+/// Within each pair of vectors: word `i` of the matrix row becomes the one that was `i + 2`.
+#[inline(always)]
+fn slide_2<V: Quad, const N: usize>(x: &mut Set<V, N>) {
+    for pair in x.as_chunks_mut::<2>().0 {
+        pair.swap(0, 1);
+    }
+}
+
+/// Within each pair of vectors: word `i` of the matrix row becomes the one that was `i + 3`.
+#[inline(always)]
+unsafe fn slide_3<V: Quad, const N: usize>(x: &mut Set<V, N>) {
+    for pair in x.as_chunks_mut::<2>().0 {
+        // SAFETY: as the caller's.
+        *pair = unsafe { [pair[1].slide(pair[0]), pair[0].slide(pair[1])] };
+    }
+}
+
+/// P on `N` columns.
+#[inline(always)]
+unsafe fn permute_columns<V: Quad, const N: usize>(
+    a: &mut Set<V, N>,
+    b: &mut Set<V, N>,
+    c: &mut Set<V, N>,
+    d: &mut Set<V, N>,
+) {
+    // SAFETY: as the caller's.
+    unsafe {
+        half_round(a, b, c, d);
+        slide_3(a);
+        slide_2(d);
+        slide_1(c);
+        half_round(a, b, c, d);
+        slide_1(a);
+        slide_2(d);
+        slide_3(c);
+    }
+}
+
+/// See [`Kernel::mix`](super::Kernel::mix). `N` rows or columns are worked on together: 2 or 4.
 ///
 /// # Safety
 /// As there, and the processor can run `V`.
 #[inline(always)]
-pub(crate) unsafe fn mix<V: Quad, const XOR: bool, A: Ahead>(
+pub(crate) unsafe fn mix<V: Quad, const N: usize, const XOR: bool, A: Ahead>(
     previous: *const Block,
     reference: *const Block,
     next: *mut Block,
@@ -119,40 +166,74 @@ pub(crate) unsafe fn mix<V: Quad, const XOR: bool, A: Ahead>(
     let (next, scratch) = (next.cast::<u64>(), scratch.cast::<u64>());
     // SAFETY: every offset is below 128 words and a multiple of 4; the rest is the caller's promise.
     unsafe {
-        let sum = |at: usize| V::load(previous.add(at)).xor(V::load(reference.add(at)));
-        for pair in 0..4 {
-            ahead.point(pair);
-            let row = pair * 32;
-            let mut a = [sum(row), sum(row + 16)];
-            let mut b = [sum(row + 4), sum(row + 20)];
-            let mut c = [sum(row + 8), sum(row + 24)];
-            let mut d = [sum(row + 12), sum(row + 28)];
+        for group in 0..8 / N {
+            for point in group * N / 2..(group + 1) * N / 2 {
+                ahead.point(point);
+            }
+            let row = group * N * 16;
+            let mut a = each!(i: sum::<V>(previous, reference, row + i * 16));
+            let mut b = each!(i: sum::<V>(previous, reference, row + i * 16 + 4));
+            let mut c = each!(i: sum::<V>(previous, reference, row + i * 16 + 8));
+            let mut d = each!(i: sum::<V>(previous, reference, row + i * 16 + 12));
             permute_rows(&mut a, &mut b, &mut c, &mut d);
-            for (column, v) in [a, b, c, d].into_iter().enumerate() {
-                v[0].store(scratch.add(row + 4 * column));
-                v[1].store(scratch.add(row + 4 * column + 16));
+            for i in 0..N {
+                let row = scratch.add(row + i * 16);
+                a[i].store(row);
+                b[i].store(row.add(4));
+                c[i].store(row.add(8));
+                d[i].store(row.add(12));
             }
         }
-        for pair in 0..4 {
-            ahead.point(4 + pair);
-            let column = pair * 4;
-            let load = |row: usize| V::load(scratch.add(column + 16 * row));
-            let mut a = [load(0), load(1)];
-            let mut b = [load(2), load(3)];
-            let mut c = [load(4), load(5)];
-            let mut d = [load(6), load(7)];
-            permute_columns(&mut a, &mut b, &mut c, &mut d);
-            for (row, v) in [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]].into_iter().enumerate() {
-                let at = column + 16 * row;
-                let mut v = v.xor(sum(at));
-                if XOR {
-                    v = v.xor(V::load(next.add(at)));
-                }
-                v.store(next.add(at));
+        for group in 0..8 / N {
+            for point in group * N / 2..(group + 1) * N / 2 {
+                ahead.point(4 + point);
             }
-            if pair == 0 {
+            // Vector i of a matrix row: its two block rows in turn, for each pair of columns.
+            let column = group * N * 2;
+            let mut a = each!(i: V::load(scratch.add(column + at(0, i))));
+            let mut b = each!(i: V::load(scratch.add(column + at(1, i))));
+            let mut c = each!(i: V::load(scratch.add(column + at(2, i))));
+            let mut d = each!(i: V::load(scratch.add(column + at(3, i))));
+            permute_columns(&mut a, &mut b, &mut c, &mut d);
+            for i in 0..N {
+                finish::<V, XOR>(a[i], previous, reference, next, column + at(0, i));
+                finish::<V, XOR>(b[i], previous, reference, next, column + at(1, i));
+                finish::<V, XOR>(c[i], previous, reference, next, column + at(2, i));
+                finish::<V, XOR>(d[i], previous, reference, next, column + at(3, i));
+            }
+            if group == 0 {
                 ahead.first_word(*next);
             }
         }
+    }
+}
+
+/// Where, from the first column on, vector `i` of a matrix row of `N` columns is: it goes through two block rows, then to the next pair.
+#[inline(always)]
+const fn at(matrix_row: usize, i: usize) -> usize {
+    (matrix_row * 2 + i % 2) * 16 + i / 2 * 4
+}
+
+#[inline(always)]
+unsafe fn sum<V: Quad>(previous: *const u64, reference: *const u64, at: usize) -> V {
+    // SAFETY: as the caller's.
+    unsafe { V::load(previous.add(at)).xor(V::load(reference.add(at))) }
+}
+
+#[inline(always)]
+unsafe fn finish<V: Quad, const XOR: bool>(
+    v: V,
+    previous: *const u64,
+    reference: *const u64,
+    next: *mut u64,
+    at: usize,
+) {
+    // SAFETY: as the caller's.
+    unsafe {
+        let mut v = v.xor(sum::<V>(previous, reference, at));
+        if XOR {
+            v = v.xor(V::load(next.add(at)));
+        }
+        v.store(next.add(at));
     }
 }

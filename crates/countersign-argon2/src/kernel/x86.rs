@@ -1,5 +1,6 @@
 //! Decides what a vector is on x86-64: AVX2's 256 bits or AVX-512's 512.
 
+use std::arch::asm;
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi64, _mm256_alignr_epi8, _mm256_load_si256, _mm256_mul_epu32, _mm256_or_si256,
     _mm256_permute4x64_epi64, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_shuffle_epi32, _mm256_srli_epi64,
@@ -8,7 +9,7 @@ use std::arch::x86_64::{
     _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
-use super::octs::{self, COLUMNS_1, COLUMNS_3, Oct};
+use super::octs::{self, Oct};
 use super::quads::{self, Quad};
 use super::{Ahead, Block, Kernel};
 
@@ -29,7 +30,7 @@ impl Kernel for Avx2 {
         ahead: &mut A,
     ) {
         // SAFETY: the caller's promise, and this function is compiled for AVX2.
-        unsafe { quads::mix::<Ymm, XOR, A>(previous, reference, next, scratch, ahead) }
+        unsafe { quads::mix::<Ymm, 4, XOR, A>(previous, reference, next, scratch, ahead) }
     }
 }
 
@@ -112,13 +113,7 @@ impl Quad for Ymm {
     #[inline(always)]
     unsafe fn rotate_right_16(self) -> Self {
         // SAFETY: AVX2 is there (see the type).
-        Self(unsafe {
-            let bytes = _mm256_setr_epi8(
-                2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9, //
-                2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9,
-            );
-            _mm256_shuffle_epi8(self.0, bytes)
-        })
+        Self(unsafe { rotate_right_16(self.0) })
     }
     #[inline(always)]
     unsafe fn rotate_right_63(self) -> Self {
@@ -147,14 +142,41 @@ impl Quad for Ymm {
     }
 }
 
+/// Rotates by one byte shuffle. Written as an instruction because the compiler, when it sees the intrinsic and its constant, makes two
+/// shuffles of it, one for each half of the words.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rotate_right_16(words: __m256i) -> __m256i {
+    let bytes = _mm256_setr_epi8(
+        2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9, //
+        2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9,
+    );
+    let turned;
+    // SAFETY: an AVX2 instruction on registers, in a function compiled for AVX2.
+    unsafe {
+        asm!(
+            "vpshufb {turned}, {words}, {bytes}",
+            turned = lateout(ymm_reg) turned,
+            words = in(ymm_reg) words,
+            bytes = in(ymm_reg) bytes,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    turned
+}
+
 /// A 512-bit vector. Its methods are called only by [`Avx512`]'s `mix`, into which they are inlined.
 #[derive(Clone, Copy)]
 struct Zmm(__m512i);
 
+/// Which word each place takes when columns turn by one: 0 1 4 5 and 2 3 6 7 are the rings.
+const COLUMNS_1: [i64; 8] = [1, 4, 3, 6, 5, 0, 7, 2];
+/// The inverse.
+const COLUMNS_3: [i64; 8] = [5, 0, 7, 2, 1, 4, 3, 6];
+
 impl Zmm {
     #[inline(always)]
-    unsafe fn take(self, from: [usize; 8]) -> Self {
-        let from = from.map(|word| word as i64);
+    unsafe fn take(self, from: [i64; 8]) -> Self {
         // SAFETY: AVX-512 F is there (see the type).
         Self(unsafe {
             let from = _mm512_setr_epi64(from[0], from[1], from[2], from[3], from[4], from[5], from[6], from[7]);
