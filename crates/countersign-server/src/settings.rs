@@ -95,6 +95,11 @@ pub struct ShellSettings {
     #[conf(env, default_value = "30", value_parser = whole_number(0..=600))]
     pub refresh_replay_seconds: u32,
 
+    /// Whether sessions are kept in memory, so that their requests need no database: `on` or `off`. What one instance ends,
+    /// the others notice within a second.
+    #[conf(parameter, env, default_value = "on", value_parser = switch)]
+    pub session_cache: bool,
+
     /// How long after the password was given one may change the e-mail address or delete the account, in minutes.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
     pub reauthentication_minutes: u32,

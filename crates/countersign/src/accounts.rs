@@ -11,6 +11,7 @@ use crate::model::{Profile, Session, UserId};
 use crate::secrets::access_token::{Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::session_secret::SessionSecretKeys;
+use crate::session_cache::{Changed, Changing, SessionCache};
 use crate::store;
 
 /// The accounts of an application; cheap to clone. Its methods are what can be done, one file each in `operations/`.
@@ -23,6 +24,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     keyring: RwLock<LoadedKeyring>,
     session_secrets: SessionSecretKeys,
+    session_cache: Option<SessionCache>,
     hashing: HashingPool,
 }
 
@@ -42,9 +44,10 @@ impl Accounts {
         let signing_kid = keys[0].kid().to_owned();
         let keyring = Keyring::new(&config.issuer, keys, &signing_kid).expect("the first key is among them");
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None, looked_at: None });
-        let session_secrets = SessionSecretKeys::new(config.secret_keys().iter());
+        let session_secrets = SessionSecretKeys::new(config.secret_keys());
+        let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
-        Self(Arc::new(Parts { db, config, clock, keyring, session_secrets, hashing }))
+        Self(Arc::new(Parts { db, config, clock, keyring, session_secrets, session_cache, hashing }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -80,6 +83,15 @@ impl Accounts {
 
     pub(crate) fn session_secrets(&self) -> &SessionSecretKeys {
         &self.0.session_secrets
+    }
+
+    pub(crate) fn session_cache(&self) -> Option<&SessionCache> {
+        self.0.session_cache.as_ref()
+    }
+
+    /// To be held from before a transaction that changes a session or its user until after its commit.
+    pub(crate) fn changing(&self, what: Changed) -> Changing<'_> {
+        Changing::new(self.session_cache(), what)
     }
 
     pub(crate) fn hashing(&self) -> &HashingPool {

@@ -29,6 +29,8 @@ pub struct Config {
     /// How long a refresh token may be presented again after it was exchanged, for the sake of lost answers and second
     /// tabs; later it ends its session.
     pub refresh_replay_window: SignedDuration,
+    /// How many sessions are kept in memory, so that their requests need no database; 0 is none.
+    pub session_cache_max: usize,
     /// How long after the password was given acts that need a recent login are allowed.
     pub reauthentication_ttl: SignedDuration,
     /// What people log in with.
@@ -56,6 +58,7 @@ impl Config {
             session_ttl: SignedDuration::from_hours(90 * 24),
             session_idle_ttl: SignedDuration::from_hours(14 * 24),
             refresh_replay_window: SignedDuration::from_secs(30),
+            session_cache_max: 20_000,
             reauthentication_ttl: SignedDuration::from_mins(30),
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,

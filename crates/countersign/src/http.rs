@@ -1,6 +1,7 @@
 //! Decides how the accounts speak HTTP: one file per URL resource, and what their requests and answers share.
 
 mod client;
+mod cookie;
 pub mod current_user;
 pub mod fields;
 pub mod path;

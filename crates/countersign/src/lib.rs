@@ -15,6 +15,7 @@ pub mod http;
 pub mod model;
 mod operations;
 pub mod secrets;
+mod session_cache;
 mod store;
 #[cfg(feature = "testing")]
 #[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
@@ -32,7 +33,7 @@ pub use operations::{
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

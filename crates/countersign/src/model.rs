@@ -16,7 +16,7 @@ pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::EventKind;
 pub use id::InvalidId;
 pub use password::{InvalidPassword, Password};
-pub(crate) use session::SessionSecrets;
+pub(crate) use session::LiveSession;
 pub use session::{Authenticated, Session, SessionId};
 pub(crate) use signing_key::Sealed;
 pub use signing_key::{SigningAlgorithm, SigningKey, SigningKeyState};

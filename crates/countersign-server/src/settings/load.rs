@@ -197,6 +197,9 @@ impl ShellSettings {
         let mut config = Config::new(secret_key);
         config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
         config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
+        if !self.session_cache {
+            config.session_cache_max = 0;
+        }
         config.public_url = self.frontend_url.to_string();
         config.signing_algorithm = self.algorithm;
         config.introspection_secret.clone_from(&self.introspection_secret);

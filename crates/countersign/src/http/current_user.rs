@@ -1,4 +1,5 @@
-//! Decides who is calling: the user of the access token in the `Authorization` header (RFC 6750, section 2.1).
+//! Decides who is calling: the user of the access token in the `Authorization` header (RFC 6750, section 2.1), or else of
+//! the session cookie.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
@@ -6,11 +7,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 
+use super::cookie;
 use super::problem::{INVALID_TOKEN, NOT_AUTHENTICATED, Problem, REAUTHENTICATION_REQUIRED};
 use crate::Accounts;
+use crate::config::Config;
 use crate::model::{Authenticated, SessionId, User};
 
-/// The user who is calling; a request without a valid access token is a 401.
+/// The user who is calling, by an access token or by a session cookie; a request without a valid one is a 401.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CurrentUser {
@@ -30,8 +33,15 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let token = bearer_token(&parts.headers).ok_or_else(|| Problem::new(&NOT_AUTHENTICATED))?;
-        let found = Accounts::from_ref(state).verify_access_token(token).await?;
+        let accounts = Accounts::from_ref(state);
+        let found = match credential(parts, accounts.config()) {
+            None => return Err(Problem::new(&NOT_AUTHENTICATED)),
+            Some(Credential::AccessToken(token)) => accounts.verify_access_token(token).await?,
+            Some(Credential::Cookie(cookie)) => {
+                cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
+                accounts.verify_session_cookie(cookie).await?
+            }
+        };
         let Authenticated { user, session, authenticated_at } = found.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;
         Ok(Self { user, session, authenticated_at })
     }
@@ -49,10 +59,15 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        if bearer_token(&parts.headers).is_none() {
-            return Ok(Self(None));
+        match credential(parts, Accounts::from_ref(state).config()) {
+            None => Ok(Self(None)),
+            Some(Credential::AccessToken(_)) => Ok(Self(Some(CurrentUser::from_request_parts(parts, state).await?))),
+            // A browser goes on sending the cookie of a session that is over.
+            Some(Credential::Cookie(_)) => match CurrentUser::from_request_parts(parts, state).await {
+                Err(problem) if problem.kind().code == INVALID_TOKEN.code => Ok(Self(None)),
+                caller => Ok(Self(Some(caller?))),
+            },
         }
-        Ok(Self(Some(CurrentUser::from_request_parts(parts, state).await?)))
     }
 }
 
@@ -78,6 +93,21 @@ where
 /// For acts of which only some need a recent login.
 pub(super) fn require_recent(accounts: &Accounts, caller: &CurrentUser) -> Result<(), Problem> {
     if accounts.is_recent(caller.authenticated_at) { Ok(()) } else { Err(Problem::new(&REAUTHENTICATION_REQUIRED)) }
+}
+
+/// What a request presents.
+enum Credential<'r> {
+    AccessToken(&'r str),
+    Cookie(&'r str),
+}
+
+/// An `Authorization` header is what the client means; only without one does the cookie count, which a browser adds by
+/// itself.
+fn credential<'r>(parts: &'r Parts, config: &Config) -> Option<Credential<'r>> {
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return bearer_token(&parts.headers).map(Credential::AccessToken);
+    }
+    cookie::get(config, &parts.headers).map(Credential::Cookie)
 }
 
 /// What follows the scheme `Bearer`, in any letter case. Two headers contradict one another: then there is none.

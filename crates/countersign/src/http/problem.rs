@@ -74,6 +74,9 @@ kinds! {
     /// The password given to confirm is wrong.
     WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
         "Confirming who one is: the password is another.";
+    /// Another site made the browser send this.
+    CROSS_SITE = "cross_site", 403, "Request from another site",
+        "A request with a session cookie, or a login that would set one, came from a page of another site (`Sec-Fetch-Site`, `Origin`).";
     /// The login is too old for this.
     REAUTHENTICATION_REQUIRED = "reauthentication_required", 403, "Recent login required",
         "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again.";
@@ -307,7 +310,11 @@ pub struct AuthenticationProblems;
 
 impl IntoResponses for AuthenticationProblems {
     fn responses() -> Responses {
-        [described::<ProblemBody>(PROBLEM_JSON, 401, "`Not authenticated`, or `Invalid or expired token`")].into()
+        [
+            described::<ProblemBody>(PROBLEM_JSON, 401, "`Not authenticated`, or `Invalid or expired token`"),
+            described::<ProblemBody>(PROBLEM_JSON, 403, "`Request from another site`: only with a session cookie"),
+        ]
+        .into()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,15 +12,16 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Private;
+use super::cookie;
 use super::current_user::CurrentUser;
-use super::fields::{Invalid, JsonBody};
+use super::fields::{Fields, Invalid, JsonBody};
 use super::path::{PathId, PathParameter};
 use super::problem::{
     AuthenticationProblems, BodyProblems, INVALID_TOKEN, OVERLOADED, ParameterProblems, Problem, ProblemBody,
     SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
 };
 use crate::model::{ClientInfo, Password, Session, SessionId};
-use crate::{Accounts, ReauthenticateError};
+use crate::{Accounts, LogIn, ReauthenticateError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -28,6 +31,7 @@ where
     OpenApiRouter::new()
         .routes(routes!(list_sessions, end_other_sessions))
         .routes(routes!(end_session))
+        .routes(routes!(log_in))
         .routes(routes!(log_out))
         .routes(routes!(reauthenticate))
 }
@@ -155,19 +159,77 @@ async fn end_session(
     }
 }
 
+/// A login that sets a cookie.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `credentials` reads, so that all its errors are told at once")]
+struct LoginRequest {
+    /// The e-mail address, in any letter case.
+    username: String,
+    #[schema(format = Password)]
+    password: String,
+}
+
+fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem> {
+    let identifier = fields.required("username", |text| Ok::<_, Invalid>(text.to_owned()));
+    let password = fields.required("password", |text| Ok::<_, Invalid>(Password::presented(text)));
+    match (identifier, password) {
+        (Ok(identifier), Ok(password)) => Ok(LogIn { identifier, password, client }),
+        _ => Err(fields.into_problem()),
+    }
+}
+
+/// Log in with a cookie
+///
+/// For browsers: sets a session cookie that scripts cannot read, instead of answering with tokens. A new session each time.
+#[utoipa::path(
+    post,
+    path = "/users/login",
+    tag = "sessions",
+    request_body = LoginRequest,
+    responses(
+        (status = NO_CONTENT, description = "Logged in; the answer sets the cookie"),
+        (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`"),
+        BodyProblems,
+        ServiceProblems,
+    ),
+)]
+async fn log_in(
+    State(accounts): State<Accounts>,
+    client: ClientInfo,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<impl IntoResponse, Problem> {
+    // Nor may another site log a visitor in as somebody else.
+    cookie::refuse_other_sites(accounts.config(), &Method::POST, &headers)?;
+    let tokens = accounts.log_in(credentials(body, client)?).await?;
+    Ok((
+        StatusCode::NO_CONTENT,
+        [
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (SET_COOKIE, cookie::set(accounts.config(), &tokens.session_cookie)),
+        ],
+    ))
+}
+
 /// Log out
 ///
-/// Ends the session of this request, and its tokens with it.
+/// Ends the session of this request with its tokens, and takes the cookie away.
 #[utoipa::path(
     post,
     path = "/users/logout",
     tag = "sessions",
-    responses((status = NO_CONTENT, description = "Logged out"), AuthenticationProblems, ServiceProblems),
+    responses(
+        (status = NO_CONTENT, description = "Logged out"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`"),
+        AuthenticationProblems,
+        ServiceProblems,
+    ),
     security(("OAuth2PasswordBearer" = [])),
 )]
-async fn log_out(State(accounts): State<Accounts>, caller: CurrentUser) -> Result<StatusCode, Problem> {
+async fn log_out(State(accounts): State<Accounts>, caller: CurrentUser) -> Result<impl IntoResponse, Problem> {
     accounts.end_session(caller.user.id, caller.session).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(accounts.config()))]))
 }
 
 /// A password, once more.

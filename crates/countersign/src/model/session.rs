@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{User, UserId};
+use super::User;
 
 crate::entity_id! {
     /// A session's id: what an access token's `sid` claim names.
@@ -37,11 +37,22 @@ pub struct Authenticated {
     pub authenticated_at: Timestamp,
 }
 
-/// What is known of a session when a secret of it is presented.
+/// A session that has not ended, with all that depends on it.
 #[derive(Clone, Debug)]
-pub(crate) struct SessionSecrets {
-    pub(crate) user: UserId,
+pub(crate) struct LiveSession {
+    pub(crate) authenticated: Authenticated,
     pub(crate) salt: Vec<u8>,
     pub(crate) refresh_counter: u64,
+    /// When it ends, whatever happens.
     pub(crate) expires_at: Timestamp,
+    /// When it ends unless it is used.
+    pub(crate) idle_expires_at: Timestamp,
+    pub(crate) last_seen_at: Timestamp,
+}
+
+impl LiveSession {
+    /// Whether it still is.
+    pub(crate) fn lives_at(&self, now: Timestamp) -> bool {
+        now < self.expires_at && now < self.idle_expires_at
+    }
 }

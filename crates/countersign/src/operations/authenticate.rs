@@ -1,15 +1,22 @@
-//! Decides whom an access token speaks for: its user, while the session behind it lives.
+//! Decides whom a token or a cookie speaks for: its user, while the session behind it lives.
+
+use std::time::Instant;
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{Authenticated, SessionId};
+use crate::model::{Authenticated, LiveSession, SessionId};
+use crate::secrets::session_secret::PresentedCookie;
+use crate::session_cache::{Changed, SessionCache, Trust, Watch};
 use crate::store;
 
 /// A session in use is noted as such no more often than this.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
+
+/// More connections than all instances together have to PostgreSQL.
+const UNCOMMITTED_MAX: i64 = 10_000;
 
 impl Accounts {
     /// Who logged in to get this access token; `None` when it is not ours, has expired, or its session or user is gone.
@@ -18,24 +25,93 @@ impl Accounts {
         let Some(bearer) = self.believe(token, now).await? else {
             return Ok(None);
         };
-        let found =
-            store::sessions::find_authenticated(self.db().read().await?.conn(), bearer.session, bearer.user, now)
-                .await?;
-        let Some((authenticated, last_seen_at)) = found else {
+        let session = self.find_live_session(bearer.session, now).await?;
+        let Some(session) = session.filter(|session| session.authenticated.user.id == bearer.user) else {
             return Ok(None);
         };
-        self.note_use(bearer.session, last_seen_at, now).await?;
-        Ok(Some(authenticated))
+        self.note_use(&session, now).await?;
+        Ok(Some(session.authenticated))
+    }
+
+    /// Who logged in to get this session cookie; `None` when it is not ours, or its session or user is gone.
+    pub async fn verify_session_cookie(&self, cookie: &str) -> Result<Option<Authenticated>, InternalError> {
+        let now = self.clock().now();
+        let Some(cookie) = PresentedCookie::parse(cookie) else {
+            return Ok(None);
+        };
+        let session = self.find_live_session(cookie.session, now).await?;
+        let is_genuine = |session: &LiveSession| self.session_secrets().is_genuine_cookie(&cookie, &session.salt);
+        let Some(session) = session.filter(is_genuine) else {
+            return Ok(None);
+        };
+        self.note_use(&session, now).await?;
+        Ok(Some(session.authenticated))
+    }
+
+    async fn find_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
+        let Some(cache) = self.session_cache() else {
+            return store::sessions::find_live(self.db().read().await?.conn(), id, now).await;
+        };
+        let trusted = self.may_trust(cache).await;
+        if trusted && let Some(session) = cache.get(id).filter(|session| session.lives_at(now)) {
+            return Ok(Some(LiveSession::clone(&session)));
+        }
+        let epoch = cache.epoch();
+        let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?;
+        if let Some(session) = found.as_ref().filter(|_| trusted) {
+            cache.put(epoch, session.clone());
+        }
+        Ok(found)
+    }
+
+    /// Whether the cache may be used now, after reading what other instances have changed if that is due. One request does
+    /// that, and the others do not wait for it.
+    async fn may_trust(&self, cache: &SessionCache) -> bool {
+        let trust = cache.trust();
+        if trust == Trust::Fresh {
+            return true;
+        }
+        let Ok(mut watch) = cache.watch.try_lock() else {
+            return trust == Trust::Due;
+        };
+        match self.read_changes(cache, &mut watch).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "the session cache is not used: changes cannot be read");
+                false
+            }
+        }
+    }
+
+    async fn read_changes(&self, cache: &SessionCache, watch: &mut Watch) -> Result<(), DbError> {
+        let begun = Instant::now();
+        let mut read = self.db().read().await?;
+        let floor = match watch.floor {
+            Some(floor) => floor,
+            // Notes with lower numbers may still be uncommitted, but not more than there are connections.
+            None => *watch.floor.insert(store::changes::find_newest(read.conn()).await? - UNCOMMITTED_MAX),
+        };
+        let changes = store::changes::list_after(read.conn(), floor).await?;
+        let changes: Vec<(i64, Changed)> = changes
+            .into_iter()
+            .map(|(id, user, session)| {
+                (id, session.map_or(Changed::User(user.into()), |id| Changed::Session(id.into())))
+            })
+            .collect();
+        cache.take_in(watch, begun, &changes);
+        Ok(())
     }
 
     /// A session that is used does not become idle; writing that down for each request would make every read a write.
-    async fn note_use(&self, session: SessionId, last_seen_at: Timestamp, now: Timestamp) -> Result<(), DbError> {
-        if now.duration_since(last_seen_at) < SEEN_EVERY {
+    async fn note_use(&self, session: &LiveSession, now: Timestamp) -> Result<(), DbError> {
+        if now.duration_since(session.last_seen_at) < SEEN_EVERY {
             return Ok(());
         }
         let before = now.saturating_sub(SEEN_EVERY).unwrap_or(Timestamp::MIN);
+        let id = session.authenticated.session;
+        let _changing = self.changing(Changed::Session(id));
         let mut tx = self.db().write().await?;
-        store::sessions::touch(tx.conn(), session, before, now, self.idle_end(now)).await?;
+        store::sessions::touch(tx.conn(), id, before, now, self.idle_end(now)).await?;
         tx.commit().await
     }
 

@@ -4,14 +4,17 @@ use countersign_db::DbError;
 
 use crate::accounts::Accounts;
 use crate::model::UserId;
+use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
     /// Deletes a user with all sessions and whatever a host's tables refer to one by cascade; the name and the address
     /// become free. Deleting a user who is gone already is no error.
     pub async fn delete_account(&self, user: UserId) -> Result<(), DbError> {
+        let _changing = self.changing(Changed::User(user));
         let mut tx = self.db().write().await?;
         store::users::delete(tx.conn(), user).await?;
+        store::changes::insert(tx.conn(), user, None, self.clock().now()).await?;
         tx.commit().await
     }
 }

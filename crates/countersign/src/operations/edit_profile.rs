@@ -6,6 +6,7 @@ use countersign_db::DbError;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{EmailAddress, SessionId, User, UserId, Username};
+use crate::session_cache::Changed;
 use crate::store;
 
 /// What to change; `None` leaves as it is.
@@ -46,6 +47,7 @@ impl Accounts {
     pub async fn edit_profile(&self, user: UserId, edit: EditProfile) -> Result<User, EditProfileError> {
         let EditProfile { username, email, session } = edit;
         let now = self.clock().now();
+        let _changing = self.changing(Changed::User(user));
         let mut tx = self.db().write().await?;
         let before = store::users::find_email(tx.conn(), user).await?;
         match store::users::update_profile(tx.conn(), user, username.as_ref(), email.as_ref(), now).await {
@@ -53,6 +55,7 @@ impl Accounts {
                 if before.is_some_and(|before| before != edited.email) {
                     store::sessions::delete_others(tx.conn(), user, session).await?;
                 }
+                store::changes::insert(tx.conn(), user, None, now).await?;
                 tx.commit().await?;
                 Ok(edited)
             }

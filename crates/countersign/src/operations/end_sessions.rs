@@ -7,21 +7,28 @@ use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{SessionId, UserId};
 use crate::secrets::session_secret::PresentedRefreshToken;
+use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
     /// Ends a session of this user; whether there was one. Its tokens are out with the next request.
     pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
+        let _changing = self.changing(Changed::Session(session));
         let mut tx = self.db().write().await?;
         let ended = store::sessions::delete(tx.conn(), session, user).await?;
+        if ended {
+            store::changes::insert(tx.conn(), user, Some(session), self.clock().now()).await?;
+        }
         tx.commit().await?;
         Ok(ended)
     }
 
     /// Ends all sessions of this user but one; how many there were.
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<u64, DbError> {
+        let _changing = self.changing(Changed::User(user));
         let mut tx = self.db().write().await?;
         let ended = store::sessions::delete_others(tx.conn(), user, kept).await?;
+        store::changes::insert(tx.conn(), user, None, self.clock().now()).await?;
         tx.commit().await?;
         Ok(ended)
     }
@@ -31,9 +38,9 @@ impl Accounts {
     pub async fn revoke(&self, token: &SecretString) -> Result<(), InternalError> {
         let now = self.clock().now();
         if let Some(token) = PresentedRefreshToken::parse(token) {
-            let found = store::sessions::find_secrets(self.db().read().await?.conn(), token.session, now).await?;
+            let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
             if let Some(session) = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt)) {
-                self.end_session(session.user, token.session).await?;
+                self.end_session(session.authenticated.user.id, token.session).await?;
             }
         } else if let Some(bearer) = self.believe(token.expose_secret(), now).await? {
             self.end_session(bearer.user, bearer.session).await?;

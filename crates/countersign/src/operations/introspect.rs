@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{SessionId, User};
+use crate::model::{LiveSession, SessionId, User};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::store;
 
@@ -45,16 +45,15 @@ impl Accounts {
         token: &PresentedRefreshToken,
         now: Timestamp,
     ) -> Result<Option<ActiveToken>, InternalError> {
-        let mut read = self.db().read().await?;
-        let found = store::sessions::find_secrets(read.conn(), token.session, now).await?;
-        let is_valid = |session: &crate::model::SessionSecrets| {
+        let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
+        let is_valid = |session: &LiveSession| {
             session.refresh_counter == token.counter && self.session_secrets().is_genuine(token, &session.salt)
         };
-        let Some(session) = found.filter(is_valid) else {
-            return Ok(None);
-        };
-        let found = store::sessions::find_authenticated(read.conn(), token.session, session.user, now).await?;
-        Ok(found.map(|(found, _)| ActiveToken { user: found.user, session: found.session, kind: TokenKind::Refresh }))
+        Ok(found.filter(is_valid).map(|found| ActiveToken {
+            user: found.authenticated.user,
+            session: found.authenticated.session,
+            kind: TokenKind::Refresh,
+        }))
     }
 
     /// Whether this is the secret that other services ask about tokens with.

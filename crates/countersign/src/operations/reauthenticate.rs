@@ -10,6 +10,7 @@ use crate::error::InternalError;
 use crate::model::{ClientInfo, Password, SessionId, UserId};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
+use crate::session_cache::Changed;
 use crate::store;
 
 /// Why nothing was confirmed.
@@ -50,10 +51,13 @@ impl Accounts {
         if !self.hashing().verify(client.network(), &hash, &Arc::new(password)).await? {
             return Err(ReauthenticateError::WrongPassword);
         }
+        let now = self.clock().now();
+        let _changing = self.changing(Changed::Session(session));
         let mut tx = self.db().write().await?;
-        if !store::sessions::confirm(tx.conn(), session, self.clock().now()).await? {
+        if !store::sessions::confirm(tx.conn(), session, now).await? {
             return Err(ReauthenticateError::SessionOver);
         }
+        store::changes::insert(tx.conn(), user, Some(session), now).await?;
         tx.commit().await?;
         Ok(())
     }

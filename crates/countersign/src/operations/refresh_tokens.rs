@@ -8,9 +8,10 @@ use secrecy::SecretString;
 use super::steps::issue_tokens::{Issue, Tokens};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EventKind, SessionSecrets};
+use crate::model::{ClientInfo, EventKind, LiveSession};
 use crate::secrets;
 use crate::secrets::session_secret::PresentedRefreshToken;
+use crate::session_cache::Changed;
 use crate::store;
 
 /// Why no tokens were given.
@@ -52,7 +53,7 @@ impl Accounts {
     ) -> Result<Tokens, RefreshTokensError> {
         let now = self.clock().now();
         let token = PresentedRefreshToken::parse(token).ok_or(RefreshTokensError::Invalid)?;
-        let found = store::sessions::find_secrets(self.db().read().await?.conn(), token.session, now).await?;
+        let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
         let session = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt));
         let session = session.ok_or(RefreshTokensError::Invalid)?;
         match self.take_turn(&token, &session, client, now).await? {
@@ -63,7 +64,7 @@ impl Accounts {
             }
         }
         let issue = Issue {
-            user: session.user,
+            user: session.authenticated.user.id,
             session: token.session,
             salt: &session.salt,
             refresh_counter: token.counter + 1,
@@ -77,7 +78,7 @@ impl Accounts {
     async fn take_turn(
         &self,
         token: &PresentedRefreshToken,
-        session: &SessionSecrets,
+        session: &LiveSession,
         client: &ClientInfo,
         now: Timestamp,
     ) -> Result<Turn, RefreshTokensError> {
@@ -100,7 +101,7 @@ impl Accounts {
         match rotated_at {
             Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
             // The session was ended while we looked.
-            None if store::sessions::find_secrets(tx.conn(), token.session, now).await?.is_none() => {
+            None if store::sessions::find_live(tx.conn(), token.session, now).await?.is_none() => {
                 Err(RefreshTokensError::Invalid)
             }
             // Too long ago, or so long that it is forgotten.
@@ -111,15 +112,18 @@ impl Accounts {
     async fn end_compromised(
         &self,
         token: &PresentedRefreshToken,
-        session: &SessionSecrets,
+        session: &LiveSession,
         client: &ClientInfo,
         now: Timestamp,
     ) -> Result<(), DbError> {
+        let user = session.authenticated.user.id;
+        let _changing = self.changing(Changed::Session(token.session));
         let mut tx = self.db().write().await?;
-        if store::sessions::delete(tx.conn(), token.session, session.user).await? {
+        if store::sessions::delete(tx.conn(), token.session, user).await? {
+            store::changes::insert(tx.conn(), user, Some(token.session), now).await?;
             let kind = EventKind::RefreshTokenReused;
             let id = secrets::random_uuid_v7(now);
-            store::security_events::insert(tx.conn(), id, session.user, kind, client, now).await?;
+            store::security_events::insert(tx.conn(), id, user, kind, client, now).await?;
         }
         tx.commit().await
     }

@@ -1,4 +1,4 @@
-//! Decides what a refresh token is, and which ones are genuine: a keyed chain over a counter.
+//! Decides what a refresh token and a session cookie are, and which ones are genuine: a keyed chain over a counter.
 //!
 //! Nothing of a token is stored. It is the session's id, a counter, and an HMAC over both and the session's random salt,
 //! under a key derived from `SECRET_KEY`. Whoever has the database lacks the key, whoever has the key lacks the salt. The
@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::derived_key;
 use crate::config::SecretKey;
@@ -22,9 +23,28 @@ const REFRESH_PREFIX: &str = "csr_";
 const REFRESH_BYTES: usize = 16 + 8 + MAC_BYTES;
 const MAC_BYTES: usize = 32;
 
+/// Session, HMAC.
+const COOKIE_BYTES: usize = 16 + MAC_BYTES;
+
 /// The keys of the installation: the present one signs, the earlier ones still verify.
 pub(crate) struct SessionSecretKeys {
     refresh: Vec<Hmac<Sha256>>,
+    cookie: Vec<Hmac<Sha256>>,
+}
+
+/// A session cookie as it was presented, not yet known to be genuine.
+pub(crate) struct PresentedCookie {
+    pub(crate) session: SessionId,
+    mac: [u8; MAC_BYTES],
+}
+
+impl PresentedCookie {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; COOKIE_BYTES];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        let (session, mac) = bytes.split_first_chunk::<16>().filter(|_| length == COOKIE_BYTES)?;
+        Some(Self { session: Uuid::from_bytes(*session).into(), mac: mac.try_into().ok()? })
+    }
 }
 
 /// A refresh token as it was presented, not yet known to be genuine.
@@ -51,12 +71,25 @@ impl PresentedRefreshToken {
 
 impl SessionSecretKeys {
     /// `keys` begins with the present one.
-    pub(crate) fn new<'k>(keys: impl Iterator<Item = &'k SecretKey>) -> Self {
-        let refresh = keys.map(|key| {
-            let derived = derived_key(key, "refresh tokens");
-            Hmac::new_from_slice(derived.as_slice()).expect("HMAC takes a key of any length")
-        });
-        Self { refresh: refresh.collect() }
+    pub(crate) fn new(keys: &[SecretKey]) -> Self {
+        let derive = |purpose: &str| {
+            let keys = keys.iter().map(|key| derived_key(key, purpose));
+            let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
+            keys.map(hmac).collect()
+        };
+        Self { refresh: derive("refresh tokens"), cookie: derive("session cookies") }
+    }
+
+    /// The session's cookie.
+    pub(crate) fn session_cookie(&self, session: SessionId, salt: &[u8]) -> SecretString {
+        let mac = self.cookie.first().map(|key| chain(key, session, salt, 0).finalize().into_bytes());
+        let mac = mac.expect("there is a present key");
+        URL_SAFE_NO_PAD.encode([session.uuid().as_bytes().as_slice(), mac.as_slice()].concat()).into()
+    }
+
+    /// Whether we made this cookie, now or earlier.
+    pub(crate) fn is_genuine_cookie(&self, cookie: &PresentedCookie, salt: &[u8]) -> bool {
+        self.cookie.iter().any(|key| chain(key, cookie.session, salt, 0).verify_slice(&cookie.mac).is_ok())
     }
 
     /// The session's refresh token of this number.
@@ -95,14 +128,14 @@ mod tests {
     #[test]
     fn a_token_is_genuine_under_its_own_key_session_salt_and_number_alone() {
         let (key, other) = (generate_secret_key(), generate_secret_key());
-        let keys = SessionSecretKeys::new([&key].into_iter());
+        let keys = SessionSecretKeys::new(&[key.clone()]);
         let session = SessionId::new(Timestamp::UNIX_EPOCH);
         let token = keys.refresh_token(session, &[7; 32], 5);
         assert!(keys.is_genuine(&parse(&token), &[7; 32]));
         assert_eq!((parse(&token).session, parse(&token).counter), (session, 5));
         assert!(!keys.is_genuine(&parse(&token), &[8; 32]));
-        assert!(!SessionSecretKeys::new([&other].into_iter()).is_genuine(&parse(&token), &[7; 32]));
-        assert!(SessionSecretKeys::new([&other, &key].into_iter()).is_genuine(&parse(&token), &[7; 32]));
+        assert!(!SessionSecretKeys::new(&[other.clone()]).is_genuine(&parse(&token), &[7; 32]));
+        assert!(SessionSecretKeys::new(&[other, key]).is_genuine(&parse(&token), &[7; 32]));
         let forged = PresentedRefreshToken { counter: 6, ..parse(&token) };
         assert!(!keys.is_genuine(&forged, &[7; 32]));
         let forged = PresentedRefreshToken { session: SessionId::new(Timestamp::UNIX_EPOCH), ..parse(&token) };
@@ -111,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_same_number_is_the_same_token() {
-        let keys = SessionSecretKeys::new([&generate_secret_key()].into_iter());
+        let keys = SessionSecretKeys::new(&[generate_secret_key()]);
         let session = SessionId::new(Timestamp::UNIX_EPOCH);
         let token = |counter| keys.refresh_token(session, &[7; 32], counter).expose_secret().to_owned();
         assert_eq!(token(1), token(1));
@@ -121,7 +154,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_no_token_is_refused(text in "(csr_)?[A-Za-z0-9_=-]{0,80}") {
-            let keys = SessionSecretKeys::new([&generate_secret_key()].into_iter());
+            let keys = SessionSecretKeys::new(&[generate_secret_key()]);
             if let Some(token) = PresentedRefreshToken::parse(&text.into()) {
                 prop_assert!(!keys.is_genuine(&token, &[7; 32]));
             }

@@ -4,7 +4,7 @@ use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Authenticated, ClientInfo, Session, SessionId, SessionSecrets, User, UserId};
+use crate::model::{Authenticated, ClientInfo, LiveSession, Session, SessionId, User, UserId};
 
 /// A session as it begins.
 pub(crate) struct NewSession<'s> {
@@ -51,32 +51,35 @@ pub(crate) async fn delete_expired_of(conn: Conn<'_>, user: UserId, now: Timesta
     Ok(())
 }
 
-/// A live session with its user, and when it was last seen: the one query behind every authenticated request.
-pub(crate) async fn find_authenticated(
-    conn: Conn<'_>,
-    id: SessionId,
-    user: UserId,
-    now: Timestamp,
-) -> Result<Option<(Authenticated, Timestamp)>, DbError> {
-    let row: Option<(Uuid, String, String, Option<String>, DbTime, DbTime)> = on_db!(conn, c => {
+/// A live session with its user: the one query behind every authenticated request.
+pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
+    type Row = (Uuid, String, String, Option<String>, DbTime, Vec<u8>, i64, DbTime, DbTime, DbTime);
+    let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT u.id, u.username, u.email, u.image_file, s.authenticated_at, s.last_seen_at \
-             FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
-             WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND s.idle_expires_at > $3",
+            "SELECT u.id, u.username, u.email, u.image_file, s.authenticated_at, s.salt, s.refresh_counter, s.expires_at, \
+             s.idle_expires_at, s.last_seen_at FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
+             WHERE s.id = $1 AND s.expires_at > $2 AND s.idle_expires_at > $2",
         )
         .bind(id.uuid())
-        .bind(user.uuid())
         .bind(DbTime::from(now))
         .fetch_optional(c)
         .await
     })?;
-    let Some((user, username, email, image_file, authenticated_at, last_seen_at)) = row else {
+    let Some((user, username, email, image_file, confirmed, salt, refresh_counter, expires_at, idle, seen)) = row
+    else {
         return Ok(None);
     };
     let user = User::from((user, username, email, image_file));
-    let authenticated_at = instant(authenticated_at, "authenticated_at")?;
-    let last_seen_at = instant(last_seen_at, "last_seen_at")?;
-    Ok(Some((Authenticated { user, session: id, authenticated_at }, last_seen_at)))
+    let refresh_counter = u64::try_from(refresh_counter)
+        .map_err(|_| DbError::CorruptRow { table: "auth_sessions", column: "refresh_counter" })?;
+    Ok(Some(LiveSession {
+        authenticated: Authenticated { user, session: id, authenticated_at: instant(confirmed, "authenticated_at")? },
+        salt,
+        refresh_counter,
+        expires_at: instant(expires_at, "expires_at")?,
+        idle_expires_at: instant(idle, "idle_expires_at")?,
+        last_seen_at: instant(seen, "last_seen_at")?,
+    }))
 }
 
 fn instant(time: DbTime, column: &'static str) -> Result<Timestamp, DbError> {
@@ -102,31 +105,6 @@ pub(crate) async fn touch(
             .map(drop)
     })?;
     Ok(())
-}
-
-/// What the secrets of a live session depend on.
-pub(crate) async fn find_secrets(
-    conn: Conn<'_>,
-    id: SessionId,
-    now: Timestamp,
-) -> Result<Option<SessionSecrets>, DbError> {
-    let row: Option<(Uuid, Vec<u8>, i64, DbTime)> = on_db!(conn, c => {
-        sqlx::query_as(
-            "SELECT user_id, salt, refresh_counter, expires_at FROM auth_sessions \
-             WHERE id = $1 AND expires_at > $2 AND idle_expires_at > $2",
-        )
-        .bind(id.uuid())
-        .bind(DbTime::from(now))
-        .fetch_optional(c)
-        .await
-    })?;
-    let Some((user, salt, refresh_counter, expires_at)) = row else {
-        return Ok(None);
-    };
-    let refresh_counter = u64::try_from(refresh_counter)
-        .map_err(|_| DbError::CorruptRow { table: "auth_sessions", column: "refresh_counter" })?;
-    let expires_at = instant(expires_at, "expires_at")?;
-    Ok(Some(SessionSecrets { user: user.into(), salt, refresh_counter, expires_at }))
 }
 
 /// Makes the next refresh token the valid one, if `counter` is the valid one's; whether it was.

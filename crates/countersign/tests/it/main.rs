@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod accounts;
+mod cache;
+mod cookies;
 mod keys;
 mod migrations;
 mod requests;

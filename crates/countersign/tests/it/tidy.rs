@@ -68,8 +68,11 @@ fn the_library_imports_only_downward() {
             "error" => &["secrets"],
             "secrets" => &["config", "model", "secrets"],
             "store" => &["model", "store"],
-            "accounts" => &["clock", "config", "error", "model", "secrets", "store"],
-            "operations" => &["accounts", "config", "error", "model", "secrets", "store", "operations"],
+            "session_cache" => &["model"],
+            "accounts" => &["clock", "config", "error", "model", "secrets", "session_cache", "store"],
+            "operations" => {
+                &["accounts", "config", "error", "model", "secrets", "session_cache", "store", "operations"]
+            }
             "http" => &["accounts", "config", "model", "http"],
             "lib" | "testing" => {
                 &["accounts", "clock", "config", "error", "http", "model", "operations", "secrets", "store", "testing"]

@@ -16,6 +16,8 @@ pub struct Tokens {
     pub expires_in: SignedDuration,
     /// The refresh token, valid once; opaque.
     pub refresh_token: SecretString,
+    /// For browsers, instead of the two: the session's cookie.
+    pub session_cookie: SecretString,
 }
 
 /// A session, as far as its tokens depend on it.
@@ -41,6 +43,7 @@ impl Accounts {
         Ok(Tokens {
             access_token: self.sign_access_token(bearer, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
+            session_cookie: self.session_secrets().session_cookie(issue.session, issue.salt),
             refresh_token: self.session_secrets().refresh_token(issue.session, issue.salt, issue.refresh_counter),
         })
     }

@@ -135,26 +135,18 @@ async fn whoever_has_waited_too_long_is_refused_and_a_hash_under_way_is_finished
 
 #[tokio::test]
 async fn whoever_could_not_be_served_in_time_is_refused_at_once() {
-    let policy = HashingPolicy { wait_max: Duration::from_secs(2), ..policy() };
-    let pool = HashingPool::new(&policy, &slow());
-    let occupied = password();
-    let begun = Instant::now();
-    pool.hash(client(1), slow(), &occupied).await.unwrap();
-    let one = begun.elapsed();
-    let in_time = usize::try_from(policy.wait_max.as_millis() / one.as_millis().max(1)).unwrap();
-    let mut waiting = Vec::new();
-    // Twice as many as can be served, and some to spare: the first of them may have been slower than usual.
-    for _ in 0..2 * in_time + 8 {
-        let mut hash = Box::pin(pool.hash(client(1), slow(), &occupied));
-        match begin(&mut hash).await {
-            Some(refused) => assert_eq!(refused, Err(Overloaded)),
-            None => waiting.push(hash),
-        }
+    let policy = HashingPolicy { wait_max: Duration::from_secs(10), ..policy() };
+    let pool = HashingPool::new(&policy, &quick(1));
+    assert!(!pool.shared.is_hopeless(usize::MAX), "nothing is known before the first hash");
+    pool.shared.metrics.done(Duration::from_secs(1), 1);
+    assert!(!pool.shared.is_hopeless(10));
+    assert!(pool.shared.is_hopeless(11));
+    // Two in a second.
+    for _ in 0..100 {
+        pool.shared.metrics.done(Duration::from_secs(1), 2);
     }
-    assert!(waiting.len() < 2 * in_time + 8, "{} of {in_time} that can be served", waiting.len());
-    assert_eq!(pool.metrics().late, 0);
-    // Somebody else's turn comes earlier.
-    assert!(begin(&mut Box::pin(pool.hash(client(2), slow(), &occupied))).await.is_none());
+    assert!(!pool.shared.is_hopeless(19));
+    assert!(pool.shared.is_hopeless(21));
 }
 
 #[tokio::test]

@@ -1,0 +1,132 @@
+//! Decides how a browser's session cookie is set and read, and from where a request with one is taken (RFC 6265; Fetch
+//! Metadata).
+
+use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::problem::{CROSS_SITE, Problem};
+use crate::config::Config;
+
+/// A name that only a secure origin without a `Domain` can set.
+const SECURE_NAME: &str = "__Host-session";
+const LOCAL_NAME: &str = "session";
+
+/// `None` on loopback without TLS, where browsers would not send a secure cookie back.
+fn secure(config: &Config) -> Option<&'static str> {
+    let uri: Option<Uri> = config.public_url.parse().ok();
+    let is_local = uri.is_some_and(|uri| {
+        uri.scheme_str() == Some("http") && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    });
+    if is_local { None } else { Some("; Secure") }
+}
+
+fn name(config: &Config) -> &'static str {
+    if secure(config).is_some() { SECURE_NAME } else { LOCAL_NAME }
+}
+
+/// `Set-Cookie` for a session; it lasts as long as one can.
+pub(super) fn set(config: &Config, cookie: &SecretString) -> HeaderValue {
+    header(config, cookie.expose_secret(), config.session_ttl)
+}
+
+/// `Set-Cookie` that takes it away.
+pub(super) fn clear(config: &Config) -> HeaderValue {
+    header(config, "", SignedDuration::ZERO)
+}
+
+fn header(config: &Config, value: &str, age: SignedDuration) -> HeaderValue {
+    let secure = secure(config).unwrap_or_default();
+    let text = format!("{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", name(config), age.as_secs());
+    let mut header = HeaderValue::try_from(text).expect("a cookie is base64");
+    header.set_sensitive(true);
+    header
+}
+
+/// The session cookie. Two of that name contradict one another: then there is none.
+pub(super) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
+    let pairs =
+        headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).flat_map(|text| text.split(';'));
+    let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(found, _)| *found == name(config));
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => Some(value),
+        _ => None,
+    }
+}
+
+/// Refuses what another site makes a browser send. Programs that are no browsers send none of the headers that tell.
+pub(super) fn refuse_other_sites(config: &Config, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| headers.get(name).map(|header| header.to_str().unwrap_or("unreadable"));
+    let own = match text("sec-fetch-site") {
+        Some("same-origin" | "none") => true,
+        // Following a link here changes nothing.
+        Some(_) => method.is_safe() && text("sec-fetch-mode") == Some("navigate"),
+        None => match text(ORIGIN.as_str()) {
+            None => true,
+            Some(_) if method.is_safe() => true,
+            Some(origin) => origin == config.public_url || is_host(origin, headers),
+        },
+    };
+    if own { Ok(()) } else { Err(Problem::new(&CROSS_SITE)) }
+}
+
+/// Whether the origin is the host that the request was sent to.
+fn is_host(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.is_some() && origin.split_once("://").map(|(_, authority)| authority) == host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::generate_secret_key;
+
+    fn config(public_url: &str) -> Config {
+        let mut config = Config::new(generate_secret_key());
+        config.public_url = public_url.to_owned();
+        config
+    }
+
+    #[test]
+    fn a_cookie_is_secure_everywhere_but_on_loopback() {
+        for (url, expected) in [
+            ("https://a.example", "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"),
+            ("http://a.example", "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"),
+            ("https://localhost", "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"),
+            ("http://localhost:8000", "session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax"),
+            ("http://127.0.0.1:8000", "session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax"),
+        ] {
+            assert_eq!(set(&config(url), &"x".to_owned().into()).to_str().unwrap(), expected, "{url}");
+        }
+        let cleared = clear(&config("http://localhost"));
+        assert_eq!(cleared.to_str().unwrap(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    }
+
+    #[test]
+    fn requests_of_other_sites_are_refused() {
+        let config = config("https://a.example");
+        for (method, headers, own) in [
+            ("POST", vec![], true),
+            ("POST", vec![("sec-fetch-site", "same-origin")], true),
+            ("POST", vec![("sec-fetch-site", "none")], true),
+            ("POST", vec![("sec-fetch-site", "same-site")], false),
+            ("POST", vec![("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], false),
+            ("DELETE", vec![("sec-fetch-site", "cross-site")], false),
+            ("GET", vec![("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], true),
+            ("GET", vec![("sec-fetch-site", "same-site"), ("sec-fetch-mode", "cors")], false),
+            ("POST", vec![("origin", "https://a.example")], true),
+            ("POST", vec![("origin", "http://b.example:81"), ("host", "b.example:81")], true),
+            ("POST", vec![("origin", "https://evil.example"), ("host", "a.example")], false),
+            ("POST", vec![("origin", "null")], false),
+            ("POST", vec![("sec-fetch-site", "cross-site"), ("origin", "https://a.example")], false),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in &headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            let method = method.parse().unwrap();
+            assert_eq!(refuse_other_sites(&config, &method, &map).is_ok(), own, "{method} {headers:?}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Sessions that are kept in memory, on one instance and on several.
+
+use std::time::{Duration, Instant};
+
+use countersign::testing::{PASSWORD, TestApp};
+use countersign_db::on_db;
+use serde_json::json;
+
+/// Whatever the database says about the user's name, as somebody at its console would change it: unnoted.
+async fn rename_behind_our_back(app: &TestApp, name: &str) {
+    let mut tx = app.db().write().await.unwrap();
+    on_db!(tx.conn(), c => sqlx::query("UPDATE auth_users SET username = $1").bind(name).execute(c).await.map(drop))
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_known_session_needs_no_database_and_without_a_cache_each_request_does() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    ada.get("/api/users/me").await.ok(200);
+    rename_behind_our_back(&app, "changed").await;
+    assert_eq!(ada.get("/api/users/me").await.ok(200)["username"], "ada");
+    let plain = app.another_instance(|mut config| {
+        config.session_cache_max = 0;
+        config
+    });
+    let me = plain.bearer(ada.token().map(str::to_owned)).get("/api/users/me").await;
+    assert_eq!(me.ok(200)["username"], "changed");
+}
+
+#[tokio::test]
+async fn what_an_instance_changes_it_knows_at_once() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let path = format!("/api/users/{}", ada.id);
+    ada.get("/api/users/me").await.ok(200);
+    for name in ["one", "two", "three"] {
+        ada.patch(&path, json!({ "username": name })).await.ok(200);
+        assert_eq!(ada.get("/api/users/me").await.ok(200)["username"], name);
+    }
+    let other = app.anonymous().log_in(&ada.email, PASSWORD).await.ok(200);
+    let other = app.bearer(other["access_token"].as_str().map(str::to_owned));
+    other.get("/api/users/me").await.ok(200);
+    ada.delete("/api/users/me/sessions").await.ok(200);
+    other.get("/api/users/me").await.problem(401, "invalid_token");
+    ada.delete(&path).await.ok(204);
+    ada.get("/api/users/me").await.problem(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn what_one_instance_ends_another_refuses_within_a_second() {
+    let app = TestApp::start().await;
+    let other = app.another_instance(|config| config);
+    for name in ["ada", "eve", "bob"] {
+        let user = app.user(name).await;
+        let elsewhere = other.bearer(user.token().map(str::to_owned));
+        elsewhere.get("/api/users/me").await.ok(200);
+        user.send("POST", "/api/users/logout", "application/json", "").await.ok(204);
+        let ended = Instant::now();
+        while elsewhere.get("/api/users/me").await.status == 200 {
+            // The bound is the product's, with room for a machine that is busy.
+            assert!(ended.elapsed() < Duration::from_secs(2), "{name} is still in");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn when_changes_cannot_be_read_the_cache_is_not_trusted() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    ada.get("/api/users/me").await.ok(200);
+    let mut tx = app.db().write().await.unwrap();
+    on_db!(tx.conn(), c => sqlx::query("ALTER TABLE auth_changes RENAME TO auth_changes_away").execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
+    rename_behind_our_back(&app, "changed").await;
+    let begun = Instant::now();
+    while ada.get("/api/users/me").await.ok(200)["username"] != "changed" {
+        assert!(begun.elapsed() < Duration::from_secs(2), "the cache is still used");
+        tokio::task::yield_now().await;
+    }
+}
