@@ -128,13 +128,13 @@ mod tests {
     #[test]
     fn a_token_is_genuine_under_its_own_key_session_salt_and_number_alone() {
         let (key, other) = (generate_secret_key(), generate_secret_key());
-        let keys = SessionSecretKeys::new(&[key.clone()]);
+        let keys = SessionSecretKeys::new(std::slice::from_ref(&key));
         let session = SessionId::new(Timestamp::UNIX_EPOCH);
         let token = keys.refresh_token(session, &[7; 32], 5);
         assert!(keys.is_genuine(&parse(&token), &[7; 32]));
         assert_eq!((parse(&token).session, parse(&token).counter), (session, 5));
         assert!(!keys.is_genuine(&parse(&token), &[8; 32]));
-        assert!(!SessionSecretKeys::new(&[other.clone()]).is_genuine(&parse(&token), &[7; 32]));
+        assert!(!SessionSecretKeys::new(std::slice::from_ref(&other)).is_genuine(&parse(&token), &[7; 32]));
         assert!(SessionSecretKeys::new(&[other, key]).is_genuine(&parse(&token), &[7; 32]));
         let forged = PresentedRefreshToken { counter: 6, ..parse(&token) };
         assert!(!keys.is_genuine(&forged, &[7; 32]));
