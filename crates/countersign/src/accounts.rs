@@ -42,7 +42,8 @@ impl Accounts {
         let keys: Vec<TokenKey> =
             config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
         let signing_kid = keys[0].kid().to_owned();
-        let keyring = Keyring::new(&config.issuer, keys, &signing_kid).expect("the first key is among them");
+        let keyring = Keyring::new(&config.issuer, keys, &signing_kid, config.session_cache_max)
+            .expect("the first key is among them");
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None, looked_at: None });
         let session_secrets = SessionSecretKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));

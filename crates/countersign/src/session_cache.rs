@@ -97,10 +97,10 @@ impl SessionCache {
     }
 
     /// Keeps what was read, unless something has been forgotten since.
-    pub(crate) fn put(&self, read_at: Epoch, session: LiveSession) {
+    pub(crate) fn put(&self, read_at: Epoch, session: Arc<LiveSession>) {
         let epoch = lock(&self.epoch);
         if *epoch == read_at.0 {
-            self.entries.insert(session.authenticated.session, Arc::new(session));
+            self.entries.insert(session.authenticated.session, session);
         }
     }
 
@@ -161,17 +161,17 @@ mod tests {
     use super::*;
     use crate::model::{Authenticated, User};
 
-    fn session(user: UserId) -> LiveSession {
+    fn session(user: UserId) -> Arc<LiveSession> {
         let id = SessionId::new(Timestamp::UNIX_EPOCH);
         let user = User { id: user, username: "ada".to_owned(), email: "ada@example.com".to_owned(), image_file: None };
-        LiveSession {
+        Arc::new(LiveSession {
             authenticated: Authenticated { user, session: id, authenticated_at: Timestamp::UNIX_EPOCH },
             salt: vec![7; 32],
             refresh_counter: 0,
             expires_at: Timestamp::MAX,
             idle_expires_at: Timestamp::MAX,
             last_seen_at: Timestamp::UNIX_EPOCH,
-        }
+        })
     }
 
     fn user() -> UserId {
@@ -184,11 +184,11 @@ mod tests {
         let session = session(user());
         let id = session.authenticated.session;
         let read_at = cache.epoch();
-        cache.put(read_at, session.clone());
+        cache.put(read_at, Arc::clone(&session));
         assert!(cache.get(id).is_some());
         drop(Changing::new(Some(&cache), Changed::Session(id)));
         assert!(cache.get(id).is_none());
-        cache.put(read_at, session.clone());
+        cache.put(read_at, Arc::clone(&session));
         assert!(cache.get(id).is_none());
         cache.put(cache.epoch(), session);
         assert!(cache.get(id).is_some());
@@ -200,7 +200,7 @@ mod tests {
         let (ada, eve) = (user(), user());
         let sessions = [session(ada), session(ada), session(eve)];
         for session in &sessions {
-            cache.put(cache.epoch(), session.clone());
+            cache.put(cache.epoch(), Arc::clone(session));
         }
         cache.forget(Changed::User(ada));
         let known = sessions.map(|session| cache.get(session.authenticated.session).is_some());

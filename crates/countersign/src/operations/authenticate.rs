@@ -1,5 +1,6 @@
 //! Decides whom a token or a cookie speaks for: its user, while the session behind it lives.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_db::DbError;
@@ -30,7 +31,7 @@ impl Accounts {
             return Ok(None);
         };
         self.note_use(&session, now).await?;
-        Ok(Some(session.authenticated))
+        Ok(Some(session.authenticated.clone()))
     }
 
     /// Who logged in to get this session cookie; `None` when it is not ours, or its session or user is gone.
@@ -40,26 +41,27 @@ impl Accounts {
             return Ok(None);
         };
         let session = self.find_live_session(cookie.session, now).await?;
-        let is_genuine = |session: &LiveSession| self.session_secrets().is_genuine_cookie(&cookie, &session.salt);
+        let is_genuine = |session: &Arc<LiveSession>| self.session_secrets().is_genuine_cookie(&cookie, &session.salt);
         let Some(session) = session.filter(is_genuine) else {
             return Ok(None);
         };
         self.note_use(&session, now).await?;
-        Ok(Some(session.authenticated))
+        Ok(Some(session.authenticated.clone()))
     }
 
-    async fn find_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
+    async fn find_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<Arc<LiveSession>>, DbError> {
         let Some(cache) = self.session_cache() else {
-            return store::sessions::find_live(self.db().read().await?.conn(), id, now).await;
+            let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?;
+            return Ok(found.map(Arc::new));
         };
         let trusted = self.may_trust(cache).await;
         if trusted && let Some(session) = cache.get(id).filter(|session| session.lives_at(now)) {
-            return Ok(Some(LiveSession::clone(&session)));
+            return Ok(Some(session));
         }
         let epoch = cache.epoch();
-        let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?;
+        let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?.map(Arc::new);
         if let Some(session) = found.as_ref().filter(|_| trusted) {
-            cache.put(epoch, session.clone());
+            cache.put(epoch, Arc::clone(session));
         }
         Ok(found)
     }

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -39,6 +40,23 @@ pub(crate) struct Keyring {
     keys: Vec<TokenKey>,
     /// Which of them signs.
     signing: usize,
+    /// Tokens whose signature has been checked, by their whole text; their times are compared each time.
+    checked: Option<Cache<Box<str>, Checked>>,
+}
+
+/// What a token with a good signature says.
+#[derive(Clone, Copy)]
+struct Checked {
+    bearer: Bearer,
+    issued_at: i64,
+    expires_at: i64,
+}
+
+impl Checked {
+    fn verdict(self, now: Timestamp) -> Verdict {
+        let begun = self.issued_at <= now.as_second().saturating_add(CLOCK_LEEWAY.as_secs());
+        if begun && now.as_second() < self.expires_at { Verdict::Believed(self.bearer) } else { Verdict::Refused }
+    }
 }
 
 /// The keys as they were last read.
@@ -172,10 +190,12 @@ fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
 }
 
 impl Keyring {
-    /// `keys` with the one of `signing_kid` as the signing one; `None` when it is not among them.
-    pub(crate) fn new(issuer: &str, keys: Vec<TokenKey>, signing_kid: &str) -> Option<Self> {
+    /// `keys` with the one of `signing_kid` as the signing one; `None` when it is not among them. So many tokens are
+    /// remembered at the most, until the ring is replaced.
+    pub(crate) fn new(issuer: &str, keys: Vec<TokenKey>, signing_kid: &str, remembered_max: usize) -> Option<Self> {
         let signing = keys.iter().position(|key| key.kid == signing_kid)?;
-        Some(Self { issuer: issuer.to_owned(), keys, signing })
+        let checked = (remembered_max > 0).then(|| Cache::new(remembered_max));
+        Some(Self { issuer: issuer.to_owned(), keys, signing, checked })
     }
 
     /// A signed token for a session.
@@ -205,6 +225,9 @@ impl Keyring {
         if token.len() > TOKEN_BYTES_MAX {
             return Verdict::Refused;
         }
+        if let Some(checked) = self.checked.as_ref().and_then(|checked| checked.get(token)) {
+            return checked.verdict(now);
+        }
         let Ok(Header { kid: Some(kid), typ: Some(typ), .. }) = jsonwebtoken::decode_header(token) else {
             return Verdict::Refused;
         };
@@ -214,16 +237,19 @@ impl Keyring {
         let Some(key) = self.keys.iter().find(|key| key.kid == kid) else {
             return Verdict::UnknownKey;
         };
-        let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation) else {
+        let Ok(decoded) = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation) else {
             return Verdict::Refused;
         };
-        let claims = token.claims;
-        let in_time =
-            now.as_second() < claims.exp && claims.iat <= now.as_second().saturating_add(CLOCK_LEEWAY.as_secs());
-        match (claims.sub.parse(), claims.sid.parse()) {
-            (Ok(user), Ok(session)) if in_time => Verdict::Believed(Bearer { user, session }),
-            _ => Verdict::Refused,
+        let claims = decoded.claims;
+        let (Ok(user), Ok(session)) = (claims.sub.parse(), claims.sid.parse()) else {
+            return Verdict::Refused;
+        };
+        let checked = Checked { bearer: Bearer { user, session }, issued_at: claims.iat, expires_at: claims.exp };
+        let verdict = checked.verdict(now);
+        if let Some(remembered) = self.checked.as_ref().filter(|_| verdict != Verdict::Refused) {
+            remembered.insert(token.into(), checked);
         }
+        verdict
     }
 
     /// The public keys (RFC 7517, section 5), for whoever verifies tokens without asking us.
@@ -246,7 +272,7 @@ mod tests {
 
     fn ring(key: TokenKey) -> Keyring {
         let kid = key.kid.clone();
-        Keyring::new(ISSUER, vec![key], &kid).unwrap()
+        Keyring::new(ISSUER, vec![key], &kid, 10).unwrap()
     }
 
     fn bearer() -> Bearer {

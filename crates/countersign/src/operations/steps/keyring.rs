@@ -88,7 +88,8 @@ impl Accounts {
                 None => {}
             }
         }
-        let keyring = Keyring::new(&config.issuer, keys, &signing_kid).ok_or(InternalError::SigningKey)?;
+        let keyring = Keyring::new(&config.issuer, keys, &signing_kid, config.session_cache_max)
+            .ok_or(InternalError::SigningKey)?;
         Ok(self.set_keyring(keyring, now))
     }
 
