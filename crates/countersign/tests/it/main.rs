@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod accounts;
+mod dump;
 mod keys;
 mod migrations;
+mod refresh_model;
+mod refresh_stress;
 mod requests;
 mod schema;
 mod sessions;
