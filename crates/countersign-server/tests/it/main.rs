@@ -15,6 +15,7 @@ mod sandbox;
 mod serving;
 mod settings;
 mod shutdown;
+mod verify;
 
 use countersign::MIGRATIONS;
 use countersign_db::testing::{TempDb, database_under_test};

@@ -5,8 +5,11 @@
 mod accounts;
 mod cache;
 mod cookies;
+mod dump;
 mod keys;
 mod migrations;
+mod refresh_model;
+mod refresh_stress;
 mod requests;
 mod schema;
 mod sessions;

@@ -171,6 +171,7 @@ fn the_documents_name_only_what_exists() {
         "docs/api.md",
         "docs/operating.md",
         "docs/threat-model.md",
+        "docs/verifying-tokens.md",
     ] {
         let text = fs::read_to_string(root.join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
         let folder = Path::new(document).parent().expect("a folder");

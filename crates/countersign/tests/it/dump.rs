@@ -1,0 +1,339 @@
+//! Whoever has a copy of the database has no way in: everything in it is tried at every door.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use countersign::config::SecretKey;
+use countersign::model::SigningAlgorithm;
+use countersign::secrets::generate_secret_key;
+use countersign::testing::{PASSWORD, TestApp, User};
+use countersign_db::{Conn, DatabaseKind, on_db};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::SignedDuration;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use sqlx::AssertSqlSafe;
+
+const TOKEN: &str = "/api/users/token";
+/// How secrets are often cut: an id, a salt or a seed, and what stands before or behind it.
+const PIECES: [usize; 3] = [16, 24, 32];
+
+/// A service after a busy life, and one pair of tokens that is still good.
+struct Life {
+    app: TestApp,
+    introspection_secret: SecretKey,
+    ada: User,
+    tokens: Value,
+}
+
+async fn refresh(app: &TestApp, token: &str) -> Value {
+    let answer = app.anonymous().post_form(TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
+    tokens[name].as_str().expect("a text")
+}
+
+async fn busy_life() -> Life {
+    let introspection_secret = generate_secret_key();
+    let app = TestApp::with(|config| {
+        config.signing_algorithm = SigningAlgorithm::EdDsa;
+        config.introspection_secret = Some(introspection_secret.clone());
+    })
+    .await;
+    let ada = app.user("ada").await;
+    for name in ["bob", "eve", "mallory"] {
+        let user = app.user(name).await;
+        for password in ["guess", "a better guess"] {
+            app.anonymous().log_in(&user.email, password).await.problem(401, "wrong_credentials");
+        }
+        // One session that is ended, one whose token is used twice, one that goes on.
+        let log_in = async || app.anonymous().log_in(&user.email, PASSWORD).await.ok(200);
+        let (ended, robbed, kept) = (log_in().await, log_in().await, log_in().await);
+        app.anonymous().post_form("/api/users/token/revoke", &[("token", text(&ended, "refresh_token"))]).await.ok(200);
+        refresh(&app, text(&robbed, "refresh_token")).await;
+        app.clock.advance(SignedDuration::from_mins(1));
+        let reused = refresh(&app, text(&robbed, "refresh_token")).await;
+        assert_eq!(reused["code"], "refresh_token_reused");
+        refresh(&app, text(&kept, "refresh_token")).await;
+        user.patch(&format!("/api/users/{}", user.id), json!({ "username": format!("{name}2") })).await.ok(200);
+        if name == "mallory" {
+            user.delete(&format!("/api/users/{}", user.id)).await.ok(204);
+        }
+    }
+    app.accounts().rotate_signing_key(SignedDuration::ZERO).await.unwrap();
+    app.clock.advance(SignedDuration::from_secs(6));
+    let login = app.anonymous().log_in(&ada.email, PASSWORD).await.ok(200);
+    let tokens = refresh(&app, text(&login, "refresh_token")).await;
+    Life { app, introspection_secret, ada, tokens }
+}
+
+/// Every column of every table and view, as bytes that the database writes in hexadecimal.
+async fn dump(conn: Conn<'_>) -> BTreeSet<Vec<u8>> {
+    let mut conn = conn;
+    let (catalogue, is_sqlite) = match conn.kind() {
+        DatabaseKind::Sqlite => (
+            "SELECT tables.name, columns.name, lower(columns.type) \
+             FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns \
+             WHERE tables.type IN ('table', 'view')",
+            true,
+        ),
+        DatabaseKind::Postgres => (
+            "SELECT table_name::text, column_name::text, data_type::text \
+             FROM information_schema.columns WHERE table_schema = current_schema()",
+            false,
+        ),
+    };
+    let columns: Vec<(String, String, String)> =
+        on_db!(conn.reborrow(), c => sqlx::query_as(catalogue).fetch_all(c).await).expect("a catalogue");
+    let tables: BTreeSet<&str> = columns.iter().map(|(table, ..)| table.as_str()).collect();
+    for table in ["auth_users", "auth_sessions", "auth_refresh_rotations", "auth_security_events", "auth_signing_keys"]
+    {
+        assert!(tables.contains(table), "{tables:?}");
+    }
+    let mut values = BTreeSet::new();
+    for (table, column, holds) in &columns {
+        let in_hexadecimal = match (is_sqlite, holds.as_str()) {
+            (true, _) => format!("lower(hex(CAST(\"{column}\" AS BLOB)))"),
+            (false, "bytea") => format!("encode(\"{column}\", 'hex')"),
+            (false, "uuid") => format!("encode(uuid_send(\"{column}\"), 'hex')"),
+            (false, _) => format!("encode(convert_to(\"{column}\"::text, 'UTF8'), 'hex')"),
+        };
+        let statement = format!("SELECT {in_hexadecimal} FROM \"{table}\" WHERE \"{column}\" IS NOT NULL");
+        let found: Vec<String> =
+            on_db!(conn.reborrow(), c => sqlx::query_scalar(AssertSqlSafe(statement.clone())).fetch_all(c).await)
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        values.extend(found.iter().map(|found| unhexed(found)));
+    }
+    values
+}
+
+fn unhexed(hexadecimal: &str) -> Vec<u8> {
+    let digits: Vec<u32> = hexadecimal.chars().map(|digit| digit.to_digit(16).expect("hexadecimal")).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
+}
+
+fn hexed(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A value as it is, what is encoded in its parts, and both cut into pieces.
+fn pieces(values: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
+    let mut whole: BTreeSet<Vec<u8>> = values.clone();
+    for value in values {
+        for part in value.split(|byte| b"$.:,=@".contains(byte)) {
+            whole.insert(part.to_vec());
+            whole.extend(STANDARD_NO_PAD.decode(part).ok());
+            whole.extend(URL_SAFE_NO_PAD.decode(part).ok());
+        }
+    }
+    let mut pieces = whole.clone();
+    for value in &whole {
+        for length in PIECES.into_iter().filter(|length| *length < value.len()) {
+            pieces.insert(value[..length].to_vec());
+            pieces.insert(value[value.len() - length..].to_vec());
+            pieces.insert(value[length..].to_vec());
+        }
+    }
+    pieces.remove(&Vec::new());
+    pieces
+}
+
+/// What could be typed or sent: the text itself, and the usual ways to write bytes.
+fn candidates(pieces: &BTreeSet<Vec<u8>>) -> BTreeSet<String> {
+    let mut texts = BTreeSet::new();
+    for bytes in pieces {
+        texts.extend(String::from_utf8(bytes.clone()).ok().filter(|text| !text.contains(char::is_control)));
+        texts.extend([hexed(bytes), hexed(bytes).to_uppercase()]);
+        texts.extend([STANDARD.encode(bytes), URL_SAFE_NO_PAD.encode(bytes)]);
+        texts.extend(uuid::Uuid::from_slice(bytes).ok().map(|id| id.to_string()));
+    }
+    texts
+}
+
+/// Tries doors and counts.
+struct Burglar<'l> {
+    life: &'l Life,
+    attempts: usize,
+    successes: Vec<String>,
+}
+
+impl Burglar<'_> {
+    fn note(&mut self, door: &str, with: &str, is_in: bool) {
+        self.attempts += 1;
+        if is_in {
+            self.successes.push(format!("{door}: {with}"));
+        }
+    }
+
+    async fn as_access_token(&mut self, token: &str) {
+        // A header takes visible ASCII alone.
+        if token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            let answer = self.life.app.bearer(Some(token.to_owned())).get("/api/users/me").await;
+            self.note("access token", token, answer.status != 401);
+        }
+    }
+
+    async fn as_refresh_token(&mut self, token: &str) {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        let answer = self.life.app.anonymous().post_form(TOKEN, &form).await;
+        let is_refused = answer.status == 400 && answer.text().contains("\"invalid_refresh_token\"");
+        self.note("refresh token", token, !is_refused);
+    }
+
+    /// Nobody may ask with it, and if it is asked about it is nothing.
+    async fn at_introspection(&mut self, text: &str) {
+        let path = "/api/users/token/introspect";
+        let life = self.life;
+        let real = text_of(&life.tokens);
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let asker = life.app.bearer(Some(text.to_owned()));
+            let answer = asker.post_form(path, &[("token", real)]).await;
+            self.note("introspection secret", text, answer.status != 401);
+        }
+        let asker = life.app.bearer(Some(life.introspection_secret.expose().to_owned()));
+        let body = asker.post_form(path, &[("token", text)]).await.ok(200);
+        self.note("introspected token", text, body != json!({ "active": false }));
+    }
+
+    async fn at_revocation(&mut self, token: &str) {
+        // What is no token is revoked already. Whether a session has ended is seen when all is over.
+        self.life.app.anonymous().post_form("/api/users/token/revoke", &[("token", token)]).await.ok(200);
+        self.attempts += 1;
+    }
+
+    async fn as_password(&mut self, password: &str) {
+        let answer = self.life.app.anonymous().log_in(&self.life.ada.email, password).await;
+        self.note("password", password, answer.status != 401);
+    }
+}
+
+fn text_of(tokens: &Value) -> &str {
+    text(tokens, "access_token")
+}
+
+/// The ids of the sessions that there are.
+async fn sessions(app: &TestApp) -> BTreeSet<Vec<u8>> {
+    let mut read = app.db().read().await.unwrap();
+    let ids: Vec<uuid::Uuid> =
+        on_db!(read.conn(), c => sqlx::query_scalar("SELECT id FROM auth_sessions").fetch_all(c).await).unwrap();
+    ids.into_iter().map(|id| id.as_bytes().to_vec()).collect()
+}
+
+/// Access tokens that are signed with what was found, under every name that a key may have.
+fn forged_access_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> {
+    let real = text_of(&life.tokens);
+    let part = |n: usize| -> Value {
+        let part = real.split('.').nth(n).expect("three parts");
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
+    };
+    let (claims, kid) = (part(1), part(0)["kid"].as_str().expect("a text").to_owned());
+    let header = |algorithm| {
+        let mut header = Header::new(algorithm);
+        (header.typ, header.kid) = (Some("at+jwt".to_owned()), Some(kid.clone()));
+        header
+    };
+    let sign = |algorithm, key: &EncodingKey| jsonwebtoken::encode(&header(algorithm), &claims, key).ok();
+    let mut tokens = Vec::new();
+    for piece in pieces {
+        tokens.extend(sign(Algorithm::HS256, &EncodingKey::from_secret(piece)));
+        // Every 32 bytes may be the seed of an Ed25519 key (RFC 8410, section 7).
+        for seed in piece.windows(32) {
+            let prefix = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+            tokens.extend(sign(Algorithm::EdDSA, &EncodingKey::from_ed_der(&[&prefix[..], seed].concat())));
+        }
+    }
+    let unsigned = json!({ "alg": "none", "typ": "at+jwt", "kid": kid });
+    let encoded = [unsigned, claims.clone()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    tokens.push(format!("{}.{}.", encoded[0], encoded[1]));
+    tokens
+}
+
+/// Refresh tokens of every session, for the numbers around the valid one, made as ours are but with what was found for a
+/// key, or with none.
+async fn forged_refresh_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> {
+    let rows: Vec<(uuid::Uuid, Vec<u8>, i64)> = {
+        let mut read = life.app.db().read().await.unwrap();
+        let statement = "SELECT id, salt, refresh_counter FROM auth_sessions";
+        on_db!(read.conn(), c => sqlx::query_as(statement).fetch_all(c).await).unwrap()
+    };
+    let mut tokens = Vec::new();
+    let mut forge = |id: &uuid::Uuid, counter: i64, mac: &[u8]| {
+        let bytes = [id.as_bytes(), &counter.to_be_bytes()[..], mac].concat();
+        tokens.push(format!("csr_{}", URL_SAFE_NO_PAD.encode(bytes)));
+    };
+    for (id, salt, valid) in &rows {
+        for counter in [*valid, valid + 1, (valid - 1).max(0)] {
+            let message = [id.as_bytes(), &counter.to_be_bytes()[..], salt].concat();
+            forge(id, counter, &Sha256::digest(&message));
+            forge(id, counter, salt);
+            forge(id, counter, &[0; 32]);
+            for key in [&[][..], salt, id.as_bytes()] {
+                forge(id, counter, &hmac(key, &message));
+            }
+        }
+    }
+    // Everything else that was found as the key, for one session.
+    let (id, salt, valid) = &rows[0];
+    let message = [id.as_bytes(), &valid.to_be_bytes()[..], salt].concat();
+    for piece in pieces {
+        forge(id, *valid, &hmac(piece, &message));
+        if piece.len() == 32 {
+            forge(id, *valid, piece);
+        }
+    }
+    tokens
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.chain_update(message).finalize().into_bytes().to_vec()
+}
+
+/// That the doors open at all, so that a refusal means something.
+async fn assert_that_what_is_good_gets_in(life: &Life) {
+    let app = &life.app;
+    app.bearer(Some(text_of(&life.tokens).to_owned())).get("/api/users/me").await.ok(200);
+    let asker = app.bearer(Some(life.introspection_secret.expose().to_owned()));
+    let form = [("token", text(&life.tokens, "refresh_token"))];
+    assert_eq!(asker.post_form("/api/users/token/introspect", &form).await.ok(200)["active"], true);
+}
+
+#[tokio::test]
+async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
+    let life = busy_life().await;
+    let found = dump(life.app.db().read().await.unwrap().conn()).await;
+    let sessions_before = sessions(&life.app).await;
+    assert!(sessions_before.len() >= 4 && found.is_superset(&sessions_before), "{} sessions", sessions_before.len());
+    assert!(found.contains(life.ada.email.as_bytes()), "the dump has the texts too");
+    let pieces = pieces(&found);
+    let mut burglar = Burglar { life: &life, attempts: 0, successes: Vec::new() };
+    for text in &candidates(&pieces) {
+        burglar.as_access_token(text).await;
+        for token in [text.clone(), format!("csr_{text}")] {
+            burglar.as_refresh_token(&token).await;
+            burglar.at_revocation(&token).await;
+        }
+        burglar.at_introspection(text).await;
+        burglar.as_password(text).await;
+    }
+    let tried_as_it_is = burglar.attempts;
+
+    for token in forged_access_tokens(&life, &pieces) {
+        burglar.as_access_token(&token).await;
+    }
+    for token in forged_refresh_tokens(&life, &pieces).await {
+        burglar.as_refresh_token(&token).await;
+        burglar.at_revocation(&token).await;
+    }
+
+    let Burglar { attempts, successes, .. } = burglar;
+    println!("{} values, {attempts} attempts", found.len());
+    assert_eq!(successes, Vec::<String>::new());
+    assert!(tried_as_it_is >= 5_000 && attempts - tried_as_it_is >= 500, "{tried_as_it_is} of {attempts} attempts");
+    assert_eq!(sessions(&life.app).await, sessions_before, "a session was ended");
+    assert_that_what_is_good_gets_in(&life).await;
+}
