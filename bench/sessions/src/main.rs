@@ -11,7 +11,7 @@ mod report;
 mod server;
 mod setup;
 #[path = "../../logins/src/statistics.rs"]
-#[allow(dead_code, reason = "shared with bench/logins; its own tests use all of it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "shared with bench/logins, which needs more of it"))]
 mod statistics;
 
 use std::path::PathBuf;

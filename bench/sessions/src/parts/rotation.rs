@@ -77,7 +77,7 @@ impl Shared {
         &self.counts[self.phase.load(Ordering::Relaxed)]
     }
 
-    fn example(&self, text: String) {
+    fn example(&self, text: &str) {
         let mut examples = lock(&self.examples);
         let phase = PHASES[self.phase.load(Ordering::Relaxed)];
         // Some of each phase.
@@ -196,9 +196,14 @@ fn figures(shared: &Shared, errors: &[String]) -> Vec<Figure> {
     let requests = shared.total(|counts| &counts.requests);
     let refreshes = shared.total(|counts| &counts.refreshes);
     let by_phase = |count: fn(&Counts) -> &AtomicUsize| {
-        let counted = PHASES.iter().zip(&shared.counts).map(|(phase, counts)| (phase, count(counts)));
-        let some = counted.filter(|(_, count)| count.load(Ordering::Relaxed) > 0);
-        some.map(|(phase, count)| format!("; {phase}: {}", count.load(Ordering::Relaxed))).collect::<String>()
+        let mut text = String::new();
+        for (phase, counts) in PHASES.iter().zip(&shared.counts) {
+            let count = count(counts).load(Ordering::Relaxed);
+            if count > 0 {
+                let _ = write!(text, "; {phase}: {count}");
+            }
+        }
+        text
     };
     let in_two_steps = &shared.counts[TWO_STEPS];
     let figure = |name: &str, value, goal, note: String| Figure::new(format!("rotation_{name}"), value, goal, note);
@@ -283,6 +288,13 @@ struct Held {
     at: Instant,
 }
 
+impl Held {
+    /// Names the key.
+    fn head(&self) -> &str {
+        self.access.split('.').next().unwrap_or_default()
+    }
+}
+
 /// Somebody who is logged in and means to stay.
 struct Client {
     shared: Arc<Shared>,
@@ -304,13 +316,13 @@ impl Client {
 
     fn hold(&mut self, tokens: Tokens, by: usize) {
         let at = Instant::now();
-        let head = tokens.access.split('.').next().unwrap_or_default().to_owned();
-        lock(&self.shared.heads).entry(head).or_insert(at);
         self.refresh = tokens.refresh;
         if self.held.len() == EARLIER_MAX {
             self.held.remove(1 + self.turn % (EARLIER_MAX - 2));
         }
-        self.held.push(Held { access: tokens.access, by, at });
+        let held = Held { access: tokens.access, by, at };
+        lock(&self.shared.heads).entry(held.head().to_owned()).or_insert(at);
+        self.held.push(held);
     }
 
     async fn work(mut self) -> Outcome<()> {
@@ -340,13 +352,12 @@ impl Client {
             401 => add(&shared.counts().failed),
             _ => {
                 add(&shared.counts().others);
-                shared.example(format!("{status} to a request at instance {by}"));
+                shared.example(&format!("{status} to a request at instance {by}"));
                 return Ok(());
             }
         }
         let refused = Instant::now();
-        let head = held.access.split('.').next().unwrap_or_default();
-        let key_seen = lock(&shared.heads).get(head).map_or(Duration::ZERO, |at| refused - *at);
+        let key_seen = lock(&shared.heads).get(held.head()).map_or(Duration::ZERO, |at| refused - *at);
         let mut came_back = None;
         while came_back.is_none() && refused.elapsed() < COME_BACK_MAX {
             sleep(RETRY).await;
@@ -357,7 +368,7 @@ impl Client {
             Some(after) => format!("believed again after {after:.0?}"),
             None => format!("and still after {COME_BACK_MAX:?}"),
         };
-        shared.example(format!(
+        shared.example(&format!(
             "instance {by} refused a token made {:.1?} before by instance {}, whose key was first seen {key_seen:.1?} before; {then}",
             refused - held.at,
             held.by,
@@ -381,7 +392,7 @@ impl Client {
             400 | 401 => {
                 add(&shared.counts().logouts);
                 let issued_by = self.held.last().map_or(0, |held| held.by);
-                shared.example(format!(
+                shared.example(&format!(
                     "instance {by} refused a refresh token of instance {issued_by}: {status} {}",
                     String::from_utf8_lossy(&body).replace('\n', " ")
                 ));
@@ -389,7 +400,7 @@ impl Client {
             }
             _ => {
                 add(&shared.counts().others);
-                shared.example(format!("{status} to a refresh at instance {by}"));
+                shared.example(&format!("{status} to a refresh at instance {by}"));
                 Ok(())
             }
         }
