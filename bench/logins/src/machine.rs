@@ -143,7 +143,7 @@ fn all_busy() -> Outcome<Duration> {
 }
 
 /// `utime` and `stime` of a process or a thread.
-fn cpu_in_ticks(path: &Path) -> Outcome<Duration> {
+pub(crate) fn cpu_in_ticks(path: &Path) -> Outcome<Duration> {
     let text = read(path)?;
     // The name may contain anything, but ends with the last bracket.
     let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);

@@ -1,0 +1,181 @@
+//! Decides what an authenticated request costs: the rate of `GET /api/users/me` over that of a bare axum handler.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::Bench;
+use crate::broken::{Broken, Outcome};
+use crate::http::{Connection, me};
+use crate::report::{Figure, Goal};
+use crate::server::{Bare, Installation, Log, Server, cpu, settle};
+use crate::setup::{self, OnPostgres};
+use crate::statistics::Rounds;
+
+const CONNECTIONS: usize = 32;
+const USERS: usize = 10;
+const SESSIONS: usize = 1000;
+
+pub(crate) fn on_sqlite(bench: &Bench) -> Outcome<Vec<Figure>> {
+    let installation = Installation::new(&bench.program, "sqlite:accounts.db")?;
+    bench.runtime.block_on(measure(bench, &installation, "sqlite"))
+}
+
+pub(crate) fn on_postgres(bench: &Bench) -> Outcome<Vec<Figure>> {
+    bench.runtime.block_on(async {
+        let postgres = OnPostgres::new(&bench.program).await?;
+        measure(bench, &postgres.installation, "postgres").await
+    })
+}
+
+/// How a server is set up that is measured.
+struct Variant {
+    /// What its figure's name ends with.
+    name: &'static str,
+    log: Log,
+    settings: &'static [(&'static str, &'static str)],
+    goal: Goal,
+}
+
+const VARIANTS: [Variant; 3] = [
+    Variant { name: "", log: Log::Nowhere, settings: &[], goal: Goal::AtLeast(0.7) },
+    Variant { name: "_log_warn", log: Log::WarningsNowhere, settings: &[], goal: Goal::None },
+    Variant { name: "_cache_off", log: Log::Nowhere, settings: &[("SESSION_CACHE", "off")], goal: Goal::None },
+];
+
+/// Of all rounds of a variant.
+#[derive(Default)]
+struct Measured {
+    ratios: Vec<f64>,
+    rates: Vec<f64>,
+    bare_rates: Vec<f64>,
+    /// Processor time of a request, in microseconds: the server's, and the bare one's.
+    costs: Vec<f64>,
+    bare_costs: Vec<f64>,
+}
+
+async fn measure(bench: &Bench, installation: &Installation, database: &str) -> Outcome<Vec<Figure>> {
+    let mut servers: Vec<Server> = Vec::new();
+    for variant in &VARIANTS {
+        servers.push(installation.start(variant.log, variant.settings).await?);
+    }
+    let sessions = setup::sessions(servers[0].address, 0..USERS, SESSIONS).await?;
+    let requests: Arc<Vec<Vec<u8>>> = Arc::new(sessions.iter().map(|tokens| me(&tokens.access)).collect());
+    // Every session is known to every server before the first round.
+    let mut bare = None;
+    for server in &servers {
+        let mut connection = Connection::open(server.address).await?;
+        for request in requests.iter() {
+            let answer = connection.ask(request).await?.expect(200)?;
+            if bare.is_none() {
+                bare = Some(Bare::start(&bench.bare, &answer)?);
+            }
+        }
+    }
+    let bare = bare.ok_or_else(|| Broken("there are no sessions".to_owned()))?;
+    same_answers(servers[0].address, bare.address, &requests[0]).await?;
+
+    let mut measured: Vec<Measured> = VARIANTS.iter().map(|_| Measured::default()).collect();
+    for round in 0..bench.scale.cost_rounds {
+        for (server, measured) in servers.iter().zip(&mut measured) {
+            let mut halves = [None, None];
+            // Which of the two goes first alternates.
+            for turn in [round % 2, 1 - round % 2] {
+                settle().await;
+                let (address, process) = [(bare.address, bare.process()), (server.address, server.process())][turn];
+                halves[turn] = Some(load(address, process, &requests, bench.scale.cost_window).await?);
+            }
+            let [Some(plain), Some(full)] = halves else { continue };
+            measured.ratios.push(full.rate / plain.rate);
+            measured.rates.push(full.rate);
+            measured.bare_rates.push(plain.rate);
+            measured.costs.push(full.cost);
+            measured.bare_costs.push(plain.cost);
+        }
+    }
+    let mut figures = Vec::new();
+    for (variant, measured) in VARIANTS.iter().zip(measured) {
+        let [rate, bare_rate, cost, bare_cost] =
+            [measured.rates, measured.bare_rates, measured.costs, measured.bare_costs].map(|v| Rounds(v).median());
+        let ratios = Rounds(measured.ratios);
+        let note = format!(
+            "{ratios}; {rate:.0} requests/s over {bare_rate:.0}; {cost:.1} us of processor time a request over {bare_cost:.1}"
+        );
+        println!("  ratio_me_to_bare_{database}{}: {note}", variant.name);
+        figures.push(Figure::new(
+            format!("ratio_me_to_bare_{database}{}", variant.name),
+            ratios.median(),
+            variant.goal,
+            note,
+        ));
+        figures.push(Figure::new(
+            format!("me_cpu_us_{database}{}", variant.name),
+            cost,
+            Goal::None,
+            format!("the bare handler: {bare_cost:.1}"),
+        ));
+    }
+    for server in servers {
+        server.stop().await?;
+    }
+    Ok(figures)
+}
+
+/// The two must not differ in anything but the request's id and the time.
+async fn same_answers(server: SocketAddr, bare: SocketAddr, request: &[u8]) -> Outcome<()> {
+    let mut answers = Vec::new();
+    for address in [server, bare] {
+        let mut connection = Connection::open(address).await?;
+        let answer = connection.ask(request).await?.expect(200)?;
+        let head = String::from_utf8_lossy(answer.head).into_owned();
+        let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
+        for line in &mut lines {
+            if let Some((name, _)) = line.split_once(": ").filter(|(name, _)| ["date", "x-request-id"].contains(name)) {
+                *line = name.to_owned();
+            }
+        }
+        lines.sort();
+        answers.push((lines, answer.body.to_vec()));
+    }
+    if answers[0] == answers[1] {
+        return Ok(());
+    }
+    Err(Broken(format!("the bare handler does not answer the same: {:?}, {:?}", answers[0], answers[1])))
+}
+
+struct Load {
+    /// Requests a second.
+    rate: f64,
+    /// Processor time of the server for each, in microseconds.
+    cost: f64,
+}
+
+/// Sends the requests in turn over all connections, each as soon as the one before on its connection has been answered.
+async fn load(address: SocketAddr, process: u32, requests: &Arc<Vec<Vec<u8>>>, window: Duration) -> Outcome<Load> {
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        connections.push(Connection::open(address).await?);
+    }
+    let next = Arc::new(AtomicUsize::new(0));
+    let (begun, before) = (Instant::now(), cpu(process)?);
+    let mut clients = JoinSet::new();
+    for mut connection in connections {
+        let (next, requests) = (Arc::clone(&next), Arc::clone(requests));
+        clients.spawn(async move {
+            while begun.elapsed() < window {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                connection.exchange(&requests[number % requests.len()]).await?.expect(200)?;
+            }
+            Outcome::Ok(())
+        });
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended??;
+    }
+    let (elapsed, spent) = (begun.elapsed(), cpu(process)?.saturating_sub(before));
+    let answered = next.load(Ordering::Relaxed).max(1) as f64;
+    Ok(Load { rate: answered / elapsed.as_secs_f64(), cost: spent.as_secs_f64() * 1e6 / answered })
+}
