@@ -1,6 +1,7 @@
 //! Whoever has a copy of the database has no way in: everything in it is tried at every door.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -117,7 +118,10 @@ fn unhexed(hexadecimal: &str) -> Vec<u8> {
 }
 
 fn hexed(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+        text
+    })
 }
 
 /// A value as it is, what is encoded in its parts, and both cut into pieces.
