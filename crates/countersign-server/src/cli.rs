@@ -2,6 +2,7 @@
 
 mod doctor;
 mod keys;
+mod media;
 mod migrate;
 mod secret;
 mod settings;
@@ -66,6 +67,11 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Move profile pictures to another storage, or clear away those that are nobody's
+    Media {
+        #[command(subcommand)]
+        command: MediaCommand,
+    },
     /// Show every setting, its effective value and where it came from
     ///
     /// Secrets are shown as (set). Ends with 1 when a setting cannot be used, and says why.
@@ -93,6 +99,32 @@ enum MigrateCommand {
     Status,
     /// Apply what is missing, all of it or nothing
     Up,
+}
+
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+enum MediaCommand {
+    /// Copy all pictures from one storage to another, each one checked
+    ///
+    /// A storage is file:FOLDER or s3://BUCKET; how the bucket is reached comes from the S3_ settings. What is already
+    /// there and the same is left alone, so that a copy which was cut off can be started again, and one made while the site
+    /// runs can be completed after the switch. Deletes nothing. Ends with 1 when a picture could not be copied.
+    Copy {
+        /// Where the pictures are
+        #[arg(long, value_name = "STORAGE")]
+        from: String,
+        /// Where they go
+        #[arg(long, value_name = "STORAGE")]
+        to: String,
+    },
+    /// Delete the files of the storage that no user has
+    ///
+    /// The server does this by itself every day; uploads that were cut off leave such files.
+    Sweep {
+        /// How old a file has to be, in minutes; a younger one may be on its way to its user
+        #[arg(long, default_value = "60")]
+        age_minutes: u32,
+    },
 }
 
 fn seconds(text: &str) -> Result<f64, &'static str> {
@@ -185,6 +217,7 @@ where
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
         Command::Keys { command } => wait_for(keys::keys::<H>(command)),
+        Command::Media { command } => wait_for(media::media::<H>(command)),
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor => wait_for(doctor::examine::<H>()),
         Command::Tune { seconds } => wait_for(tune::tune::<H>(*seconds)),

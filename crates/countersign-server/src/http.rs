@@ -104,7 +104,7 @@ where
         .merge(api)
         .merge(health)
         .merge(documents)
-        .merge(countersign::http::static_files())
+        .merge(countersign::http::static_files(&accounts))
         .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")

@@ -1,12 +1,13 @@
 //! Decides what an application holds: the [`Accounts`] handle.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use countersign_db::{Db, DbError};
 use jiff::Timestamp;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::media::{DecodingPool, Storage, StorageError};
 use crate::model::{Profile, Session, UserId};
 use crate::secrets::access_token::{Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
@@ -26,6 +27,9 @@ struct Parts {
     session_secrets: SessionSecretKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
+    /// Opened when it is first needed: a host without pictures needs none.
+    storage: OnceLock<Storage>,
+    decoding: DecodingPool,
 }
 
 impl Accounts {
@@ -48,7 +52,9 @@ impl Accounts {
         let session_secrets = SessionSecretKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
-        Self(Arc::new(Parts { db, config, clock, keyring, session_secrets, session_cache, hashing }))
+        let decoding = DecodingPool::new(&config.media);
+        let storage = OnceLock::new();
+        Self(Arc::new(Parts { db, config, clock, keyring, session_secrets, session_cache, hashing, storage, decoding }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -97,6 +103,19 @@ impl Accounts {
 
     pub(crate) fn hashing(&self) -> &HashingPool {
         &self.0.hashing
+    }
+
+    /// Where profile pictures are kept.
+    pub fn storage(&self) -> Result<&Storage, StorageError> {
+        if let Some(storage) = self.0.storage.get() {
+            return Ok(storage);
+        }
+        let storage = Storage::open(&self.config().media.storage)?;
+        Ok(self.0.storage.get_or_init(|| storage))
+    }
+
+    pub(crate) fn decoding(&self) -> &DecodingPool {
+        &self.0.decoding
     }
 
     /// What everybody may see of a user; `None` when there is no such user.

@@ -1,5 +1,7 @@
 //! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
 
+mod media;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -7,6 +9,9 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::model::SigningAlgorithm;
+
+pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
+pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
 
 /// Everything a host chooses about its accounts.
 pub struct Config {
@@ -43,6 +48,8 @@ pub struct Config {
     pub hashing: HashingPolicy,
     /// Bounds on requests.
     pub http: HttpPolicy,
+    /// How profile pictures are taken, kept and delivered.
+    pub media: MediaPolicy,
 }
 
 impl Config {
@@ -65,6 +72,7 @@ impl Config {
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
+            media: MediaPolicy::default(),
         }
     }
 }

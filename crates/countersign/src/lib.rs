@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 mod error;
 pub mod http;
+pub mod media;
 pub mod model;
 mod operations;
 pub mod secrets;
@@ -27,8 +28,9 @@ pub use accounts::Accounts;
 pub use error::InternalError;
 pub use http::router;
 pub use operations::{
-    ActiveToken, EditProfile, EditProfileError, LogIn, LogInError, PUBLISH_AHEAD, ReauthenticateError,
-    RefreshTokensError, Register, RegisterError, RotateSigningKeyError, TokenKind, Tokens,
+    ActiveToken, EditProfile, EditProfileError, LogIn, LogInError, PICTURE_AGE_MIN, PUBLISH_AHEAD, ReauthenticateError,
+    RefreshTokensError, Register, RegisterError, RemoveProfilePictureError, RotateSigningKeyError,
+    SetProfilePictureError, SweepPicturesError, SweptPictures, TokenKind, Tokens,
 };
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to

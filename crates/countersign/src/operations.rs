@@ -10,7 +10,10 @@ mod manage_signing_keys;
 mod reauthenticate;
 mod refresh_tokens;
 mod register;
+mod remove_profile_picture;
+mod set_profile_picture;
 mod steps;
+mod sweep_pictures;
 
 pub use edit_profile::{EditProfile, EditProfileError};
 pub use introspect::{ActiveToken, TokenKind};
@@ -19,4 +22,7 @@ pub use manage_signing_keys::{PUBLISH_AHEAD, RotateSigningKeyError};
 pub use reauthenticate::ReauthenticateError;
 pub use refresh_tokens::RefreshTokensError;
 pub use register::{Register, RegisterError};
+pub use remove_profile_picture::RemoveProfilePictureError;
+pub use set_profile_picture::SetProfilePictureError;
 pub use steps::issue_tokens::Tokens;
+pub use sweep_pictures::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};

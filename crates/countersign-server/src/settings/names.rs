@@ -24,20 +24,14 @@ impl Known {
 }
 
 /// Settings of the tutorial's blog whose features are still to come; a `.env` brought over from there has them.
-const LATER: [&str; 13] = [
+const LATER: [&str; 7] = [
     "MAIL_FROM",
     "MAIL_PASSWORD",
     "MAIL_PORT",
     "MAIL_SERVER",
     "MAIL_USERNAME",
     "MAIL_USE_TLS",
-    "MAX_UPLOAD_SIZE_BYTES",
     "RESET_TOKEN_EXPIRE_MINUTES",
-    "S3_ACCESS_KEY_ID",
-    "S3_BUCKET_NAME",
-    "S3_ENDPOINT_URL",
-    "S3_REGION",
-    "S3_SECRET_ACCESS_KEY",
 ];
 
 pub(crate) enum Suggestion {

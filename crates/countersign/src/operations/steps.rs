@@ -1,4 +1,5 @@
 //! Decides what several verbs do alike.
 
+pub(super) mod discard_picture;
 pub(super) mod issue_tokens;
 pub(super) mod keyring;
