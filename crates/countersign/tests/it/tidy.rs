@@ -67,12 +67,13 @@ fn the_library_imports_only_downward() {
             "clock" => &[],
             "error" => &["secrets"],
             "secrets" => &["config", "model", "secrets"],
+            "media" => &["config", "model", "secrets", "media"],
             "store" => &["model", "store"],
-            "accounts" => &["clock", "config", "error", "model", "secrets", "session_cache", "store"],
+            "accounts" => &["clock", "config", "error", "media", "model", "secrets", "session_cache", "store"],
             "operations" => {
-                &["accounts", "config", "error", "model", "secrets", "session_cache", "store", "operations"]
+                &["accounts", "config", "error", "media", "model", "secrets", "session_cache", "store", "operations"]
             }
-            "http" => &["accounts", "config", "model", "http"],
+            "http" => &["accounts", "config", "media", "model", "http"],
             "lib" | "testing" => {
                 &["accounts", "clock", "config", "error", "http", "model", "operations", "secrets", "store", "testing"]
             }
