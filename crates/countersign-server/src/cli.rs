@@ -18,7 +18,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
 
 use crate::settings::{Loaded, Purpose, Settings, load};
-use crate::{Host, http};
+use crate::{Host, http, telemetry};
 
 #[derive(Parser)]
 #[command(
@@ -158,7 +158,9 @@ where
         Ok(command_line) => command_line.command,
         Err(error) => error.exit(),
     };
-    match execute::<H>(&command) {
+    let outcome = execute::<H>(&command);
+    telemetry::flush();
+    match outcome {
         Ok(Finding::InOrder) => ExitCode::SUCCESS,
         Ok(Finding::NotInOrder) => ExitCode::FAILURE,
         Err(Failure(text)) => {
