@@ -6,6 +6,7 @@ mod accounts;
 mod cache;
 mod cookies;
 mod dump;
+mod emails;
 mod keys;
 mod migrations;
 mod refresh_model;
