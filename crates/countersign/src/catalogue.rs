@@ -71,7 +71,7 @@ impl Catalogue {
     pub fn new(files: Vec<TextFile>) -> Result<Self, Vec<String>> {
         let mut catalogue = Self { languages: Vec::new(), texts: Vec::new() };
         let mut problems = Vec::new();
-        let mut places = Vec::new();
+        let mut read = Vec::new();
         for file in files {
             let resource = FluentResource::try_new(file.source).unwrap_or_else(|(resource, errors)| {
                 let line = |at: usize| resource.source().get(..at).unwrap_or_default().matches('\n').count() + 1;
@@ -82,14 +82,15 @@ impl Catalogue {
             });
             let entries = entries(resource.source());
             let texts = catalogue.of_language(&file.language);
-            places.extend(
-                entries.iter().map(|entry| (file.name.clone(), entry.line, entry.key.clone(), file.language.clone())),
-            );
-            texts.entries.extend(entries.into_iter().map(|entry| (entry.key, entry.variables)));
+            for Entry { key, variables, .. } in &entries {
+                // The first one says which variables there are.
+                texts.entries.entry(key.clone()).or_insert_with(|| variables.clone());
+            }
             texts.bundle.add_resource_overriding(resource);
+            read.extend(entries.into_iter().map(|entry| (file.name.clone(), entry)));
         }
-        for (file, line, key, language) in places {
-            problems.extend(catalogue.fault(&language, &key).map(|fault| format!("{file}, line {line}: {fault}")));
+        for (file, entry) in read {
+            problems.extend(catalogue.fault(&entry).map(|fault| format!("{file}, line {}: {fault}", entry.line)));
         }
         if problems.is_empty() { Ok(catalogue) } else { Err(problems) }
     }
@@ -107,12 +108,12 @@ impl Catalogue {
     }
 
     /// A slip in a key or a variable shows by English not having it.
-    fn fault(&self, language: &Language, key: &str) -> Option<String> {
+    fn fault(&self, Entry { key, variables, .. }: &Entry) -> Option<String> {
         let Some(known) = self.entries(&Language::default()).and_then(|english| english.get(key)) else {
             return Some(format!("there is no text {key} in English"));
         };
-        let mut unknown = self.entries(language)?.get(key)?.difference(known);
-        unknown.next().map(|variable| format!("the text {key} is never given ${variable}"))
+        let unknown = variables.difference(known).next();
+        unknown.map(|variable| format!("the text {key} is never given ${variable}"))
     }
 
     fn entries(&self, language: &Language) -> Option<&BTreeMap<String, BTreeSet<String>>> {

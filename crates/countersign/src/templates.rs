@@ -251,6 +251,10 @@ fn speaking(
                 let argument = match (value.as_str(), i64::try_from(value.clone())) {
                     (Some(text), _) => Argument::Text(text),
                     (None, Ok(number)) => Argument::Number(number),
+                    (None, Err(_)) if value.is_undefined() => {
+                        let detail = format!("{name} of the text {key}");
+                        return Err(Error::new(ErrorKind::UndefinedError, detail));
+                    }
                     (None, Err(error)) => return Err(error),
                 };
                 Ok((*name, argument))

@@ -5,6 +5,7 @@
 //! the test.
 
 mod contract;
+mod smtp_server;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
+
+pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;

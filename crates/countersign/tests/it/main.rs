@@ -14,6 +14,7 @@ mod refresh_stress;
 mod requests;
 mod schema;
 mod sessions;
+mod smtp;
 mod tidy;
 mod token;
 mod users;
