@@ -89,3 +89,6 @@ mail-refresh-token-reused-subject = Eine Sitzung wurde zum Schutz Ihres Kontos b
 mail-refresh-token-reused-intro = am { $at } wurde eine Anmeldung in Ihrem Konto bei { $site } an zwei Stellen benutzt. Vielleicht hat jemand sie kopiert, deshalb haben wir diese Sitzung beendet.
 mail-refresh-token-reused-act = Bitte melden Sie sich dort, wo Sie abgemeldet wurden, erneut an. Wenn Sie sich das nicht erklären können, ändern Sie auch Ihr Passwort.
 mail-refresh-token-reused-button = Konto prüfen
+
+mail-test-subject = Der Mailversand funktioniert - { $site }
+mail-test-intro = dies ist der Test, der am { $at } verschickt wurde. { $site } kann Mails verschicken.

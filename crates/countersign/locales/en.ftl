@@ -88,3 +88,6 @@ mail-refresh-token-reused-subject = A session was ended to protect your account 
 mail-refresh-token-reused-intro = On { $at } a login to your account at { $site } was used in two places. Somebody may have copied it, so we ended that session.
 mail-refresh-token-reused-act = Please log in again where you were logged out. If you cannot explain this, change your password too.
 mail-refresh-token-reused-button = Check your account
+
+mail-test-subject = Mail works - { $site }
+mail-test-intro = This is the test that was sent on { $at }. { $site } can send mail.

@@ -56,7 +56,7 @@ macro_rules! embedded {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
 }
 
-const EMBEDDED: [(&str, &str); 21] = embedded![
+const EMBEDDED: [(&str, &str); 23] = embedded![
     "mail/layout.html",
     "mail/layout.txt",
     "mail/parts.html",
@@ -76,6 +76,8 @@ const EMBEDDED: [(&str, &str); 21] = embedded![
     "mail/refresh_token_reused.txt",
     "mail/reset_password.html",
     "mail/reset_password.txt",
+    "mail/test.html",
+    "mail/test.txt",
     "mail/verify_email.html",
     "mail/verify_email.txt",
 ];

@@ -24,8 +24,9 @@ impl Mailbox {
         self.lock().iter().rev().find(|mail| mail.to.as_str() == address).cloned()
     }
 
-    /// The newest by this id.
-    pub fn find(&self, id: Uuid) -> Option<Arc<OutgoingMail>> {
+    /// The newest by this id, in the form of a UUID.
+    pub fn find(&self, id: &str) -> Option<Arc<OutgoingMail>> {
+        let id: Uuid = id.parse().ok()?;
         self.lock().iter().rev().find(|mail| mail.id == id).cloned()
     }
 

@@ -96,6 +96,11 @@ pub enum Message {
         /// Where sessions are looked at.
         account_link: String,
     },
+    /// To an operator: mail works.
+    Test {
+        /// When it was tried.
+        at: Timestamp,
+    },
 }
 
 const MINUTES_OF_HOUR: u32 = 60;
@@ -106,7 +111,7 @@ impl Message {
     ///
     /// # Panics
     /// Never: the instant in it is one.
-    pub fn samples(url: &str) -> [Self; 9] {
+    pub fn samples(url: &str) -> [Self; 10] {
         const TOKEN: &str = "kN2yq0LkVZ1m8sXr5tQ7uBw3cE6dF9gHjAxPzRyTvWo";
         let secret = |path: &str| SecretString::from(format!("{url}{path}?token={TOKEN}"));
         let code = || SecretString::from("482913");
@@ -131,6 +136,7 @@ impl Message {
             },
             Self::PasswordChanged { at, reset_link },
             Self::RefreshTokenReused { at, account_link },
+            Self::Test { at },
         ]
     }
 
@@ -146,6 +152,7 @@ impl Message {
             Self::NewSignIn { .. } => "new_sign_in",
             Self::PasswordChanged { .. } => "password_changed",
             Self::RefreshTokenReused { .. } => "refresh_token_reused",
+            Self::Test { .. } => "test",
         }
     }
 
@@ -177,6 +184,7 @@ impl Message {
             }
             Self::PasswordChanged { at, reset_link } => context! { at => moment(*at)?, reset_link },
             Self::RefreshTokenReused { at, account_link } => context! { at => moment(*at)?, account_link },
+            Self::Test { at } => context! { at => moment(*at)? },
         })
     }
 }
