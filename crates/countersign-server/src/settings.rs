@@ -4,12 +4,14 @@
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
 mod load;
+mod mail;
 mod names;
 mod reference;
 mod report;
 mod sources;
 mod values;
 
+pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{FrontendUrl, LogFilter, LogFormat, SecretKeys, chosen, switch, whole_number};
 
@@ -149,6 +151,10 @@ pub struct ShellSettings {
     /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
+
+    /// How mail is sent, and in which words.
+    #[conf(flatten)]
+    pub mail: MailSettings,
 
     /// The largest request body, in bytes.
     #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]

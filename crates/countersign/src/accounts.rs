@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::mail::{Mailbox, Mailer};
 use crate::model::{Profile, Session, UserId};
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
@@ -27,6 +28,7 @@ struct Parts {
     session_secrets: SessionSecretKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
+    mailer: Mailer,
 }
 
 impl Accounts {
@@ -50,7 +52,8 @@ impl Accounts {
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let key_lookup = tokio::sync::Mutex::default();
-        Self(Arc::new(Parts { db, config, clock, keyring, key_lookup, session_secrets, session_cache, hashing }))
+        let mailer = Mailer::new(&config.mail, &config.public_url);
+        Self(Arc::new(Parts { db, config, clock, keyring, key_lookup, session_secrets, session_cache, hashing, mailer }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -96,6 +99,16 @@ impl Accounts {
     /// To be held from before a transaction that changes a session or its user until after its commit.
     pub(crate) fn changing(&self, what: Changed) -> Changing<'_> {
         Changing::new(self.session_cache(), what)
+    }
+
+    #[expect(dead_code, reason = "the jobs that send mail are being built")]
+    pub(crate) fn mailer(&self) -> &Mailer {
+        &self.0.mailer
+    }
+
+    /// The mails that were captured; `None` when they are sent.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.0.mailer.mailbox()
     }
 
     pub(crate) fn hashing(&self) -> &HashingPool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::mail::MailPolicy;
 use crate::model::SigningAlgorithm;
 
 /// Everything a host chooses about its accounts.
@@ -43,6 +44,8 @@ pub struct Config {
     pub hashing: HashingPolicy,
     /// Bounds on requests.
     pub http: HttpPolicy,
+    /// How mail is sent.
+    pub mail: MailPolicy,
 }
 
 impl Config {
@@ -65,6 +68,7 @@ impl Config {
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
+            mail: MailPolicy::default(),
         }
     }
 }
