@@ -2,6 +2,7 @@
 
 mod doctor;
 mod keys;
+mod mail;
 mod media;
 mod migrate;
 mod secret;
@@ -12,14 +13,16 @@ mod tune;
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
+use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
 
 use crate::settings::{Loaded, Purpose, Settings, load};
-use crate::{Host, http};
+use crate::{Host, http, telemetry};
 
 #[derive(Parser)]
 #[command(
@@ -71,6 +74,11 @@ enum Command {
     Media {
         #[command(subcommand)]
         command: MediaCommand,
+    },
+    /// Look at the mails, or send one to try it
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
     },
     /// Show every setting, its effective value and where it came from
     ///
@@ -173,6 +181,36 @@ enum KeysCommand {
     Reseal,
 }
 
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+enum MailCommand {
+    /// Put every mail together with made-up content and print it, or write it to a folder
+    ///
+    /// Shows what TEMPLATES_DIR changes, too. Prints subjects and texts in DEFAULT_LANGUAGE unless told otherwise.
+    Preview {
+        /// In this language alone, such as de
+        #[arg(long, value_parser = parse_language)]
+        language: Option<Language>,
+        /// Write HTML and text, in every language, and an index.html to open in a browser
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+    /// Send one mail by MAIL_SERVER, and say what became of it
+    Test {
+        /// Whom it goes to
+        #[arg(value_parser = parse_address)]
+        address: EmailAddress,
+    },
+}
+
+fn parse_language(text: &str) -> Result<Language, InvalidLanguage> {
+    Language::parse(text)
+}
+
+fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
+    EmailAddress::parse(text)
+}
+
 /// How a command that did its work found things.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finding {
@@ -190,7 +228,9 @@ where
         Ok(command_line) => command_line.command,
         Err(error) => error.exit(),
     };
-    match execute::<H>(&command) {
+    let outcome = execute::<H>(command);
+    telemetry::flush();
+    match outcome {
         Ok(Finding::InOrder) => ExitCode::SUCCESS,
         Ok(Finding::NotInOrder) => ExitCode::FAILURE,
         Err(Failure(text)) => {
@@ -200,7 +240,7 @@ where
     }
 }
 
-fn execute<H: Host>(command: &Command) -> Result<Finding, Failure>
+fn execute<H: Host>(command: Command) -> Result<Finding, Failure>
 where
     Accounts: FromRef<H::State>,
 {
@@ -212,15 +252,16 @@ where
             Ok(Finding::InOrder)
         }
         Command::Secret { write_env: true, force } => {
-            secret::write_env(if *force { secret::Existing::Replace } else { secret::Existing::Keep })
+            secret::write_env(if force { secret::Existing::Replace } else { secret::Existing::Keep })
         }
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
-        Command::Keys { command } => wait_for(keys::keys::<H>(command)),
-        Command::Media { command } => wait_for(media::media::<H>(command)),
+        Command::Media { command } => wait_for(media::media::<H>(&command)),
+        Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
+        Command::Mail { command } => wait_for(mail::mail::<H>(command)),
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor => wait_for(doctor::examine::<H>()),
-        Command::Tune { seconds } => wait_for(tune::tune::<H>(*seconds)),
+        Command::Tune { seconds } => wait_for(tune::tune::<H>(seconds)),
         Command::Openapi => {
             say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));
             Ok(Finding::InOrder)

@@ -1,5 +1,6 @@
 //! Decides what the application answers as a whole: its API, its documents, its state of health, and everything else.
 
+mod dev_mail;
 mod health;
 mod html;
 mod manners;
@@ -12,14 +13,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use conf::Conf as _;
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::{self, Problem, ProblemKind};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
@@ -70,11 +69,27 @@ pub struct HttpSettings {
     pub request_time_max: Duration,
     /// Whether the instance is stopping.
     pub draining: Draining,
+    /// Whom the instance is for.
+    pub audience: Audience,
+}
+
+/// Whom an instance is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody.
+    Public,
+    /// Whoever tries the application out on this machine; they may read the mails that were captured, at `/dev/mail`.
+    Developer,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
-        Self { policy: HttpPolicy::default(), request_time_max: Duration::from_secs(30), draining: Draining::default() }
+        Self {
+            policy: HttpPolicy::default(),
+            request_time_max: Duration::from_secs(30),
+            draining: Draining::default(),
+            audience: Audience::Public,
+        }
     }
 }
 
@@ -99,21 +114,22 @@ where
     let documents = docs::router(document.into())
         .route("/problems", get(|| async { problems_page::<H>() }))
         .layer(CompressionLayer::new());
+    let dev_pages = match (http.audience, accounts.mailbox()) {
+        (Audience::Developer, Some(mailbox)) => dev_mail::routes(mailbox.clone()),
+        _ => Router::new(),
+    };
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .merge(api)
         .merge(health)
         .merge(documents)
+        .merge(dev_pages)
         .merge(countersign::http::static_files(&accounts))
         .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")
         })
-        .layer(CatchPanicLayer::custom(after_panic))
-        .layer(from_fn_with_state(
-            manners::Manners { accounts, request_time_max: http.request_time_max },
-            manners::apply,
-        ))
+        .layer(manners::Manners { accounts, request_time_max: http.request_time_max })
 }
 
 /// The OpenAPI document of a host with its default settings; it takes no database.
@@ -180,9 +196,4 @@ pub fn problems_reference<H: Host>() -> String {
         let _ = writeln!(text, "| `{code}` | {status} | {title} | {when} |");
     }
     text
-}
-
-/// What is left to say after a panic; the panic itself has been logged where it happened.
-fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
-    Problem::new(&problem::INTERNAL).into_response()
 }

@@ -4,6 +4,7 @@
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
 mod load;
+mod mail;
 mod media;
 mod names;
 mod reference;
@@ -11,6 +12,7 @@ mod report;
 mod sources;
 mod values;
 
+pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{
     FrontendUrl, LogFilter, LogFormat, MediaDelivery, SecretKeys, SecretText, chosen, switch, whole_number,
@@ -37,8 +39,9 @@ pub struct ShellSettings {
     #[conf(env, secret, value_parser = values::secret_key)]
     pub secret_key: Option<SecretKey>,
 
-    /// Earlier values of `SECRET_KEY`, separated by commas. What they signed stays valid and what they sealed can be opened,
-    /// so that replacing the key logs nobody out. `keys reseal` seals anew; leave them out when their sessions have ended.
+    /// Other values of `SECRET_KEY`, separated by commas: earlier ones, and the next one while instances are being told of
+    /// it. What they signed is valid and what they sealed can be opened, so that replacing the key logs nobody out. `keys
+    /// reseal` seals anew; leave earlier ones out when their sessions have ended.
     #[conf(env, secret, value_parser = values::secret_keys)]
     pub secret_key_previous: Option<SecretKeys>,
 
@@ -152,6 +155,10 @@ pub struct ShellSettings {
     /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
+
+    /// How mail is sent, and in which words.
+    #[conf(flatten)]
+    pub mail: MailSettings,
 
     /// The largest request body, in bytes.
     #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::mail::MailPolicy;
 use crate::model::SigningAlgorithm;
 
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
@@ -50,6 +51,8 @@ pub struct Config {
     pub http: HttpPolicy,
     /// How profile pictures are taken, kept and delivered.
     pub media: MediaPolicy,
+    /// How mail is sent.
+    pub mail: MailPolicy,
 }
 
 impl Config {
@@ -73,6 +76,7 @@ impl Config {
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
             media: MediaPolicy::default(),
+            mail: MailPolicy::default(),
         }
     }
 }

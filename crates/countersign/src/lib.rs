@@ -8,16 +8,19 @@
 //! who is calling.
 
 mod accounts;
+pub mod catalogue;
 pub mod clock;
 pub mod config;
 mod error;
 pub mod http;
+pub mod mail;
 pub mod media;
 pub mod model;
 mod operations;
 pub mod secrets;
 mod session_cache;
 mod store;
+pub mod templates;
 #[cfg(feature = "testing")]
 #[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 pub mod testing;

@@ -6,6 +6,7 @@
 
 mod contract;
 pub mod pictures;
+mod smtp_server;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -26,9 +27,12 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
+
 use self::contract::Contract;
 use crate::clock::Clock;
 use crate::config::{Config, HashParameters, SecretKey, StoragePolicy};
+use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
 use crate::{Accounts, MIGRATIONS, http, secrets};
 
@@ -123,6 +127,11 @@ impl TestApp {
         &self.accounts
     }
 
+    /// The mails that were captured.
+    pub fn mailbox(&self) -> &Mailbox {
+        self.accounts.mailbox().expect("a test captures mail unless it says otherwise")
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         self.db.db()
@@ -158,10 +167,11 @@ impl TestApp {
     }
 }
 
-/// Safe defaults, but cheap hashes.
+/// Safe defaults, but cheap hashes, and mail is captured.
 pub fn cheap_config(secret_key: SecretKey) -> Config {
     let mut config = Config::new(secret_key);
     config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
+    config.mail.transport = MailTransport::Capture;
     config
 }
 

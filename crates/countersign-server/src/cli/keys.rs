@@ -9,15 +9,15 @@ use super::table::table;
 use super::{Failure, Finding, KeysCommand, say, settings_for};
 use crate::Host;
 use crate::schema::{self, refuse_missing};
-use crate::settings::Purpose;
+use crate::settings::{Purpose, Settings};
 
 pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Failure> {
-    let mut shell = settings_for::<H>(Purpose::Serve)?.shell;
+    let Settings { mail, mut shell, .. } = settings_for::<H>(Purpose::Serve)?;
     let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     refuse_missing::<H>(&shell.database_url)?;
     let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
     schema::check::<H>(&db).await?;
-    let accounts = Accounts::new(db.clone(), shell.accounts_config(key)?);
+    let accounts = Accounts::new(db.clone(), shell.accounts_config(key, mail)?);
     let finding = match command {
         KeysCommand::List => list(&accounts).await,
         KeysCommand::Rotate { now } => {

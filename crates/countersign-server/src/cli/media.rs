@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Failure, Finding, MediaCommand, complain, say, settings_for};
 use crate::Host;
 use crate::schema::{self, refuse_missing};
-use crate::settings::{Purpose, ShellSettings};
+use crate::settings::{Purpose, Settings, ShellSettings};
 
 /// Files that are listed together.
 const BATCH: usize = 200;
@@ -140,12 +140,12 @@ fn show(progress: &Progress, all: u64) {
 }
 
 async fn sweep<H: Host>(age_minutes: u32) -> Result<Finding, Failure> {
-    let mut shell = settings_for::<H>(Purpose::Serve)?.shell;
+    let Settings { mail, mut shell, .. } = settings_for::<H>(Purpose::Serve)?;
     let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     refuse_missing::<H>(&shell.database_url)?;
     let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
     schema::check::<H>(&db).await?;
-    let accounts = Accounts::new(db.clone(), shell.accounts_config(key)?);
+    let accounts = Accounts::new(db.clone(), shell.accounts_config(key, mail)?);
     let swept = accounts.sweep_pictures(SignedDuration::from_mins(age_minutes.into())).await?;
     db.close().await;
     say(format_args!("{} files deleted that were nobody's, {} kept", swept.deleted, swept.kept));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use conf::{Conf, ProgramOption};
 use countersign::config::{Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey};
+use countersign::mail::MailPolicy;
 use jiff::SignedDuration;
 
 use super::ShellSettings;
@@ -27,6 +28,7 @@ pub(crate) enum Purpose {
 
 /// Settings that will do.
 pub(crate) struct Settings<H: Host> {
+    pub(crate) mail: MailPolicy,
     pub(crate) shell: ShellSettings,
     pub(crate) host: H::Settings,
 }
@@ -58,8 +60,9 @@ pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
     if let Some(shell) = &shell {
         demand(shell, purpose, H::NAME, &mut sources.problems);
     }
-    let settings = match (shell, host) {
-        (Some(shell), Some(host)) if sources.problems.is_empty() => Ok(Settings { shell, host }),
+    let mail = shell.as_ref().and_then(|shell| shell.mail.policy::<H>(purpose, &mut sources.problems));
+    let settings = match (shell, host, mail) {
+        (Some(shell), Some(host), Some(mail)) if sources.problems.is_empty() => Ok(Settings { mail, shell, host }),
         _ => Err(Report(sources.problems)),
     };
     Loaded { settings, warnings: sources.warnings, lines }
@@ -141,7 +144,7 @@ fn refusal<C: Conf>(name: &str, text: &str) -> Option<String> {
     Some(words.join(" "))
 }
 
-fn is_blamed(name: &str, problems: &[Problem]) -> bool {
+pub(super) fn is_blamed(name: &str, problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.setting.as_deref() == Some(name))
 }
 
@@ -196,7 +199,11 @@ impl ShellSettings {
     }
 
     /// The library's configuration.
-    pub(crate) fn accounts_config(&self, secret_key: SecretKey) -> Result<Config, InvalidHashParameters> {
+    pub(crate) fn accounts_config(
+        &self,
+        secret_key: SecretKey,
+        mail: MailPolicy,
+    ) -> Result<Config, InvalidHashParameters> {
         let mut config = Config::new(secret_key);
         config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
         config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
@@ -219,6 +226,7 @@ impl ShellSettings {
         config.hashing = self.hashing_policy();
         config.http = self.http_policy();
         config.media = self.media_policy();
+        config.mail = mail;
         Ok(config)
     }
 }

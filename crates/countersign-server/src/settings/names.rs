@@ -24,15 +24,7 @@ impl Known {
 }
 
 /// Settings of the tutorial's blog whose features are still to come; a `.env` brought over from there has them.
-const LATER: [&str; 7] = [
-    "MAIL_FROM",
-    "MAIL_PASSWORD",
-    "MAIL_PORT",
-    "MAIL_SERVER",
-    "MAIL_USERNAME",
-    "MAIL_USE_TLS",
-    "RESET_TOKEN_EXPIRE_MINUTES",
-];
+const LATER: [&str; 1] = ["RESET_TOKEN_EXPIRE_MINUTES"];
 
 pub(crate) enum Suggestion {
     Near(String),
