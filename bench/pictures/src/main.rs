@@ -9,6 +9,9 @@ mod machine;
 mod parts;
 mod peer;
 mod photograph;
+#[path = "../../../crates/countersign/src/testing/pictures.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests of the library")]
+mod pictures;
 #[path = "../../sessions/src/report.rs"]
 mod report;
 mod server;

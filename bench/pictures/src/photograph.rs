@@ -1,9 +1,8 @@
 //! Decides what stands in for a photograph: soft forms, finer ones, and the noise of a sensor, so that a JPEG of it is as
 //! large as a camera's.
 
-use countersign::testing::pictures::Numbers;
-
 use crate::broken::Outcome;
+use crate::pictures::Numbers;
 
 /// A JPEG of quality 85 with halved colours.
 pub(crate) fn jpeg(width: u16, height: u16, coding: Coding) -> Outcome<Vec<u8>> {

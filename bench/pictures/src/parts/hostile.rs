@@ -6,13 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use countersign::testing::pictures;
-
 use crate::Bench;
 use crate::broken::{Broken, Outcome};
 use crate::client::{User, get};
 use crate::machine::Resident;
 use crate::photograph::{self, Coding};
+use crate::pictures;
 use crate::report::{Figure, Goal};
 use crate::server::Installation;
 

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use countersign::testing::pictures::{self, Numbers, quarters};
-
 use crate::Bench;
 use crate::broken::{Broken, Outcome};
 use crate::client::{User, get};
+use crate::pictures::{self, Numbers, quarters};
 use crate::report::{Figure, Goal};
 use crate::server::Installation;
 

@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub(crate) const BUCKET: &str = "pictures";
-const ACCESS_KEY: &str = "AKIDEXAMPLE";
-const SECRET_KEY: &str = "a secret key of forty characters or more";
+pub(crate) const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET_KEY: &str = "a secret key of forty characters or more";
 
 /// Ends with the test.
 pub(crate) struct S3Server {

@@ -72,9 +72,7 @@ fn the_library_imports_only_downward() {
             "secrets" => &["config", "model", "secrets"],
             "media" => &["config", "model", "secrets", "media"],
             "store" => &["model", "store"],
-            "accounts" => {
-                &["clock", "config", "error", "mail", "media", "model", "secrets", "session_cache", "store"]
-            }
+            "accounts" => &["clock", "config", "error", "mail", "media", "model", "secrets", "session_cache", "store"],
             "operations" => {
                 &["accounts", "config", "error", "media", "model", "secrets", "session_cache", "store", "operations"]
             }
