@@ -8,5 +8,5 @@ mod upload;
 
 pub(crate) use decoding_pool::{DecodingPool, PrepareError};
 pub(crate) use default_picture::default_picture;
-pub use storage::{Storage, StorageError, StoredPicture};
+pub use storage::{Listing, Storage, StorageError, StoredPicture};
 pub use upload::{Upload, UploadError};

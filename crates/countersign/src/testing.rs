@@ -132,6 +132,11 @@ impl TestApp {
         self.accounts.mailbox().expect("a test captures mail unless it says otherwise")
     }
 
+    /// Does everything that was promised and is due; how many jobs that were.
+    pub async fn run_jobs(&self) -> usize {
+        self.accounts.run_due_jobs().await.expect("the database answers")
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         self.db.db()
@@ -141,9 +146,6 @@ impl TestApp {
     pub fn pictures_folder(&self) -> PathBuf {
         self.media.path().join("profile_pics")
     }
-
-    /// Does all background work that is due.
-    pub async fn work_off_jobs(&self) {}
 
     /// Somebody who is not logged in.
     pub fn anonymous(&self) -> Caller {

@@ -16,9 +16,6 @@ use crate::Host;
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Purpose, Settings, ShellSettings};
 
-/// Files that are listed together.
-const BATCH: usize = 200;
-
 pub(super) async fn media<H: Host>(command: &MediaCommand) -> Result<Finding, Failure> {
     match command {
         MediaCommand::Copy { from, to } => {
@@ -56,26 +53,23 @@ struct Progress {
 
 async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
     let mut all: u64 = 0;
-    from.list(BATCH, async |found: Vec<StoredPicture>| {
-        all += found.len() as u64;
-        Ok::<(), Failure>(())
-    })
-    .await?;
+    let mut files = from.list()?;
+    while files.next().await?.is_some() {
+        all += 1;
+    }
     let mut progress = Progress::default();
-    from.list(BATCH, async |found: Vec<StoredPicture>| {
-        for picture in found {
-            if let Err(error) = copy_one(from, to, &picture, &mut progress).await {
-                let Failure(reason) = error.into();
-                progress.failures.push(format!("{}: {reason}", picture.file));
-                if progress.failures.len() >= FAILURES_MAX {
-                    return Err(Failure(format!("gave up after {FAILURES_MAX} failures; the last: {reason}")));
-                }
+    let mut files = from.list()?;
+    while let Some(picture) = files.next().await? {
+        if let Err(error) = copy_one(from, to, &picture, &mut progress).await {
+            let Failure(reason) = error.into();
+            progress.failures.push(format!("{}: {reason}", picture.file));
+            if progress.failures.len() >= FAILURES_MAX {
+                complain(&progress.failures.join("\n"));
+                return Err(Failure(format!("gave up after {FAILURES_MAX} failures")));
             }
-            show(&progress, all);
         }
-        Ok(())
-    })
-    .await?;
+        show(&progress, all);
+    }
     let Progress { copied, present, vanished, bytes, failures } = progress;
     for failure in &failures {
         complain(&format!("error: {failure}"));

@@ -109,7 +109,7 @@ impl<'b> Candidate<'b> {
         let decoded = match self.format {
             Format::Jpeg => jpeg::decode(self.bytes, &deadline),
             Format::Png => png::decode(self.bytes, &deadline),
-            Format::Gif => gif::decode(self.bytes),
+            Format::Gif => gif::decode(self.bytes, &deadline),
             Format::WebP => webp::decode(self.bytes, &deadline),
         };
         // Whatever a decoder makes of being cut off, the time is the cause.

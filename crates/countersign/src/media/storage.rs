@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::{Method, Signer as _};
 use object_store::{
-    Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt as _, PutOptions,
-    RetryConfig,
+    Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    PutOptions, RetryConfig,
 };
 use secrecy::ExposeSecret as _;
 
@@ -133,26 +134,10 @@ impl Storage {
         }
     }
 
-    /// Calls `visit` with up to `batch` files at a time, until it has seen all. Files with other names are left out.
-    pub async fn list<E: From<StorageError>>(
-        &self,
-        batch: usize,
-        mut visit: impl AsyncFnMut(Vec<StoredPicture>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// All files, in no order that could be relied on. Files with other names are left out.
+    pub fn list(&self) -> Result<Listing<'_>, StorageError> {
         let prefix = self.prefix()?;
-        let mut found = self.store().list(Some(&prefix));
-        let mut gathered = Vec::new();
-        loop {
-            let next = in_time(async { found.try_next().await }).await?;
-            let is_last = next.is_none();
-            gathered.extend(next.as_ref().and_then(stored));
-            if (is_last && !gathered.is_empty()) || gathered.len() == batch {
-                visit(std::mem::take(&mut gathered)).await?;
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
+        Ok(Listing(self.store().list(Some(&prefix))))
     }
 
     /// A URL by which anybody may read a file for so long; `None` where files are in a folder.
@@ -205,6 +190,21 @@ impl Storage {
     }
 }
 
+/// The files of a storage, one after another.
+pub struct Listing<'s>(BoxStream<'s, object_store::Result<ObjectMeta>>);
+
+impl Listing<'_> {
+    /// The next one; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<StoredPicture>, StorageError> {
+        while let Some(meta) = in_time(self.0.try_next()).await? {
+            if let Some(picture) = stored(&meta) {
+                return Ok(Some(picture));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// `<digits>.jpg#<number>`: what a write has its bytes in until it is finished.
 fn is_unfinished(name: &str) -> bool {
     name.split_once('#').is_some_and(|(file, number)| {
@@ -212,7 +212,7 @@ fn is_unfinished(name: &str) -> bool {
     })
 }
 
-fn stored(meta: &object_store::ObjectMeta) -> Option<StoredPicture> {
+fn stored(meta: &ObjectMeta) -> Option<StoredPicture> {
     Some(StoredPicture {
         file: meta.location.filename()?.parse().ok()?,
         bytes: meta.size,

@@ -19,6 +19,8 @@ impl Accounts {
         let picture = store::users::delete(tx.conn(), user).await?;
         discard_picture(tx.conn(), picture.as_deref(), now).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(())
     }
 }

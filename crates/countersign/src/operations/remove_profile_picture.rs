@@ -46,6 +46,7 @@ impl Accounts {
             discard_picture(tx.conn(), Some(&old), now).await?;
             store::changes::insert(tx.conn(), user, None, now).await?;
             tx.commit().await?;
+            self.jobs_are_due();
             return Ok(without);
         }
     }

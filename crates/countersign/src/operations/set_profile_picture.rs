@@ -88,6 +88,7 @@ impl Accounts {
             discard_picture(tx.conn(), old.as_deref(), now).await?;
             store::changes::insert(tx.conn(), user, None, now).await?;
             tx.commit().await?;
+            self.jobs_are_due();
             return Ok(set);
         }
     }

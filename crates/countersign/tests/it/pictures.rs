@@ -87,14 +87,14 @@ async fn a_picture_is_set_replaced_fetched_and_removed() {
 
         let again = ada.upload(&path(&ada), "../../evil.php", &a_picture()).await.ok(200);
         assert_ne!(again["image_file"], set["image_file"]);
-        app.work_off_jobs().await;
+        app.run_jobs().await;
         assert_eq!(files(folder), BTreeSet::from([again["image_file"].as_str().unwrap().to_owned()]));
         fetch(&app, set["image_path"].as_str().unwrap(), &[]).await.ok(404);
 
         let removed = ada.delete(&path(&ada)).await.ok(200);
         assert!(removed["image_file"].is_null());
         assert_eq!(removed["image_path"], "/static/profile_pics/default.jpg");
-        app.work_off_jobs().await;
+        app.run_jobs().await;
         assert!(files(folder).is_empty());
         let body = ada.delete(&path(&ada)).await.problem(400, "no_profile_picture");
         assert_eq!(body["detail"], "No profile picture to delete");
@@ -109,7 +109,7 @@ async fn with_an_account_its_picture_goes() {
         ada.upload(&path(&ada), "me.jpg", &a_picture()).await.ok(200);
         assert_eq!(files(folder).len(), 1);
         ada.delete(&format!("/api/users/{}", ada.id)).await.ok(204);
-        app.work_off_jobs().await;
+        app.run_jobs().await;
         assert!(files(folder).is_empty());
     })
     .await;
@@ -266,7 +266,7 @@ async fn many_pictures_of_one_user_at_once_leave_one() {
         for answer in futures_util::future::join_all(uploads).await {
             answer.ok(200);
         }
-        app.work_off_jobs().await;
+        app.run_jobs().await;
         let file = ada.get("/api/users/me").await.ok(200)["image_file"].as_str().unwrap().to_owned();
         assert_eq!(files(folder), BTreeSet::from([file]));
     })

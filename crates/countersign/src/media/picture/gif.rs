@@ -4,7 +4,7 @@ use gif::{ColorOutput, DecodeOptions, Decoder, MemoryLimit};
 
 use super::exif::Orientation;
 use super::shrink::Shrink;
-use super::{Decoded, InvalidPicture, PIXELS_MAX, check_dimensions};
+use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions};
 
 /// The decoder in front of the first frame, and the size of that.
 fn open(bytes: &[u8]) -> Result<(Decoder<&[u8]>, u64), InvalidPicture> {
@@ -27,7 +27,7 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     Ok(pixels + Shrink::memory_bytes(decoder.width().into(), decoder.height().into()) + bytes.len() as u64)
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, InvalidPicture> {
+pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
     let (mut decoder, _) = open(bytes)?;
     let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
     let mut indices = vec![0; decoder.buffer_size()];
@@ -48,6 +48,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, InvalidPicture> {
     let mut shrink = Shrink::new(decoder.width().into(), decoder.height().into());
     let mut row = vec![u8::MAX; width * 3];
     for y in 0..height {
+        deadline.check()?;
         row.fill(u8::MAX);
         let line = y.checked_sub(top).and_then(|line| indices.chunks_exact(frame_width).nth(line));
         for (x, index) in line.into_iter().flatten().enumerate().take(width.saturating_sub(left)) {

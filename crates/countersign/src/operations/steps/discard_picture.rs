@@ -3,11 +3,18 @@
 use countersign_db::{Conn, DbError};
 use jiff::Timestamp;
 
+use crate::model::{Job, JobId};
+use crate::store;
+
 /// Has the file deleted once the transaction is committed; without one there is nothing to do.
 pub(in crate::operations) async fn discard_picture(
-    _conn: Conn<'_>,
-    _file: Option<&str>,
-    _now: Timestamp,
+    conn: Conn<'_>,
+    file: Option<&str>,
+    now: Timestamp,
 ) -> Result<(), DbError> {
-    Ok(())
+    // A name that is none of ours was never a file of ours.
+    let Some(file) = file.and_then(|file| file.parse().ok()) else {
+        return Ok(());
+    };
+    store::jobs::insert(conn, JobId::new(now), &Job::DeletePicture(file), now).await
 }
