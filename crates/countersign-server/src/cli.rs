@@ -21,7 +21,7 @@ use countersign::Accounts;
 use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
 
 use crate::settings::{Loaded, Purpose, Settings, load};
-use crate::{Host, http};
+use crate::{Host, http, telemetry};
 
 #[derive(Parser)]
 #[command(
@@ -196,7 +196,9 @@ where
         Ok(command_line) => command_line.command,
         Err(error) => error.exit(),
     };
-    match execute::<H>(command) {
+    let outcome = execute::<H>(command);
+    telemetry::flush();
+    match outcome {
         Ok(Finding::InOrder) => ExitCode::SUCCESS,
         Ok(Finding::NotInOrder) => ExitCode::FAILURE,
         Err(Failure(text)) => {

@@ -13,14 +13,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use conf::Conf as _;
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::{self, Problem, ProblemKind};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
@@ -131,11 +129,7 @@ where
         .method_not_allowed_fallback(|| async {
             Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")
         })
-        .layer(CatchPanicLayer::custom(after_panic))
-        .layer(from_fn_with_state(
-            manners::Manners { accounts, request_time_max: http.request_time_max },
-            manners::apply,
-        ))
+        .layer(manners::Manners { accounts, request_time_max: http.request_time_max })
 }
 
 /// The OpenAPI document of a host with its default settings; it takes no database.
@@ -202,9 +196,4 @@ pub fn problems_reference<H: Host>() -> String {
         let _ = writeln!(text, "| `{code}` | {status} | {title} | {when} |");
     }
     text
-}
-
-/// What is left to say after a panic; the panic itself has been logged where it happened.
-fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
-    Problem::new(&problem::INTERNAL).into_response()
 }

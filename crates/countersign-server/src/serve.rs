@@ -1,5 +1,7 @@
 //! Decides how connections are accepted, bounded and ended.
 
+mod head_timer;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -23,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 use tracing::{info, warn};
 
+use self::head_timer::HeadTimer;
 use crate::Draining;
 
 /// How long a client may take for a request's head, from connecting or from its previous request.
@@ -102,7 +105,7 @@ pub(crate) async fn serve(
 
 fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX as usize);
+    builder.http1().header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -132,7 +135,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, S
 
 /// Serves one connection until the client leaves, is silent for too long, or the server stops.
 async fn connection(
-    builder: Builder<TokioExecutor>,
+    mut builder: Builder<TokioExecutor>,
     app: Router,
     stream: TcpStream,
     peer: SocketAddr,
@@ -141,6 +144,7 @@ async fn connection(
 ) {
     // Answers are small and whole; waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    builder.http1().timer(HeadTimer::new(HEAD_TIME_MAX));
     let requests = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&requests);
     let service = service_fn(move |mut request: Request<Incoming>| {

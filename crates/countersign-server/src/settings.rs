@@ -35,8 +35,9 @@ pub struct ShellSettings {
     #[conf(env, secret, value_parser = values::secret_key)]
     pub secret_key: Option<SecretKey>,
 
-    /// Earlier values of `SECRET_KEY`, separated by commas. What they signed stays valid and what they sealed can be opened,
-    /// so that replacing the key logs nobody out. `keys reseal` seals anew; leave them out when their sessions have ended.
+    /// Other values of `SECRET_KEY`, separated by commas: earlier ones, and the next one while instances are being told of
+    /// it. What they signed is valid and what they sealed can be opened, so that replacing the key logs nobody out. `keys
+    /// reseal` seals anew; leave earlier ones out when their sessions have ended.
     #[conf(env, secret, value_parser = values::secret_keys)]
     pub secret_key_previous: Option<SecretKeys>,
 

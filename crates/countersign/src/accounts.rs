@@ -9,7 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::mail::{Mailbox, Mailer};
 use crate::model::{Profile, Session, UserId};
-use crate::secrets::access_token::{Keyring, LoadedKeyring, TokenKey};
+use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::session_secret::SessionSecretKeys;
 use crate::session_cache::{Changed, Changing, SessionCache};
@@ -24,6 +24,7 @@ struct Parts {
     config: Config,
     clock: Arc<dyn Clock>,
     keyring: RwLock<LoadedKeyring>,
+    key_lookup: tokio::sync::Mutex<KeyLookup>,
     session_secrets: SessionSecretKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
@@ -46,12 +47,13 @@ impl Accounts {
         let signing_kid = keys[0].kid().to_owned();
         let keyring = Keyring::new(&config.issuer, keys, &signing_kid, config.session_cache_max)
             .expect("the first key is among them");
-        let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None, looked_at: None });
+        let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
         let session_secrets = SessionSecretKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
+        let key_lookup = tokio::sync::Mutex::default();
         let mailer = Mailer::new(&config.mail, &config.public_url);
-        Self(Arc::new(Parts { db, config, clock, keyring, session_secrets, session_cache, hashing, mailer }))
+        Self(Arc::new(Parts { db, config, clock, keyring, key_lookup, session_secrets, session_cache, hashing, mailer }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -81,8 +83,9 @@ impl Accounts {
         keyring
     }
 
-    pub(crate) fn note_key_lookup(&self, now: Timestamp) {
-        self.0.keyring.write().unwrap_or_else(PoisonError::into_inner).looked_at = Some(now);
+    /// Held by whoever reads the keys because a token named one that is not in the ring.
+    pub(crate) fn key_lookup(&self) -> &tokio::sync::Mutex<KeyLookup> {
+        &self.0.key_lookup
     }
 
     pub(crate) fn session_secrets(&self) -> &SessionSecretKeys {

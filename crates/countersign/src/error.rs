@@ -12,6 +12,9 @@ pub enum InternalError {
     /// A key that signs access tokens cannot be used; the log says why.
     #[error("a signing key cannot be used")]
     SigningKey,
+    /// The keys could not be read by the request that did so for several; the log has its error. Trying later may help.
+    #[error("the keys that sign access tokens could not be read")]
+    KeysUnread,
     /// A token could not be signed.
     #[error("an access token could not be signed")]
     Token(#[from] jsonwebtoken::errors::Error),

@@ -37,6 +37,7 @@ where
         .merge(token::routes())
         .merge(users::routes())
         .layer(DefaultBodyLimit::max(policy.body_bytes_max))
+        .merge(users::bodiless_routes())
 }
 
 /// The schemas that a set of responses such as `BodyProblems` refers to: it can name them, but not bring them along.

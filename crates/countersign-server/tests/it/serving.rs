@@ -308,7 +308,7 @@ async fn a_client_beyond_the_limit_waits_until_another_has_left() {
 async fn a_request_whose_body_never_comes_is_given_up() {
     let database = current_database().await;
     let sandbox = Sandbox::with_database(database.url()).set("REQUEST_TIMEOUT_SECONDS", 1);
-    let server = sandbox.start("serve");
+    let mut server = sandbox.start("serve");
     let mut connection = Connection::open(server.address);
     connection.request("POST", "/api/users/token", &[FORM, ("Content-Length", "200"), ("Expect", "100-continue")], "");
     connection.is_asked_for_the_body();
@@ -316,7 +316,8 @@ async fn a_request_whose_body_never_comes_is_given_up() {
     let answer = connection.answer();
     answer.problem(503, "took_too_long");
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert!(server.stderr().contains(answer.request_id()));
     server.register("ada").ok(201);
     server.request("POST", "/api/users/token", &[FORM], &login_form("ada")).ok(200);
+    server.signal("TERM");
+    assert!(server.process.wait().with(0).stderr.contains(answer.request_id()));
 }

@@ -137,10 +137,55 @@ async fn a_token_of_hs256_cannot_be_verified_elsewhere() {
     assert_eq!(example(&server, ISSUER, "HS256", &server.token("ada")), refused("PyJWKSetError"));
 }
 
+/// Serves a key of its own and has the example verify two tokens, which it signs with it and which differ in nothing but
+/// their type.
+const OTHER_TYPES: &str = r#"
+import http.server, json, runpy, sys, threading, time
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+private = Ed25519PrivateKey.generate()
+public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(private.public_key()))
+keys = json.dumps({"keys": [{**public, "kid": "k", "alg": "EdDSA", "use": "sig"}]}).encode()
+
+class Keys(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(keys)
+
+    def log_message(self, *_):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Keys)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+verifier = runpy.run_path(sys.argv[1])["Verifier"](f"http://127.0.0.1:{server.server_port}", "me", "EdDSA")
+claims = {"iss": "me", "sub": "ada", "sid": "s", "exp": time.time() + 60}
+for typ in ["at+jwt", "JWT", "logout+jwt"]:
+    token = jwt.encode(claims, private, algorithm="EdDSA", headers={"kid": "k", "typ": typ})
+    try:
+        print(verifier.verify(token)["sub"])
+    except jwt.InvalidTokenError as refused:
+        print(f"{type(refused).__name__}: {refused}")
+"#;
+
 #[test]
-fn the_page_about_verifying_shows_the_example_that_is_tested() {
+fn a_token_of_another_type_is_refused_even_with_a_good_signature() {
+    let mut python = Command::new(PYTHON);
+    python.args(["-I", "-c", OTHER_TYPES]).arg(documents().join("examples/verify_token.py")).env_clear();
+    let output = python.output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    let refusal = "InvalidTokenError: This is not an access token";
+    assert_eq!(stdout.lines().collect::<Vec<_>>(), ["ada", refusal, refusal], "{stderr}");
+}
+
+#[test]
+fn the_page_about_verifying_shows_the_examples_that_are_kept_as_files() {
     let page = fs::read_to_string(documents().join("verifying-tokens.md")).unwrap();
-    let example = fs::read_to_string(documents().join("examples/verify_token.py")).unwrap();
-    let shown: Vec<&str> = page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(shown, [example]);
+    for (language, file) in [("python", "verify_token.py"), ("go", "verify_token.go")] {
+        let example = fs::read_to_string(documents().join("examples").join(file)).unwrap();
+        let opening = format!("```{language}\n");
+        let shown: Vec<&str> = page.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert_eq!(shown, [example], "{file}");
+    }
 }

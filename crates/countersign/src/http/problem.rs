@@ -173,7 +173,7 @@ impl From<DbError> for Problem {
 impl From<InternalError> for Problem {
     /// Logs the error with its causes; the client gets none of them.
     fn from(error: InternalError) -> Self {
-        let unavailable = matches!(error, InternalError::Db(DbError::Unavailable(_)));
+        let unavailable = matches!(error, InternalError::Db(DbError::Unavailable(_)) | InternalError::KeysUnread);
         let causes = causes(&error);
         if unavailable {
             tracing::warn!(error = causes, "a request failed, the database is unavailable");

@@ -36,7 +36,8 @@ impl From<DbError> for RefreshTokensError {
 
 /// What a genuine token's number means.
 enum Turn {
-    /// It is the valid one, and is exchanged by this.
+    /// It is the valid one, and is exchanged by this. So is one that comes later than the database says: then the database
+    /// was restored from a copy that knows less than we have given out.
     Now,
     /// It was exchanged a moment ago: a lost answer, or another tab.
     JustBefore,
@@ -67,7 +68,7 @@ impl Accounts {
             user: session.authenticated.user.id,
             session: token.session,
             salt: &session.salt,
-            refresh_counter: token.counter + 1,
+            refresh_counter: token.counter.saturating_add(1),
             expires_at: session.expires_at,
         };
         Ok(self.issue_tokens(&issue, now).await?)
@@ -82,11 +83,10 @@ impl Accounts {
         client: &ClientInfo,
         now: Timestamp,
     ) -> Result<Turn, RefreshTokensError> {
-        // A number that was never given out has no genuine token.
         let counter = token.counter;
         let window_begins = now.saturating_sub(self.config().refresh_replay_window).unwrap_or(Timestamp::MIN);
         let mut tx = self.db().write().await?;
-        if counter == session.refresh_counter {
+        if counter >= session.refresh_counter {
             let idle_expires_at = self.idle_end(now);
             let rotated =
                 store::sessions::rotate(tx.conn(), token.session, counter, client, now, idle_expires_at).await?;

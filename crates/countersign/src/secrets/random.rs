@@ -1,5 +1,6 @@
 //! Decides where randomness comes from: the operating system, and nothing else.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -20,9 +21,25 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
 }
 
 /// A UUIDv7 (RFC 9562, section 5.7): the millisecond of `now`, then 74 random bits.
+///
+/// Ids are unique but no secrets, and each request takes one: so the operating system is asked for the random bits of many
+/// at a time.
+///
+/// # Panics
+/// When the operating system has no randomness to give.
 pub fn random_uuid_v7(now: Timestamp) -> Uuid {
+    const IDS: usize = 64;
+    thread_local! {
+        static FRESH: RefCell<Vec<[u8; 10]>> = const { RefCell::new(Vec::new()) };
+    }
+    let random = FRESH.with_borrow_mut(|fresh| {
+        if fresh.is_empty() {
+            fresh.extend(bytes::<{ 10 * IDS }>().as_chunks().0);
+        }
+        fresh.pop().expect("it has just been filled")
+    });
     let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    Builder::from_unix_timestamp_millis(milliseconds, &bytes()).into_uuid()
+    Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
 /// A new key of 64 hexadecimal digits (256 bits).

@@ -107,7 +107,7 @@ pub(crate) async fn touch(
     Ok(())
 }
 
-/// Makes the next refresh token the valid one, if `counter` is the valid one's; whether it was.
+/// Makes the token after that of `counter` the valid one, unless a later one was; whether it has.
 pub(crate) async fn rotate(
     conn: Conn<'_>,
     id: SessionId,
@@ -118,11 +118,11 @@ pub(crate) async fn rotate(
 ) -> Result<bool, DbError> {
     let rotated: Option<i64> = on_db!(conn, c => {
         sqlx::query_scalar(
-            "UPDATE auth_sessions SET refresh_counter = refresh_counter + 1, last_seen_at = $3, idle_expires_at = $4, \
-             address = $5, user_agent = $6 WHERE id = $1 AND refresh_counter = $2 RETURNING refresh_counter",
+            "UPDATE auth_sessions SET refresh_counter = $2, last_seen_at = $3, idle_expires_at = $4, \
+             address = $5, user_agent = $6 WHERE id = $1 AND refresh_counter < $2 RETURNING refresh_counter",
         )
         .bind(id.uuid())
-        .bind(counter_column(counter))
+        .bind(counter_column(counter.saturating_add(1)))
         .bind(DbTime::from(now))
         .bind(DbTime::from(idle_expires_at))
         .bind(client.address.map(|address| address.to_string()))

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use axum::body::Body;
+use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use countersign::config::SecretKey;
@@ -27,6 +29,7 @@ struct Life {
     introspection_secret: SecretKey,
     ada: User,
     tokens: Value,
+    cookie: String,
 }
 
 async fn refresh(app: &TestApp, token: &str) -> Value {
@@ -69,7 +72,10 @@ async fn busy_life() -> Life {
     app.clock.advance(SignedDuration::from_secs(6));
     let login = app.anonymous().log_in(&ada.email, PASSWORD).await.ok(200);
     let tokens = refresh(&app, text(&login, "refresh_token")).await;
-    Life { app, introspection_secret, ada, tokens }
+    let body = json!({ "username": ada.email, "password": PASSWORD });
+    let cookie = app.anonymous().post("/api/users/login", body).await.headers["set-cookie"].clone();
+    let (cookie, _) = cookie.to_str().expect("text").split_once(';').expect("attributes");
+    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), ada }
 }
 
 /// Every column of every table and view, as bytes that the database writes in hexadecimal.
@@ -203,6 +209,15 @@ impl Burglar<'_> {
         self.note("introspected token", text, body != json!({ "active": false }));
     }
 
+    async fn as_session_cookie(&mut self, text: &str) {
+        // A header takes visible ASCII alone, and a cookie ends with a semicolon.
+        if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') {
+            let request = with_cookie(&format!("__Host-session={text}; session={text}"));
+            let answer = self.life.app.anonymous().send_request(request).await;
+            self.note("session cookie", text, answer.status != 401);
+        }
+    }
+
     async fn at_revocation(&mut self, token: &str) {
         // What is no token is revoked already. Whether a session has ended is seen when all is over.
         self.life.app.anonymous().post_form("/api/users/token/revoke", &[("token", token)]).await.ok(200);
@@ -213,6 +228,11 @@ impl Burglar<'_> {
         let answer = self.life.app.anonymous().log_in(&self.life.ada.email, password).await;
         self.note("password", password, answer.status != 401);
     }
+}
+
+fn with_cookie(cookie: &str) -> Request<Body> {
+    let request = Request::get("/api/users/me").header("host", "localhost").header("cookie", cookie);
+    request.body(Body::empty()).expect("a request")
 }
 
 fn text_of(tokens: &Value) -> &str {
@@ -254,6 +274,31 @@ fn forged_access_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> 
     let encoded = [unsigned, claims.clone()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     tokens.push(format!("{}.{}.", encoded[0], encoded[1]));
     tokens
+}
+
+/// Cookies of every session, made as ours are but with what was found for a key, or with none.
+async fn forged_session_cookies(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> {
+    let rows: Vec<(uuid::Uuid, Vec<u8>)> = {
+        let mut read = life.app.db().read().await.unwrap();
+        let statement = "SELECT id, salt FROM auth_sessions";
+        on_db!(read.conn(), c => sqlx::query_as(statement).fetch_all(c).await).unwrap()
+    };
+    let mut cookies = Vec::new();
+    for (id, salt) in &rows {
+        let message = [id.as_bytes(), &[0; 8][..], salt].concat();
+        let mut forge = |mac: &[u8]| cookies.push(URL_SAFE_NO_PAD.encode([id.as_bytes(), mac].concat()));
+        forge(salt);
+        forge(&[0; 32]);
+        forge(&Sha256::digest(&message));
+        forge(&hmac(&[], &message));
+        for piece in pieces {
+            forge(&hmac(piece, &message));
+            if piece.len() == 32 {
+                forge(piece);
+            }
+        }
+    }
+    cookies
 }
 
 /// Refresh tokens of every session, for the numbers around the valid one, made as ours are but with what was found for a
@@ -301,6 +346,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 async fn assert_that_what_is_good_gets_in(life: &Life) {
     let app = &life.app;
     app.bearer(Some(text_of(&life.tokens).to_owned())).get("/api/users/me").await.ok(200);
+    app.anonymous().send_request(with_cookie(&life.cookie)).await.ok(200);
     let asker = app.bearer(Some(life.introspection_secret.expose().to_owned()));
     let form = [("token", text(&life.tokens, "refresh_token"))];
     assert_eq!(asker.post_form("/api/users/token/introspect", &form).await.ok(200)["active"], true);
@@ -317,10 +363,12 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
     let mut burglar = Burglar { life: &life, attempts: 0, successes: Vec::new() };
     for text in &candidates(&pieces) {
         burglar.as_access_token(text).await;
+        burglar.as_session_cookie(text).await;
         for token in [text.clone(), format!("csr_{text}")] {
             burglar.as_refresh_token(&token).await;
             burglar.at_revocation(&token).await;
         }
+        // The one-time secrets of mails (reset, verification) have their place here as soon as there are any.
         burglar.at_introspection(text).await;
         burglar.as_password(text).await;
     }
@@ -328,6 +376,9 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
 
     for token in forged_access_tokens(&life, &pieces) {
         burglar.as_access_token(&token).await;
+    }
+    for cookie in forged_session_cookies(&life, &pieces).await {
+        burglar.as_session_cookie(&cookie).await;
     }
     for token in forged_refresh_tokens(&life, &pieces).await {
         burglar.as_refresh_token(&token).await;

@@ -1,5 +1,7 @@
 //! Signing keys that rotate, a `SECRET_KEY` that is replaced, and what other services can find out.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::PUBLISH_AHEAD;
@@ -9,6 +11,7 @@ use countersign::secrets::generate_secret_key;
 use countersign::testing::{Answer, PASSWORD, TestApp, cheap_config};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::faults;
 
@@ -132,6 +135,62 @@ async fn a_withdrawn_key_is_refused_and_a_new_one_takes_over() {
     assert_ne!(header(&renewed)["kid"], json!(kid));
     me(&app, &renewed).await.ok(200);
     assert!(!published(&app).await.contains(&json!(kid)));
+}
+
+/// The same token, as if another key had signed it.
+fn with_made_up_key(tokens: &Value, kid: &str) -> String {
+    let (_, rest) = tokens["access_token"].as_str().unwrap().split_once('.').unwrap();
+    let mut header = header(tokens);
+    header["kid"] = json!(kid);
+    format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()))
+}
+
+#[tokio::test]
+async fn a_new_key_is_believed_by_everybody_at_once_even_while_made_up_keys_are_tried() {
+    let app = with_algorithm(SigningAlgorithm::EdDsa).await;
+    let other = app.another_instance(signs_with(SigningAlgorithm::EdDsa));
+    app.user("ada").await;
+    let first = log_in(&app).await;
+    me(&other, &first).await.ok(200);
+    app.accounts().rotate_signing_key(SignedDuration::ZERO).await.unwrap();
+    let new = log_in(&app).await;
+    assert_ne!(header(&new)["kid"], header(&first)["kid"]);
+
+    // Many at the same moment, with made-up ones before, among and after them.
+    let mut requests = JoinSet::new();
+    for number in 0..60 {
+        let (token, status) = match number % 3 {
+            0 => (with_made_up_key(&first, &format!("made-up-{number}")), 401),
+            _ => (new["access_token"].as_str().unwrap().to_owned(), 200),
+        };
+        let caller = other.bearer(Some(token));
+        requests.spawn(async move { (caller.get("/api/users/me").await.status, status) });
+    }
+    while let Some(answered) = requests.join_next().await {
+        let (status, expected) = answered.unwrap();
+        assert_eq!(status, expected);
+    }
+}
+
+#[tokio::test]
+async fn made_up_keys_have_the_database_asked_once_a_second() {
+    let app = with_algorithm(SigningAlgorithm::EdDsa).await;
+    app.user("ada").await;
+    let tokens = log_in(&app).await;
+    me(&app, &tokens).await.ok(200);
+    app.bearer(Some(with_made_up_key(&tokens, "first"))).get("/api/users/me").await.problem(401, "invalid_token");
+    let begun = Instant::now();
+    let mut requests = JoinSet::new();
+    for number in 0..40 {
+        let caller = app.bearer(Some(with_made_up_key(&tokens, &format!("made-up-{number}"))));
+        requests.spawn(async move { caller.get("/api/users/me").await.problem(401, "invalid_token") });
+    }
+    requests.join_all().await;
+    // All together waited for one reading, the first that was allowed again.
+    let waited = begun.elapsed();
+    assert!(waited > Duration::from_millis(800) && waited < Duration::from_secs(10), "{waited:?}");
+    // Who has a known key waits for nobody.
+    me(&app, &tokens).await.ok(200);
 }
 
 #[tokio::test]

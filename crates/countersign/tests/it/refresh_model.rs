@@ -16,6 +16,8 @@ const TOKEN: &str = "/api/users/token";
 /// How many interleavings are tried per database, and how long the longest is. More find more.
 const CASES: u32 = 64;
 const STEPS_MAX: usize = 60;
+/// When tokens count as exchanged that a restored database does not know of.
+const LONG_AGO: i64 = -1_000_000;
 /// Who holds a token: tabs, and behind them a thief.
 const TABS: usize = 4;
 const THIEF: usize = TABS;
@@ -45,6 +47,8 @@ enum Step {
     LogOut(usize),
     Revoke(usize),
     LogIn(usize),
+    /// The database forgets this many of the last exchanges of every session, as by a restored copy.
+    Restore(usize),
     /// Seconds pass.
     Wait(i64),
 }
@@ -63,6 +67,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => holder().prop_map(Step::LogOut),
         1 => holder().prop_map(Step::Revoke),
         4 => tab().prop_map(Step::LogIn),
+        1 => (1..4usize).prop_map(Step::Restore),
         6 => (1..=15i64).prop_map(Step::Wait),
         2 => (29..=31i64).prop_map(Step::Wait),
         2 => (1..=3_600i64).prop_map(Step::Wait),
@@ -137,6 +142,8 @@ impl Model {
         }
         match self.sessions[session].exchanged_at.get(number) {
             None => {
+                // All before it, even those that a restored database does not know.
+                self.sessions[session].exchanged_at.resize(number, LONG_AGO);
                 self.sessions[session].exchanged_at.push(self.now);
                 self.note_use(session);
                 Outcome::Exchanged(number + 1)
@@ -310,7 +317,9 @@ impl<'t> World<'t> {
             .iter()
             .map(|Holding { session, number, .. }| model.refresh(*session, *number))
             .collect();
-        if outcomes.contains(&Outcome::Reused) {
+        let is_newer =
+            |Holding { session, number, .. }: &Holding| *number > self.model.sessions[*session].exchanged_at.len();
+        if outcomes.contains(&Outcome::Reused) || self.holdings[..TABS].iter().any(is_newer) {
             // What the others get depends on who comes first.
             for tab in 0..TABS {
                 self.refresh_and_take(tab).await;
@@ -377,6 +386,12 @@ impl<'t> World<'t> {
                 let holding = self.log_in().await;
                 self.holdings[tab] = holding;
             }
+            Step::Restore(exchanges) => {
+                for session in &mut self.model.sessions {
+                    session.exchanged_at.truncate(session.exchanged_at.len().saturating_sub(exchanges));
+                }
+                forget_exchanges(&self.instances[0], exchanges).await;
+            }
             Step::Wait(seconds) => {
                 self.instances[0].clock.advance(SignedDuration::from_secs(seconds));
                 self.model.now += seconds;
@@ -406,6 +421,18 @@ impl<'t> World<'t> {
         }
         self.compare_database().await;
     }
+}
+
+async fn forget_exchanges(app: &TestApp, exchanges: usize) {
+    let set_back = "UPDATE auth_sessions SET refresh_counter = \
+                    CASE WHEN refresh_counter > $1 THEN refresh_counter - $1 ELSE 0 END";
+    let forget = "DELETE FROM auth_refresh_rotations WHERE counter >= \
+                  (SELECT refresh_counter FROM auth_sessions WHERE id = session_id)";
+    let exchanges = i64::try_from(exchanges).unwrap();
+    let mut tx = app.db().write().await.unwrap();
+    on_db!(tx.conn(), c => sqlx::query(set_back).bind(exchanges).execute(c).await.map(drop)).unwrap();
+    on_db!(tx.conn(), c => sqlx::query(forget).execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
 }
 
 async fn refresh(caller: Caller, token: String) -> Answer {

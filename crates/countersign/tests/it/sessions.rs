@@ -83,6 +83,35 @@ async fn a_refresh_token_used_again_later_ends_the_session_for_thief_and_owner()
 }
 
 #[tokio::test]
+async fn a_database_that_was_set_back_logs_nobody_out_and_still_notices_theft() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let mut given = vec![text(&tokens(&app, &ada).await, "refresh_token")];
+    for number in 0..4 {
+        given.push(text(&refresh(&app, &given[number]).await.ok(200), "refresh_token"));
+        app.clock.advance(SignedDuration::from_mins(20));
+    }
+    // As a copy of the database after the first exchange.
+    let mut tx = app.db().write().await.unwrap();
+    for statement in
+        ["UPDATE auth_sessions SET refresh_counter = 1 WHERE refresh_counter > 1", "DELETE FROM auth_refresh_rotations"]
+    {
+        on_db!(tx.conn(), c => sqlx::query(statement).execute(c).await.map(drop)).unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    // The newest token, from two tabs at once.
+    let (one, other) = tokio::join!(refresh(&app, &given[4]), refresh(&app, &given[4]));
+    let next = text(&one.ok(200), "refresh_token");
+    assert_eq!(text(&other.ok(200), "refresh_token"), next);
+    assert!(!given.contains(&next));
+    let next = text(&refresh(&app, &next).await.ok(200), "refresh_token");
+    assert!(events(&app).await.is_empty());
+    refresh(&app, &given[2]).await.problem(400, "refresh_token_reused");
+    refresh(&app, &next).await.problem(400, "invalid_refresh_token");
+}
+
+#[tokio::test]
 async fn a_very_old_refresh_token_is_still_recognised() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;

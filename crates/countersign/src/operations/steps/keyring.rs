@@ -1,6 +1,7 @@
 //! Decides which keys sign and verify at the moment, and when the database is asked for new ones.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,7 @@ use crate::store::signing_keys::StoredKey;
 /// So soon a key that another instance has made or withdrawn is noticed, where keys are kept in the database.
 const RELOAD_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// When a token names a key that is not known, they are read at once, but no more often than this.
-const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(1);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Accounts {
     /// Signs an access token.
@@ -37,8 +38,8 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Option<Bearer>, InternalError> {
         let mut verdict = self.keyring(now).await?.verify(token, now);
-        if verdict == Verdict::UnknownKey && self.may_look_again(now) {
-            verdict = self.reload_keyring(now).await?.verify(token, now);
+        if verdict == Verdict::UnknownKey {
+            verdict = self.look_for_key(token, now).await?;
         }
         Ok(match verdict {
             Verdict::Believed(bearer) => Some(bearer),
@@ -46,13 +47,27 @@ impl Accounts {
         })
     }
 
-    /// Whoever sends made-up tokens must not have the database asked for each of them.
-    fn may_look_again(&self, now: Timestamp) -> bool {
-        let may = is_older(self.loaded_keyring().looked_at, LOOK_AGAIN_AFTER, now);
-        if may {
-            self.note_key_lookup(now);
+    /// What a token says whose key may be a new one of another instance. The keys are read, once for everybody who asks
+    /// meanwhile. Whoever sends made-up tokens has the database asked once a second and keeps nobody else waiting longer.
+    async fn look_for_key(&self, token: &str, now: Timestamp) -> Result<Verdict, InternalError> {
+        let asked_at = Instant::now();
+        let mut lookup = self.key_lookup().lock().await;
+        if lookup.failed_at.is_some_and(|begun_at| begun_at >= asked_at) {
+            return Err(InternalError::KeysUnread);
         }
-        may
+        if lookup.read_at.is_none_or(|begun_at| begun_at < asked_at) {
+            if let Some(last) = lookup.begun_at {
+                tokio::time::sleep(LOOK_AGAIN_AFTER.saturating_sub(last.elapsed())).await;
+            }
+            let begun_at = Instant::now();
+            lookup.begun_at = Some(begun_at);
+            if let Err(error) = self.reload_keyring(self.clock().now()).await {
+                lookup.failed_at = Some(begun_at);
+                return Err(error);
+            }
+            lookup.read_at = Some(begun_at);
+        }
+        Ok(self.loaded_keyring().keyring.verify(token, now))
     }
 
     /// The keys, fresh enough. HS256 needs none from the database.

@@ -1,0 +1,55 @@
+//! Decides when a client has taken too long for the head of a request over HTTP/1.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Sleep, Timer};
+
+/// The timer of one connection.
+///
+/// hyper asks for a time limit before each request and drops it when the head is there. To set and remove a timer in
+/// tokio's wheel each time is dear; this one stays in it, and is moved only when it goes off and the limit is a later one
+/// by then.
+pub(super) struct HeadTimer(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
+
+/// One of the time limits.
+struct Limit {
+    deadline: Instant,
+    timer: Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>,
+}
+
+impl HeadTimer {
+    /// For limits that are no shorter than this.
+    pub(super) fn new(shortest: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Box::pin(tokio::time::sleep(shortest)))))
+    }
+}
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Limit { deadline, timer: Arc::clone(&self.0) })
+    }
+}
+
+impl Sleep for Limit {}
+
+impl Future for Limit {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline().into_std() >= self.deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(self.deadline.into());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Decides how a line of the log looks: an object of JSON, or text for a person, either with the id of its request.
+
+use std::fmt;
+
+use countersign::clock::{Clock as _, SystemClock};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{self, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::RequestId;
+
+/// One object a line: `timestamp`, `level`, the event's fields, `target`, and in `span` the request's id and what the
+/// innermost span says.
+pub(super) struct Json;
+
+impl<S, N> FormatEvent<S, N> for Json
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let metadata = event.metadata();
+        write!(line, r#"{{"timestamp":"{:.6}","level":"{}""#, SystemClock.now(), metadata.level())?;
+        let mut fields = JsonFields { line: line.by_ref(), outcome: Ok(()) };
+        event.record(&mut fields);
+        fields.outcome?;
+        line.write_str(r#","target":""#)?;
+        write_escaped(&mut line, metadata.target())?;
+        line.write_char('"')?;
+        let span = context.lookup_current();
+        let request = RequestId::current();
+        if span.is_some() || request.is_some() {
+            let name = span.as_ref().map_or("request", |span| span.name());
+            write!(line, r#","span":{{"name":"{name}""#)?;
+            if let Some(request) = request {
+                write!(line, r#","request_id":"{}""#, request.as_str())?;
+            }
+            let extensions = span.as_ref().map(|span| span.extensions());
+            let fields = extensions.as_ref().and_then(|extensions| extensions.get::<FormattedFields<N>>());
+            if let Some(fields) = fields.and_then(|fields| fields.strip_prefix('{')?.strip_suffix('}'))
+                && !fields.is_empty()
+            {
+                write!(line, ",{fields}")?;
+            }
+            line.write_char('}')?;
+        }
+        line.write_str("}\n")
+    }
+}
+
+/// The usual format of [`tracing_subscriber`], and then the request's id.
+pub(super) struct Human(pub(super) format::Format);
+
+impl<S, N> FormatEvent<S, N> for Human
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut usual = String::new();
+        self.0.format_event(context, Writer::new(&mut usual), event)?;
+        line.write_str(usual.trim_end())?;
+        match RequestId::current() {
+            Some(request) => writeln!(line, " request_id={}", request.as_str()),
+            None => writeln!(line),
+        }
+    }
+}
+
+/// Writes the fields of an event as members of an object that has one already.
+struct JsonFields<'w> {
+    line: Writer<'w>,
+    outcome: fmt::Result,
+}
+
+impl JsonFields<'_> {
+    fn member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        let name = field.name();
+        let write = || {
+            write!(self.line, r#","{}":"#, name.strip_prefix("r#").unwrap_or(name))?;
+            value(&mut self.line)
+        };
+        if self.outcome.is_ok() {
+            self.outcome = write();
+        }
+    }
+
+    fn text(&mut self, field: &Field, text: &str) {
+        self.member(field, |line| {
+            line.write_char('"')?;
+            write_escaped(line, text)?;
+            line.write_char('"')
+        });
+    }
+}
+
+impl Visit for JsonFields<'_> {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.member(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.member(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no infinity.
+        self.member(field, |line| if value.is_finite() { write!(line, "{value}") } else { line.write_str("null") });
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.member(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, &format!("{value:?}"));
+    }
+}
+
+/// RFC 8259, section 7.
+fn write_escaped(line: &mut Writer<'_>, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let (before, after) = rest.split_at(at);
+        line.write_str(before)?;
+        let mut characters = after.chars();
+        match characters.next() {
+            Some('"') => line.write_str(r#"\""#)?,
+            Some('\\') => line.write_str(r"\\")?,
+            Some(control) => write!(line, "\\u{:04x}", u32::from(control))?,
+            None => {}
+        }
+        rest = characters.as_str();
+    }
+    line.write_str(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_can_be_read_again() {
+        for text in ["", "plain", "\"quoted\"", "C:\\", "a\nb\r\t\u{0}\u{1f}", "é 李 \u{7f}\u{2028}", "\u{1b}[31mred\\"]
+        {
+            let mut line = String::new();
+            write_escaped(&mut Writer::new(&mut line), text).unwrap();
+            let read: String = serde_json::from_str(&format!("\"{line}\"")).unwrap();
+            assert_eq!(read, text);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// Reads an access token and prints whose it is: verify_token SERVER ISSUER < token
+package main
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Claims are what a token says.
+type Claims struct {
+	Issuer    string `json:"iss"`
+	UserID    string `json:"sub"`
+	SessionID string `json:"sid"`
+	ExpiresAt int64  `json:"exp"`
+}
+
+// Verifier verifies access tokens by the public keys of a server. Make one and keep it: it caches the keys.
+type Verifier struct {
+	server, issuer string
+	client         http.Client
+	mutex          sync.Mutex
+	keys           map[string]ed25519.PublicKey
+	fetchedAt      time.Time
+}
+
+// NewVerifier fetches nothing yet.
+func NewVerifier(server, issuer string) *Verifier {
+	return &Verifier{server: server, issuer: issuer, client: http.Client{Timeout: 5 * time.Second}}
+}
+
+var errRefused = errors.New("this is not an access token to be believed")
+
+// Verify returns the token's claims, or an error when it is not to be believed.
+func (v *Verifier) Verify(token string) (*Claims, error) {
+	parts := strings.Split(token, ".")
+	var header struct{ Alg, Typ, Kid string }
+	if len(parts) != 3 || decode(parts[0], &header) != nil || header.Alg != "EdDSA" || header.Typ != "at+jwt" {
+		return nil, errRefused
+	}
+	key, err := v.key(header.Kid)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || !ed25519.Verify(key, []byte(parts[0]+"."+parts[1]), signature) {
+		return nil, errRefused
+	}
+	claims := new(Claims)
+	if decode(parts[1], claims) != nil || claims.Issuer != v.issuer || claims.ExpiresAt <= time.Now().Unix() ||
+		claims.UserID == "" || claims.SessionID == "" {
+		return nil, errRefused
+	}
+	return claims, nil
+}
+
+// The key of this name. The keys are fetched when they are five minutes old, or for a new name when they are five seconds
+// old: anybody can make up a name.
+func (v *Verifier) key(kid string) (ed25519.PublicKey, error) {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	age := time.Since(v.fetchedAt)
+	if _, known := v.keys[kid]; age > 5*time.Minute || (!known && age > 5*time.Second) {
+		if err := v.fetch(); err != nil {
+			return nil, err
+		}
+	}
+	if key, known := v.keys[kid]; known {
+		return key, nil
+	}
+	return nil, errRefused
+}
+
+func (v *Verifier) fetch() error {
+	answer, err := v.client.Get(v.server + "/.well-known/jwks.json")
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	var set struct {
+		Keys []struct{ Kty, Crv, Kid, X string }
+	}
+	if answer.StatusCode != http.StatusOK {
+		return errors.New("the keys cannot be had: " + answer.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&set); err != nil {
+		return err
+	}
+	keys := make(map[string]ed25519.PublicKey)
+	for _, key := range set.Keys {
+		x, err := base64.RawURLEncoding.DecodeString(key.X)
+		if key.Kty == "OKP" && key.Crv == "Ed25519" && err == nil && len(x) == ed25519.PublicKeySize {
+			keys[key.Kid] = x
+		}
+	}
+	v.keys, v.fetchedAt = keys, time.Now()
+	return nil
+}
+
+func decode(part string, into any) error {
+	bytes, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(bytes, into)
+}
+
+func main() {
+	token, err := io.ReadAll(os.Stdin)
+	if err == nil && len(os.Args) == 3 {
+		var claims *Claims
+		if claims, err = NewVerifier(os.Args[1], os.Args[2]).Verify(strings.TrimSpace(string(token))); err == nil {
+			fmt.Println(claims.UserID)
+			return
+		}
+	}
+	fmt.Fprintln(os.Stderr, "refused:", err)
+	os.Exit(1)
+}
