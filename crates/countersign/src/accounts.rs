@@ -53,7 +53,17 @@ impl Accounts {
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let key_lookup = tokio::sync::Mutex::default();
         let mailer = Mailer::new(&config.mail, &config.public_url);
-        Self(Arc::new(Parts { db, config, clock, keyring, key_lookup, session_secrets, session_cache, hashing, mailer }))
+        Self(Arc::new(Parts {
+            db,
+            config,
+            clock,
+            keyring,
+            key_lookup,
+            session_secrets,
+            session_cache,
+            hashing,
+            mailer,
+        }))
     }
 
     /// The database, for a host's own tables beside ours.
