@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 22] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["dev"],
         &["serve"],
@@ -25,6 +25,10 @@ fn help_needs_no_manual() {
         &["media"],
         &["media", "copy"],
         &["media", "sweep"],
+        &["jobs"],
+        &["jobs", "list"],
+        &["jobs", "retry"],
+        &["invite"],
         &["mail"],
         &["mail", "preview"],
         &["mail", "test"],
@@ -48,7 +52,10 @@ fn every_command_of_the_help_has_a_snapshot() {
     let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(
         commands,
-        ["dev", "serve", "secret", "migrate", "keys", "media", "mail", "settings", "doctor", "tune", "openapi", "help"]
+        [
+            "dev", "serve", "secret", "migrate", "keys", "media", "jobs", "invite", "mail", "settings", "doctor",
+            "tune", "openapi", "help"
+        ]
     );
 }
 
