@@ -51,6 +51,7 @@ pub(crate) enum InvalidPicture {
 }
 
 impl InvalidPicture {
+    #[expect(clippy::needless_pass_by_value, reason = "so it goes into `map_err` as it is")]
     fn broken(error: impl ToString) -> Self {
         Self::Broken(error.to_string())
     }

@@ -43,7 +43,7 @@ pub fn random_uuid_v7(now: Timestamp) -> Uuid {
     Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
-/// A name for a picture's file that nothing has and nobody guesses: the digits of a UUIDv4 (RFC 9562, section 5.4).
+/// A name for a picture's file that nothing has and nobody guesses: the digits of a random UUID (RFC 9562, section 5.4).
 pub(crate) fn random_picture_file() -> PictureFile {
     PictureFile::of_random(Builder::from_random_bytes(bytes()).into_uuid().as_u128())
 }

@@ -56,7 +56,7 @@ pub fn jpeg(width: u16, height: u16, rgb: &[u8], orientation: u8) -> Vec<u8> {
     if orientation != 0 {
         let exif = [&b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation, 0, 0, 0, 0, 0, 0]]
             .concat();
-        encoder.add_app_segment(1, exif.into()).expect("a short segment");
+        encoder.add_app_segment(1, exif).expect("a short segment");
     }
     encoder.encode(rgb, width, height, jpeg_encoder::ColorType::Rgb).expect("a JPEG");
     file
@@ -165,12 +165,12 @@ pub fn hostile() -> Vec<(&'static str, Vec<u8>)> {
             "a GIF that says 65,535 by 65,535",
             [&b"GIF89a\xff\xff\xff\xff\0\0\0"[..], b"\x2c\0\0\0\0\xff\xff\xff\xff\0\x02\x02\x44\x01\0\x3b"].concat(),
         ),
-        ("a PNG with much text", with_chunk(&small_png, b"zTXt", &[&b"Comment\0\0"[..], &zeros].concat())),
+        ("a PNG with much text", with_chunk(&small_png, *b"zTXt", &[&b"Comment\0\0"[..], &zeros].concat())),
         (
             "a PNG with much plain text",
-            with_chunk(&small_png, b"tEXt", &[&b"Comment\0"[..], &vec![b'x'; 3_000_000]].concat()),
+            with_chunk(&small_png, *b"tEXt", &[&b"Comment\0"[..], &vec![b'x'; 3_000_000]].concat()),
         ),
-        ("a PNG with a large profile", with_chunk(&small_png, b"iCCP", &[&b"profile\0\0"[..], &zeros].concat())),
+        ("a PNG with a large profile", with_chunk(&small_png, *b"iCCP", &[&b"profile\0\0"[..], &zeros].concat())),
         ("a JPEG that says 65,500 by 65,500", resized(&small_jpeg, 65_500, 65_500)),
         ("a JPEG that says 16,000 by 4,000", resized(&small_jpeg, 16_000, 4_000)),
         ("a progressive JPEG that says 16,000 by 4,000", resized(SAMPLES[5].1, 16_000, 4_000)),
@@ -206,11 +206,11 @@ fn deflated_zeros(count: u32) -> Vec<u8> {
 }
 
 /// Puts a chunk behind the header.
-fn with_chunk(png: &[u8], kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
     let length = u32::try_from(content.len()).expect("a short chunk");
     let sum = crc32(&[&kind[..], content].concat());
-    [&png[..HEADER_END], &length.to_be_bytes(), kind, content, &sum.to_be_bytes(), &png[HEADER_END..]].concat()
+    [&png[..HEADER_END], &length.to_be_bytes(), &kind, content, &sum.to_be_bytes(), &png[HEADER_END..]].concat()
 }
 
 /// The check sum of PNG (ISO 15948, annex D).
@@ -252,7 +252,7 @@ struct Bits {
 impl Bits {
     fn push(&mut self, value: u32, count: u32) {
         for index in 0..count {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let bit = u8::from(value >> index & 1 == 1);

@@ -177,11 +177,11 @@ async fn an_upload_that_stops_or_drips_is_given_up() {
     let begun = move || futures_util::stream::once(async move { Bytes::from(head) });
     let stops = Body::from_stream(begun().chain(futures_util::stream::pending()).map(Ok::<_, std::io::Error>));
     ada.send("PATCH", &path(&ada), "multipart/form-data; boundary=b", stops).await.problem(408, "upload_too_slow");
-    let drops = futures_util::stream::unfold(tokio::time::interval(Duration::from_millis(50)), async |mut drops| {
-        drops.tick().await;
-        Some((Bytes::from("x"), drops))
+    let ticks = futures_util::stream::unfold(tokio::time::interval(Duration::from_millis(50)), async |mut ticks| {
+        ticks.tick().await;
+        Some((Bytes::from("x"), ticks))
     });
-    let drips = Body::from_stream(begun().chain(drops).map(Ok::<_, std::io::Error>));
+    let drips = Body::from_stream(begun().chain(ticks).map(Ok::<_, std::io::Error>));
     ada.send("PATCH", &path(&ada), "multipart/form-data; boundary=b", drips).await.problem(408, "upload_too_slow");
 }
 

@@ -166,12 +166,11 @@ fn parameter(mut text: &str, wanted: &str) -> Option<String> {
         let (name, after) = text.split_once('=')?;
         let name = name.trim_matches([' ', '\t', ';']);
         let after = after.trim_start_matches([' ', '\t']);
-        let (value, rest) = match after.strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
-            None => {
-                let (token, rest) = after.split_once(';').unwrap_or((after, ""));
-                (token.trim().to_owned(), rest)
-            }
+        let (value, rest) = if let Some(quoted) = after.strip_prefix('"') {
+            unquote(quoted)?
+        } else {
+            let (token, rest) = after.split_once(';').unwrap_or((after, ""));
+            (token.trim().to_owned(), rest)
         };
         if name.eq_ignore_ascii_case(wanted) {
             return Some(value);

@@ -67,9 +67,9 @@ fn flatten(pixels: &mut Vec<u8>) {
 
 impl BufRead for Timed<Cursor<&[u8]>> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.tick()?;
         /// So that there are enough looks at the clock.
         const BYTES_MAX: usize = 64;
+        self.tick()?;
         let rest = self.inner.fill_buf()?;
         Ok(&rest[..rest.len().min(BYTES_MAX)])
     }
