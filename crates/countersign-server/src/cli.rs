@@ -1,6 +1,8 @@
 //! Decides which commands every host application has, and what they answer to whoever called them.
 
 mod doctor;
+mod invite;
+mod jobs;
 mod keys;
 mod mail;
 mod migrate;
@@ -18,8 +20,10 @@ use std::process::ExitCode;
 use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
-use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
+use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, JobId, Language};
+use countersign_db::{Db, PoolPolicy};
 
+use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load};
 use crate::{Host, http, telemetry};
 
@@ -68,6 +72,25 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Look at the work that waits, such as mails, or try again what was given up
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Make an invitation, for REGISTRATION=invite
+    ///
+    /// Prints its code and a link to the registration. The code is not shown again.
+    Invite {
+        /// Only for this address
+        #[arg(long, value_parser = parse_address)]
+        email: Option<EmailAddress>,
+        /// How many may register with it
+        #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        uses: u32,
+        /// How long it is valid
+        #[arg(long, default_value = "7", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
     },
     /// Look at the mails, or send one to try it
     Mail {
@@ -179,6 +202,19 @@ fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
     EmailAddress::parse(text)
 }
 
+#[derive(Subcommand)]
+enum JobsCommand {
+    /// List what waits and what was given up, with the last error
+    ///
+    /// Ends with 1 when something was given up.
+    List,
+    /// Try again at once what was given up
+    Retry {
+        /// Only this one, as `list` shows it; also one that waits for its next try
+        id: Option<JobId>,
+    },
+}
+
 /// How a command that did its work found things.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finding {
@@ -225,6 +261,8 @@ where
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
         Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
+        Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),
+        Command::Invite { email, uses, days } => wait_for(invite::invite::<H>(email, uses, days)),
         Command::Mail { command } => wait_for(mail::mail::<H>(command)),
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor => wait_for(doctor::examine::<H>()),
@@ -247,6 +285,16 @@ fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
         complain(&format!("warning: {warning}"));
     }
     settings.map_err(|report| Failure(report.to_string()))
+}
+
+/// The accounts of the working directory's settings, for commands that change or show what is in the database.
+async fn open_accounts<H: Host>() -> Result<Accounts, Failure> {
+    let Settings { mail, mut shell, .. } = settings_for::<H>(Purpose::Serve)?;
+    let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
+    refuse_missing::<H>(&shell.database_url)?;
+    let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
+    schema::check::<H>(&db).await?;
+    Ok(Accounts::new(db, shell.accounts_config(key, mail)?))
 }
 
 /// Writes a line to standard output; a reader that has gone away (`| head`) is no failure.

@@ -123,6 +123,11 @@ impl TestApp {
         self.accounts.mailbox().expect("a test captures mail unless it says otherwise")
     }
 
+    /// Does everything that was promised and is due; how many jobs that were.
+    pub async fn run_jobs(&self) -> usize {
+        self.accounts.run_due_jobs().await.expect("the database answers")
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         self.db.db()

@@ -15,6 +15,7 @@ use countersign::secrets::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
@@ -105,7 +106,7 @@ where
 
     let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
     let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default(), audience };
-    let app = assemble::<H>(accounts, &host, &http);
+    let app = assemble::<H>(accounts.clone(), &host, &http);
     let policy = ServePolicy {
         connections_max: shell.connections_max,
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
@@ -113,7 +114,18 @@ where
     };
     let signals = StopSignals::listen()?;
     announce(listener.local_addr()?, &db);
-    serving::serve(listener, app, &policy, &http.draining, signals).await;
+    let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
+    let serve = async {
+        serving::serve(listener, app, &policy, &http.draining, signals).await;
+        drop(stop_jobs);
+    };
+    // The last request may promise a job too, so these stop after serving.
+    tokio::join!(
+        serve,
+        accounts.run_jobs(async {
+            let _ = jobs_stop.await;
+        })
+    );
     let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
     Ok(Finding::InOrder)
 }

@@ -217,6 +217,13 @@ impl ShellSettings {
         config.session_idle_ttl = SignedDuration::from_hours(24 * i64::from(self.session_idle_days));
         config.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());
         config.reauthentication_ttl = SignedDuration::from_mins(self.reauthentication_minutes.into());
+        config.registration = self.registration;
+        config.verification_ttl = SignedDuration::from_mins(self.verify_token_expire_minutes.into());
+        config.reset_ttl = SignedDuration::from_mins(self.reset_token_expire_minutes.into());
+        config.email_undo_ttl = SignedDuration::from_hours(24 * i64::from(self.email_undo_days));
+        config.links.verify_email.clone_from(&self.verify_email_url);
+        config.links.reset_password.clone_from(&self.reset_password_url);
+        config.links.undo_email_change.clone_from(&self.undo_email_change_url);
         config.login_by = self.login_by;
         config.blocklist = self.password_blocklist;
         config.hash_parameters = self.hash_parameters()?;
