@@ -17,6 +17,7 @@ mod jobs;
 pub mod mail;
 pub mod model;
 mod operations;
+pub mod pages;
 pub mod secrets;
 mod session_cache;
 mod store;
