@@ -6,8 +6,8 @@
 //! [`crate::templates`].
 
 mod account;
-mod assets;
 mod email;
+mod files;
 mod form;
 mod login;
 mod looks;
@@ -35,7 +35,8 @@ use crate::Accounts;
 /// Forms of the accounts are small; that with a picture has a limit of its own.
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
-/// The pages of the accounts and the files that all pages fetch, to be merged at the root.
+/// The pages of the accounts, to be merged at the root beside [`assets`]. They are not to be compressed: the length of an
+/// answer that has both a secret and what a client sent would tell of the secret.
 pub fn routes<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -59,5 +60,13 @@ where
         .route("/account/sessions/end-others", post(sessions::end_others))
         .route("/account/sessions/{session_id}/end", post(sessions::end))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .route("/assets/{version}/{name}", get(assets::asset))
+}
+
+/// The style sheet, the scripts and the drawings that all pages fetch, to be merged at the root.
+pub fn assets<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    Router::new().route("/assets/{version}/{name}", get(files::file))
 }

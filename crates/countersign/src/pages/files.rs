@@ -14,7 +14,7 @@ const FOR_ONCE: HeaderValue = HeaderValue::from_static("no-cache");
 /// A drawing is a document that could run scripts, were it opened by itself.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 
-pub(super) async fn asset(State(accounts): State<Accounts>, Path((version, name)): Path<(String, String)>) -> Response {
+pub(super) async fn file(State(accounts): State<Accounts>, Path((version, name)): Path<(String, String)>) -> Response {
     let assets = accounts.config().mail.templates.assets();
     let Some(asset) = assets.find(&name) else {
         return Problem::new(&NOT_FOUND).detail("Not Found").into_response();
