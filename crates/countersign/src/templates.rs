@@ -10,7 +10,7 @@ mod folder;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
@@ -250,7 +250,9 @@ impl Templates {
 impl Default for Templates {
     /// The library's own.
     fn default() -> Self {
-        Self::builder().build().expect("the tests build them")
+        static OURS: LazyLock<Templates> =
+            LazyLock::new(|| Templates::builder().build().expect("the tests build them"));
+        OURS.clone()
     }
 }
 

@@ -96,7 +96,8 @@ async fn html(State(mailbox): State<Mailbox>, Path(id): Path<String>) -> Respons
 
 fn summary(mail: &OutgoingMail) -> Value {
     let (id, date) = (mail.id.to_string(), format!("{:.0}", mail.date));
-    context! { id, date, subject => mail.subject.as_str(), to => mail.to.as_str() }
+    let shown = date.replace('T', " ").replace('Z', " UTC");
+    context! { id, date, shown, subject => mail.subject.as_str(), to => mail.to.as_str() }
 }
 
 fn page(name: &str, content: Value) -> Response {

@@ -53,3 +53,19 @@ impl Future for Limit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_limit_that_is_set_anew_is_kept_to_the_end() {
+        let timer = HeadTimer::new(Duration::from_millis(5));
+        drop(timer.sleep(Duration::from_millis(5)));
+        let begun = Instant::now();
+        timer.sleep_until(begun + Duration::from_millis(20)).await;
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        timer.sleep_until(begun + Duration::from_millis(40)).await;
+        assert!(begun.elapsed() >= Duration::from_millis(40));
+    }
+}

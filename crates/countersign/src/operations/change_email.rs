@@ -86,7 +86,7 @@ impl Accounts {
             store::one_time_tokens::delete_of_user(tx.conn(), user.uuid(), purpose).await?;
         }
         // Not the older ones: they belong to whoever had the account before this address came to it.
-        store::one_time_tokens::delete_undos_after(tx.conn(), user, token.id).await?;
+        store::one_time_tokens::delete_undos_after(tx.conn(), user, &token).await?;
         store::sessions::delete_others(tx.conn(), user, None).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;
         let language = token.language;

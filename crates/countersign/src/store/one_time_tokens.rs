@@ -168,12 +168,12 @@ pub(crate) async fn delete_of_user(conn: Conn<'_>, user: Uuid, purpose: TokenPur
     Ok(())
 }
 
-/// Takes away what would undo later changes of a user's address than the one that `id` undoes. Ids are ordered by time.
-pub(crate) async fn delete_undos_after(conn: Conn<'_>, user: UserId, id: OneTimeTokenId) -> Result<(), DbError> {
+/// Takes away what would undo later changes of a user's address than the one that `token` undoes.
+pub(crate) async fn delete_undos_after(conn: Conn<'_>, user: UserId, token: &OneTimeToken) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'undo_email_change' AND id > $2")
+        sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'undo_email_change' AND expires_at > $2")
             .bind(user.uuid())
-            .bind(id.uuid())
+            .bind(DbTime::from(token.expires_at))
             .execute(c)
             .await
             .map(drop)
