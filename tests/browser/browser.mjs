@@ -57,6 +57,8 @@ export class Browser {
       }).observe({ type: "layout-shift", buffered: true });
     });
     const page = await context.newPage();
+    // What looks for faults is a script, too, and waits for ever where none may run.
+    page.runsScript = script;
     page.setDefaultTimeout(10_000);
     const complain = (text) => this.complaints.push(`${page.url()}: ${text}`);
     page.on("dialog", (dialog) => {
@@ -94,6 +96,7 @@ export class Browser {
   async inspect(page) {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) this.complaints.push(`${page.url()} is ${wide} pixels wider than the screen`);
+    if (!page.runsScript) return;
     const shifted = await page.evaluate(() => globalThis.shifted ?? 0);
     if (shifted > 0.001) this.complaints.push(`${page.url()} moves while it is loaded: ${shifted}`);
     for (const scheme of ["light", "dark"]) {

@@ -122,7 +122,7 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await notice(page, "All other sessions are ended.");
   await inspect();
   await elsewhere.goto(`${blog.url}/account`);
-  await elsewhere.waitForURL("**/login?next=*");
+  await elsewhere.waitForURL(/\/login\?next=\/account$/);
 
   await fill("Current password", SECOND);
   await fill("New password", THIRD);

@@ -24,6 +24,16 @@ function options(words) {
   return found;
 }
 
+/** What hangs has failed. */
+function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, failed) => {
+    timer = setTimeout(() => failed(new Error(`not done within ${milliseconds / 1000} s`)), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+const TEST_MAX = 120_000;
 const given = options(process.argv.slice(2));
 const blog = await Blog.start(given.program);
 const browser = await Browser.start(given.chromium, given.screenshots);
@@ -34,13 +44,13 @@ try {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {
-      await test({ blog, browser });
+      await within(TEST_MAX, test({ blog, browser }));
       browser.demandQuiet();
       passed += 1;
       console.log(`test ${name} ... ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failures.push(name);
-      console.log(`test ${name} ... FAILED\n${error.stack}`);
+      console.log(`test ${name} ... FAILED\n${error.stack.slice(0, 6_000)}`);
     } finally {
       await browser.forget();
     }

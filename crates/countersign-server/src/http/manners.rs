@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -223,11 +223,12 @@ fn is_problem(response: &Response) -> bool {
     found.starts_with(b"application/problem+json") || (has_faults && found.starts_with(b"application/json"))
 }
 
-/// The same answer as a page; headers that say something about the request, such as `Allow`, stay.
+/// The same answer as a page; headers that say something about the request, such as `Allow`, stay, and those that say
+/// something about the body go.
 fn for_a_person(problem: Response, mut page: Response) -> Response {
     let (parts, _) = problem.into_parts();
     for (name, value) in &parts.headers {
-        if !page.headers().contains_key(name) && name != CONTENT_LENGTH {
+        if !page.headers().contains_key(name) && ![CONTENT_LENGTH, CONTENT_ENCODING].contains(name) {
             page.headers_mut().append(name, value.clone());
         }
     }
