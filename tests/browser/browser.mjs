@@ -17,6 +17,7 @@ const validator = new HtmlValidate({
     // How the source is laid out is nobody's business.
     "no-trailing-whitespace": "off",
     "attr-quotes": "off",
+    "doctype-style": ["error", { style: "lowercase" }],
     "long-title": "off",
     // A form's only button sends it; that is what the default is for.
     "no-implicit-button-type": "off",

@@ -4,6 +4,7 @@
 //! Every answer is compared with the application's OpenAPI document: an answer that the document does not describe fails
 //! the test.
 
+mod browser;
 mod contract;
 mod smtp_server;
 
@@ -24,6 +25,7 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use self::browser::Browser;
 pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
@@ -31,7 +33,7 @@ use crate::clock::Clock;
 use crate::config::{Config, HashParameters, SecretKey};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
-use crate::{Accounts, MIGRATIONS, http, secrets};
+use crate::{Accounts, MIGRATIONS, http, pages, secrets};
 
 /// The password of every [`User`].
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -88,8 +90,18 @@ impl TestApp {
 
     /// A host application with migrations of its own.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
+        Self::host_with(migrations, |_| (), host).await
+    }
+
+    /// The same, configured.
+    pub async fn host_with(
+        migrations: &[&Migrations],
+        configure: impl FnOnce(&mut Config),
+        host: impl FnOnce(Accounts) -> (Router, OpenApi),
+    ) -> Self {
         let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
-        let config = cheap_config(secrets::generate_secret_key());
+        let mut config = cheap_config(secrets::generate_secret_key());
+        configure(&mut config);
         Self::assemble(Arc::new(TempDb::new(&sets).await), start_clock(), config, host)
     }
 
@@ -133,6 +145,11 @@ impl TestApp {
         self.db.db()
     }
 
+    /// Somebody who looks at pages and is not logged in.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.anonymous())
+    }
+
     /// Somebody who is not logged in.
     pub fn anonymous(&self) -> Caller {
         self.bearer(None)
@@ -169,8 +186,15 @@ fn start_clock() -> Arc<ManualClock> {
 
 fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
     let api = OpenApiRouter::new().nest("/api", http::routes(&accounts.config().http));
-    let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
-    (router.merge(http::static_files()), document)
+    let (router, document) = api.merge(http::well_known::routes()).with_state(accounts.clone()).split_for_parts();
+    let pages = pages::routes().merge(pages::assets()).with_state(accounts);
+    (router.merge(pages).merge(http::static_files()), document)
+}
+
+fn form(pairs: &[(&str, &str)]) -> String {
+    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    pairs.join("&")
 }
 
 /// Somebody who sends requests.
@@ -236,10 +260,7 @@ impl Caller {
 
     /// Sends `POST` with a form.
     pub async fn post_form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
-        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-        let pairs: Vec<String> =
-            pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        self.send("POST", path, "application/x-www-form-urlencoded", pairs.join("&")).await
+        self.send("POST", path, "application/x-www-form-urlencoded", form(pairs)).await
     }
 
     /// Sends a body of any type.

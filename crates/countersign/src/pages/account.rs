@@ -98,6 +98,7 @@ async fn page(
         pending => state.pending.map(|address| address.as_str().to_owned()),
         recent => accounts.is_recent(caller.authenticated_at),
         sessions,
+        pictures => false,
     };
     Ok(visitor.page(status, "pages/account.html", own))
 }

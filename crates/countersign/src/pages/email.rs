@@ -6,8 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{Fault, Form};
-use super::outcome::To;
-use super::password::secretive;
+use super::outcome::{To, secretive};
 use super::visitor::Visitor;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;

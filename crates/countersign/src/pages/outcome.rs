@@ -1,6 +1,6 @@
 //! Decides how a form that was taken ends: the browser is sent on, and the next page says what was done.
 
-use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -42,4 +42,10 @@ impl IntoResponse for To {
         }
         response
     }
+}
+
+/// The address of the page is a secret, which no other site shall learn.
+pub(super) fn secretive(mut response: Response) -> Response {
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }

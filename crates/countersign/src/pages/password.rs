@@ -1,12 +1,11 @@
 //! Decides how a forgotten password is replaced by pages. The answer to asking is the same whether or not there is an account.
 
-use axum::http::header::REFERRER_POLICY;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{Fault, Form};
-use super::outcome::To;
+use super::outcome::{To, secretive};
 use super::visitor::Visitor;
 use crate::ResetPasswordError;
 use crate::http::fields::{Invalid, QueryFields};
@@ -38,12 +37,6 @@ pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFi
 
 fn reset_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
     secretive(visitor.page(status, "pages/reset_password.html", context! { form => form.context() }))
-}
-
-/// The address of the page is a secret, which no other site shall learn.
-pub(super) fn secretive(mut response: Response) -> Response {
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }
 
 pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
