@@ -73,7 +73,7 @@ export class Browser {
     });
     page.on("response", async (response) => {
       const type = response.headers()["content-type"] ?? "";
-      const own = response.request().resourceType() === "document" && type.startsWith("text/html");
+      const own = new URL(response.url()).hostname === "127.0.0.1" && response.request().resourceType() === "document" && type.startsWith("text/html");
       if (!own || response.url().includes("/dev/mail") || (response.status() >= 300 && response.status() < 400)) return;
       this.pending = (this.pending ?? Promise.resolve()).then(() => this.validate(response)).catch(() => {});
     });

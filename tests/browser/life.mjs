@@ -60,6 +60,7 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await inspect();
 
   await link("Write");
+  await page.waitForURL("**/posts/new");
   await fill("Title", `A post by ${name}`);
   await fill("Text", "With **strong** words\nand a second line.");
   await inspect();
@@ -70,12 +71,14 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await inspect();
   const post = page.url();
   await link("Edit");
+  await page.waitForURL("**/edit");
   assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), "With **strong** words\nand a second line.");
   await fill("Title", `Another title by ${name}`);
   await button("Save");
   await notice(page, "Your post is saved.");
   await page.getByRole("heading", { name: `Another title by ${name}` }).waitFor();
   await link("Delete");
+  await page.waitForURL("**/delete");
   await inspect();
   await button("Delete for good");
   await notice(page, "The post is deleted.");
@@ -84,6 +87,7 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await button("Log out");
   await notice(page, "You are logged out.");
   await link("Log in");
+  await page.waitForURL("**/login");
   await fill("E-mail address", email);
   await fill("Password", "not the password");
   await button("Log in");
@@ -92,6 +96,7 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   assert.equal(await page.getByLabel("Password", { exact: true }).inputValue(), "");
   await inspect();
   await link("Forgot your password?");
+  await page.waitForURL("**/forgot-password");
   await inspect();
   await fill("E-mail address", email);
   await button("Send link");
@@ -130,6 +135,7 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await notice(page, "Your password is changed.");
 
   await link("Delete account");
+  await page.waitForURL("**/account/delete");
   await inspect();
   await button("Delete for good");
   await notice(page, "Your account is deleted.");

@@ -48,7 +48,8 @@ fn entry(post: &Post) -> Value {
 /// XML has no way to write most control characters, not even escaped (XML 1.0, section 2.2).
 fn in_xml(text: &str) -> String {
     let legal = |character: &char| {
-        matches!(character, '\t' | '\n' | '\r') || !(character.is_ascii_control() || matches!(character, '\u{fffe}' | '\u{ffff}'))
+        matches!(character, '\t' | '\n' | '\r')
+            || !(character.is_ascii_control() || matches!(character, '\u{fffe}' | '\u{ffff}'))
     };
     text.chars().filter(legal).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use ammonia::Builder;
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 use quick_cache::sync::Cache;
 
 /// What a list shows of a post, in characters.
@@ -21,8 +21,30 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
     builder
         .tags(HashSet::from([
-            "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
-            "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+            "a",
+            "blockquote",
+            "br",
+            "code",
+            "del",
+            "em",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "strong",
+            "table",
+            "tbody",
+            "td",
+            "th",
+            "thead",
+            "tr",
+            "ul",
         ]))
         .add_tag_attributes("a", &["href"])
         .add_tag_attributes("ol", &["start"])
@@ -69,7 +91,9 @@ fn kept(text: &str) -> Arc<str> {
 /// The whole text as HTML.
 pub(super) fn render(text: &str, below: Below) -> String {
     let mut raw = String::with_capacity(text.len() + text.len() / 2);
-    html::push_html(&mut raw, events(text).map(|event| harmless(event, below)));
+    let mut open_links = Vec::new();
+    let events = events(text).map(|event| harmless(event, below));
+    html::push_html(&mut raw, events.filter(|event| leads_somewhere(event, &mut open_links)));
     SANITISER.clean(&raw).to_string()
 }
 
@@ -118,6 +142,30 @@ fn harmless(event: Event<'_>, below: Below) -> Event<'_> {
     }
 }
 
+/// Takes away links to where nobody shall be led, and leaves their text. `open_links` are those whose end has not come, each
+/// with whether it stays.
+fn leads_somewhere(event: &Event<'_>, open_links: &mut Vec<bool>) -> bool {
+    match event {
+        Event::Start(Tag::Link { link_type, dest_url, .. }) => {
+            let stays = *link_type == LinkType::Email || is_harmless(dest_url);
+            open_links.push(stays);
+            stays
+        }
+        Event::End(TagEnd::Link) => open_links.pop().unwrap_or(false),
+        _ => true,
+    }
+}
+
+fn is_harmless(url: &str) -> bool {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("http" | "https" | "mailto") => true,
+        // A colon further on belongs to a path.
+        Some(other) => other.contains(['/', '?', '#']),
+        None => !url.is_empty(),
+    }
+}
+
 fn lower(level: HeadingLevel, below: Below) -> HeadingLevel {
     let by = match below {
         Below::PageTitle => 1,
@@ -132,7 +180,10 @@ mod tests {
 
     #[test]
     fn markdown_becomes_html() {
-        let html = render("# One\n\nSome **bold** and *soft* `code`.\nA line.\n\n- a\n- b\n\n[x](https://a.example)", Below::PageTitle);
+        let html = render(
+            "# One\n\nSome **bold** and *soft* `code`.\nA line.\n\n- a\n- b\n\n[x](https://a.example)",
+            Below::PageTitle,
+        );
         for part in [
             "<h2>One</h2>",
             "<strong>bold</strong>",

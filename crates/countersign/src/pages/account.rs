@@ -64,12 +64,7 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
     page(&visitor, caller, StatusCode::OK, &Forms::new(caller)).await
 }
 
-async fn page(
-    visitor: &Visitor,
-    caller: &CurrentUser,
-    status: StatusCode,
-    forms: &Forms,
-) -> Result<Response, Problem> {
+async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms: &Forms) -> Result<Response, Problem> {
     let accounts = visitor.accounts();
     let state = accounts.find_email_state(caller.user.id).await?.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;
     let sessions = accounts.list_sessions(caller.user.id).await?;
@@ -77,7 +72,9 @@ async fn page(
         .into_iter()
         .map(|session| {
             let device = match session.user_agent.as_deref().map(|name| (name, device(name))) {
-                Some((_, Some((browser, system)))) => visitor.text("page-device", &[("browser", browser), ("system", system)]),
+                Some((_, Some((browser, system)))) => {
+                    visitor.text("page-device", &[("browser", browser), ("system", system)])
+                }
                 Some((name, None)) => name.to_owned(),
                 None => visitor.text("page-unknown-device", &[]),
             };

@@ -38,7 +38,8 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
     let invitation = form.optional("invitation", |text| Ok::<_, Fault>(text.trim().to_owned()));
     let username = form.required("username", Username::parse);
     let email = form.required("email", |text| EmailAddress::parse(text.trim()));
-    let password = form.secret("password", |text| Ok::<_, InvalidPassword>((Password::choose(text)?, Password::presented(text))));
+    let password =
+        form.secret("password", |text| Ok::<_, InvalidPassword>((Password::choose(text)?, Password::presented(text))));
     let (Some(invitation), Some(username), Some(email), Some((password, again))) =
         (invitation, username, email, password)
     else {
@@ -55,9 +56,7 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
         }
         Err(RegisterError::UsernameTaken) => (StatusCode::BAD_REQUEST, "username", "fault-username-taken"),
         Err(RegisterError::EmailTaken) => (StatusCode::BAD_REQUEST, "email", "fault-email-taken"),
-        Err(RegisterError::CommonPassword) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "password", "fault-password-common")
-        }
+        Err(RegisterError::CommonPassword) => (StatusCode::UNPROCESSABLE_ENTITY, "password", "fault-password-common"),
         Err(RegisterError::InvalidInvitation) => (StatusCode::FORBIDDEN, "invitation", "fault-invitation"),
         Err(RegisterError::Closed) => (StatusCode::FORBIDDEN, "", "fault-registration-closed"),
         Err(RegisterError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "", "fault-busy"),

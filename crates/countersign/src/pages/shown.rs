@@ -47,6 +47,8 @@ pub(super) fn device(user_agent: &str) -> Option<(&'static str, &'static str)> {
         ("CrOS", "ChromeOS"),
         ("Linux", "Linux"),
     ];
-    let find = |names: &[(&str, &'static str)]| names.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name);
+    let find = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)
+    };
     Some((find(&browsers)?, find(&systems)?))
 }

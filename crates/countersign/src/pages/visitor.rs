@@ -67,9 +67,9 @@ impl Visitor {
 
     /// The session that goes on; whoever has none is sent to log in and then comes back here.
     pub fn logged_in(&self) -> Result<&CurrentUser, Box<Response>> {
-        self.caller.as_ref().ok_or_else(|| {
-            Box::new(To::path(format!("/login?next={}", in_query(&self.looks.here))).into_response())
-        })
+        self.caller
+            .as_ref()
+            .ok_or_else(|| Box::new(To::path(format!("/login?next={}", in_query(&self.looks.here))).into_response()))
     }
 
     /// The text of a key in the visitor's language, with these values for its variables; the key itself if there is none.

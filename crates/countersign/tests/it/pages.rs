@@ -150,7 +150,8 @@ async fn forms_on_pages_of_other_sites_are_refused_also_for_nobody() {
     for path in ["/login", "/register", "/forgot-password", "/reset-password", "/verify-email", "/preferences"] {
         nobody.submit_from_elsewhere(path, &fields).await.problem(403, "cross_site");
     }
-    for path in ["/logout", "/account/profile", "/account/password", "/account/delete", "/account/sessions/end-others"] {
+    for path in ["/logout", "/account/profile", "/account/password", "/account/delete", "/account/sessions/end-others"]
+    {
         ada.submit_from_elsewhere(path, &fields).await.problem(403, "cross_site");
     }
     shows(&ada.open("/account").await, 200, "ada@example.com");
@@ -206,7 +207,11 @@ async fn an_old_login_needs_the_password_for_another_address_and_for_the_end() {
     shows(&browser.open("/account").await, 200, "id=\"email-password\"");
     let fields = [("email", "new@example.com")];
     shows(&browser.submit("/account/email", &fields).await, 422, "value=\"new@example.com\"");
-    shows(&browser.submit("/account/delete", &[("password", "wrong one")]).await, 422, "The current password is another.");
+    shows(
+        &browser.submit("/account/delete", &[("password", "wrong one")]).await,
+        422,
+        "The current password is another.",
+    );
     let fields = [("email", "new@example.com"), ("password", PASSWORD)];
     shows(&browser.submit_and_follow("/account/email", &fields).await, 200, "new@example.com waits to be confirmed");
     leads_to(&browser.submit("/account/delete", &[]).await, "/");
@@ -223,7 +228,11 @@ async fn a_change_of_the_address_is_confirmed_and_undone_by_pages() {
     shows(&browser.submit_and_follow("/verify-email", &[("token", &token)]).await, 200, "has its new e-mail address");
     app.run_jobs().await;
     let token = token_in_mail(&app, "ada@example.com");
-    shows(&browser.open(&format!("/undo-email-change?token={token}")).await, 200, "gets its former e-mail address back");
+    shows(
+        &browser.open(&format!("/undo-email-change?token={token}")).await,
+        200,
+        "gets its former e-mail address back",
+    );
     let page = browser.submit_and_follow("/undo-email-change", &[("token", &token)]).await;
     shows(&page, 200, "has its former e-mail address again");
     shows(&browser.submit("/undo-email-change", &[("token", &token)]).await, 400, "not valid any more");
@@ -268,7 +277,10 @@ async fn assets_are_kept_for_good_under_the_address_of_their_version() {
     for name in ["site.css", "site.js", "favicon.svg"] {
         let path = page.split('"').find(|part| part.ends_with(name)).expect("the page names it").to_owned();
         let asset = browser.open(&path).await;
-        assert_eq!((asset.status, &asset.headers["cache-control"]), (200, &"public, max-age=31536000, immutable".parse().unwrap()));
+        assert_eq!(
+            (asset.status, &asset.headers["cache-control"]),
+            (200, &"public, max-age=31536000, immutable".parse().unwrap())
+        );
         let other = browser.open(&format!("/assets/another/{name}")).await;
         assert_eq!((other.status, &other.headers["cache-control"]), (200, &"no-cache".parse().unwrap()));
     }
