@@ -10,6 +10,7 @@ mod emails;
 mod keys;
 mod migrations;
 mod pages;
+mod proxies;
 mod recovery;
 mod refresh_model;
 mod refresh_stress;
