@@ -5,9 +5,11 @@
 //! the test.
 
 mod contract;
+pub mod pictures;
 mod smtp_server;
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -20,6 +22,7 @@ use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,7 +31,7 @@ pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;
-use crate::config::{Config, HashParameters, SecretKey};
+use crate::config::{Config, HashParameters, SecretKey, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
 use crate::{Accounts, MIGRATIONS, http, secrets};
@@ -69,6 +72,8 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     accounts: Accounts,
     db: Arc<TempDb>,
+    /// Where its pictures are, unless it is configured otherwise.
+    media: Arc<TempDir>,
     router: Router,
     contract: Arc<Contract>,
 }
@@ -81,28 +86,32 @@ impl TestApp {
 
     /// The accounts alone, configured.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
-        let mut config = cheap_config(secrets::generate_secret_key());
+        let media = media_folder();
+        let mut config = with_media(cheap_config(secrets::generate_secret_key()), &media);
         configure(&mut config);
-        Self::assemble(Arc::new(TempDb::new(&[&MIGRATIONS]).await), start_clock(), config, accounts_alone)
+        Self::assemble(Arc::new(TempDb::new(&[&MIGRATIONS]).await), media, start_clock(), config, accounts_alone)
     }
 
     /// A host application with migrations of its own.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
         let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
-        let config = cheap_config(secrets::generate_secret_key());
-        Self::assemble(Arc::new(TempDb::new(&sets).await), start_clock(), config, host)
+        let media = media_folder();
+        let config = with_media(cheap_config(secrets::generate_secret_key()), &media);
+        Self::assemble(Arc::new(TempDb::new(&sets).await), media, start_clock(), config, host)
     }
 
     /// Another instance of the accounts alone, on the same database and by the same clock. It begins with the secret key of
     /// this one.
     #[must_use]
     pub fn another_instance(&self, configure: impl FnOnce(Config) -> Config) -> Self {
-        let config = configure(cheap_config(self.accounts.config().secret_keys()[0].clone()));
-        Self::assemble(Arc::clone(&self.db), Arc::clone(&self.clock), config, accounts_alone)
+        let key = self.accounts.config().secret_keys()[0].clone();
+        let config = configure(with_media(cheap_config(key), &self.media));
+        Self::assemble(Arc::clone(&self.db), Arc::clone(&self.media), Arc::clone(&self.clock), config, accounts_alone)
     }
 
     fn assemble(
         db: Arc<TempDb>,
+        media: Arc<TempDir>,
         clock: Arc<ManualClock>,
         config: Config,
         host: impl FnOnce(Accounts) -> (Router, OpenApi),
@@ -110,7 +119,7 @@ impl TestApp {
         let accounts = Accounts::with_clock(db.db().clone(), config, Arc::clone(&clock) as Arc<dyn Clock>);
         let (router, document) = host(accounts.clone());
         let contract = Arc::new(Contract::new(&document));
-        Self { clock, accounts, db, router, contract }
+        Self { clock, accounts, db, media, router, contract }
     }
 
     /// The handle, for calls that do not go through HTTP.
@@ -131,6 +140,11 @@ impl TestApp {
     /// The database.
     pub fn db(&self) -> &Db {
         self.db.db()
+    }
+
+    /// The folder of its pictures, as its default storage has them.
+    pub fn pictures_folder(&self) -> PathBuf {
+        self.media.path().join("profile_pics")
     }
 
     /// Somebody who is not logged in.
@@ -163,14 +177,24 @@ pub fn cheap_config(secret_key: SecretKey) -> Config {
     config
 }
 
+fn media_folder() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().expect("a temporary folder"))
+}
+
+fn with_media(mut config: Config, folder: &TempDir) -> Config {
+    config.media.storage = StoragePolicy::Disk { folder: folder.path().to_owned() };
+    config
+}
+
 fn start_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().expect("an instant")))
 }
 
 fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
+    let served = accounts.clone();
     let api = OpenApiRouter::new().nest("/api", http::routes(&accounts.config().http));
     let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
-    (router.merge(http::static_files()), document)
+    (router.merge(http::static_files(&served)), document)
 }
 
 /// Somebody who sends requests.
@@ -240,6 +264,16 @@ impl Caller {
         let pairs: Vec<String> =
             pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         self.send("POST", path, "application/x-www-form-urlencoded", pairs.join("&")).await
+    }
+
+    /// Sends `PATCH` with a file in the field `file` of a form.
+    pub async fn upload(&self, path: &str, file_name: &str, bytes: &[u8]) -> Answer {
+        let head = format!(
+            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let body = [head.as_bytes(), bytes, b"\r\n--frontier--\r\n"].concat();
+        self.send("PATCH", path, "multipart/form-data; boundary=frontier", body).await
     }
 
     /// Sends a body of any type.

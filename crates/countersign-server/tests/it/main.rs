@@ -11,7 +11,11 @@ mod doctor;
 mod keys;
 mod logs;
 mod mail;
+mod media;
 mod migrate;
+#[path = "../../../countersign/tests/it/s3.rs"]
+#[expect(dead_code, reason = "shared with the library, which needs more of it")]
+mod s3;
 mod sandbox;
 mod serving;
 mod settings;
