@@ -51,6 +51,7 @@ impl FromRef<State> for Accounts {
 
 impl Host for Blog {
     const NAME: &'static str = "blog";
+    const TITLE: &'static str = "Countersign Blog";
     const ABOUT: &'static str = "A blog: posts with public authors, on accounts by Countersign";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const MIGRATIONS: &'static [&'static Migrations] = &[&MIGRATIONS];

@@ -1,7 +1,10 @@
 //! Decides which commands every host application has, and what they answer to whoever called them.
 
 mod doctor;
+mod invite;
+mod jobs;
 mod keys;
+mod mail;
 mod migrate;
 mod secret;
 mod settings;
@@ -11,12 +14,16 @@ mod tune;
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
+use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, JobId, Language};
+use countersign_db::{Db, PoolPolicy};
 
+use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load};
 use crate::{Host, http, telemetry};
 
@@ -65,6 +72,30 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Look at the work that waits, such as mails, or try again what was given up
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Make an invitation, for REGISTRATION=invite
+    ///
+    /// Prints its code and a link to the registration. The code is not shown again.
+    Invite {
+        /// Only for this address
+        #[arg(long, value_parser = parse_address)]
+        email: Option<EmailAddress>,
+        /// How many may register with it
+        #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        uses: u32,
+        /// How long it is valid
+        #[arg(long, default_value = "7", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+    },
+    /// Look at the mails, or send one to try it
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
     },
     /// Show every setting, its effective value and where it came from
     ///
@@ -141,6 +172,49 @@ enum KeysCommand {
     Reseal,
 }
 
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+enum MailCommand {
+    /// Put every mail together with made-up content and print it, or write it to a folder
+    ///
+    /// Shows what TEMPLATES_DIR changes, too. Prints subjects and texts in DEFAULT_LANGUAGE unless told otherwise.
+    Preview {
+        /// In this language alone, such as de
+        #[arg(long, value_parser = parse_language)]
+        language: Option<Language>,
+        /// Write HTML and text, in every language, and an index.html to open in a browser
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+    /// Send one mail by MAIL_SERVER, and say what became of it
+    Test {
+        /// Whom it goes to
+        #[arg(value_parser = parse_address)]
+        address: EmailAddress,
+    },
+}
+
+fn parse_language(text: &str) -> Result<Language, InvalidLanguage> {
+    Language::parse(text)
+}
+
+fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
+    EmailAddress::parse(text)
+}
+
+#[derive(Subcommand)]
+enum JobsCommand {
+    /// List what waits and what was given up, with the last error
+    ///
+    /// Ends with 1 when something was given up.
+    List,
+    /// Try again at once what was given up
+    Retry {
+        /// Only this one, as `list` shows it; also one that waits for its next try
+        id: Option<JobId>,
+    },
+}
+
 /// How a command that did its work found things.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finding {
@@ -158,7 +232,7 @@ where
         Ok(command_line) => command_line.command,
         Err(error) => error.exit(),
     };
-    let outcome = execute::<H>(&command);
+    let outcome = execute::<H>(command);
     telemetry::flush();
     match outcome {
         Ok(Finding::InOrder) => ExitCode::SUCCESS,
@@ -170,7 +244,7 @@ where
     }
 }
 
-fn execute<H: Host>(command: &Command) -> Result<Finding, Failure>
+fn execute<H: Host>(command: Command) -> Result<Finding, Failure>
 where
     Accounts: FromRef<H::State>,
 {
@@ -182,14 +256,17 @@ where
             Ok(Finding::InOrder)
         }
         Command::Secret { write_env: true, force } => {
-            secret::write_env(if *force { secret::Existing::Replace } else { secret::Existing::Keep })
+            secret::write_env(if force { secret::Existing::Replace } else { secret::Existing::Keep })
         }
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
-        Command::Keys { command } => wait_for(keys::keys::<H>(command)),
+        Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
+        Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),
+        Command::Invite { email, uses, days } => wait_for(invite::invite::<H>(email, uses, days)),
+        Command::Mail { command } => wait_for(mail::mail::<H>(command)),
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor => wait_for(doctor::examine::<H>()),
-        Command::Tune { seconds } => wait_for(tune::tune::<H>(*seconds)),
+        Command::Tune { seconds } => wait_for(tune::tune::<H>(seconds)),
         Command::Openapi => {
             say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));
             Ok(Finding::InOrder)
@@ -208,6 +285,16 @@ fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
         complain(&format!("warning: {warning}"));
     }
     settings.map_err(|report| Failure(report.to_string()))
+}
+
+/// The accounts of the working directory's settings, for commands that change or show what is in the database.
+async fn open_accounts<H: Host>() -> Result<Accounts, Failure> {
+    let Settings { mail, mut shell, .. } = settings_for::<H>(Purpose::Serve)?;
+    let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
+    refuse_missing::<H>(&shell.database_url)?;
+    let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
+    schema::check::<H>(&db).await?;
+    Ok(Accounts::new(db, shell.accounts_config(key, mail)?))
 }
 
 /// Writes a line to standard output; a reader that has gone away (`| head`) is no failure.

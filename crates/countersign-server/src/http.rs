@@ -1,5 +1,6 @@
 //! Decides what the application answers as a whole: its API, its documents, its state of health, and everything else.
 
+mod dev_mail;
 mod health;
 mod html;
 mod manners;
@@ -68,11 +69,27 @@ pub struct HttpSettings {
     pub request_time_max: Duration,
     /// Whether the instance is stopping.
     pub draining: Draining,
+    /// Whom the instance is for.
+    pub audience: Audience,
+}
+
+/// Whom an instance is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody.
+    Public,
+    /// Whoever tries the application out on this machine; they may read the mails that were captured, at `/dev/mail`.
+    Developer,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
-        Self { policy: HttpPolicy::default(), request_time_max: Duration::from_secs(30), draining: Draining::default() }
+        Self {
+            policy: HttpPolicy::default(),
+            request_time_max: Duration::from_secs(30),
+            draining: Draining::default(),
+            audience: Audience::Public,
+        }
     }
 }
 
@@ -97,11 +114,16 @@ where
     let documents = docs::router(document.into())
         .route("/problems", get(|| async { problems_page::<H>() }))
         .layer(CompressionLayer::new());
+    let dev_pages = match (http.audience, accounts.mailbox()) {
+        (Audience::Developer, Some(mailbox)) => dev_mail::routes(mailbox.clone()),
+        _ => Router::new(),
+    };
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .merge(api)
         .merge(health)
         .merge(documents)
+        .merge(dev_pages)
         .merge(countersign::http::static_files())
         .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
         .method_not_allowed_fallback(|| async {

@@ -37,18 +37,21 @@ pub mod settings;
 mod telemetry;
 
 pub use cli::run;
-pub use http::{Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
+pub use http::{Audience, Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
 pub use utoipa_axum::router::OpenApiRouter;
 
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
+use countersign::templates::TemplatesBuilder;
 use countersign_db::Migrations;
 
 /// An application that embeds the accounts and is run by this crate.
 pub trait Host: 'static {
     /// The name of its binary.
     const NAME: &'static str;
+    /// What the site calls itself before people, unless `SITE_NAME` says otherwise.
+    const TITLE: &'static str = Self::NAME;
     /// One sentence for `--help` and for the OpenAPI document.
     const ABOUT: &'static str;
     /// Its version, for `--version` and for the OpenAPI document.
@@ -66,6 +69,11 @@ pub trait Host: 'static {
 
     /// Makes the state when the program starts.
     fn state(accounts: Accounts, settings: &Self::Settings) -> Self::State;
+
+    /// Adds its own templates and texts to the library's.
+    fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {
+        ours
+    }
 
     /// Its JSON API without the prefix `/api`, with `countersign::http::routes(http)` merged in.
     fn routes(settings: &Self::Settings, http: &HttpPolicy) -> OpenApiRouter<Self::State>;

@@ -10,6 +10,7 @@ struct AccountsServer;
 
 impl Host for AccountsServer {
     const NAME: &'static str = "countersign";
+    const TITLE: &'static str = "Countersign";
     const ABOUT: &'static str = "Accounts for your application: registration, login, tokens and sessions";
 
     type Settings = NoSettings;

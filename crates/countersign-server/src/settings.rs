@@ -4,12 +4,14 @@
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
 mod load;
+mod mail;
 mod names;
 mod reference;
 mod report;
 mod sources;
 mod values;
 
+pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{FrontendUrl, LogFilter, LogFormat, SecretKeys, chosen, switch, whole_number};
 
@@ -19,7 +21,7 @@ pub(crate) use report::Report;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
-use countersign::config::{Blocklist, LoginBy, SecretKey};
+use countersign::config::{Blocklist, LoginBy, RegistrationMode, SecretKey};
 use countersign::model::SigningAlgorithm;
 use countersign_db::DatabaseUrl;
 
@@ -105,6 +107,37 @@ pub struct ShellSettings {
     #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
     pub reauthentication_minutes: u32,
 
+    /// Who may register. `open`: anybody, and the account is there at once; the answer tells whether an address has one.
+    /// `verified`: whoever confirms the address by a mail, and the answer is the same for every address; another address has
+    /// to be confirmed as well. `invite`: whoever has an invitation, which `invite` makes. `closed`: nobody.
+    #[conf(env, default_value = "open", value_parser = parse_registration)]
+    pub registration: RegistrationMode,
+
+    /// How long a mail works that asks to confirm an address, in minutes.
+    #[conf(env, default_value = "1440", value_parser = whole_number(5..=43_200))]
+    pub verify_token_expire_minutes: u32,
+
+    /// How long a mail works that lets a new password be chosen, in minutes.
+    #[conf(env, default_value = "60", value_parser = whole_number(1..=1440))]
+    pub reset_token_expire_minutes: u32,
+
+    /// How long a change of the e-mail address can be undone from the old one, in days.
+    #[conf(env, default_value = "7", value_parser = whole_number(1..=90))]
+    pub email_undo_days: u32,
+
+    /// The page where an address is confirmed, if it is not this site's own: the mail's secret is added as the parameter
+    /// `token`. The page must do nothing before somebody presses a button, because mail scanners open links.
+    #[conf(env, default_value = "/verify-email", value_parser = values::page)]
+    pub verify_email_url: String,
+
+    /// The page where a new password is chosen, likewise.
+    #[conf(env, default_value = "/reset-password", value_parser = values::page)]
+    pub reset_password_url: String,
+
+    /// The page where a change of the e-mail address is undone, likewise.
+    #[conf(env, default_value = "/undo-email-change", value_parser = values::page)]
+    pub undo_email_change_url: String,
+
     /// What a login takes as the user: `email`, or `email_or_username`. Usernames are public, so the second makes guessing
     /// easier.
     #[conf(env, default_value = "email", value_parser = parse_login_by)]
@@ -150,6 +183,10 @@ pub struct ShellSettings {
     #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
 
+    /// How mail is sent, and in which words.
+    #[conf(flatten)]
+    pub mail: MailSettings,
+
     /// The largest request body, in bytes.
     #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]
     pub body_bytes_max: usize,
@@ -194,6 +231,11 @@ fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 
 fn parse_login_by(text: &str) -> Result<LoginBy, String> {
     chosen(text, &[("email", LoginBy::Email), ("email_or_username", LoginBy::EmailOrUsername)])
+}
+
+fn parse_registration(text: &str) -> Result<RegistrationMode, String> {
+    use RegistrationMode::{Closed, Invite, Open, Verified};
+    chosen(text, &[("open", Open), ("verified", Verified), ("invite", Invite), ("closed", Closed)])
 }
 
 fn blocklist(text: &str) -> Result<Blocklist, String> {

@@ -4,12 +4,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_db::{Db, DbError};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::model::{Profile, Session, UserId};
+use crate::mail::{Mailbox, Mailer};
+use crate::model::{EmailState, Profile, Session, UserId, Verification};
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
+use crate::secrets::one_time_secret::OneTimeKeys;
 use crate::secrets::session_secret::SessionSecretKeys;
 use crate::session_cache::{Changed, Changing, SessionCache};
 use crate::store;
@@ -25,8 +28,11 @@ struct Parts {
     keyring: RwLock<LoadedKeyring>,
     key_lookup: tokio::sync::Mutex<KeyLookup>,
     session_secrets: SessionSecretKeys,
+    one_time_keys: OneTimeKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
+    mailer: Mailer,
+    jobs_due: Notify,
 }
 
 impl Accounts {
@@ -47,10 +53,24 @@ impl Accounts {
             .expect("the first key is among them");
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
         let session_secrets = SessionSecretKeys::new(config.secret_keys());
+        let one_time_keys = OneTimeKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let key_lookup = tokio::sync::Mutex::default();
-        Self(Arc::new(Parts { db, config, clock, keyring, key_lookup, session_secrets, session_cache, hashing }))
+        let mailer = Mailer::new(&config.mail, &config.public_url);
+        Self(Arc::new(Parts {
+            db,
+            config,
+            clock,
+            keyring,
+            key_lookup,
+            session_secrets,
+            one_time_keys,
+            session_cache,
+            hashing,
+            mailer,
+            jobs_due: Notify::new(),
+        }))
     }
 
     /// The database, for a host's own tables beside ours.
@@ -98,6 +118,29 @@ impl Accounts {
         Changing::new(self.session_cache(), what)
     }
 
+    pub(crate) fn one_time_keys(&self) -> &OneTimeKeys {
+        &self.0.one_time_keys
+    }
+
+    /// To be called when a transaction is committed that promises a job. One that is forgotten is found a little later.
+    pub(crate) fn jobs_are_due(&self) {
+        self.0.jobs_due.notify_one();
+    }
+
+    /// Until somebody in this instance has promised a job.
+    pub(crate) async fn wait_for_jobs(&self) {
+        self.0.jobs_due.notified().await;
+    }
+
+    pub(crate) fn mailer(&self) -> &Mailer {
+        &self.0.mailer
+    }
+
+    /// The mails that were captured; `None` when they are sent.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.0.mailer.mailbox()
+    }
+
     pub(crate) fn hashing(&self) -> &HashingPool {
         &self.0.hashing
     }
@@ -105,6 +148,14 @@ impl Accounts {
     /// What everybody may see of a user; `None` when there is no such user.
     pub async fn find_profile(&self, id: UserId) -> Result<Option<Profile>, DbError> {
         store::users::find_profile(self.db().read().await?.conn(), id).await
+    }
+
+    /// How a user's address stands; `None` when there is no such user.
+    pub async fn find_email_state(&self, id: UserId) -> Result<Option<EmailState>, DbError> {
+        let mut read = self.db().read().await?;
+        let Some(is_verified) = store::users::find_verification(read.conn(), id).await? else { return Ok(None) };
+        let pending = store::one_time_tokens::find_pending_address(read.conn(), id, self.clock().now()).await?;
+        Ok(Some(EmailState { is_verified: is_verified == Verification::Verified, pending }))
     }
 
     /// When somebody last logged in, as far as their session is still there.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::mail::MailPolicy;
 use crate::model::SigningAlgorithm;
 
 /// Everything a host chooses about its accounts.
@@ -33,6 +34,16 @@ pub struct Config {
     pub session_cache_max: usize,
     /// How long after the password was given acts that need a recent login are allowed.
     pub reauthentication_ttl: SignedDuration,
+    /// Who may register, and what that takes.
+    pub registration: RegistrationMode,
+    /// How long a mail works that asks to confirm an address.
+    pub verification_ttl: SignedDuration,
+    /// How long a mail works that lets a new password be chosen.
+    pub reset_ttl: SignedDuration,
+    /// How long a change of the e-mail address can be undone from the old one.
+    pub email_undo_ttl: SignedDuration,
+    /// Where the links in mails lead.
+    pub links: LinkPolicy,
     /// What people log in with.
     pub login_by: LoginBy,
     /// Whether common passwords are refused.
@@ -43,6 +54,8 @@ pub struct Config {
     pub hashing: HashingPolicy,
     /// Bounds on requests.
     pub http: HttpPolicy,
+    /// How mail is sent.
+    pub mail: MailPolicy,
 }
 
 impl Config {
@@ -60,11 +73,17 @@ impl Config {
             refresh_replay_window: SignedDuration::from_secs(30),
             session_cache_max: 20_000,
             reauthentication_ttl: SignedDuration::from_mins(30),
+            registration: RegistrationMode::Open,
+            verification_ttl: SignedDuration::from_hours(24),
+            reset_ttl: SignedDuration::from_mins(60),
+            email_undo_ttl: SignedDuration::from_hours(7 * 24),
+            links: LinkPolicy::default(),
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
+            mail: MailPolicy::default(),
         }
     }
 }
@@ -76,9 +95,61 @@ impl Config {
         &self.secret_keys
     }
 
+    /// The whole address of a page: one of our own site, or one of [`LinkPolicy`] that is whole already.
+    pub(crate) fn link(&self, page: &str) -> String {
+        if page.starts_with('/') { format!("{}{page}", self.public_url) } else { page.to_owned() }
+    }
+
     /// Adds a secret that was the present one before.
     pub fn add_previous_secret_key(&mut self, key: SecretKey) {
         self.secret_keys.push(key);
+    }
+}
+
+/// Who may register, and what that takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Anybody; the account is there at once, and a mail asks to confirm the address. The answer tells whether an address
+    /// has an account.
+    Open,
+    /// Anybody who reads the address: the account comes to be when that is proven, and the answer is the same whether or not
+    /// the address has one. Also another address counts only when it is proven.
+    Verified,
+    /// Whoever has an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// Where the links in mails lead: paths on our own site, or whole addresses of pages that the host has elsewhere. The secret
+/// is added as the parameter `token`; such a page must do nothing before somebody presses a button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkPolicy {
+    /// Confirms an address.
+    pub verify_email: String,
+    /// Chooses a new password.
+    pub reset_password: String,
+    /// Takes back a change of the address.
+    pub undo_email_change: String,
+    /// Asks for a new password.
+    pub forgot_password: String,
+    /// Logs in.
+    pub log_in: String,
+    /// Shows the account and its sessions.
+    pub account: String,
+}
+
+impl Default for LinkPolicy {
+    fn default() -> Self {
+        let path = str::to_owned;
+        Self {
+            verify_email: path("/verify-email"),
+            reset_password: path("/reset-password"),
+            undo_email_change: path("/undo-email-change"),
+            forgot_password: path("/forgot-password"),
+            log_in: path("/login"),
+            account: path("/account"),
+        }
     }
 }
 

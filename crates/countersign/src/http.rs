@@ -3,7 +3,9 @@
 mod client;
 mod cookie;
 pub mod current_user;
+mod email;
 pub mod fields;
+mod password;
 pub mod path;
 pub mod problem;
 mod sessions;
@@ -18,7 +20,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
-use utoipa::OpenApi;
+use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::Accounts;
@@ -33,6 +35,8 @@ where
     Accounts: FromRef<S>,
 {
     OpenApiRouter::with_openapi(SharedSchemas::openapi())
+        .merge(email::routes())
+        .merge(password::routes())
         .merge(sessions::routes())
         .merge(token::routes())
         .merge(users::routes())
@@ -73,6 +77,16 @@ impl<T: Serialize> IntoResponse for Private<T> {
     fn into_response(self) -> Response {
         ([NO_STORE], Json(self.0)).into_response()
     }
+}
+
+/// What has been done, in words for people.
+#[derive(Serialize, ToSchema)]
+struct MessageResponse {
+    message: &'static str,
+}
+
+fn message(text: &'static str) -> Private<MessageResponse> {
+    Private(MessageResponse { message: text })
 }
 
 const NO_STORE: (HeaderName, &str) = (CACHE_CONTROL, "no-store");

@@ -8,15 +8,19 @@
 //! who is calling.
 
 mod accounts;
+pub mod catalogue;
 pub mod clock;
 pub mod config;
 mod error;
 pub mod http;
+mod jobs;
+pub mod mail;
 pub mod model;
 mod operations;
 pub mod secrets;
 mod session_cache;
 mod store;
+pub mod templates;
 #[cfg(feature = "testing")]
 #[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 pub mod testing;
@@ -27,13 +31,14 @@ pub use accounts::Accounts;
 pub use error::InternalError;
 pub use http::router;
 pub use operations::{
-    ActiveToken, EditProfile, EditProfileError, LogIn, LogInError, PUBLISH_AHEAD, ReauthenticateError,
-    RefreshTokensError, Register, RegisterError, RotateSigningKeyError, TokenKind, Tokens,
+    ActiveToken, AddressProof, ChangePassword, ChangePasswordError, EditProfile, EditProfileError, LogIn, LogInError,
+    PUBLISH_AHEAD, ProveAddress, ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register,
+    RegisterError, Registered, ResetPasswordError, RotateSigningKeyError, TokenKind, Tokens, UndoEmailChangeError,
 };
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -1,22 +1,31 @@
 //! Decides what happens: verbs, one file each, with their input, outcome and closed error.
 
 mod authenticate;
+mod change_email;
+mod change_password;
 mod delete_account;
 mod edit_profile;
 mod end_sessions;
 mod introspect;
+mod invite;
 mod log_in;
 mod manage_signing_keys;
+mod prove_address;
 mod reauthenticate;
+mod recover;
 mod refresh_tokens;
 mod register;
 mod steps;
 
+pub use change_email::UndoEmailChangeError;
+pub use change_password::{ChangePassword, ChangePasswordError};
 pub use edit_profile::{EditProfile, EditProfileError};
 pub use introspect::{ActiveToken, TokenKind};
 pub use log_in::{LogIn, LogInError};
 pub use manage_signing_keys::{PUBLISH_AHEAD, RotateSigningKeyError};
+pub use prove_address::{AddressProof, ProveAddress, ProveAddressError, ProvenAddress};
 pub use reauthenticate::ReauthenticateError;
+pub use recover::ResetPasswordError;
 pub use refresh_tokens::RefreshTokensError;
-pub use register::{Register, RegisterError};
+pub use register::{Register, RegisterError, Registered};
 pub use steps::issue_tokens::Tokens;

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod hashing_pool;
+pub(crate) mod one_time_secret;
 pub(crate) mod password_hash;
 mod random;
 pub(crate) mod sealing;

@@ -5,6 +5,7 @@
 //! the test.
 
 mod contract;
+mod smtp_server;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -23,9 +24,12 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
+
 use self::contract::Contract;
 use crate::clock::Clock;
 use crate::config::{Config, HashParameters, SecretKey};
+use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
 use crate::{Accounts, MIGRATIONS, http, secrets};
 
@@ -114,6 +118,16 @@ impl TestApp {
         &self.accounts
     }
 
+    /// The mails that were captured.
+    pub fn mailbox(&self) -> &Mailbox {
+        self.accounts.mailbox().expect("a test captures mail unless it says otherwise")
+    }
+
+    /// Does everything that was promised and is due; how many jobs that were.
+    pub async fn run_jobs(&self) -> usize {
+        self.accounts.run_due_jobs().await.expect("the database answers")
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         self.db.db()
@@ -141,10 +155,11 @@ impl TestApp {
     }
 }
 
-/// Safe defaults, but cheap hashes.
+/// Safe defaults, but cheap hashes, and mail is captured.
 pub fn cheap_config(secret_key: SecretKey) -> Config {
     let mut config = Config::new(secret_key);
     config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
+    config.mail.transport = MailTransport::Capture;
     config
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use countersign::Accounts;
 use countersign::config::Config;
+use countersign::mail::{Smtp, SmtpTls};
 use countersign::secrets::generate_secret_key;
 use countersign_db::{Db, PoolPolicy};
 
@@ -15,7 +16,7 @@ use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say};
 use crate::Host;
 use crate::schema::{self, refuse_missing};
-use crate::settings::{Loaded, Purpose, Report, ShellSettings, load};
+use crate::settings::{Loaded, Purpose, Report, Settings, ShellSettings, load};
 
 /// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
 const CLOCK_SECOND_MIN: i64 = 1_767_225_600;
@@ -70,6 +71,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             network(&mut examination, &settings.shell);
             hashing(&mut examination, &settings.shell);
             files(&mut examination, &settings.shell);
+            mail(&mut examination, &settings).await;
             database::<H>(&mut examination, &settings.shell).await;
         }
         Err(Report(problems)) => {
@@ -136,6 +138,33 @@ fn files(examination: &mut Examination, shell: &ShellSettings) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => examination.add(Verdict::Warn, format!("files: {shown} cannot be looked at: {error}")),
         }
+    }
+}
+
+async fn mail<H: Host>(examination: &mut Examination, settings: &Settings<H>) {
+    let mail = &settings.shell.mail;
+    let policy = mail.smtp_policy();
+    let (server, port) = (policy.server.clone(), policy.port);
+    match Smtp::new(policy).check().await {
+        Ok(()) => {
+            let login = if mail.mail_username.is_some() { " and the login is right" } else { "" };
+            examination.add(Verdict::Ok, format!("mail: {server}:{port} answers{login}; `mail test` sends something"));
+        }
+        // Whoever has not got so far yet can serve, but nobody can reset a password.
+        Err(error) if mail.mail_server.is_none() => {
+            examination.add(Verdict::Warn, format!("mail: MAIL_SERVER is not set, so no mail can be sent ({error})"));
+        }
+        Err(error) => {
+            examination.add(Verdict::Fail, format!("mail: {error}; check the MAIL_ settings"));
+        }
+    }
+    if mail.tls() == SmtpTls::Off && !mail.server().is_loopback() {
+        let text = format!("mail: it travels to {server} in the clear, with links that reset passwords");
+        examination.add(Verdict::Warn, text);
+    }
+    let from = settings.mail.from.address.as_str();
+    if mail.mail_server.is_some() && from.ends_with("@example.com") {
+        examination.add(Verdict::Warn, format!("mail: it comes from {from}; set MAIL_FROM to an address of yours"));
     }
 }
 

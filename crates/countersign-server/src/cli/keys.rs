@@ -2,22 +2,14 @@
 
 use countersign::model::SigningKeyState;
 use countersign::{Accounts, PUBLISH_AHEAD};
-use countersign_db::{Db, PoolPolicy};
 use jiff::SignedDuration;
 
 use super::table::table;
-use super::{Failure, Finding, KeysCommand, say, settings_for};
+use super::{Failure, Finding, KeysCommand, open_accounts, say};
 use crate::Host;
-use crate::schema::{self, refuse_missing};
-use crate::settings::Purpose;
 
 pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Failure> {
-    let mut shell = settings_for::<H>(Purpose::Serve)?.shell;
-    let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
-    refuse_missing::<H>(&shell.database_url)?;
-    let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
-    schema::check::<H>(&db).await?;
-    let accounts = Accounts::new(db.clone(), shell.accounts_config(key)?);
+    let accounts = open_accounts::<H>().await?;
     let finding = match command {
         KeysCommand::List => list(&accounts).await,
         KeysCommand::Rotate { now } => {
@@ -41,7 +33,7 @@ pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Fail
             Ok(Finding::InOrder)
         }
     };
-    db.close().await;
+    accounts.db().close().await;
     finding
 }
 

@@ -10,17 +10,19 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use countersign::Accounts;
 use countersign::config::SecretKey;
+use countersign::mail::MailTransport;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
 use crate::schema::{self, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
-use crate::{Draining, Host, HttpSettings, assemble, serve as serving, telemetry};
+use crate::{Audience, Draining, Host, HttpSettings, assemble, serve as serving, telemetry};
 
 /// Where `dev` keeps what it makes.
 const DEV_FOLDER: &str = "data";
@@ -51,7 +53,11 @@ where
         None => kept_secret_key(folder)?,
     };
     let url = settings.shell.database_url.clone();
-    launch(settings, key, Schema::IsBroughtUpToDate, |address, db| banner::<H>(address, db, &url)).await
+    let transport = settings.mail.transport.clone();
+    launch(settings, key, Schema::IsBroughtUpToDate, Audience::Developer, |address, db| {
+        banner::<H>(address, db, &url, &transport);
+    })
+    .await
 }
 
 pub(super) async fn serve<H: Host>() -> Result<Finding, Failure>
@@ -61,7 +67,7 @@ where
     let mut settings = begin::<H>(Purpose::Serve, LogFormat::Json)?;
     let key = settings.shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     let schema = if settings.shell.migrate_on_start { Schema::IsBroughtUpToDate } else { Schema::MustBeCurrent };
-    launch(settings, key, schema, |address, db| {
+    launch(settings, key, schema, Audience::Public, |address, db| {
         info!(%address, database = %db.kind(), version = H::VERSION, "listening");
     })
     .await
@@ -82,24 +88,25 @@ async fn launch<H: Host>(
     settings: Settings<H>,
     key: SecretKey,
     schema: Schema,
+    audience: Audience,
     announce: impl FnOnce(SocketAddr, &Db),
 ) -> Result<Finding, Failure>
 where
     Accounts: FromRef<H::State>,
 {
-    let Settings { shell, host } = settings;
+    let Settings { mail, shell, host } = settings;
     raise_file_limit(shell.connections_max);
     let listener = listen::<H>(&shell)?;
     let db = open::<H>(&shell, schema).await?;
-    let config = shell.accounts_config(key)?;
+    let config = shell.accounts_config(key, mail)?;
     if config.hash_parameters.is_below_recommendations() {
         warn!("{WEAK_COSTS}");
     }
     let accounts = Accounts::new(db.clone(), config);
 
     let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
-    let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default() };
-    let app = assemble::<H>(accounts, &host, &http);
+    let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default(), audience };
+    let app = assemble::<H>(accounts.clone(), &host, &http);
     let policy = ServePolicy {
         connections_max: shell.connections_max,
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
@@ -107,7 +114,18 @@ where
     };
     let signals = StopSignals::listen()?;
     announce(listener.local_addr()?, &db);
-    serving::serve(listener, app, &policy, &http.draining, signals).await;
+    let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
+    let serve = async {
+        serving::serve(listener, app, &policy, &http.draining, signals).await;
+        drop(stop_jobs);
+    };
+    // The last request may promise a job too, so these stop after serving.
+    tokio::join!(
+        serve,
+        accounts.run_jobs(async {
+            let _ = jobs_stop.await;
+        })
+    );
     let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
     Ok(Finding::InOrder)
 }
@@ -199,12 +217,17 @@ fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
         .map_err(|weak| Failure(format!("{}: {weak}; delete the file to have a new one made", path.display())))
 }
 
-fn banner<H: Host>(address: SocketAddr, db: &Db, url: &DatabaseUrl) {
+fn banner<H: Host>(address: SocketAddr, db: &Db, url: &DatabaseUrl, transport: &MailTransport) {
     let data = fs::canonicalize(DEV_FOLDER).unwrap_or_else(|_| DEV_FOLDER.into());
+    let mail = match transport {
+        MailTransport::Smtp(smtp) => format!("sent by {}:{}", smtp.server, smtp.port),
+        _ => format!("http://{address}/dev/mail"),
+    };
     say(format_args!(
         "\n  {name} {version} is running, for this machine only\n\n\
          \x20   Site       http://{address}\n\
          \x20   API        http://{address}/docs\n\
+         \x20   Mail       {mail}\n\
          \x20   Data       {data}\n\
          \x20   Database   {kind}, {url}\n\n\
          \x20 Ctrl+C stops it. For the public there is `{name} serve`.\n",

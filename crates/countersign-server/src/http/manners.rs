@@ -164,7 +164,7 @@ impl Reader {
 
 /// How the client reaches the site, as far as its `Host` tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Transport {
+pub(super) enum Transport {
     /// On the same machine, where plain HTTP has to go on working.
     Local,
     /// Over a network, where browsers shall insist on encryption.
@@ -172,7 +172,7 @@ enum Transport {
 }
 
 impl Transport {
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         // HTTP/2 has the host in the address, HTTP/1 in a header.
         let authority = match request.uri().authority() {
             Some(authority) => Some(authority.as_str()),
@@ -193,13 +193,13 @@ impl Transport {
 
 fn dress(headers: &mut HeaderMap, transport: Transport) {
     headers.reserve(7);
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if transport == Transport::Public {
         let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
         headers.insert(STRICT_TRANSPORT_SECURITY, two_years);
     }
     let unless_set = [
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
         (CONTENT_SECURITY_POLICY, NOTHING_ELSE),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),

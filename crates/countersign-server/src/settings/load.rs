@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use conf::{Conf, ProgramOption};
 use countersign::config::{Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey};
+use countersign::mail::MailPolicy;
 use jiff::SignedDuration;
 
 use super::ShellSettings;
@@ -27,6 +28,7 @@ pub(crate) enum Purpose {
 
 /// Settings that will do.
 pub(crate) struct Settings<H: Host> {
+    pub(crate) mail: MailPolicy,
     pub(crate) shell: ShellSettings,
     pub(crate) host: H::Settings,
 }
@@ -58,8 +60,9 @@ pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
     if let Some(shell) = &shell {
         demand(shell, purpose, H::NAME, &mut sources.problems);
     }
-    let settings = match (shell, host) {
-        (Some(shell), Some(host)) if sources.problems.is_empty() => Ok(Settings { shell, host }),
+    let mail = shell.as_ref().and_then(|shell| shell.mail.policy::<H>(purpose, &mut sources.problems));
+    let settings = match (shell, host, mail) {
+        (Some(shell), Some(host), Some(mail)) if sources.problems.is_empty() => Ok(Settings { mail, shell, host }),
         _ => Err(Report(sources.problems)),
     };
     Loaded { settings, warnings: sources.warnings, lines }
@@ -141,7 +144,7 @@ fn refusal<C: Conf>(name: &str, text: &str) -> Option<String> {
     Some(words.join(" "))
 }
 
-fn is_blamed(name: &str, problems: &[Problem]) -> bool {
+pub(super) fn is_blamed(name: &str, problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.setting.as_deref() == Some(name))
 }
 
@@ -193,7 +196,11 @@ impl ShellSettings {
     }
 
     /// The library's configuration.
-    pub(crate) fn accounts_config(&self, secret_key: SecretKey) -> Result<Config, InvalidHashParameters> {
+    pub(crate) fn accounts_config(
+        &self,
+        secret_key: SecretKey,
+        mail: MailPolicy,
+    ) -> Result<Config, InvalidHashParameters> {
         let mut config = Config::new(secret_key);
         config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
         config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
@@ -210,11 +217,19 @@ impl ShellSettings {
         config.session_idle_ttl = SignedDuration::from_hours(24 * i64::from(self.session_idle_days));
         config.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());
         config.reauthentication_ttl = SignedDuration::from_mins(self.reauthentication_minutes.into());
+        config.registration = self.registration;
+        config.verification_ttl = SignedDuration::from_mins(self.verify_token_expire_minutes.into());
+        config.reset_ttl = SignedDuration::from_mins(self.reset_token_expire_minutes.into());
+        config.email_undo_ttl = SignedDuration::from_hours(24 * i64::from(self.email_undo_days));
+        config.links.verify_email.clone_from(&self.verify_email_url);
+        config.links.reset_password.clone_from(&self.reset_password_url);
+        config.links.undo_email_change.clone_from(&self.undo_email_change_url);
         config.login_by = self.login_by;
         config.blocklist = self.password_blocklist;
         config.hash_parameters = self.hash_parameters()?;
         config.hashing = self.hashing_policy();
         config.http = self.http_policy();
+        config.mail = mail;
         Ok(config)
     }
 }

@@ -137,6 +137,18 @@ impl FromStr for FrontendUrl {
     }
 }
 
+/// A page of this site by its path, or one elsewhere by its whole address.
+pub(super) fn page(text: &str) -> Result<String, &'static str> {
+    let is_path = text.starts_with('/') && !text.starts_with("//");
+    let is_address = ["https://", "http://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'#'));
+    if (is_path || is_address) && is_plain {
+        Ok(text.to_owned())
+    } else {
+        Err("accepted is a path such as /reset-password, or an address such as https://example.com/reset-password")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 23] = [
         &[],
         &["dev"],
         &["serve"],
@@ -22,6 +22,13 @@ fn help_needs_no_manual() {
         &["keys", "rotate"],
         &["keys", "retire"],
         &["keys", "reseal"],
+        &["jobs"],
+        &["jobs", "list"],
+        &["jobs", "retry"],
+        &["invite"],
+        &["mail"],
+        &["mail", "preview"],
+        &["mail", "test"],
         &["settings"],
         &["doctor"],
         &["tune"],
@@ -42,7 +49,10 @@ fn every_command_of_the_help_has_a_snapshot() {
     let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(
         commands,
-        ["dev", "serve", "secret", "migrate", "keys", "settings", "doctor", "tune", "openapi", "help"]
+        [
+            "dev", "serve", "secret", "migrate", "keys", "jobs", "invite", "mail", "settings", "doctor", "tune",
+            "openapi", "help"
+        ]
     );
 }
 

@@ -19,6 +19,7 @@ fn dev_needs_nothing_and_says_where_everything_is() {
         format!("countersign {} is running, for this machine only", env!("CARGO_PKG_VERSION")),
         format!("Site       http://{address}"),
         format!("API        http://{address}/docs"),
+        format!("Mail       http://{address}/dev/mail"),
         format!("Data       {}", data.display()),
         "Database   SQLite, sqlite:data/countersign.db".to_owned(),
         "Ctrl+C stops it. For the public there is `countersign serve`.".to_owned(),

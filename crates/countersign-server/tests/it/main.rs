@@ -10,6 +10,7 @@ mod docs;
 mod doctor;
 mod keys;
 mod logs;
+mod mail;
 mod migrate;
 mod sandbox;
 mod serving;

@@ -149,7 +149,7 @@ async fn an_instance_whose_database_was_migrated_by_a_newer_one_is_alive_but_not
     server.register("ada").ok(201);
 }
 
-struct Bare;
+pub(crate) struct Bare;
 
 impl Host for Bare {
     const NAME: &'static str = "bare";

@@ -71,6 +71,7 @@ async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) ->
         username: Username::parse("ada").unwrap(),
         email: EmailAddress::parse(email).unwrap(),
         password: Password::presented(PASSWORD),
+        invitation: None,
         client: ClientInfo::default(),
     };
     accounts.register(ada).await.unwrap();

@@ -71,6 +71,21 @@ kinds! {
     /// The refresh token was used before.
     REFRESH_TOKEN_REUSED = "refresh_token_reused", 400, "Refresh token used twice",
         "Refreshing: the token had been exchanged longer ago than is forgiven, so somebody else may have it. The session was ended. Log in again.";
+    /// The password is right, the address unproven.
+    EMAIL_NOT_VERIFIED = "email_not_verified", 403, "Email not verified",
+        "Login: the password is right, but the address has to be confirmed first, by the mail that was sent there; `POST /api/users/resend-verification` sends another.";
+    /// The reset token is no good.
+    INVALID_RESET_TOKEN = "invalid_reset_token", 400, "Invalid or expired reset token",
+        "Choosing a new password: the token is unknown, used, superseded by a newer one or expired, or the account is gone.";
+    /// What came by mail is no good.
+    INVALID_VERIFICATION = "invalid_verification", 400, "Invalid or expired verification",
+        "Confirming an address: the token or code is unknown, used, superseded by a newer one or expired, or five wrong codes were tried.";
+    /// Nobody may register.
+    REGISTRATION_CLOSED = "registration_closed", 403, "Registration is closed",
+        "Nobody can register here by themselves.";
+    /// The invitation is no good.
+    INVALID_INVITATION = "invalid_invitation", 403, "Invalid or expired invitation",
+        "Registering takes the code of an invitation here, and there is none, or it has run out, is used up, or is for another address.";
     /// The password given to confirm is wrong.
     WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
         "Confirming who one is: the password is another.";

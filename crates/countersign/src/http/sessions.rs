@@ -189,7 +189,7 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
     responses(
         (status = NO_CONTENT, description = "Logged in; the answer sets the cookie"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`, or `Email not verified`"),
         BodyProblems,
         ServiceProblems,
     ),

@@ -14,8 +14,8 @@ use super::Private;
 use super::current_user::bearer_token;
 use super::fields::{AtFault, Fields, FormBody, Invalid};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, INVALID_REFRESH_TOKEN, INVALID_TOKEN, NOT_AUTHENTICATED, OVERLOADED, Problem,
-    ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
+    AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, NOT_AUTHENTICATED,
+    OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
 };
 use crate::Accounts;
 use crate::model::{ClientInfo, Password};
@@ -130,6 +130,7 @@ impl From<Tokens> for TokenResponse {
     responses(
         (status = OK, body = TokenResponse, description = "Tokens"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Email not verified`: only where the setting `REGISTRATION` is `verified`"),
         BodyProblems,
         ServiceProblems,
     ),
@@ -160,6 +161,7 @@ impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::WrongCredentials => Self::new(&WRONG_CREDENTIALS).oauth("invalid_grant"),
+            LogInError::EmailNotVerified => Self::new(&EMAIL_NOT_VERIFIED).oauth("invalid_grant"),
             LogInError::Overloaded(_) => Self::new(&OVERLOADED),
             LogInError::Internal(error) => error.into(),
         }

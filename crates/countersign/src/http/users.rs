@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,12 +14,12 @@ use super::current_user::{CurrentUser, require_recent};
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::path::PathId;
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, NOT_YOUR_ACCOUNT, OVERLOADED, ParameterProblems,
-    Problem, ProblemBody, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, NOT_YOUR_ACCOUNT, OVERLOADED,
+    ParameterProblems, Problem, ProblemBody, REGISTRATION_CLOSED, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
 };
-use super::{DEFAULT_PICTURE_PATH, Private};
+use super::{DEFAULT_PICTURE_PATH, MessageResponse, Private, message};
 use crate::model::{ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
-use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError};
+use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError, Registered};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -107,19 +108,28 @@ struct UserCreate {
     /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
     #[schema(format = Password, min_length = 8)]
     password: String,
+    /// Where registering takes one: the code of an invitation.
+    #[schema(format = Password)]
+    invitation: Option<String>,
 }
 
 fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Problem> {
     let username = fields.required("username", Username::parse);
     let email = fields.required("email", EmailAddress::parse);
     let password = fields.required("password", Password::choose);
-    match (username, email, password) {
-        (Ok(username), Ok(email), Ok(password)) => Ok(Register { username, email, password, client }),
+    let invitation = fields.optional("invitation", |text| Ok::<_, Invalid>(text.trim().to_owned().into()));
+    match (username, email, password, invitation) {
+        (Ok(username), Ok(email), Ok(password), Ok(invitation)) => {
+            Ok(Register { username, email, password, invitation, client })
+        }
         _ => Err(fields.into_problem()),
     }
 }
 
 /// Register
+///
+/// The setting `REGISTRATION` decides: `open` and `invite` answer with the account, and a mail asks to confirm the address;
+/// `verified` answers the same for every address, and the account comes to be when the address is confirmed.
 #[utoipa::path(
     post,
     path = "/users",
@@ -127,7 +137,9 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
     request_body = UserCreate,
     responses(
         (status = CREATED, body = UserPrivate, description = "The new account"),
+        (status = ACCEPTED, body = MessageResponse, description = "A mail says how it goes on; the same for every address (`verified`)"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), or `Registration is closed` (`closed`)"),
         BodyProblems,
         ServiceProblems,
     ),
@@ -136,14 +148,21 @@ async fn create_user(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     JsonBody(body): JsonBody,
-) -> Result<(StatusCode, Private<UserPrivate>), Problem> {
-    let user = accounts.register(registration(body, client)?).await?;
-    Ok((StatusCode::CREATED, Private(user.into())))
+) -> Result<Response, Problem> {
+    Ok(match accounts.register(registration(body, client)?).await? {
+        Registered::User(user) => (StatusCode::CREATED, Private(UserPrivate::from(user))).into_response(),
+        Registered::AwaitsProof => {
+            let text = "You will receive a message at this email that says how to go on.";
+            (StatusCode::ACCEPTED, message(text)).into_response()
+        }
+    })
 }
 
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
+            RegisterError::Closed => Self::new(&REGISTRATION_CLOSED),
+            RegisterError::InvalidInvitation => Self::new(&INVALID_INVITATION),
             RegisterError::CommonPassword => {
                 let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
                 Self::fields(vec![FieldFault::new(Place::Body, "password", invalid)])
@@ -202,11 +221,11 @@ struct UserUpdate {
     email: Option<String>,
 }
 
-fn changes(mut fields: Fields, session: SessionId) -> Result<EditProfile, Problem> {
+fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result<EditProfile, Problem> {
     let username = fields.optional("username", Username::parse);
     let email = fields.optional("email", EmailAddress::parse);
     match (username, email) {
-        (Ok(username), Ok(email)) => Ok(EditProfile { username, email, session }),
+        (Ok(username), Ok(email)) => Ok(EditProfile { username, email, session, client }),
         _ => Err(fields.into_problem()),
     }
 }
@@ -218,7 +237,8 @@ fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<()
 
 /// Change one's own username or e-mail address
 ///
-/// Another e-mail address needs a recent login, and ends all other sessions.
+/// Another e-mail address needs a recent login, and ends all other sessions. Where addresses have to be proven (the setting
+/// `REGISTRATION` is `verified`), it becomes the account's when it is confirmed, and the answer still has the present one.
 #[utoipa::path(
     patch,
     path = "/users/{user_id}",
@@ -238,10 +258,11 @@ fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<()
 async fn update_user(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
+    client: ClientInfo,
     PathId(id): PathId<UserId>,
     JsonBody(body): JsonBody,
 ) -> Result<Private<UserPrivate>, Problem> {
-    let changes = changes(body, caller.session)?;
+    let changes = changes(body, caller.session, client)?;
     refuse_others(&caller, id, "Not authorized to update this user")?;
     if changes.email.is_some() {
         require_recent(&accounts, &caller)?;

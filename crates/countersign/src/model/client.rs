@@ -9,6 +9,8 @@ pub struct ClientInfo {
     pub address: Option<IpAddr>,
     /// What it calls itself, at most 200 characters.
     pub user_agent: Option<String>,
+    /// The languages it prefers, as its `Accept-Language` header says; at most 200 characters.
+    pub languages: Option<String>,
 }
 
 /// What one customer of a network provider usually has: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177).
@@ -20,6 +22,22 @@ pub(crate) enum Network {
 }
 
 impl ClientInfo {
+    /// What it is, as far as that stays the same from one login to the next: the name of the program without its version.
+    pub(crate) fn device(&self) -> String {
+        let name = self.user_agent.as_deref().unwrap_or_default();
+        let mut device = String::with_capacity(name.len());
+        for word in name.split_whitespace() {
+            let word = word.split('/').next().unwrap_or_default();
+            if word.chars().any(char::is_alphabetic) {
+                if !device.is_empty() {
+                    device.push(' ');
+                }
+                device.extend(word.chars().filter(|character| !character.is_ascii_digit()));
+            }
+        }
+        device
+    }
+
     /// The network that the address belongs to. Whoever has a whole one can take any address in it.
     pub(crate) fn network(&self) -> Network {
         match self.address.map(|address| address.to_canonical()) {
@@ -36,6 +54,18 @@ mod tests {
 
     fn network(address: &str) -> Network {
         ClientInfo { address: Some(address.parse().unwrap()), ..ClientInfo::default() }.network()
+    }
+
+    #[test]
+    fn a_newer_version_is_the_same_device_and_another_program_is_not() {
+        let device = |name: &str| ClientInfo { user_agent: Some(name.to_owned()), ..ClientInfo::default() }.device();
+        let firefox = |version| {
+            device(&format!("Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"))
+        };
+        assert_eq!(firefox(128), firefox(140));
+        assert_ne!(firefox(128), device("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148"));
+        assert_eq!(device("curl/7.88.1"), device("curl/8.0"));
+        assert_eq!(device("x".repeat(200).as_str()).len(), 200);
     }
 
     #[test]

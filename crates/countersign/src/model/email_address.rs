@@ -52,6 +52,13 @@ impl EmailAddress {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What mail servers know it by: the local part, and the domain in ASCII (RFC 5891).
+    pub(crate) fn to_wire(&self) -> (&str, String) {
+        let (local, domain) = self.0.rsplit_once('@').expect("it was parsed");
+        let ascii = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
+        (local, ascii.expect("it was parsed").into_owned())
+    }
 }
 
 fn is_hidden(character: char) -> bool {

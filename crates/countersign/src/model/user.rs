@@ -6,6 +6,8 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizer;
 use icu_properties::props::{BinaryProperty as _, DefaultIgnorableCodePoint, EnumeratedProperty as _, GeneralCategory};
 
+use super::{EmailAddress, Language};
+
 crate::entity_id! {
     /// A user's id.
     pub UserId
@@ -33,6 +35,30 @@ pub struct Profile {
     pub username: String,
     /// The profile picture's file name.
     pub image_file: Option<String>,
+}
+
+/// Whether a user has shown that they read their address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verification {
+    Verified,
+    Unverified,
+}
+
+/// How a user's address stands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EmailState {
+    /// Whether they have shown that they read it.
+    pub is_verified: bool,
+    /// The address that takes its place when that is proven.
+    pub pending: Option<EmailAddress>,
+}
+
+/// How mail reaches a user.
+pub(crate) struct Contact {
+    pub(crate) username: String,
+    pub(crate) email: EmailAddress,
+    /// What they read; `None` when they never said.
+    pub(crate) language: Option<Language>,
 }
 
 /// A name that passed [`Username::parse`], and the key that it is unique by.

@@ -1,11 +1,13 @@
 //! Decides what of a profile can change: the name and the address, if nobody else has them. Another address ends the other
-//! sessions, because it is what people log in with.
+//! sessions, because it is what people log in with. Where addresses have to be proven, it waits for that instead.
 
 use countersign_db::DbError;
 
+use super::steps::promise::Secret;
 use crate::accounts::Accounts;
+use crate::config::RegistrationMode;
 use crate::error::InternalError;
-use crate::model::{EmailAddress, SessionId, User, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, SessionId, TokenPurpose, User, UserId, Username};
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -13,10 +15,12 @@ use crate::store;
 pub struct EditProfile {
     /// The public name.
     pub username: Option<Username>,
-    /// The private address.
+    /// The private address. With [`RegistrationMode::Verified`] it becomes another only when that has been proven.
     pub email: Option<EmailAddress>,
     /// The session that asks; another address ends all others.
     pub session: SessionId,
+    /// Who is asking.
+    pub client: ClientInfo,
 }
 
 /// Why nothing was changed.
@@ -45,28 +49,38 @@ impl From<DbError> for EditProfileError {
 impl Accounts {
     /// Changes a user's name, address or both.
     pub async fn edit_profile(&self, user: UserId, edit: EditProfile) -> Result<User, EditProfileError> {
-        let EditProfile { username, email, session } = edit;
+        let EditProfile { username, email, session, client } = edit;
+        let must_prove = self.config().registration == RegistrationMode::Verified;
+        let (email, to_prove) = if must_prove { (None, email) } else { (email, None) };
         let now = self.clock().now();
         let _changing = self.changing(Changed::User(user));
         let mut tx = self.db().write().await?;
-        let before = store::users::find_email(tx.conn(), user).await?;
-        match store::users::update_profile(tx.conn(), user, username.as_ref(), email.as_ref(), now).await {
-            Ok(Some(edited)) => {
-                if before.is_some_and(|before| before != edited.email) {
-                    store::sessions::delete_others(tx.conn(), user, session).await?;
-                }
-                store::changes::insert(tx.conn(), user, None, now).await?;
-                tx.commit().await?;
-                Ok(edited)
-            }
-            Ok(None) => Err(EditProfileError::UserGone),
+        let before = store::users::find_contact(tx.conn(), user).await?.ok_or(EditProfileError::UserGone)?;
+        let language = before.language.unwrap_or_else(|| self.language_of(&client));
+        let edited = store::users::update_profile(tx.conn(), user, username.as_ref(), email.as_ref(), now).await;
+        let edited = match edited {
+            Ok(edited) => edited.ok_or(EditProfileError::UserGone)?,
             Err(DbError::UniqueViolation) => {
                 // PostgreSQL answers nothing more in a transaction that failed.
                 tx.roll_back().await?;
-                Err(self.who_has_it(user, username.as_ref()).await?)
+                return Err(self.who_has_it(user, username.as_ref()).await?);
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(email) = email.filter(|email| *email != before.email) {
+            self.follow_change_of_address(tx.conn(), user, &before.email, Some(session), &client, now).await?;
+            let purpose = TokenPurpose::VerifyEmail;
+            let secret = Secret { purpose, user: Some(user), session: None, address: &email, language };
+            self.promise_secret(tx.conn(), secret, now).await?;
+        } else if let Some(email) = to_prove.filter(|email| *email != before.email) {
+            let purpose = TokenPurpose::ConfirmEmailChange;
+            let secret = Secret { purpose, user: Some(user), session: Some(session), address: &email, language };
+            self.promise_secret(tx.conn(), secret, now).await?;
         }
+        store::changes::insert(tx.conn(), user, None, now).await?;
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(edited)
     }
 
     async fn who_has_it(&self, user: UserId, username: Option<&Username>) -> Result<EditProfileError, DbError> {

@@ -27,7 +27,7 @@ impl Accounts {
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<u64, DbError> {
         let _changing = self.changing(Changed::User(user));
         let mut tx = self.db().write().await?;
-        let ended = store::sessions::delete_others(tx.conn(), user, kept).await?;
+        let ended = store::sessions::delete_others(tx.conn(), user, Some(kept)).await?;
         store::changes::insert(tx.conn(), user, None, self.clock().now()).await?;
         tx.commit().await?;
         Ok(ended)

@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use super::steps::issue_tokens::{Issue, Tokens};
 
 use crate::accounts::Accounts;
-use crate::config::LoginBy;
+use crate::config::{LoginBy, RegistrationMode};
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EmailAddress, Password, SessionId, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Password, SessionId, UserId, Username, Verification};
 use crate::secrets;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
 use crate::store;
 use crate::store::sessions::NewSession;
+use crate::store::users::Credentials;
 
 /// What a login presents.
 pub struct LogIn {
@@ -33,6 +34,10 @@ pub enum LogInError {
     /// No such user, or another password: deliberately one case.
     #[error("the identifier and the password do not belong together")]
     WrongCredentials,
+    /// The password is right, but nobody has shown yet that they read the address, and [`RegistrationMode::Verified`] asks
+    /// that.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -55,12 +60,15 @@ impl Accounts {
         let costs = &self.config().hash_parameters;
         let found = self.find_credentials(&identifier).await?;
         // A hash that cannot be read matches nothing, like that of a user who does not exist.
-        let hash = found.as_ref().and_then(|(_, stored)| PasswordHash::parse(stored).ok());
+        let hash = found.as_ref().and_then(|found| PasswordHash::parse(&found.password_hash).ok());
         let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
         let matched = self.hashing().verify(client.network(), &hash, &password).await?;
-        let Some((user, stored)) = found.filter(|_| matched) else {
+        let Some(Credentials { user, password_hash: stored, verification }) = found.filter(|_| matched) else {
             return Err(LogInError::WrongCredentials);
         };
+        if verification == Verification::Unverified && self.config().registration == RegistrationMode::Verified {
+            return Err(LogInError::EmailNotVerified);
+        }
         let upgrade = if hash.needs_upgrade(costs) {
             Some(self.hashing().hash(client.network(), *costs, &password).await?)
         } else {
@@ -69,7 +77,7 @@ impl Accounts {
         self.start_session(user, &stored, upgrade, &client).await
     }
 
-    async fn find_credentials(&self, identifier: &str) -> Result<Option<(UserId, String)>, DbError> {
+    async fn find_credentials(&self, identifier: &str) -> Result<Option<Credentials>, DbError> {
         let mut read = self.db().read().await?;
         if let Ok(email) = EmailAddress::parse(identifier) {
             return store::users::find_credentials_by_email(read.conn(), &email).await;
@@ -101,16 +109,25 @@ impl Accounts {
             idle_expires_at: self.idle_end(now),
         };
         let mut tx = self.db().write().await?;
+        // Changed or deleted between the look and the leap.
+        if !store::users::note_login(tx.conn(), user, stored, now).await? {
+            return Err(LogInError::WrongCredentials);
+        }
         if let Some(upgrade) = upgrade {
             store::users::replace_password_hash(tx.conn(), user, stored, &upgrade, now).await?;
         }
         store::sessions::delete_expired_of(tx.conn(), user, now).await?;
-        match store::sessions::insert(tx.conn(), &session).await {
-            // Deleted between the look and the leap.
-            Err(DbError::ForeignKeyViolation) => return Err(LogInError::WrongCredentials),
-            inserted => inserted?,
+        store::sessions::insert(tx.conn(), &session).await?;
+        // The first device of all is no news to anybody.
+        let others = store::known_devices::note(tx.conn(), user, &client.device(), now).await?;
+        let is_news = others.is_some_and(|others| others > 0);
+        if is_news {
+            self.promise_notice(tx.conn(), user, EventKind::NewSignIn, client, now).await?;
         }
         tx.commit().await?;
+        if is_news {
+            self.jobs_are_due();
+        }
         let NewSession { id, expires_at, .. } = session;
         Ok(self.issue_tokens(&Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at }, now).await?)
     }

@@ -9,7 +9,6 @@ use super::steps::issue_tokens::{Issue, Tokens};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{ClientInfo, EventKind, LiveSession};
-use crate::secrets;
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
 use crate::store;
@@ -121,10 +120,10 @@ impl Accounts {
         let mut tx = self.db().write().await?;
         if store::sessions::delete(tx.conn(), token.session, user).await? {
             store::changes::insert(tx.conn(), user, Some(token.session), now).await?;
-            let kind = EventKind::RefreshTokenReused;
-            let id = secrets::random_uuid_v7(now);
-            store::security_events::insert(tx.conn(), id, user, kind, client, now).await?;
+            self.promise_notice(tx.conn(), user, EventKind::RefreshTokenReused, client, now).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(())
     }
 }

@@ -1,15 +1,20 @@
-//! Decides who may have an account: whoever asks, under a name and an address that nobody has yet.
+//! Decides who may have an account: under a name and an address that nobody has yet, whoever the registration mode admits.
 
 use std::sync::Arc;
 
-use countersign_db::DbError;
+use countersign_db::{Conn, DbError};
+use jiff::Timestamp;
+use secrecy::SecretString;
 
+use super::steps::promise::Secret;
 use crate::accounts::Accounts;
-use crate::config::Blocklist;
+use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EmailAddress, Password, User, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, Password, TokenPurpose, User, UserId, Username};
 use crate::secrets::hashing_pool::Overloaded;
+use crate::secrets::one_time_secret::hash_of;
 use crate::store;
+use crate::store::users::NewUser;
 
 /// What a registration needs.
 pub struct Register {
@@ -19,13 +24,30 @@ pub struct Register {
     pub email: EmailAddress,
     /// The password.
     pub password: Password,
+    /// The code of an invitation.
+    pub invitation: Option<SecretString>,
     /// Who is asking.
     pub client: ClientInfo,
+}
+
+/// What a registration came to.
+#[derive(Debug)]
+pub enum Registered {
+    /// The user is there.
+    User(User),
+    /// A mail was promised. Whoever reads the address learns there how it goes on, also when it has an account already.
+    AwaitsProof,
 }
 
 /// Why nobody was registered.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
+    /// The registration is closed.
+    #[error("the registration is closed")]
+    Closed,
+    /// There is no such invitation, or it has run out, is used up, or is for another address.
+    #[error("the invitation is not valid")]
+    InvalidInvitation,
     /// One of the most common passwords.
     #[error("the password is among the most common ones")]
     CommonPassword,
@@ -53,22 +75,79 @@ impl Accounts {
     /// Registers a user.
     ///
     /// The password is hashed before the database is asked, so that a taken name costs the asker as much as a free one.
-    pub async fn register(&self, register: Register) -> Result<User, RegisterError> {
-        let Register { username, email, password, client } = register;
+    pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
+        let Register { username, email, password, invitation, client } = register;
+        let mode = self.config().registration;
+        if mode == RegistrationMode::Closed {
+            return Err(RegisterError::Closed);
+        }
+        let now = self.clock().now();
+        let invitation = invitation.filter(|_| mode == RegistrationMode::Invite).map(|code| hash_of(&code));
+        if mode == RegistrationMode::Invite {
+            let code = invitation.as_deref().ok_or(RegisterError::InvalidInvitation)?;
+            if !store::invitations::is_open(self.db().read().await?.conn(), code, &email, now).await? {
+                return Err(RegisterError::InvalidInvitation);
+            }
+        }
         if self.config().blocklist == Blocklist::Common && password.is_common() {
             return Err(RegisterError::CommonPassword);
         }
         let hash = self.hashing().hash(client.network(), self.config().hash_parameters, &Arc::new(password)).await?;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
-        let user = store::users::insert(tx.conn(), UserId::new(now), &username, &email, &hash, now).await?;
-        let Some(user) = user else {
-            return Err(match store::users::find_id_by_username(tx.conn(), &username).await? {
+        let registered = if mode == RegistrationMode::Verified {
+            self.await_proof(tx.conn(), &username, &email, &hash, &client, now).await?;
+            Registered::AwaitsProof
+        } else {
+            if let Some(code) = invitation
+                && !store::invitations::consume(tx.conn(), &code, &email, now).await?
+            {
+                return Err(RegisterError::InvalidInvitation);
+            }
+            Registered::User(self.insert_user(tx.conn(), &username, &email, &hash, &client, now).await?)
+        };
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(registered)
+    }
+
+    async fn insert_user(
+        &self,
+        mut conn: Conn<'_>,
+        username: &Username,
+        email: &EmailAddress,
+        password_hash: &str,
+        client: &ClientInfo,
+        now: Timestamp,
+    ) -> Result<User, RegisterError> {
+        let language = self.language_of(client);
+        let id = UserId::new(now);
+        let new = NewUser { id, username, email, email_verified_at: None, password_hash, language: &language, now };
+        let Some(user) = store::users::insert(conn.reborrow(), &new).await? else {
+            return Err(match store::users::find_id_by_username(conn, username).await? {
                 Some(_) => RegisterError::UsernameTaken,
                 None => RegisterError::EmailTaken,
             });
         };
-        tx.commit().await?;
+        let purpose = TokenPurpose::VerifyEmail;
+        let secret = Secret { purpose, user: Some(id), session: None, address: email, language };
+        self.promise_secret(conn, secret, now).await?;
         Ok(user)
+    }
+
+    /// Nobody owns anything before the address is proven, so several may wait for the same name or address.
+    async fn await_proof(
+        &self,
+        mut conn: Conn<'_>,
+        username: &Username,
+        address: &EmailAddress,
+        password_hash: &str,
+        client: &ClientInfo,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        let (purpose, language) = (TokenPurpose::CompleteRegistration, self.language_of(client));
+        let secret = Secret { purpose, user: None, session: None, address, language };
+        let token = self.promise_secret(conn.reborrow(), secret, now).await?;
+        store::registrations::insert(conn, token, username, password_hash).await
     }
 }

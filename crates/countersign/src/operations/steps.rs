@@ -1,4 +1,6 @@
 //! Decides what several verbs do alike.
 
+mod change_address;
 pub(super) mod issue_tokens;
 pub(super) mod keyring;
+pub(super) mod promise;

@@ -248,6 +248,9 @@ impl NewHash {
     }
 }
 
+/// What stands in the place of a hash when no password shall match until a new one is chosen.
+pub(crate) const VOID: &str = "!";
+
 /// A hash that costs as much to verify as a [`NewHash`] with these parameters, and that no password matches.
 pub(crate) fn decoy(parameters: &HashParameters) -> PasswordHash {
     PasswordHash {

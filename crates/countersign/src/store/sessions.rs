@@ -189,15 +189,30 @@ pub(crate) async fn delete(conn: Conn<'_>, id: SessionId, user: UserId) -> Resul
     Ok(deleted.is_some())
 }
 
-/// Ends all sessions of this user but one; how many there were.
-pub(crate) async fn delete_others(conn: Conn<'_>, user: UserId, kept: SessionId) -> Result<u64, DbError> {
+/// Ends all sessions of this user, or all but one; how many there were.
+pub(crate) async fn delete_others(conn: Conn<'_>, user: UserId, kept: Option<SessionId>) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND id <> $2")
             .bind(user.uuid())
-            .bind(kept.uuid())
+            .bind(kept.map_or(Uuid::nil(), SessionId::uuid))
             .execute(c)
             .await
             .map(|done| done.rows_affected())
+    })?)
+}
+
+/// Takes away what has run out, at most so many; how many there were.
+pub(crate) async fn delete_expired(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<u64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query(
+            "DELETE FROM auth_sessions WHERE id IN \
+             (SELECT id FROM auth_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1 LIMIT $2)",
+        )
+        .bind(DbTime::from(now))
+        .bind(max)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected())
     })?)
 }
 

@@ -4,7 +4,7 @@ use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{EmailAddress, Profile, User, UserId, Username};
+use crate::model::{Contact, EmailAddress, Language, Profile, User, UserId, Username, Verification};
 
 /// `id, username, email, image_file`
 pub(crate) type UserRow = (Uuid, String, String, Option<String>);
@@ -15,26 +15,37 @@ impl From<UserRow> for User {
     }
 }
 
+/// A user as one comes to be.
+pub(crate) struct NewUser<'u> {
+    pub(crate) id: UserId,
+    pub(crate) username: &'u Username,
+    pub(crate) email: &'u EmailAddress,
+    pub(crate) email_verified_at: Option<Timestamp>,
+    pub(crate) password_hash: &'u str,
+    pub(crate) language: &'u Language,
+    pub(crate) now: Timestamp,
+}
+
+fn verification(verified_at: Option<DbTime>) -> Verification {
+    if verified_at.is_some() { Verification::Verified } else { Verification::Unverified }
+}
+
 /// Inserts a user, unless the name or the address is taken: then `None`.
-pub(crate) async fn insert(
-    conn: Conn<'_>,
-    id: UserId,
-    username: &Username,
-    email: &EmailAddress,
-    password_hash: &str,
-    now: Timestamp,
-) -> Result<Option<User>, DbError> {
+pub(crate) async fn insert(conn: Conn<'_>, user: &NewUser<'_>) -> Result<Option<User>, DbError> {
     let row: Option<UserRow> = on_db!(conn, c => {
         sqlx::query_as(
-            "INSERT INTO auth_users (id, username, username_key, email, password_hash, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING RETURNING id, username, email, image_file",
+            "INSERT INTO auth_users (id, username, username_key, email, email_verified_at, password_hash, language, created_at, \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING RETURNING id, username, email, \
+             image_file",
         )
-        .bind(id.uuid())
-        .bind(username.as_str())
-        .bind(username.key())
-        .bind(email.as_str())
-        .bind(password_hash)
-        .bind(DbTime::from(now))
+        .bind(user.id.uuid())
+        .bind(user.username.as_str())
+        .bind(user.username.key())
+        .bind(user.email.as_str())
+        .bind(user.email_verified_at.map(DbTime::from))
+        .bind(user.password_hash)
+        .bind(user.language.to_string())
+        .bind(DbTime::from(user.now))
         .fetch_optional(c)
         .await
     })?;
@@ -63,39 +74,190 @@ pub(crate) async fn find_profile(conn: Conn<'_>, id: UserId) -> Result<Option<Pr
     Ok(row.map(|(username, image_file)| Profile { id, username, image_file }))
 }
 
-/// Id and password hash of the user with this address.
+/// What a login is compared with.
+pub(crate) struct Credentials {
+    pub(crate) user: UserId,
+    pub(crate) password_hash: String,
+    pub(crate) verification: Verification,
+}
+
+type CredentialsRow = (Uuid, String, Option<DbTime>);
+
+impl From<CredentialsRow> for Credentials {
+    fn from((user, password_hash, email_verified_at): CredentialsRow) -> Self {
+        Self { user: user.into(), password_hash, verification: verification(email_verified_at) }
+    }
+}
+
+/// The credentials of the user with this address.
 pub(crate) async fn find_credentials_by_email(
     conn: Conn<'_>,
     email: &EmailAddress,
-) -> Result<Option<(UserId, String)>, DbError> {
-    let row: Option<(Uuid, String)> = on_db!(conn, c => {
-        sqlx::query_as("SELECT id, password_hash FROM auth_users WHERE email = $1")
+) -> Result<Option<Credentials>, DbError> {
+    let row: Option<CredentialsRow> = on_db!(conn, c => {
+        sqlx::query_as("SELECT id, password_hash, email_verified_at FROM auth_users WHERE email = $1")
             .bind(email.as_str())
             .fetch_optional(c)
             .await
     })?;
-    Ok(row.map(|(id, hash)| (id.into(), hash)))
+    Ok(row.map(Credentials::from))
 }
 
-/// Id and password hash of the user with this name.
+/// The credentials of the user with this name.
 pub(crate) async fn find_credentials_by_username(
     conn: Conn<'_>,
     username: &Username,
-) -> Result<Option<(UserId, String)>, DbError> {
-    let row: Option<(Uuid, String)> = on_db!(conn, c => {
-        sqlx::query_as("SELECT id, password_hash FROM auth_users WHERE username_key = $1")
+) -> Result<Option<Credentials>, DbError> {
+    let row: Option<CredentialsRow> = on_db!(conn, c => {
+        sqlx::query_as("SELECT id, password_hash, email_verified_at FROM auth_users WHERE username_key = $1")
             .bind(username.key())
             .fetch_optional(c)
             .await
     })?;
-    Ok(row.map(|(id, hash)| (id.into(), hash)))
+    Ok(row.map(Credentials::from))
 }
 
-/// A user's address.
-pub(crate) async fn find_email(conn: Conn<'_>, id: UserId) -> Result<Option<String>, DbError> {
-    Ok(on_db!(conn, c => {
-        sqlx::query_scalar("SELECT email FROM auth_users WHERE id = $1").bind(id.uuid()).fetch_optional(c).await
-    })?)
+/// Notes a login, if the password is still the one that was verified. A change of the password waits for this, or this for
+/// it, so that no session begins with a password that is gone.
+pub(crate) async fn note_login(conn: Conn<'_>, id: UserId, verified: &str, now: Timestamp) -> Result<bool, DbError> {
+    let noted: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar("UPDATE auth_users SET last_login_at = $3 WHERE id = $1 AND password_hash = $2 RETURNING id")
+            .bind(id.uuid())
+            .bind(verified)
+            .bind(DbTime::from(now))
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(noted.is_some())
+}
+
+/// Whose address this is, and whether they have shown that they read it.
+pub(crate) async fn find_verification_by_email(
+    conn: Conn<'_>,
+    email: &EmailAddress,
+) -> Result<Option<(UserId, Verification)>, DbError> {
+    let row: Option<(Uuid, Option<DbTime>)> = on_db!(conn, c => {
+        sqlx::query_as("SELECT id, email_verified_at FROM auth_users WHERE email = $1")
+            .bind(email.as_str())
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(row.map(|(id, at)| (id.into(), verification(at))))
+}
+
+/// Whether a user has shown that they read their address; `None` when there is no such user.
+pub(crate) async fn find_verification(conn: Conn<'_>, id: UserId) -> Result<Option<Verification>, DbError> {
+    let row: Option<Option<DbTime>> = on_db!(conn, c => {
+        sqlx::query_scalar("SELECT email_verified_at FROM auth_users WHERE id = $1")
+            .bind(id.uuid())
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(row.map(verification))
+}
+
+/// How mail reaches a user.
+pub(crate) async fn find_contact(conn: Conn<'_>, id: UserId) -> Result<Option<Contact>, DbError> {
+    let row: Option<(String, String, Option<String>)> = on_db!(conn, c => {
+        sqlx::query_as("SELECT username, email, language FROM auth_users WHERE id = $1")
+            .bind(id.uuid())
+            .fetch_optional(c)
+            .await
+    })?;
+    let Some((username, email, language)) = row else { return Ok(None) };
+    let corrupt = |_| DbError::CorruptRow { table: "auth_users", column: "email" };
+    Ok(Some(Contact {
+        username,
+        email: EmailAddress::parse(&email).map_err(corrupt)?,
+        language: language.and_then(|language| Language::parse(&language).ok()),
+    }))
+}
+
+/// Notes that a user reads this address, if it is still theirs.
+pub(crate) async fn verify_email(
+    conn: Conn<'_>,
+    id: UserId,
+    email: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let verified: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar("UPDATE auth_users SET email_verified_at = $3 WHERE id = $1 AND email = $2 RETURNING id")
+            .bind(id.uuid())
+            .bind(email.as_str())
+            .bind(DbTime::from(now))
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(verified.is_some())
+}
+
+/// Makes a proven address the user's, if `old` still is. [`DbError::UniqueViolation`] when it is taken.
+pub(crate) async fn replace_email(
+    conn: Conn<'_>,
+    id: UserId,
+    old: &str,
+    new: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let replaced: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "UPDATE auth_users SET email = $3, email_verified_at = $4, updated_at = $4 WHERE id = $1 AND email = $2 \
+             RETURNING id",
+        )
+        .bind(id.uuid())
+        .bind(old)
+        .bind(new.as_str())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(replaced.is_some())
+}
+
+/// Makes a former address the user's again and the password void. [`DbError::UniqueViolation`] when it is taken.
+pub(crate) async fn restore_email(
+    conn: Conn<'_>,
+    id: UserId,
+    email: &EmailAddress,
+    void: &str,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let restored: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "UPDATE auth_users SET email = $2, email_verified_at = $4, password_hash = $3, updated_at = $4 WHERE id = $1 \
+             RETURNING id",
+        )
+        .bind(id.uuid())
+        .bind(email.as_str())
+        .bind(void)
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(restored.is_some())
+}
+
+/// Gives a user who has proven this address another password hash, if the address is still theirs.
+pub(crate) async fn reset_password_hash(
+    conn: Conn<'_>,
+    id: UserId,
+    email: &EmailAddress,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let reset: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "UPDATE auth_users SET password_hash = $3, email_verified_at = COALESCE(email_verified_at, $4), updated_at = $4 \
+             WHERE id = $1 AND email = $2 RETURNING id",
+        )
+        .bind(id.uuid())
+        .bind(email.as_str())
+        .bind(hash)
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(reset.is_some())
 }
 
 /// A user's password hash.
@@ -108,28 +270,29 @@ pub(crate) async fn find_password_hash(conn: Conn<'_>, id: UserId) -> Result<Opt
     })?)
 }
 
-/// Puts a hash in another one's place, unless that was replaced in the meantime.
+/// Puts a hash in another one's place; whether that was still there.
 pub(crate) async fn replace_password_hash(
     conn: Conn<'_>,
     id: UserId,
     old: &str,
     new: &str,
     now: Timestamp,
-) -> Result<(), DbError> {
-    on_db!(conn, c => {
-        sqlx::query("UPDATE auth_users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2")
-            .bind(id.uuid())
-            .bind(old)
-            .bind(new)
-            .bind(DbTime::from(now))
-            .execute(c)
-            .await
-            .map(drop)
+) -> Result<bool, DbError> {
+    let replaced: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "UPDATE auth_users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2 RETURNING id",
+        )
+        .bind(id.uuid())
+        .bind(old)
+        .bind(new)
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
     })?;
-    Ok(())
+    Ok(replaced.is_some())
 }
 
-/// Changes what is given. [`DbError::UniqueViolation`] when the name or the address is taken.
+/// Changes what is given; another address is not proven yet. [`DbError::UniqueViolation`] when the name or the address is taken.
 pub(crate) async fn update_profile(
     conn: Conn<'_>,
     id: UserId,
@@ -140,6 +303,7 @@ pub(crate) async fn update_profile(
     let row: Option<UserRow> = on_db!(conn, c => {
         sqlx::query_as(
             "UPDATE auth_users SET username = COALESCE($2, username), username_key = COALESCE($3, username_key), \
+             email_verified_at = CASE WHEN COALESCE($4, email) = email THEN email_verified_at END, \
              email = COALESCE($4, email), updated_at = $5 WHERE id = $1 RETURNING id, username, email, image_file",
         )
         .bind(id.uuid())

@@ -7,7 +7,8 @@ use countersign::config::{Config, HashParameters, LoginBy};
 use countersign::model::{ClientInfo, EmailAddress, Password, SessionId, User, Username};
 use countersign::testing::{ManualClock, PASSWORD};
 use countersign::{
-    Accounts, EditProfile, EditProfileError, LogIn, LogInError, MIGRATIONS, Register, RegisterError, secrets,
+    Accounts, EditProfile, EditProfileError, LogIn, LogInError, MIGRATIONS, Register, RegisterError, Registered,
+    secrets,
 };
 use countersign_db::on_db;
 use countersign_db::testing::TempDb;
@@ -44,9 +45,13 @@ impl App {
             username: Username::parse(username).unwrap(),
             email: EmailAddress::parse(email).unwrap(),
             password: Password::choose(PASSWORD).unwrap(),
+            invitation: None,
             client: ClientInfo::default(),
         };
-        self.accounts.register(register).await
+        match self.accounts.register(register).await? {
+            Registered::User(user) => Ok(user),
+            Registered::AwaitsProof => unreachable!("the registration is open"),
+        }
     }
 
     async fn log_in(&self, identifier: &str, password: &str) -> Result<String, LogInError> {
@@ -126,6 +131,7 @@ async fn a_common_password_is_refused_unless_the_list_is_off() {
         username: Username::parse(name).unwrap(),
         email: EmailAddress::parse(&format!("{name}@example.com")).unwrap(),
         password: Password::choose("Password1").unwrap(),
+        invitation: None,
         client: ClientInfo::default(),
     };
     assert!(matches!(app.accounts.register(register("ada")).await, Err(RegisterError::CommonPassword)));
@@ -207,6 +213,7 @@ async fn a_profile_changes_in_what_is_given_and_never_into_another_ones() {
         username: username.map(|name| Username::parse(name).unwrap()),
         email: email.map(|email| EmailAddress::parse(email).unwrap()),
         session: SessionId::new(app.clock.now()),
+        client: ClientInfo::default(),
     };
     let renamed = app.accounts.edit_profile(ada.id, edit(Some("ADA"), None)).await.unwrap();
     assert_eq!((renamed.username.as_str(), renamed.email.as_str()), ("ADA", "ada@example.com"));

@@ -1,0 +1,22 @@
+//! Decides how an invitation is made from the command line.
+
+use countersign::config::RegistrationMode;
+use countersign::model::EmailAddress;
+use jiff::SignedDuration;
+use secrecy::ExposeSecret as _;
+
+use super::{Failure, Finding, complain, open_accounts, say};
+use crate::Host;
+
+pub(super) async fn invite<H: Host>(email: Option<EmailAddress>, uses: u32, days: u32) -> Result<Finding, Failure> {
+    let accounts = open_accounts::<H>().await?;
+    if accounts.config().registration != RegistrationMode::Invite {
+        complain("warning: REGISTRATION is not `invite`, so nobody is asked for an invitation");
+    }
+    let ttl = SignedDuration::from_hours(24 * i64::from(days));
+    let code = accounts.invite(email.as_ref(), uses, ttl).await?;
+    let code = code.expose_secret();
+    say(format_args!("{code}\n{}/register?invitation={code}", accounts.config().public_url));
+    accounts.db().close().await;
+    Ok(Finding::InOrder)
+}

@@ -1,0 +1,55 @@
+//! Decides how the work that waits is looked at and tried again from the command line.
+
+use countersign::Accounts;
+use countersign::model::JobId;
+
+use super::table::table;
+use super::{Failure, Finding, JobsCommand, open_accounts, say};
+use crate::Host;
+
+pub(super) async fn jobs<H: Host>(command: JobsCommand) -> Result<Finding, Failure> {
+    let accounts = open_accounts::<H>().await?;
+    let finding = match command {
+        JobsCommand::List => list(&accounts).await,
+        JobsCommand::Retry { id } => retry::<H>(&accounts, id).await,
+    };
+    accounts.db().close().await;
+    finding
+}
+
+async fn list(accounts: &Accounts) -> Result<Finding, Failure> {
+    let jobs = accounts.list_jobs().await?;
+    if jobs.is_empty() {
+        say(format_args!("nothing waits"));
+        return Ok(Finding::InOrder);
+    }
+    let mut rows = vec![["ID", "KIND", "STATE", "PROMISED", "TRIES", "LAST ERROR"].map(str::to_owned)];
+    rows.extend(jobs.iter().map(|job| {
+        let state = match job.failed_at {
+            Some(at) => format!("given up {at:.0}"),
+            None => format!("due {:.0}", job.run_at),
+        };
+        let error = job.last_error.as_deref().unwrap_or_default();
+        [
+            job.id.to_string(),
+            job.kind.clone(),
+            state,
+            format!("{:.0}", job.created_at),
+            job.attempts.to_string(),
+            error.escape_debug().to_string(),
+        ]
+    }));
+    say(format_args!("{}", table(&rows)));
+    let is_any_given_up = jobs.iter().any(|job| job.failed_at.is_some());
+    Ok(if is_any_given_up { Finding::NotInOrder } else { Finding::InOrder })
+}
+
+async fn retry<H: Host>(accounts: &Accounts, id: Option<JobId>) -> Result<Finding, Failure> {
+    match (accounts.retry_jobs(id).await?, id) {
+        (0, Some(id)) => Err(Failure(format!("there is no job {id}; `{} jobs list` shows them", H::NAME))),
+        (count, _) => {
+            say(format_args!("{count} will be tried again at once by an instance that runs"));
+            Ok(Finding::InOrder)
+        }
+    }
+}

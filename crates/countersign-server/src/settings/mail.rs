@@ -1,0 +1,286 @@
+//! Decides how mail is sent, and in which words, by the settings of an operator.
+
+use std::fmt;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use countersign::mail::{
+    HeaderText, MailPolicy, MailTransport, RootCertificates, Sender, SmtpLogin, SmtpPolicy, SmtpTls, check_templates,
+};
+use countersign::model::{EmailAddress, Language};
+use countersign::templates::{InvalidTemplates, Templates};
+use secrecy::SecretString;
+
+use super::load::{Purpose, is_blamed};
+use super::report::Problem;
+use super::values::{chosen, switch, text, whole_number};
+use crate::Host;
+
+/// What can be set about mail.
+#[derive(conf::Conf)]
+pub struct MailSettings {
+    /// The mail server: its name, which its certificate has to be for, or its IP address. Without it `dev` sends nothing and
+    /// shows at `/dev/mail` what it would have sent.
+    #[conf(env, default_help_str = "`localhost`")]
+    pub mail_server: Option<MailServer>,
+
+    /// The port of the mail server.
+    #[conf(env, value_parser = whole_number(1..=65535), default_help_str = "587, or 465 with `MAIL_TLS=implicit`")]
+    pub mail_port: Option<u16>,
+
+    /// Who logs in to the mail server. Nobody does without it.
+    #[conf(env, value_parser = text)]
+    pub mail_username: Option<String>,
+
+    /// The password of `MAIL_USERNAME`.
+    #[conf(env, secret, value_parser = password)]
+    pub mail_password: Option<SecretString>,
+
+    /// Whom mail is from: `noreply@example.org`, or with a name `Blog <noreply@example.org>`.
+    #[conf(env, default_value = "noreply@example.com", value_parser = sender)]
+    pub mail_from: Sender,
+
+    /// Whether mail is encrypted on its way to the server: `true` is `MAIL_TLS=starttls`, `false` is no encryption, which is
+    /// accepted for a server on this machine.
+    #[conf(parameter, env, value_parser = switch, default_help_str = "`true`")]
+    pub mail_use_tls: Option<bool>,
+
+    /// How it is encrypted: `starttls` (usually on port 587), `implicit` (usually on port 465), or `none`, for any server.
+    #[conf(env, value_parser = tls, default_help_str = "what `MAIL_USE_TLS` says")]
+    pub mail_tls: Option<SmtpTls>,
+
+    /// A file with certificates in PEM that are trusted beside those of public authorities, for a mail server with one of
+    /// your own.
+    #[conf(env, value_parser = certificates)]
+    pub mail_ca_file: Option<RootCertificates>,
+
+    /// How long sending one mail may take, in seconds. It is tried again later.
+    #[conf(env, default_value = "30", value_parser = whole_number(1..=300))]
+    pub mail_timeout_seconds: u32,
+
+    /// What the site calls itself in mails.
+    #[conf(env, value_parser = text, default_help_str = "the application's own title")]
+    pub site_name: Option<String>,
+
+    /// A folder with templates and texts that replace the embedded ones: `mail/reset_password.html`, `locales/de.ftl`, and so
+    /// on. A further file in `locales` adds a language.
+    #[conf(env)]
+    pub templates_dir: Option<PathBuf>,
+
+    /// The language of those who have not chosen one and whose browser asks for none that there is.
+    #[conf(env, default_value = "en", value_parser = language)]
+    pub default_language: Language,
+}
+
+/// The name or the IP address of a mail server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailServer(String);
+
+impl MailServer {
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let ip: Option<IpAddr> = self.0.parse().ok();
+        ip.map_or(self.0 == "localhost", |ip| ip.is_loopback())
+    }
+}
+
+impl Default for MailServer {
+    fn default() -> Self {
+        Self("localhost".to_owned())
+    }
+}
+
+impl fmt::Display for MailServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for MailServer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        let is_name = |text: &str| {
+            text.len() <= 253
+                && text.split('.').all(|label| {
+                    let within = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                    (1..=63).contains(&label.len()) && label.bytes().all(within)
+                })
+        };
+        if bare.parse::<IpAddr>().is_ok() || is_name(text) {
+            return Ok(Self(bare.to_ascii_lowercase()));
+        }
+        Err("accepted is a name such as mail.example.org or an IP address; the port is MAIL_PORT")
+    }
+}
+
+fn password(text: &str) -> Result<SecretString, &'static str> {
+    const BYTES_MAX: usize = 1_000;
+    let accepted = text.len() <= BYTES_MAX && !text.chars().any(char::is_control);
+    if accepted { Ok(text.into()) } else { Err("accepted are up to 1000 bytes without control characters") }
+}
+
+fn sender(text: &str) -> Result<Sender, &'static str> {
+    const ACCEPTED: &str = "accepted is an e-mail address, or `Name <address>`";
+    let (name, address) = match text.trim().strip_suffix('>').map(|rest| rest.split_once('<')) {
+        Some(Some((name, address))) => (name.trim().trim_matches('"'), address),
+        Some(None) => return Err(ACCEPTED),
+        None => ("", text.trim()),
+    };
+    if name.chars().any(char::is_control) {
+        return Err(ACCEPTED);
+    }
+    let name = (!name.is_empty()).then(|| HeaderText::new(name));
+    Ok(Sender { name, address: EmailAddress::parse(address).map_err(|_| ACCEPTED)? })
+}
+
+fn tls(text: &str) -> Result<SmtpTls, String> {
+    chosen(text, &[("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::Off)])
+}
+
+fn certificates(path: &str) -> Result<RootCertificates, String> {
+    let pem = fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    RootCertificates::from_pem(&pem).map_err(|invalid| invalid.to_string())
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    Language::parse(text).map_err(|invalid| invalid.to_string())
+}
+
+impl MailSettings {
+    /// The mail server, named or not.
+    pub(crate) fn server(&self) -> MailServer {
+        self.mail_server.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn tls(&self) -> SmtpTls {
+        self.mail_tls.unwrap_or(match self.mail_use_tls {
+            Some(false) => SmtpTls::Off,
+            _ => SmtpTls::StartTls,
+        })
+    }
+
+    pub(crate) fn smtp_policy(&self) -> SmtpPolicy {
+        let tls = self.tls();
+        let usual_port = if tls == SmtpTls::Implicit { 465 } else { 587 };
+        let login = self.mail_username.clone().map(|username| SmtpLogin {
+            username,
+            password: self.mail_password.clone().unwrap_or_else(|| String::new().into()),
+        });
+        SmtpPolicy {
+            server: self.server().to_string(),
+            port: self.mail_port.unwrap_or(usual_port),
+            tls,
+            roots: self.mail_ca_file.clone(),
+            login,
+            time_max: Duration::from_secs(self.mail_timeout_seconds.into()),
+        }
+    }
+
+    fn templates<H: Host>(&self) -> Result<Templates, InvalidTemplates> {
+        let mut builder = H::templates(Templates::builder()).default_language(self.default_language.clone());
+        if let Some(folder) = &self.templates_dir {
+            builder = builder.folder(folder);
+        }
+        let templates = builder.build()?;
+        check_templates(&templates)?;
+        Ok(templates)
+    }
+
+    /// The library's policy, unless the settings do not go together.
+    pub(super) fn policy<H: Host>(&self, purpose: Purpose, problems: &mut Vec<Problem>) -> Option<MailPolicy> {
+        self.demand(problems);
+        let templates = self.templates::<H>();
+        let Ok(templates) = templates.map_err(|InvalidTemplates(found)| {
+            let name = if self.templates_dir.is_some() { "TEMPLATES_DIR" } else { "DEFAULT_LANGUAGE" };
+            problems.extend(
+                found.into_iter().map(|text| Problem::of_setting(name, None, format!("cannot be used: {text}"))),
+            );
+        }) else {
+            return None;
+        };
+        let transport = match purpose {
+            Purpose::Develop if self.mail_server.is_none() => MailTransport::Capture,
+            _ => MailTransport::Smtp(self.smtp_policy()),
+        };
+        let site_name = HeaderText::new(self.site_name.as_deref().unwrap_or(H::TITLE));
+        Some(MailPolicy { from: self.mail_from.clone(), site_name, templates, transport })
+    }
+
+    fn demand(&self, problems: &mut Vec<Problem>) {
+        let mut refuse = |name: &str, text: String| {
+            if !is_blamed(name, problems) {
+                problems.push(Problem::of_setting(name, None, text));
+            }
+        };
+        let is_encrypted = self.tls() != SmtpTls::Off;
+        if self.mail_tls.is_some() && self.mail_use_tls.is_some_and(|wanted| wanted != is_encrypted) {
+            refuse("MAIL_USE_TLS", "says the opposite of MAIL_TLS; keep one of the two".to_owned());
+        } else if !is_encrypted && self.mail_tls.is_none() && !self.server().is_loopback() {
+            let text = format!(
+                "is false, and {} is not this machine: everybody on the way could read the mails and reset passwords with \
+                 them; where that cannot happen, say so by MAIL_TLS=none",
+                self.server()
+            );
+            refuse("MAIL_USE_TLS", text);
+        }
+        if self.mail_username.is_some() != self.mail_password.is_some() {
+            let (given, missing) = match self.mail_username {
+                Some(_) => ("MAIL_USERNAME", "MAIL_PASSWORD"),
+                None => ("MAIL_PASSWORD", "MAIL_USERNAME"),
+            };
+            refuse(missing, format!("is not set, but {given} is"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_server_is_a_name_or_an_address() {
+        for (text, kept) in [
+            ("Mail.Example.org", "mail.example.org"),
+            ("mail_pit", "mail_pit"),
+            ("::1", "::1"),
+            ("[::1]", "::1"),
+            ("127.0.0.1", "127.0.0.1"),
+        ] {
+            assert_eq!(text.parse::<MailServer>().unwrap().to_string(), kept);
+        }
+        for text in
+            ["", "mail.example.org:587", "smtp://mail.example.org", "a b", "mail..org", "a\r\nb", &"a".repeat(64)]
+        {
+            assert!(text.parse::<MailServer>().is_err(), "{text}");
+        }
+        for (text, is_loopback) in
+            [("localhost", true), ("127.8.8.8", true), ("::1", true), ("10.0.0.1", false), ("localhost.example", false)]
+        {
+            assert_eq!(text.parse::<MailServer>().unwrap().is_loopback(), is_loopback, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_is_an_address_with_or_without_a_name() {
+        for (text, name, address) in [
+            ("noreply@example.org", None, "noreply@example.org"),
+            ("Blog <noreply@example.org>", Some("Blog"), "noreply@example.org"),
+            ("\"Blog, für alle\" <Noreply@Example.org>", Some("Blog, für alle"), "noreply@example.org"),
+            ("<noreply@example.org>", None, "noreply@example.org"),
+        ] {
+            let sender = sender(text).unwrap();
+            assert_eq!(sender.name.as_ref().map(HeaderText::as_str), name);
+            assert_eq!(sender.address.as_str(), address);
+        }
+        for text in
+            ["", "Blog", "Blog noreply@example.org", "Blog <noreply@example.org> x", "a>", "A\r\nB <a@example.org>"]
+        {
+            assert!(sender(text).is_err(), "{text:?}");
+        }
+    }
+}

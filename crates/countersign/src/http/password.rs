@@ -1,0 +1,179 @@
+//! Decides what `/api/users/me/password`, `/api/users/forgot-password` and `/api/users/reset-password` take and answer.
+
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::current_user::CurrentUser;
+use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
+use super::problem::{
+    AuthenticationProblems, BodyProblems, INVALID_RESET_TOKEN, OVERLOADED, Problem, ProblemBody, ServiceProblems,
+    WRONG_PASSWORD,
+};
+use super::{MessageResponse, Private, message};
+use crate::model::{ClientInfo, EmailAddress, Password};
+use crate::{Accounts, ChangePassword, ChangePasswordError, ResetPasswordError};
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    OpenApiRouter::new()
+        .routes(routes!(change_password))
+        .routes(routes!(forgot_password))
+        .routes(routes!(reset_password))
+}
+
+/// A change of the password.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `change` reads, so that all its errors are told at once")]
+struct ChangePasswordRequest {
+    #[schema(format = Password)]
+    current_password: String,
+    /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
+    #[schema(format = Password, min_length = 8)]
+    new_password: String,
+}
+
+fn change(mut fields: Fields, caller: &CurrentUser, client: ClientInfo) -> Result<ChangePassword, Problem> {
+    let current = fields.required("current_password", |text| Ok::<_, Invalid>(Password::presented(text)));
+    let new = fields.required("new_password", Password::choose);
+    match (current, new) {
+        (Ok(current), Ok(new)) => {
+            Ok(ChangePassword { user: caller.user.id, session: caller.session, current, new, client })
+        }
+        _ => Err(fields.into_problem()),
+    }
+}
+
+/// Change one's password
+///
+/// All other sessions end, and a mail says so to the account's address.
+#[utoipa::path(
+    patch,
+    path = "/users/me/password",
+    tag = "users",
+    request_body = ChangePasswordRequest,
+    responses(
+        (status = OK, body = MessageResponse, description = "`Password changed successfully`"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Current password is incorrect`"),
+        AuthenticationProblems,
+        BodyProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn change_password(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    client: ClientInfo,
+    JsonBody(body): JsonBody,
+) -> Result<Private<MessageResponse>, Problem> {
+    accounts.change_password(change(body, &caller, client)?).await?;
+    Ok(message("Password changed successfully"))
+}
+
+fn common_password(field: &'static str) -> Problem {
+    let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
+    Problem::fields(vec![FieldFault::new(Place::Body, field, invalid)])
+}
+
+impl From<ChangePasswordError> for Problem {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::WrongPassword => Self::new(&WRONG_PASSWORD),
+            ChangePasswordError::CommonPassword => common_password("new_password"),
+            ChangePasswordError::Overloaded(_) => Self::new(&OVERLOADED),
+            ChangePasswordError::Internal(error) => error.into(),
+        }
+    }
+}
+
+/// Whose password is forgotten.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `forgot_password` reads")]
+struct ForgotPasswordRequest {
+    #[schema(format = Email, max_length = 120)]
+    email: String,
+}
+
+/// Ask for a new password
+///
+/// Sends a mail to the address, if it has an account; the answer is the same if not. The newest mail counts alone.
+#[utoipa::path(
+    post,
+    path = "/users/forgot-password",
+    tag = "users",
+    request_body = ForgotPasswordRequest,
+    responses(
+        (status = ACCEPTED, body = MessageResponse, description = "The same for every address"),
+        BodyProblems,
+        ServiceProblems,
+    ),
+)]
+async fn forgot_password(
+    State(accounts): State<Accounts>,
+    client: ClientInfo,
+    JsonBody(mut fields): JsonBody,
+) -> Result<(StatusCode, Private<MessageResponse>), Problem> {
+    let Ok(email) = fields.required("email", EmailAddress::parse) else {
+        return Err(fields.into_problem());
+    };
+    accounts.forgot_password(&email, &client).await?;
+    let text = "If an account exists with this email, you will receive password reset instructions.";
+    Ok((StatusCode::ACCEPTED, message(text)))
+}
+
+/// A new password, by a token that came by mail.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `reset_password` reads, so that all its errors are told at once")]
+struct ResetPasswordRequest {
+    #[schema(format = Password)]
+    token: String,
+    /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
+    #[schema(format = Password, min_length = 8)]
+    new_password: String,
+}
+
+/// Choose a new password
+///
+/// Ends all sessions. A password that is refused does not use up the token.
+#[utoipa::path(
+    post,
+    path = "/users/reset-password",
+    tag = "users",
+    request_body = ResetPasswordRequest,
+    responses(
+        (status = OK, body = MessageResponse, description = "Log in with it"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired reset token`"),
+        BodyProblems,
+        ServiceProblems,
+    ),
+)]
+async fn reset_password(
+    State(accounts): State<Accounts>,
+    client: ClientInfo,
+    JsonBody(mut fields): JsonBody,
+) -> Result<Private<MessageResponse>, Problem> {
+    let token = fields.required("token", |text| Ok::<_, Invalid>(text.to_owned().into()));
+    let new = fields.required("new_password", Password::choose);
+    let (Ok(token), Ok(new)) = (token, new) else {
+        return Err(fields.into_problem());
+    };
+    accounts.reset_password(&token, new, &client).await?;
+    Ok(message("Password reset successfully. You can now log in with your new password."))
+}
+
+impl From<ResetPasswordError> for Problem {
+    fn from(error: ResetPasswordError) -> Self {
+        match error {
+            ResetPasswordError::InvalidToken => Self::new(&INVALID_RESET_TOKEN),
+            ResetPasswordError::CommonPassword => common_password("new_password"),
+            ResetPasswordError::Overloaded(_) => Self::new(&OVERLOADED),
+            ResetPasswordError::Internal(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Decides when work that was promised is done, and how often it is tried: in every instance, by whoever takes it first.
+//!
+//! A job is written in the transaction that causes it. Whoever takes it moves its time ahead by [`LEASE`]; if they die, it is
+//! due again when that time comes. So each is done at least once, and twice only by somebody who died after the work and
+//! before saying so, or was stopped for longer than the lease.
+
+mod mail;
+mod sweep;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use countersign_db::DbError;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::accounts::Accounts;
+use crate::mail::SendMailError;
+use crate::model::{Job, JobId, QueuedJob};
+use crate::secrets;
+use crate::store;
+use crate::store::jobs::Claimed;
+
+/// Jobs of one instance at the same time.
+const AT_ONCE: usize = 8;
+/// What others have promised, and what is due again, is looked for so often; what this instance promised, at once.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// One try.
+const TRY_MAX: Duration = Duration::from_mins(1);
+/// How long a job is somebody's: longer than a try takes with all that is written after it.
+const LEASE: SignedDuration = SignedDuration::from_mins(2);
+/// The wait after the first failure; it doubles with each.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
+const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// What has not worked for so long is given up.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(48);
+/// When serving stops, tries under way may take so long.
+const STOP_MAX: Duration = Duration::from_secs(5);
+/// How often what has run out is taken away, by one of the instances.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// Jobs that a list shows.
+const LIST_MAX: i64 = 1_000;
+
+/// Why a job is not done.
+enum JobError {
+    /// It may work later.
+    Later(String),
+    /// It will never work.
+    Never(String),
+}
+
+impl From<DbError> for JobError {
+    fn from(error: DbError) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+impl From<SendMailError> for JobError {
+    fn from(error: SendMailError) -> Self {
+        match error {
+            SendMailError::Temporary(text) => Self::Later(text),
+            SendMailError::Permanent(text) => Self::Never(text),
+        }
+    }
+}
+
+impl Accounts {
+    /// Does what was promised, until `stop` comes; then what is under way may be finished, and the rest is handed back. To
+    /// be run by every instance, once.
+    pub async fn run_jobs(&self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut tries: JoinSet<()> = JoinSet::new();
+        let mut taken: HashMap<Id, Claimed> = HashMap::new();
+        if let Err(error) = self.promise_sweep().await {
+            tracing::warn!(%error, "the periodic work could not be planned");
+        }
+        loop {
+            match self.take_jobs(AT_ONCE - tries.len()).await {
+                Ok(claimed) => {
+                    for job in claimed {
+                        let accounts = self.clone();
+                        let id = tries.spawn({
+                            let job = job.clone();
+                            async move { accounts.do_job(&job).await }
+                        });
+                        taken.insert(id.id(), job);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "jobs cannot be taken at the moment"),
+            }
+            let is_full = tries.len() >= AT_ONCE;
+            tokio::select! {
+                () = &mut stop => break,
+                Some(done) = tries.join_next_with_id(), if !tries.is_empty() => {
+                    let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);
+                    taken.remove(&id);
+                }
+                () = self.wait_for_jobs(), if !is_full => {}
+                () = sleep(LOOK_EVERY), if !is_full => {}
+            }
+        }
+        let finish = async {
+            while let Some(done) = tries.join_next_with_id().await {
+                let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);
+                taken.remove(&id);
+            }
+        };
+        let _ = timeout(STOP_MAX, finish).await;
+        tries.shutdown().await;
+        if let Err(error) = self.hand_back(taken.into_values()).await {
+            tracing::warn!(%error, "jobs under way are not handed back and will be taken when their lease is over");
+        }
+    }
+
+    /// Does what is due, and what that promises, until nothing is left; how many jobs that were. For tests and commands.
+    pub async fn run_due_jobs(&self) -> Result<usize, DbError> {
+        let mut done = 0;
+        loop {
+            let claimed = self.take_jobs(AT_ONCE).await?;
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            for job in claimed {
+                self.do_job(&job).await;
+                done += 1;
+            }
+        }
+    }
+
+    /// What waits and what was given up, the oldest first; at most 1,000.
+    pub async fn list_jobs(&self) -> Result<Vec<QueuedJob>, DbError> {
+        store::jobs::list(self.db().read().await?.conn(), LIST_MAX).await
+    }
+
+    /// Tries a job again at once, or all that were given up; how many.
+    pub async fn retry_jobs(&self, id: Option<JobId>) -> Result<u64, DbError> {
+        let mut tx = self.db().write().await?;
+        let retried = store::jobs::retry(tx.conn(), id, self.clock().now()).await?;
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(retried)
+    }
+
+    /// All instances promise the same one.
+    async fn promise_sweep(&self) -> Result<(), DbError> {
+        let mut tx = self.db().write().await?;
+        store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(1)), &Job::Sweep, self.clock().now()).await?;
+        tx.commit().await
+    }
+
+    /// Looks without writing first: most of the time there is nothing.
+    async fn take_jobs(&self, max: usize) -> Result<Vec<Claimed>, DbError> {
+        let now = self.clock().now();
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let due = store::jobs::list_due(self.db().read().await?.conn(), now, max).await?;
+        let mut claimed = Vec::with_capacity(due.len());
+        if due.is_empty() {
+            return Ok(claimed);
+        }
+        let mut tx = self.db().write().await?;
+        let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        for job in due {
+            claimed.extend(store::jobs::claim(tx.conn(), job, until).await?);
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn do_job(&self, claimed: &Claimed) {
+        let outcome = match claimed.job() {
+            Some(job) => match timeout(TRY_MAX, self.try_job(&job, claimed.id)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(JobError::Later("it took too long".to_owned())),
+            },
+            None => Err(JobError::Later("this version does not know what to do".to_owned())),
+        };
+        if let Err(error) = self.settle(claimed, outcome).await {
+            tracing::warn!(%error, kind = claimed.kind, "the outcome of a job is not written and it will be tried again");
+        }
+    }
+
+    async fn try_job(&self, job: &Job, id: JobId) -> Result<(), JobError> {
+        match job {
+            Job::SendToken(token) => self.send_token(*token, id).await,
+            Job::SendNotice(event) => self.send_notice(*event, id).await,
+            Job::Sweep => self.sweep().await,
+        }
+    }
+
+    async fn settle(&self, claimed: &Claimed, outcome: Result<(), JobError>) -> Result<(), DbError> {
+        let now = self.clock().now();
+        let (kind, attempts) = (claimed.kind.as_str(), claimed.attempts);
+        let is_periodic = claimed.job() == Some(Job::Sweep);
+        let mut tx = self.db().write().await?;
+        match outcome {
+            Ok(()) if is_periodic => {
+                store::jobs::repeat(tx.conn(), claimed, after(now, SWEEP_EVERY)).await?;
+            }
+            Ok(()) => store::jobs::finish(tx.conn(), claimed).await?,
+            Err(JobError::Later(text)) if is_periodic || now.duration_since(claimed.created_at) < PATIENCE => {
+                tracing::warn!(kind, attempts, error = text, "a job did not work and will be tried again");
+                store::jobs::postpone(tx.conn(), claimed, after(now, wait(attempts)), &text).await?;
+            }
+            Err(JobError::Later(text) | JobError::Never(text)) => {
+                tracing::error!(kind, attempts, error = text, "a job is given up; `jobs list` shows it");
+                store::jobs::give_up(tx.conn(), claimed, &text, now).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    async fn hand_back(&self, jobs: impl Iterator<Item = Claimed>) -> Result<(), DbError> {
+        let now = self.clock().now();
+        let mut tx = self.db().write().await?;
+        for job in jobs {
+            store::jobs::hand_back(tx.conn(), &job, now).await?;
+        }
+        tx.commit().await
+    }
+}
+
+/// Doubled with each failure, and up to a fifth longer or shorter by chance, so that what failed together does not come
+/// again together.
+fn wait(attempts: u32) -> SignedDuration {
+    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(WAIT_MAX);
+    let chance = i32::from(u16::from_be_bytes(secrets::bytes()) % 401) - 200;
+    doubled + doubled * chance / 1_000
+}
+
+fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound() {
+        for (attempts, seconds) in [(1, 2), (2, 4), (5, 32), (20, 300), (u32::MAX, 300)] {
+            let (low, high) = (SignedDuration::from_secs(seconds) * 4 / 5, SignedDuration::from_secs(seconds) * 6 / 5);
+            let wait = wait(attempts);
+            assert!(low <= wait && wait <= high, "{attempts}: {wait:?}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Decides what a promised mail says, by how things are when it is sent; and that none is sent that has become pointless.
+
+use countersign_db::DbError;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::JobError;
+use crate::accounts::Accounts;
+use crate::mail::{Message, Recipient};
+use crate::model::{
+    Contact, EmailAddress, EventId, EventKind, JobId, OneTimeToken, OneTimeTokenId, TokenPurpose, UserId,
+};
+use crate::secrets::one_time_secret::OneTimeSecret;
+use crate::store;
+
+impl Accounts {
+    /// Sends a one-time token to its address, or what its purpose has become in the meantime.
+    pub(super) async fn send_token(&self, id: OneTimeTokenId, job: JobId) -> Result<(), JobError> {
+        let now = self.clock().now();
+        let found = store::one_time_tokens::find(self.db().read().await?.conn(), id).await?;
+        let Some(token) = found.filter(|token| token.expires_at > now) else {
+            return Ok(());
+        };
+        match (token.purpose, token.user) {
+            (TokenPurpose::CompleteRegistration, _) => self.send_registration(&token, job, now).await,
+            (TokenPurpose::VerifyEmail, None) => self.send_registration_again(&token, job, now).await,
+            (_, None) => self.drop_token(id).await,
+            (_, Some(user)) => self.send_users_token(&token, user, job, now).await,
+        }
+    }
+
+    async fn send_users_token(
+        &self,
+        token: &OneTimeToken,
+        user: UserId,
+        job: JobId,
+        now: Timestamp,
+    ) -> Result<(), JobError> {
+        let Some(contact) = store::users::find_contact(self.db().read().await?.conn(), user).await? else {
+            return Ok(()); // and the token with it
+        };
+        let is_theirs = contact.email == token.address;
+        let links = &self.config().links;
+        let message = match token.purpose {
+            TokenPurpose::ResetPassword if is_theirs => {
+                let link = self.secret_link(&links.reset_password, &self.secret_of(token)?);
+                Message::ResetPassword { link, minutes: minutes(self.config().reset_ttl) }
+            }
+            TokenPurpose::VerifyEmail if is_theirs => {
+                let secret = self.secret_of(token)?;
+                let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
+                Message::VerifyEmail { link, code: secret.code, minutes }
+            }
+            TokenPurpose::ConfirmEmailChange if self.find_owner(&token.address).await?.is_none() => {
+                let secret = self.secret_of(token)?;
+                let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
+                Message::ConfirmEmailChange { link, code: secret.code, minutes }
+            }
+            TokenPurpose::UndoEmailChange if !is_theirs => {
+                let undo_link = self.secret_link(&links.undo_email_change, &self.secret_of(token)?);
+                let days = u32::try_from(self.config().email_undo_ttl.as_hours() / 24).unwrap_or(u32::MAX);
+                Message::EmailChanged { new_address: masked(&contact.email), undo_link, days }
+            }
+            _ => return self.drop_token(token.id).await,
+        };
+        let recipient = Recipient {
+            address: token.address.clone(),
+            username: contact.username,
+            language: contact.language.unwrap_or_else(|| token.language.clone()),
+        };
+        Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
+    }
+
+    /// What whoever tried to register learns: how it goes on, or that they have an account already.
+    async fn send_registration(&self, token: &OneTimeToken, job: JobId, now: Timestamp) -> Result<(), JobError> {
+        let links = &self.config().links;
+        if let Some(owner) = self.find_owner(&token.address).await? {
+            let (login_link, reset_link) =
+                (self.config().link(&links.log_in), self.config().link(&links.forgot_password));
+            let message = Message::AlreadyRegistered { login_link, reset_link };
+            let recipient = Recipient {
+                address: owner.email,
+                username: owner.username,
+                language: owner.language.unwrap_or_else(|| token.language.clone()),
+            };
+            self.mailer().send(&recipient, &message, job.uuid(), now).await?;
+            return self.drop_token(token.id).await;
+        }
+        let Some(registration) = store::registrations::find(self.db().read().await?.conn(), token.id).await? else {
+            return self.drop_token(token.id).await;
+        };
+        let secret = self.secret_of(token)?;
+        let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
+        let message = Message::CompleteRegistration { link, code: secret.code, minutes };
+        let recipient = Recipient {
+            address: token.address.clone(),
+            username: registration.username.as_str().to_owned(),
+            language: token.language.clone(),
+        };
+        Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
+    }
+
+    /// Nobody who waits to be verified has the address, but perhaps a registration does.
+    async fn send_registration_again(&self, token: &OneTimeToken, job: JobId, now: Timestamp) -> Result<(), JobError> {
+        let waiting =
+            store::one_time_tokens::find_registration(self.db().read().await?.conn(), &token.address, now).await?;
+        if let Some(registration) = waiting
+            && self.find_owner(&token.address).await?.is_none()
+        {
+            self.send_registration(&registration, job, now).await?;
+        }
+        self.drop_token(token.id).await
+    }
+
+    /// Tells a user what happened to the account.
+    pub(super) async fn send_notice(&self, id: EventId, job: JobId) -> Result<(), JobError> {
+        let now = self.clock().now();
+        let mut read = self.db().read().await?;
+        let Some(event) = store::security_events::find(read.conn(), id).await? else {
+            return Ok(()); // and the user with it
+        };
+        let Some(contact) = store::users::find_contact(read.conn(), event.user).await? else {
+            return Ok(());
+        };
+        drop(read);
+        let (links, at) = (&self.config().links, event.happened_at);
+        let account_link = self.config().link(&links.account);
+        let message = match event.kind {
+            EventKind::RefreshTokenReused => Message::RefreshTokenReused { at, account_link },
+            EventKind::NewSignIn => {
+                let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+                let (device, address) = (or_unknown(event.user_agent), or_unknown(event.address));
+                Message::NewSignIn { device, address, at, account_link }
+            }
+            EventKind::PasswordChanged => {
+                Message::PasswordChanged { at, reset_link: self.config().link(&links.forgot_password) }
+            }
+            // The old address hears of it by the token that undoes it.
+            EventKind::EmailChanged => return Ok(()),
+        };
+        let language = contact.language.unwrap_or_else(|| self.config().mail.templates.default_language().clone());
+        let recipient = Recipient { address: contact.email, username: contact.username, language };
+        Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
+    }
+
+    async fn drop_token(&self, id: OneTimeTokenId) -> Result<(), JobError> {
+        let mut tx = self.db().write().await?;
+        store::one_time_tokens::consume(tx.conn(), id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn find_owner(&self, address: &EmailAddress) -> Result<Option<Contact>, DbError> {
+        let mut read = self.db().read().await?;
+        match store::users::find_verification_by_email(read.conn(), address).await? {
+            Some((user, _)) => store::users::find_contact(read.conn(), user).await,
+            None => Ok(None),
+        }
+    }
+
+    fn secret_of(&self, token: &OneTimeToken) -> Result<OneTimeSecret, JobError> {
+        let secret = self.one_time_keys().recover(token.id, &token.salt, &token.hash);
+        secret.ok_or_else(|| {
+            let text = "it was promised under another SECRET_KEY; give that one in SECRET_KEY_PREVIOUS";
+            JobError::Later(text.to_owned())
+        })
+    }
+
+    fn secret_link(&self, page: &str, secret: &OneTimeSecret) -> SecretString {
+        let page = self.config().link(page);
+        let separator = if page.contains('?') { '&' } else { '?' };
+        format!("{page}{separator}token={}", secret.token.expose_secret()).into()
+    }
+
+    fn verification_minutes(&self) -> u32 {
+        minutes(self.config().verification_ttl)
+    }
+}
+
+fn minutes(ttl: SignedDuration) -> u32 {
+    u32::try_from(ttl.as_mins()).unwrap_or(u32::MAX)
+}
+
+/// Enough to recognise it by, not enough to write to it: the old address may be somebody else's by now.
+fn masked(address: &EmailAddress) -> String {
+    let (local, domain) = address.as_str().split_once('@').unwrap_or((address.as_str(), ""));
+    let first = local.chars().next().unwrap_or('?');
+    format!("{first}…@{domain}")
+}

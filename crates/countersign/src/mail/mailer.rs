@@ -1,0 +1,134 @@
+//! Decides how a message becomes a mail, and hands it over.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{HeaderText, MailPolicy, MailTransport, Mailbox, Message, OutgoingMail, Recipient};
+use super::{SendMail, SendMailError, Sender, Smtp};
+use crate::catalogue::Argument;
+use crate::model::{EmailAddress, Language};
+use crate::templates::{InvalidTemplates, TemplateError, Templates, context};
+
+/// Puts mails together and sends them.
+pub struct Mailer {
+    from: Sender,
+    site_name: HeaderText,
+    site_url: String,
+    templates: Templates,
+    transport: Arc<dyn SendMail>,
+    mailbox: Option<Mailbox>,
+}
+
+impl Mailer {
+    /// A mailer of the site at `site_url`, which is scheme and host.
+    pub fn new(policy: &MailPolicy, site_url: &str) -> Self {
+        let mut captured = None;
+        let transport: Arc<dyn SendMail> = match &policy.transport {
+            MailTransport::Smtp(smtp) => Arc::new(Smtp::new(smtp.clone())),
+            MailTransport::Capture => Arc::new(captured.insert(Mailbox::default()).clone()),
+            MailTransport::Custom(transport) => Arc::clone(transport),
+        };
+        Self {
+            from: policy.from.clone(),
+            site_name: policy.site_name.clone(),
+            site_url: site_url.to_owned(),
+            templates: policy.templates.clone(),
+            transport,
+            mailbox: captured,
+        }
+    }
+
+    /// The mails that were captured, if they are.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref()
+    }
+
+    /// Puts a message together and hands it over. The same `id` makes the same `Message-ID`.
+    pub async fn send(&self, to: &Recipient, message: &Message, id: Uuid, now: Timestamp) -> Result<(), SendMailError> {
+        // The templates were tried at the start, so trying again later does not help.
+        let mail = self.render(to, message, id, now).map_err(|error| SendMailError::Permanent(error.to_string()))?;
+        self.transport.send(mail).await
+    }
+
+    /// Puts a message together.
+    pub fn render(
+        &self,
+        to: &Recipient,
+        message: &Message,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<OutgoingMail, TemplateError> {
+        let language = self.templates.closest(&to.language);
+        let catalogue = self.templates.catalogue();
+        let name = message.name();
+        let refuse =
+            |error: &dyn std::error::Error| TemplateError { place: format!("mail/{name}"), reason: error.to_string() };
+        let site = self.site_name.as_str();
+        let subject_key = format!("mail-{}-subject", name.replace('_', "-"));
+        let subject = catalogue.text(language, &subject_key, &[("site", Argument::Text(site))]);
+        let subject = HeaderText::new(&subject.map_err(|error| refuse(&error))?);
+        let username = if message.may_reach_strangers() { without_links(&to.username) } else { to.username.clone() };
+        let context = context! {
+            site_name => site,
+            site_url => self.site_url.as_str(),
+            subject => subject.as_str(),
+            username => HeaderText::new(&username).as_str(),
+            ..message.context(catalogue, language).map_err(|error| refuse(&error))?
+        };
+        let part = |ending: &str| self.templates.render(&format!("mail/{name}.{ending}"), language, context.clone());
+        let (text, html) = (part("txt")?, part("html")?);
+        let (from, to) = (self.from.clone(), to.address.clone());
+        Ok(OutgoingMail { id, host: self.host(), date: now, from, to, subject, text, html })
+    }
+
+    fn host(&self) -> String {
+        let (_, authority) = self.site_url.split_once("://").unwrap_or(("", &self.site_url));
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        host.to_owned()
+    }
+}
+
+/// A name that mail programs would make a link of, without the characters that make it one: whoever registers with a
+/// stranger's address must not send them to a place of their choice.
+fn without_links(username: &str) -> String {
+    let is_link = username.contains('/') || {
+        let characters: Vec<char> = username.chars().collect();
+        characters
+            .windows(3)
+            .any(|around| around[1] == '.' && around[0].is_alphanumeric() && around[2].is_alphanumeric())
+    };
+    if is_link { username.replace(['.', '/', ':'], " ") } else { username.to_owned() }
+}
+
+/// Puts every message together in every language, so that what is wrong with a template shows at the start.
+///
+/// # Errors
+/// What is wrong, each with the template's name and the line.
+///
+/// # Panics
+/// Never: the address in it is one.
+pub fn check_templates(templates: &Templates) -> Result<(), InvalidTemplates> {
+    const URL: &str = "https://example.com";
+    let policy =
+        MailPolicy { templates: templates.clone(), transport: MailTransport::Capture, ..MailPolicy::default() };
+    let mailer = Mailer::new(&policy, URL);
+    let mut problems: Vec<String> = Vec::new();
+    let languages: Vec<Language> = templates.catalogue().languages().to_vec();
+    for language in languages {
+        let address = EmailAddress::parse("ada@example.com").expect("an address");
+        let to = Recipient { address, username: "Ada".to_owned(), language };
+        for message in Message::samples(URL) {
+            if let Err(error) = mailer.render(&to, &message, Uuid::nil(), Timestamp::UNIX_EPOCH) {
+                problems.push(error.to_string());
+            }
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    if problems.is_empty() { Ok(()) } else { Err(InvalidTemplates(problems)) }
+}

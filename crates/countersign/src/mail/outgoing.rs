@@ -1,0 +1,123 @@
+//! Decides what a mail consists of before it leaves, and that nothing in it can end a header early.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use lettre::Message;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox as Address, MultiPart, MultiPartKind, SinglePart};
+use uuid::Uuid;
+
+use crate::model::EmailAddress;
+
+/// One line that may stand in a header: no line break, no other control character, at most 200 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderText(String);
+
+const HEADER_CHARACTERS_MAX: usize = 200;
+
+impl HeaderText {
+    /// Makes one of any text: control characters become spaces, and what is too long is cut.
+    pub fn new(text: &str) -> Self {
+        // Unicode's own line and paragraph separators are no control characters.
+        let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        let clean: String =
+            text.chars().take(HEADER_CHARACTERS_MAX).map(|c| if is_break(c) { ' ' } else { c }).collect();
+        Self(clean.trim().to_owned())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who a mail is from.
+#[derive(Clone)]
+pub struct Sender {
+    /// The name that is shown.
+    pub name: Option<HeaderText>,
+    /// The address.
+    pub address: EmailAddress,
+}
+
+/// A mail, ready to be sent. Its links and codes are secrets, so it cannot be printed.
+#[derive(Clone)]
+pub struct OutgoingMail {
+    /// What tells a repeated mail from a new one.
+    pub id: Uuid,
+    /// The right side of the message id: the site's host.
+    pub host: String,
+    /// When it was put together.
+    pub date: Timestamp,
+    /// Who it is from.
+    pub from: Sender,
+    /// Whom it is for.
+    pub to: EmailAddress,
+    /// What it is about.
+    pub subject: HeaderText,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+impl OutgoingMail {
+    /// The `Message-ID` (RFC 5322, section 3.6.4): the same whenever this mail is sent again.
+    pub fn message_id(&self) -> String {
+        format!("<{}@{}>", self.id, self.host)
+    }
+
+    /// The whole mail (RFC 5322): `multipart/alternative` of text and HTML, lines ended by CR LF.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.message().formatted()
+    }
+
+    /// The headers as they are sent.
+    pub fn headers(&self) -> String {
+        let bytes = self.to_bytes();
+        let text = String::from_utf8_lossy(&bytes);
+        text.split("\r\n\r\n").next().unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn message(&self) -> Message {
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        let seconds = u64::try_from(self.date.as_second()).unwrap_or(0);
+        let from = address(self.from.name.as_ref(), &self.from.address);
+        let parts = MultiPart::builder()
+            .kind(MultiPartKind::Alternative)
+            .boundary(format!("=_{}", self.id.simple()))
+            .singlepart(SinglePart::plain(self.text.clone()))
+            .singlepart(SinglePart::html(self.html.clone()));
+        Message::builder()
+            .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            .message_id(Some(self.message_id()))
+            .from(from)
+            .to(address(None, &self.to))
+            .subject(self.subject.as_str())
+            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
+            .multipart(parts)
+            .expect("it has a sender and a recipient")
+    }
+}
+
+/// An address as servers know it: its domain in ASCII (RFC 5891), so that only an address whose local part is not ASCII asks
+/// them for SMTPUTF8.
+fn address(name: Option<&HeaderText>, address: &EmailAddress) -> Address {
+    let (local, domain) = address.to_wire();
+    Address::new(name.map(|name| name.0.clone()), lettre::Address::new_dangerous(local, domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_ends_a_header() {
+        for text in ["A\r\nBcc: x@example.com", "A\nBcc: x@example.com", "A\rB", "A\u{0}B", "A\u{85}B", "A\u{2028}B"] {
+            let kept = HeaderText::new(text);
+            assert!(!kept.as_str().contains(char::is_control) && !kept.as_str().contains('\u{2028}'), "{text:?}");
+        }
+        assert_eq!(HeaderText::new(&"ä".repeat(300)).as_str().chars().count(), 200);
+    }
+}

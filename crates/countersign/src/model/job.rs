@@ -1,0 +1,77 @@
+//! Decides which work is done later, by whoever comes first: each names by an id what it is about, and holds nothing else.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::OneTimeTokenId;
+
+crate::entity_id! {
+    /// Which job. The mail that it sends has the same id.
+    pub JobId
+}
+
+crate::entity_id! {
+    /// Which event of an account's safety.
+    pub EventId
+}
+
+/// Work that is done later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// Send a one-time token to its address.
+    SendToken(OneTimeTokenId),
+    /// Tell a user what happened to the account.
+    SendNotice(EventId),
+    /// Take away what has run out; comes again by itself.
+    Sweep,
+}
+
+impl Job {
+    /// Its name in the database and in logs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::SendToken(_) => "send_token",
+            Self::SendNotice(_) => "send_notice",
+            Self::Sweep => "sweep",
+        }
+    }
+
+    /// The id of what it is about.
+    pub(crate) fn subject(&self) -> String {
+        match self {
+            Self::SendToken(id) => id.to_string(),
+            Self::SendNotice(id) => id.to_string(),
+            Self::Sweep => String::new(),
+        }
+    }
+
+    /// `None` when it was written by a version that knows more kinds.
+    pub(crate) fn parse(kind: &str, subject: &str) -> Option<Self> {
+        match kind {
+            "send_token" => OneTimeTokenId::from_str(subject).ok().map(Self::SendToken),
+            "send_notice" => EventId::from_str(subject).ok().map(Self::SendNotice),
+            "sweep" => Some(Self::Sweep),
+            _ => None,
+        }
+    }
+}
+
+/// A job as it waits, for an operator to look at.
+#[derive(Clone, Debug)]
+pub struct QueuedJob {
+    /// Which.
+    pub id: JobId,
+    /// What it does.
+    pub kind: String,
+    /// When it was promised.
+    pub created_at: Timestamp,
+    /// When it is tried next.
+    pub run_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Since when it is not tried any more.
+    pub failed_at: Option<Timestamp>,
+    /// Why it did not work the last time.
+    pub last_error: Option<String>,
+}

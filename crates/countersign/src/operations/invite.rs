@@ -1,0 +1,32 @@
+//! Decides what an invitation is: a code for so many registrations, for a while, perhaps for one address alone.
+
+use countersign_db::DbError;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use crate::accounts::Accounts;
+use crate::model::EmailAddress;
+use crate::secrets;
+use crate::secrets::one_time_secret::{generate, hash_of};
+use crate::store;
+use crate::store::invitations::NewInvitation;
+
+impl Accounts {
+    /// Makes an invitation; its code is told only here.
+    pub async fn invite(
+        &self,
+        address: Option<&EmailAddress>,
+        uses: u32,
+        ttl: SignedDuration,
+    ) -> Result<SecretString, DbError> {
+        let now = self.clock().now();
+        let code = generate();
+        let mut tx = self.db().write().await?;
+        let expires_at = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
+        let id = secrets::random_uuid_v7(now);
+        let invitation = NewInvitation { id, code_hash: &hash_of(&code), address, uses, now, expires_at };
+        store::invitations::insert(tx.conn(), &invitation).await?;
+        tx.commit().await?;
+        Ok(code)
+    }
+}

@@ -1,0 +1,121 @@
+//! Decides how somebody gets back in who has forgotten the password: by a secret that is sent to their address.
+
+use std::sync::Arc;
+
+use countersign_db::DbError;
+use secrecy::SecretString;
+
+use super::steps::promise::Secret;
+use crate::accounts::Accounts;
+use crate::config::Blocklist;
+use crate::error::InternalError;
+use crate::model::{ClientInfo, EmailAddress, EventKind, Password, TokenPurpose, Verification};
+use crate::secrets::hashing_pool::Overloaded;
+use crate::secrets::one_time_secret::hash_of;
+use crate::session_cache::Changed;
+use crate::store;
+
+/// Why no new password was set.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetPasswordError {
+    /// Unknown, used, superseded or expired, or the user is gone or has another address now.
+    #[error("the reset token is not valid")]
+    InvalidToken,
+    /// The password is among the most common; the token can be used again.
+    #[error("the password is among the most common ones")]
+    CommonPassword,
+    /// Too many passwords are being hashed; the token can be used again.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for ResetPasswordError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl Accounts {
+    /// Promises a mail by which a new password can be chosen, if somebody has this address. Nothing tells the caller
+    /// whether.
+    pub async fn forgot_password(&self, address: &EmailAddress, client: &ClientInfo) -> Result<(), DbError> {
+        let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
+        let user = found.map(|(user, _)| user);
+        self.promise_alone(Secret {
+            purpose: TokenPurpose::ResetPassword,
+            user,
+            session: None,
+            address,
+            language: self.language_of(client),
+        })
+        .await
+    }
+
+    /// Promises once more the mail that asks to confirm an address, if it waits for that. Nothing tells the caller whether.
+    pub async fn resend_verification(&self, address: &EmailAddress, client: &ClientInfo) -> Result<(), DbError> {
+        let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
+        let unverified = found.filter(|(_, verification)| *verification == Verification::Unverified);
+        self.promise_alone(Secret {
+            purpose: TokenPurpose::VerifyEmail,
+            user: unverified.map(|(user, _)| user),
+            session: None,
+            address,
+            language: self.language_of(client),
+        })
+        .await
+    }
+
+    async fn promise_alone(&self, secret: Secret<'_>) -> Result<(), DbError> {
+        let now = self.clock().now();
+        let mut tx = self.db().write().await?;
+        match self.promise_secret(tx.conn(), secret, now).await {
+            // Deleted between the look and the leap.
+            Err(DbError::ForeignKeyViolation) => return Ok(()),
+            promised => promised?,
+        };
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(())
+    }
+
+    /// Sets a new password by a token from a mail. It shows who reads the address: so all sessions end, and so does
+    /// everything else that was under way.
+    pub async fn reset_password(
+        &self,
+        token: &SecretString,
+        new: Password,
+        client: &ClientInfo,
+    ) -> Result<(), ResetPasswordError> {
+        if self.config().blocklist == Blocklist::Common && new.is_common() {
+            return Err(ResetPasswordError::CommonPassword);
+        }
+        let hash = hash_of(token);
+        let now = self.clock().now();
+        let found = store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash, now).await?;
+        let token = found.filter(|token| token.purpose == TokenPurpose::ResetPassword);
+        let token = token.ok_or(ResetPasswordError::InvalidToken)?;
+        let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
+        let new = self.hashing().hash(client.network(), self.config().hash_parameters, &Arc::new(new)).await?;
+
+        let now = self.clock().now();
+        let _changing = self.changing(Changed::User(user));
+        let mut tx = self.db().write().await?;
+        let is_theirs = store::one_time_tokens::consume(tx.conn(), token.id).await?
+            && store::users::reset_password_hash(tx.conn(), user, &token.address, &new, now).await?;
+        if !is_theirs {
+            return Err(ResetPasswordError::InvalidToken);
+        }
+        for purpose in [TokenPurpose::ResetPassword, TokenPurpose::VerifyEmail, TokenPurpose::ConfirmEmailChange] {
+            store::one_time_tokens::delete_of_user(tx.conn(), user.uuid(), purpose).await?;
+        }
+        store::sessions::delete_others(tx.conn(), user, None).await?;
+        store::changes::insert(tx.conn(), user, None, now).await?;
+        self.promise_notice(tx.conn(), user, EventKind::PasswordChanged, client, now).await?;
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(())
+    }
+}

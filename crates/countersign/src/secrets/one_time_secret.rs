@@ -1,0 +1,120 @@
+//! Decides what a one-time token and its code are: made of the token's salt and of `SECRET_KEY`, so that a mail can be sent
+//! again without either being stored.
+//!
+//! In the database is the token's SHA-256, by which it is found, and nothing of the code, which is too short to be hidden by
+//! a hash. Whoever has the database lacks the key, whoever has the key lacks the salt.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::derived_key;
+use crate::config::SecretKey;
+use crate::model::OneTimeTokenId;
+
+/// Six digits, in a number that has 64 bits: each code is as likely as any other to within one in ten billion.
+const CODES: u64 = 1_000_000;
+
+/// The keys of the installation: the present one makes new secrets, the earlier ones know theirs.
+pub(crate) struct OneTimeKeys(Vec<Hmac<Sha256>>);
+
+/// The secret itself, in its two forms.
+pub(crate) struct OneTimeSecret {
+    /// 43 characters of URL-safe Base64: 256 bits.
+    pub(crate) token: SecretString,
+    /// 6 digits.
+    pub(crate) code: SecretString,
+}
+
+impl OneTimeKeys {
+    /// `keys` begins with the present one.
+    pub(crate) fn new(keys: &[SecretKey]) -> Self {
+        let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
+        Self(keys.iter().map(|key| hmac(derived_key(key, "one-time tokens"))).collect())
+    }
+
+    /// The secret of a new token.
+    pub(crate) fn secret(&self, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
+        make(self.0.first().expect("there is a present key"), id, salt)
+    }
+
+    /// The secret of a token that was made before, by its hash; `None` when that was under a key that is not known any more.
+    pub(crate) fn recover(&self, id: OneTimeTokenId, salt: &[u8], hash: &str) -> Option<OneTimeSecret> {
+        self.0.iter().map(|key| make(key, id, salt)).find(|secret| hash_of(&secret.token) == hash)
+    }
+}
+
+impl OneTimeSecret {
+    /// Whether `code` is this secret's.
+    pub(crate) fn has_code(&self, code: &SecretString) -> bool {
+        self.code.expose_secret().as_bytes().ct_eq(code.expose_secret().as_bytes()).into()
+    }
+}
+
+fn make(key: &Hmac<Sha256>, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
+    // All parts but the salt have a fixed length, and the salt is last.
+    let mac = |part: u8| {
+        let mac = key.clone().chain_update([part]).chain_update(id.uuid().as_bytes()).chain_update(salt);
+        Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))
+    };
+    let digits = mac(1);
+    let (first, _) = digits.split_first_chunk::<8>().expect("32 bytes");
+    let code = u64::from_be_bytes(*first) % CODES;
+    OneTimeSecret { token: URL_SAFE_NO_PAD.encode(*mac(0)).into(), code: format!("{code:06}").into() }
+}
+
+/// By what a token, an invitation's code or another secret of 256 bits is found: SHA-256 in 64 hexadecimal digits.
+pub(crate) fn hash_of(secret: &SecretString) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(secret.expose_secret()) {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+    }
+    text
+}
+
+/// A new secret of 256 bits that is told once, in 43 characters of URL-safe Base64.
+pub(crate) fn generate() -> SecretString {
+    URL_SAFE_NO_PAD.encode(super::bytes::<32>()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::secrets::generate_secret_key;
+
+    #[test]
+    fn a_secret_comes_again_from_its_id_salt_and_key_alone() {
+        let (key, newer) = (generate_secret_key(), generate_secret_key());
+        let id = OneTimeTokenId::new(Timestamp::UNIX_EPOCH);
+        let secret = OneTimeKeys::new(std::slice::from_ref(&key)).secret(id, &[7; 32]);
+        let hash = hash_of(&secret.token);
+        assert_eq!((secret.token.expose_secret().len(), secret.code.expose_secret().len(), hash.len()), (43, 6, 64));
+        let keys = OneTimeKeys::new(&[newer.clone(), key]);
+        let again = keys.recover(id, &[7; 32], &hash).unwrap();
+        assert_eq!(again.token.expose_secret(), secret.token.expose_secret());
+        assert!(again.has_code(&secret.code));
+        assert!(keys.recover(id, &[8; 32], &hash).is_none());
+        assert!(keys.recover(OneTimeTokenId::new(Timestamp::UNIX_EPOCH), &[7; 32], &hash).is_none());
+        assert!(OneTimeKeys::new(&[newer]).recover(id, &[7; 32], &hash).is_none());
+    }
+
+    #[test]
+    fn codes_are_spread_over_all_digits() {
+        let keys = OneTimeKeys::new(&[generate_secret_key()]);
+        let mut firsts = [0_u32; 10];
+        for salt in 0..1_000_u32 {
+            let id = OneTimeTokenId::from(uuid::Uuid::nil());
+            let code = keys.secret(id, &salt.to_be_bytes()).code;
+            firsts[usize::from(code.expose_secret().as_bytes()[0] - b'0')] += 1;
+        }
+        assert!(firsts.iter().all(|count| (50..200).contains(count)), "{firsts:?}");
+    }
+}

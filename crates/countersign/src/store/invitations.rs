@@ -1,0 +1,90 @@
+//! Decides how invitations are kept and used up.
+
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::model::EmailAddress;
+
+/// An invitation as it is made.
+pub(crate) struct NewInvitation<'i> {
+    pub(crate) id: Uuid,
+    pub(crate) code_hash: &'i str,
+    pub(crate) address: Option<&'i EmailAddress>,
+    pub(crate) uses: u32,
+    pub(crate) now: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+pub(crate) async fn insert(conn: Conn<'_>, invitation: &NewInvitation<'_>) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query(
+            "INSERT INTO auth_invitations (id, code_hash, address, uses_left, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(invitation.id)
+        .bind(invitation.code_hash)
+        .bind(invitation.address.map(EmailAddress::as_str))
+        .bind(i64::from(invitation.uses))
+        .bind(DbTime::from(invitation.now))
+        .bind(DbTime::from(invitation.expires_at))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Whether somebody with this address may use the invitation.
+pub(crate) async fn is_open(
+    conn: Conn<'_>,
+    code_hash: &str,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let found: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "SELECT id FROM auth_invitations WHERE code_hash = $1 AND (address IS NULL OR address = $2) \
+             AND expires_at > $3 AND uses_left > 0",
+        )
+        .bind(code_hash)
+        .bind(address.as_str())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(found.is_some())
+}
+
+/// Uses an invitation once; whether that was possible.
+pub(crate) async fn consume(
+    conn: Conn<'_>,
+    code_hash: &str,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let consumed: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "UPDATE auth_invitations SET uses_left = uses_left - 1 WHERE code_hash = $1 \
+             AND (address IS NULL OR address = $2) AND expires_at > $3 AND uses_left > 0 RETURNING id",
+        )
+        .bind(code_hash)
+        .bind(address.as_str())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(consumed.is_some())
+}
+
+/// Takes away what has run out or is used up.
+pub(crate) async fn delete_spent(conn: Conn<'_>, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_invitations WHERE expires_at <= $1 OR uses_left <= 0")
+            .bind(DbTime::from(now))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}

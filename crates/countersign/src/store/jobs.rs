@@ -1,0 +1,193 @@
+//! Decides how work that is done later is kept, and who does it: whoever moves its time ahead first, until that time comes.
+
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::model::{Job, JobId, QueuedJob};
+
+/// A job that somebody is at. `until` is also the proof of that: nobody else has moved it since.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub(crate) id: JobId,
+    pub(crate) kind: String,
+    pub(crate) subject: String,
+    pub(crate) attempts: u32,
+    pub(crate) created_at: Timestamp,
+    pub(crate) until: Timestamp,
+}
+
+impl Claimed {
+    /// What is to be done; `None` when only a newer version knows.
+    pub(crate) fn job(&self) -> Option<Job> {
+        Job::parse(&self.kind, &self.subject)
+    }
+}
+
+/// Promises a job; a promise by this id that is there already stands.
+pub(crate) async fn insert(conn: Conn<'_>, id: JobId, job: &Job, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query(
+            "INSERT INTO auth_jobs (id, kind, subject, created_at, run_at, attempts) VALUES ($1, $2, $3, $4, $4, 0) \
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(id.uuid())
+        .bind(job.kind())
+        .bind(job.subject())
+        .bind(DbTime::from(now))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
+/// The id of a job that is due, and its time.
+pub(crate) type Due = (Uuid, DbTime);
+
+/// Jobs that are due, the longest first.
+pub(crate) async fn list_due(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<Vec<Due>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_as("SELECT id, run_at FROM auth_jobs WHERE failed_at IS NULL AND run_at <= $1 ORDER BY run_at LIMIT $2")
+            .bind(DbTime::from(now))
+            .bind(max)
+            .fetch_all(c)
+            .await
+    })?)
+}
+
+/// Takes a job until then, unless somebody was quicker.
+pub(crate) async fn claim(conn: Conn<'_>, due: Due, until: Timestamp) -> Result<Option<Claimed>, DbError> {
+    let row: Option<(Uuid, String, String, i64, DbTime)> = on_db!(conn, c => {
+        sqlx::query_as(
+            "UPDATE auth_jobs SET run_at = $3, attempts = attempts + 1 \
+             WHERE id = $1 AND run_at = $2 AND failed_at IS NULL RETURNING id, kind, subject, attempts, created_at",
+        )
+        .bind(due.0)
+        .bind(due.1)
+        .bind(DbTime::from(until))
+        .fetch_optional(c)
+        .await
+    })?;
+    let Some((id, kind, subject, attempts, created_at)) = row else { return Ok(None) };
+    let created_at = instant(created_at, "created_at")?;
+    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    // As the database keeps it.
+    let until = instant(DbTime::from(until), "run_at")?;
+    Ok(Some(Claimed { id: id.into(), kind, subject, attempts, created_at, until }))
+}
+
+/// The job is done.
+pub(crate) async fn finish(conn: Conn<'_>, job: &Claimed) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_jobs WHERE id = $1 AND run_at = $2")
+            .bind(job.id.uuid())
+            .bind(DbTime::from(job.until))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// It is done again from the beginning, at that time.
+pub(crate) async fn repeat(conn: Conn<'_>, job: &Claimed, run_at: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_jobs SET run_at = $3, attempts = 0, last_error = NULL WHERE id = $1 AND run_at = $2")
+            .bind(job.id.uuid())
+            .bind(DbTime::from(job.until))
+            .bind(DbTime::from(run_at))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// It did not work, and is tried again at that time.
+pub(crate) async fn postpone(conn: Conn<'_>, job: &Claimed, run_at: Timestamp, error: &str) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_jobs SET run_at = $3, last_error = $4 WHERE id = $1 AND run_at = $2")
+            .bind(job.id.uuid())
+            .bind(DbTime::from(job.until))
+            .bind(DbTime::from(run_at))
+            .bind(error)
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// It was not tried after all: whoever took it stops.
+pub(crate) async fn hand_back(conn: Conn<'_>, job: &Claimed, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_jobs SET run_at = $3, attempts = attempts - 1 WHERE id = $1 AND run_at = $2")
+            .bind(job.id.uuid())
+            .bind(DbTime::from(job.until))
+            .bind(DbTime::from(now))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// It is not tried any more.
+pub(crate) async fn give_up(conn: Conn<'_>, job: &Claimed, error: &str, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_jobs SET failed_at = $3, last_error = $4 WHERE id = $1 AND run_at = $2")
+            .bind(job.id.uuid())
+            .bind(DbTime::from(job.until))
+            .bind(DbTime::from(now))
+            .bind(error)
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// What waits and what was given up, the oldest first; at most so many.
+pub(crate) async fn list(conn: Conn<'_>, max: i64) -> Result<Vec<QueuedJob>, DbError> {
+    type Row = (Uuid, String, DbTime, DbTime, i64, Option<DbTime>, Option<String>);
+    let rows: Vec<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT id, kind, created_at, run_at, attempts, failed_at, last_error FROM auth_jobs ORDER BY created_at LIMIT $1",
+        )
+        .bind(max)
+        .fetch_all(c)
+        .await
+    })?;
+    let job = |(id, kind, created_at, run_at, attempts, failed_at, last_error): Row| {
+        Ok(QueuedJob {
+            id: id.into(),
+            kind,
+            created_at: instant(created_at, "created_at")?,
+            run_at: instant(run_at, "run_at")?,
+            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+            failed_at: failed_at.map(|at| instant(at, "failed_at")).transpose()?,
+            last_error,
+        })
+    };
+    rows.into_iter().map(job).collect()
+}
+
+/// Tries a job again that was given up or waits, or all that were given up; how many.
+pub(crate) async fn retry(conn: Conn<'_>, id: Option<JobId>, now: Timestamp) -> Result<u64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query(
+            "UPDATE auth_jobs SET failed_at = NULL, attempts = 0, created_at = $2, run_at = $2 \
+             WHERE id = $1 OR ($1 IS NULL AND failed_at IS NOT NULL)",
+        )
+        .bind(id.map(JobId::uuid))
+        .bind(DbTime::from(now))
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected())
+    })?)
+}
+
+fn instant(time: DbTime, column: &'static str) -> Result<Timestamp, DbError> {
+    time.timestamp().ok_or(DbError::CorruptRow { table: "auth_jobs", column })
+}

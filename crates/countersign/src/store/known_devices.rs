@@ -1,0 +1,57 @@
+//! Decides how the devices are kept that somebody has logged in with.
+
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::Timestamp;
+
+use crate::model::UserId;
+
+/// Notes a login from a device; how many other devices are known, or `None` when this one was.
+pub(crate) async fn note(
+    mut conn: Conn<'_>,
+    user: UserId,
+    device: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, DbError> {
+    let known = on_db!(conn.reborrow(), c => {
+        sqlx::query("UPDATE auth_known_devices SET last_seen_at = $3 WHERE user_id = $1 AND device = $2")
+            .bind(user.uuid())
+            .bind(device)
+            .bind(DbTime::from(now))
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+    })?;
+    if known > 0 {
+        return Ok(None);
+    }
+    let others: i64 = on_db!(conn.reborrow(), c => {
+        sqlx::query_scalar("SELECT COUNT(*) FROM auth_known_devices WHERE user_id = $1")
+            .bind(user.uuid())
+            .fetch_one(c)
+            .await
+    })?;
+    on_db!(conn, c => {
+        sqlx::query(
+            "INSERT INTO auth_known_devices (user_id, device, last_seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(user.uuid())
+        .bind(device)
+        .bind(DbTime::from(now))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(Some(others))
+}
+
+/// Forgets devices that were last used before that.
+pub(crate) async fn delete_older(conn: Conn<'_>, before: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_known_devices WHERE last_seen_at < $1")
+            .bind(DbTime::from(before))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}

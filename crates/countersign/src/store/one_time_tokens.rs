@@ -1,0 +1,197 @@
+//! Decides how secrets that come by mail are kept, found and used up.
+
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::model::{EmailAddress, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId};
+
+/// How many of a token's codes may be wrong.
+const CODE_ATTEMPTS_MAX: i64 = 5;
+/// How many tokens of one address a code is tried on, the newest.
+const TOKENS_TRIED: i64 = 3;
+
+type Row = (Uuid, String, Option<Uuid>, Option<Uuid>, String, String, Vec<u8>, String, DbTime);
+
+fn token(row: Row) -> Result<OneTimeToken, DbError> {
+    let (id, purpose, user, session, address, language, salt, hash, expires_at) = row;
+    let corrupt = |column| DbError::CorruptRow { table: "auth_one_time_tokens", column };
+    Ok(OneTimeToken {
+        id: id.into(),
+        purpose: TokenPurpose::parse(&purpose).ok_or(corrupt("purpose"))?,
+        user: user.map(UserId::from),
+        session: session.map(Into::into),
+        address: EmailAddress::parse(&address).map_err(|_| corrupt("address"))?,
+        language: Language::parse(&language).unwrap_or_default(),
+        salt,
+        hash,
+        expires_at: expires_at.timestamp().ok_or(corrupt("expires_at"))?,
+    })
+}
+
+pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query(
+            "INSERT INTO auth_one_time_tokens (id, purpose, user_id, session_id, address, language, token_hash, salt, \
+             created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(token.id.uuid())
+        .bind(token.purpose.as_str())
+        .bind(token.user.map(UserId::uuid))
+        .bind(token.session.map(SessionId::uuid))
+        .bind(token.address.as_str())
+        .bind(token.language.to_string())
+        .bind(token.hash.as_str())
+        .bind(token.salt.as_slice())
+        .bind(DbTime::from(now))
+        .bind(DbTime::from(token.expires_at))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
+/// The token of this id, also one that has run out.
+pub(crate) async fn find(conn: Conn<'_>, id: OneTimeTokenId) -> Result<Option<OneTimeToken>, DbError> {
+    let row: Option<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
+             FROM auth_one_time_tokens WHERE id = $1",
+        )
+        .bind(id.uuid())
+        .fetch_optional(c)
+        .await
+    })?;
+    row.map(token).transpose()
+}
+
+/// The token of this hash, unless it has run out.
+pub(crate) async fn find_live(conn: Conn<'_>, hash: &str, now: Timestamp) -> Result<Option<OneTimeToken>, DbError> {
+    let row: Option<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
+             FROM auth_one_time_tokens WHERE token_hash = $1 AND expires_at > $2",
+        )
+        .bind(hash)
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    row.map(token).transpose()
+}
+
+/// The newest registration that waits for this address to be proven.
+pub(crate) async fn find_registration(
+    conn: Conn<'_>,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<Option<OneTimeToken>, DbError> {
+    let row: Option<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
+             FROM auth_one_time_tokens WHERE address = $1 AND purpose = 'complete_registration' AND expires_at > $2 \
+             ORDER BY created_at DESC LIMIT 1",
+        )
+        .bind(address.as_str())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    row.map(token).transpose()
+}
+
+/// The address that a user has asked for and not yet proven.
+pub(crate) async fn find_pending_address(
+    conn: Conn<'_>,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Option<EmailAddress>, DbError> {
+    let address: Option<String> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "SELECT address FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'confirm_email_change' \
+             AND expires_at > $2 ORDER BY created_at DESC LIMIT 1",
+        )
+        .bind(user.uuid())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(address.and_then(|address| EmailAddress::parse(&address).ok()))
+}
+
+/// The tokens that prove this address and whose code may still be tried; each has one try less now.
+pub(crate) async fn count_code_attempt(
+    conn: Conn<'_>,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<Vec<OneTimeToken>, DbError> {
+    let rows: Vec<Row> = on_db!(conn, c => {
+        sqlx::query_as(
+            "UPDATE auth_one_time_tokens SET attempts = attempts + 1 WHERE attempts < $3 AND id IN ( \
+             SELECT id FROM auth_one_time_tokens WHERE address = $1 AND expires_at > $2 \
+             AND purpose IN ('verify_email', 'complete_registration', 'confirm_email_change') \
+             ORDER BY created_at DESC LIMIT $4) \
+             RETURNING id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at",
+        )
+        .bind(address.as_str())
+        .bind(DbTime::from(now))
+        .bind(CODE_ATTEMPTS_MAX)
+        .bind(TOKENS_TRIED)
+        .fetch_all(c)
+        .await
+    })?;
+    rows.into_iter().map(token).collect()
+}
+
+/// Uses a token up; whether it was still there. Of several who present it at once one has it.
+pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId) -> Result<bool, DbError> {
+    let consumed: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar("DELETE FROM auth_one_time_tokens WHERE id = $1 RETURNING id")
+            .bind(id.uuid())
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(consumed.is_some())
+}
+
+/// Takes away a user's tokens for a purpose: a newer one supersedes them, or they have become pointless.
+pub(crate) async fn delete_of_user(conn: Conn<'_>, user: Uuid, purpose: TokenPurpose) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = $2")
+            .bind(user)
+            .bind(purpose.as_str())
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Takes away what would undo later changes of a user's address than the one that `token` undoes.
+pub(crate) async fn delete_undos_after(conn: Conn<'_>, user: UserId, token: &OneTimeToken) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'undo_email_change' AND expires_at > $2")
+            .bind(user.uuid())
+            .bind(DbTime::from(token.expires_at))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Takes away what has run out, at most so many; how many there were.
+pub(crate) async fn delete_expired(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<u64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query(
+            "DELETE FROM auth_one_time_tokens WHERE id IN \
+             (SELECT id FROM auth_one_time_tokens WHERE expires_at <= $1 LIMIT $2)",
+        )
+        .bind(DbTime::from(now))
+        .bind(max)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected())
+    })?)
+}

@@ -1,0 +1,296 @@
+//! Decides how pages and mails are put together: embedded templates, those that a folder puts over them, and the texts of a
+//! language.
+//!
+//! Names end in `.html`, where everything that is put in is escaped, or in `.txt`, where nothing is. In a template,
+//! `t("key", name=value)` is a text of the catalogue, and `language` and `direction` are those of whoever reads it.
+
+mod folder;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::Kwargs;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
+
+pub use minijinja::{Value, context};
+
+use crate::catalogue::{self, Argument, Catalogue, TextFile};
+use crate::model::Language;
+
+/// Templates and texts, checked; cheap to clone.
+#[derive(Clone)]
+pub struct Templates(Arc<Parts>);
+
+struct Parts {
+    catalogue: Arc<Catalogue>,
+    /// One for each language of the catalogue, in its order, so that `t` has it in macros too.
+    environments: Vec<Environment<'static>>,
+    default_language: Language,
+}
+
+/// What [`Templates`] are made of: the library's own, then a host's, then an operator's folder, each over the former.
+pub struct TemplatesBuilder {
+    files: BTreeMap<String, String>,
+    texts: Vec<TextFile>,
+    folder: Option<PathBuf>,
+    default_language: Language,
+}
+
+/// Everything that is wrong with templates and texts, each with the file's name and the line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct InvalidTemplates(pub Vec<String>);
+
+/// A template that could not be put together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct TemplateError {
+    /// The template, and the line where it is known.
+    pub place: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
+}
+
+const EMBEDDED: [(&str, &str); 23] = embedded![
+    "mail/layout.html",
+    "mail/layout.txt",
+    "mail/parts.html",
+    "mail/already_registered.html",
+    "mail/already_registered.txt",
+    "mail/complete_registration.html",
+    "mail/complete_registration.txt",
+    "mail/confirm_email_change.html",
+    "mail/confirm_email_change.txt",
+    "mail/email_changed.html",
+    "mail/email_changed.txt",
+    "mail/new_sign_in.html",
+    "mail/new_sign_in.txt",
+    "mail/password_changed.html",
+    "mail/password_changed.txt",
+    "mail/refresh_token_reused.html",
+    "mail/refresh_token_reused.txt",
+    "mail/reset_password.html",
+    "mail/reset_password.txt",
+    "mail/test.html",
+    "mail/test.txt",
+    "mail/verify_email.html",
+    "mail/verify_email.txt",
+];
+
+impl TemplatesBuilder {
+    /// Adds templates of a host, by name; one of the same name replaces the library's.
+    #[must_use]
+    pub fn templates(mut self, templates: &[(&str, &str)]) -> Self {
+        self.files.extend(templates.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())));
+        self
+    }
+
+    /// Adds texts of a host in a language, in Fluent's syntax; one by the same key replaces the library's.
+    #[must_use]
+    pub fn texts(mut self, language: &Language, source: &str) -> Self {
+        self.texts.push(TextFile {
+            name: format!("{language}.ftl"),
+            language: language.clone(),
+            source: source.to_owned(),
+        });
+        self
+    }
+
+    /// Puts a folder's files over all others: templates by their path below it, and texts of `locales/<language>.ftl`.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// The language of those who want none that there is; otherwise English.
+    #[must_use]
+    pub fn default_language(mut self, language: Language) -> Self {
+        self.default_language = language;
+        self
+    }
+
+    /// Reads the folder and checks everything: syntax, and that every text which a template names by its key is there.
+    pub fn build(mut self) -> Result<Templates, InvalidTemplates> {
+        let mut problems = Vec::new();
+        if let Some(folder) = &self.folder {
+            let found = folder::read(folder, &mut problems);
+            self.files.extend(found.templates);
+            self.texts.extend(found.texts);
+        }
+        let catalogue = Catalogue::new(self.texts).map_err(|more| {
+            problems.extend(more);
+            InvalidTemplates(problems.clone())
+        })?;
+        if !catalogue.languages().contains(&self.default_language) {
+            problems.push(format!("there are no texts in the language {}", self.default_language));
+        }
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+            Some((_, "txt")) => AutoEscape::None,
+            _ => AutoEscape::Html,
+        });
+        environment.set_formatter(put_in);
+        for (name, source) in self.files {
+            for (line, key) in keys(&source).filter(|(_, key)| !catalogue.has(key)) {
+                problems.push(format!("{name}, line {line}: there is no text {key}"));
+            }
+            if let Err(error) = environment.add_template_owned(name.clone(), source) {
+                problems.push(TemplateError::new(&name, &error).to_string());
+            }
+        }
+        if !problems.is_empty() {
+            return Err(InvalidTemplates(problems));
+        }
+        let catalogue = Arc::new(catalogue);
+        let environments =
+            catalogue.languages().iter().map(|language| speaking(environment.clone(), &catalogue, language)).collect();
+        Ok(Templates(Arc::new(Parts { catalogue, environments, default_language: self.default_language })))
+    }
+}
+
+impl Templates {
+    /// Begins with the library's own.
+    pub fn builder() -> TemplatesBuilder {
+        TemplatesBuilder {
+            files: EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect(),
+            texts: catalogue::embedded(),
+            folder: None,
+            default_language: Language::default(),
+        }
+    }
+
+    /// The texts.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
+    }
+
+    /// The language of those who want none that there is.
+    pub fn default_language(&self) -> &Language {
+        &self.0.default_language
+    }
+
+    /// The language that there is for somebody who wants `language`.
+    pub fn closest(&self, language: &Language) -> &Language {
+        language.closest(self.catalogue().languages()).unwrap_or(&self.0.default_language)
+    }
+
+    /// The language that there is for a request's `Accept-Language` header.
+    pub fn negotiate(&self, accept_language: Option<&str>) -> &Language {
+        accept_language
+            .and_then(|header| Language::negotiate(header, self.catalogue().languages()))
+            .unwrap_or(&self.0.default_language)
+    }
+
+    /// The names of all templates.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.environments.iter().take(1).flat_map(Environment::templates).map(|(name, _)| name)
+    }
+
+    /// Puts a template together in the language closest to this one.
+    ///
+    /// # Panics
+    /// Never: the language is one of the catalogue's.
+    pub fn render(&self, name: &str, language: &Language, context: Value) -> Result<String, TemplateError> {
+        let language = self.closest(language);
+        let at = self.catalogue().languages().binary_search(language).expect("it was found among them");
+        let rendered = self.0.environments[at].get_template(name).and_then(|template| template.render(context));
+        rendered.map_err(|error| TemplateError::new(name, &error))
+    }
+}
+
+impl Default for Templates {
+    /// The library's own.
+    fn default() -> Self {
+        static OURS: LazyLock<Templates> =
+            LazyLock::new(|| Templates::builder().build().expect("the tests build them"));
+        OURS.clone()
+    }
+}
+
+/// Puts a value in, escaped where the template asks for it. minijinja's own way escapes slashes too, and would make links hard
+/// to recognise for whoever looks at the source of a mail.
+fn put_in(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
+        return escape_formatter(out, state, value);
+    };
+    for part in text.split_inclusive(['&', '<', '>', '"', '\'']) {
+        let entity = match part.as_bytes().last() {
+            Some(b'&') => "&amp;",
+            Some(b'<') => "&lt;",
+            Some(b'>') => "&gt;",
+            Some(b'"') => "&quot;",
+            Some(b'\'') => "&#39;",
+            _ => "",
+        };
+        let clean = if entity.is_empty() { part } else { &part[..part.len() - 1] };
+        out.write_str(clean).and_then(|()| out.write_str(entity)).map_err(Error::from)?;
+    }
+    Ok(())
+}
+
+/// The same templates for readers of one language.
+fn speaking(
+    mut environment: Environment<'static>,
+    catalogue: &Arc<Catalogue>,
+    language: &Language,
+) -> Environment<'static> {
+    environment.add_global("language", language.to_string());
+    environment.add_global("direction", language.direction());
+    let (catalogue, language) = (Arc::clone(catalogue), language.clone());
+    environment.add_function("t", move |key: &str, named: Kwargs| -> Result<String, Error> {
+        let mut values = Vec::new();
+        for name in named.args() {
+            values.push((name, named.get::<Value>(name)?));
+        }
+        let arguments: Vec<(&str, Argument<'_>)> = values
+            .iter()
+            .map(|(name, value)| {
+                let argument = match (value.as_str(), i64::try_from(value.clone())) {
+                    (Some(text), _) => Argument::Text(text),
+                    (None, Ok(number)) => Argument::Number(number),
+                    (None, Err(_)) if value.is_undefined() => {
+                        let detail = format!("{name} of the text {key}");
+                        return Err(Error::new(ErrorKind::UndefinedError, detail));
+                    }
+                    (None, Err(error)) => return Err(error),
+                };
+                Ok((*name, argument))
+            })
+            .collect::<Result<_, _>>()?;
+        let text = catalogue.text(&language, key, &arguments);
+        text.map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
+    });
+    environment
+}
+
+impl TemplateError {
+    fn new(name: &str, error: &Error) -> Self {
+        let name = error.name().unwrap_or(name);
+        let place = error.line().map_or_else(|| name.to_owned(), |line| format!("{name}, line {line}"));
+        let reason = match error.detail() {
+            Some(detail) => format!("{}: {detail}", error.kind()),
+            None => error.kind().to_string(),
+        };
+        Self { place, reason }
+    }
+}
+
+/// The keys that a template names outright in `t("…")`, with their lines.
+fn keys(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    let calls = source.match_indices("t(").filter(|(start, _)| {
+        !source[..*start].ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | '.'))
+    });
+    calls.filter_map(|(start, call)| {
+        let rest = &source[start + call.len()..];
+        let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+        let key = rest[1..].split(quote).next()?;
+        Some((source[..start].matches('\n').count() + 1, key))
+    })
+}

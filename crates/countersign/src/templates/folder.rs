@@ -1,0 +1,81 @@
+//! Decides which files of an operator's folder are templates and texts.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::catalogue::TextFile;
+use crate::model::Language;
+
+/// A folder given by mistake is not read to its end.
+const FILES_MAX: usize = 1_000;
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+const DEPTH_MAX: usize = 4;
+
+/// What a folder has.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) templates: Vec<(String, String)>,
+    pub(super) texts: Vec<TextFile>,
+}
+
+/// Reads `*.html` and `*.txt` as templates and `locales/*.ftl` as texts. Other files, and those that begin with a dot, are
+/// left alone.
+pub(super) fn read(folder: &Path, problems: &mut Vec<String>) -> Found {
+    let mut found = Found::default();
+    read_level(folder, "", 0, &mut found, problems);
+    found
+}
+
+fn read_level(folder: &Path, prefix: &str, depth: usize, found: &mut Found, problems: &mut Vec<String>) {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return problems.push(format!("the folder {} cannot be read: {error}", folder.display())),
+    };
+    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).take(FILES_MAX).collect();
+    paths.sort();
+    for path in paths {
+        let Some(name) = path.file_name().and_then(OsStr::to_str).filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        let name = format!("{prefix}{name}");
+        if path.is_dir() {
+            if depth < DEPTH_MAX {
+                read_level(&path, &format!("{name}/"), depth + 1, found, problems);
+            }
+            continue;
+        }
+        let tag = name.strip_prefix("locales/").and_then(|name| name.strip_suffix(".ftl"));
+        let is_template = [".html", ".txt"].iter().any(|ending| name.ends_with(ending));
+        if tag.is_none() && !is_template {
+            continue;
+        }
+        if found.templates.len() + found.texts.len() >= FILES_MAX {
+            return problems.push(format!("the folder {} has more than {FILES_MAX} files", folder.display()));
+        }
+        let source = match read_file(&path) {
+            Ok(source) => source,
+            Err(reason) => {
+                problems.push(format!("{name}: {reason}"));
+                continue;
+            }
+        };
+        match tag.map(Language::parse) {
+            None => found.templates.push((name, source)),
+            Some(Ok(language)) => found.texts.push(TextFile { name, language, source }),
+            Some(Err(invalid)) => problems.push(format!("{name}: its name is no language; {invalid}")),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let mut source = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut source))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if source.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    Ok(source)
+}

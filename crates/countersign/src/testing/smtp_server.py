@@ -1,0 +1,143 @@
+"""A mail server for tests: aiosmtpd, told what to do by one JSON argument, telling what it received by JSON lines.
+
+The first line is {"port", "certificate"}; each further one is a mail, taken apart by Python's own parser. It ends when its
+standard input does, and so never outlives the test.
+"""
+
+import asyncio
+import datetime
+import email
+import email.policy
+import ipaddress
+import json
+import logging
+import os
+import ssl
+import sys
+import tempfile
+
+from aiosmtpd.smtp import SMTP, AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+# Clients that give up in the middle are what is tested.
+logging.disable()
+options = json.loads(sys.argv[1])
+
+
+def tell(line):
+    print(json.dumps(line), flush=True)
+
+
+def make_certificate():
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.datetime.utcnow()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM), private
+
+
+def take_apart(content):
+    mail = email.message_from_bytes(content, policy=email.policy.default)
+    parts = [
+        {
+            "type": part.get_content_type(),
+            "charset": part.get_content_charset(),
+            "encoding": part["Content-Transfer-Encoding"],
+            "text": part.get_content(),
+            "defects": [str(defect) for defect in part.defects],
+        }
+        for part in mail.walk()
+        if not part.is_multipart()
+    ]
+    return {
+        "type": mail.get_content_type(),
+        "headers": [[name, str(value)] for name, value in mail.items()],
+        "defects": [str(defect) for defect in mail.defects],
+        "parts": parts,
+    }
+
+
+class Handler:
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        local = address.split("@")[0]
+        if local == "refused":
+            return f"550 5.1.1 <{address}>: no such user here"
+        if local == "later":
+            return f"451 4.7.1 <{address}>: try again later"
+        if local == "silence":
+            await asyncio.sleep(3600)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        tell(
+            {
+                "from": envelope.mail_from,
+                "to": envelope.rcpt_tos,
+                "tls": session.ssl is not None or options["tls"] == "implicit",
+                "login": session.auth_data,
+                "peer_port": session.peer[1],
+                "content": envelope.content.decode("utf-8", "surrogateescape"),
+                **take_apart(envelope.content),
+            }
+        )
+        return "250 OK"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    name = data.login.decode()
+    if [name, data.password.decode()] != options["login"]:
+        return AuthResult(success=False, handled=False)
+    # What is put here becomes the `auth_data` of the session.
+    return AuthResult(success=True, auth_data=name)
+
+
+async def main():
+    certificate, key = make_certificate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(certificate + key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    starttls = options["tls"] == "starttls"
+    login = options["login"] is not None
+
+    def session():
+        return SMTP(
+            Handler(),
+            enable_SMTPUTF8=options["smtputf8"],
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            auth_required=login,
+            auth_require_tls=starttls,
+            authenticator=authenticate if login else None,
+            hostname="mail.test",
+        )
+
+    loop = asyncio.get_running_loop()
+    implicit = context if options["tls"] == "implicit" else None
+    server = await loop.create_server(session, "127.0.0.1", 0, ssl=implicit)
+    tell({"port": server.sockets[0].getsockname()[1], "certificate": certificate.decode()})
+    await loop.run_in_executor(None, sys.stdin.read)
+    # Sessions that are still open need not be waited for.
+    os._exit(0)
+
+
+asyncio.run(main())

@@ -1,0 +1,127 @@
+//! Decides which mail server tests send to: a real one of its own program, Debian's `python3-aiosmtpd`.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::timeout;
+
+use crate::mail::{RootCertificates, SmtpLogin, SmtpPolicy, SmtpTls};
+
+/// A mail server on this machine, which ends with this value.
+///
+/// It takes everything, except that for the local parts `refused` and `later` it answers 550 and 451, and for `silence`
+/// nothing at all.
+pub struct SmtpServer {
+    child: Child,
+    port: u16,
+    certificate: String,
+    options: SmtpServerOptions,
+    mails: Mutex<Receiver<Value>>,
+}
+
+/// What a mail server asks of those who send.
+#[derive(Clone)]
+pub struct SmtpServerOptions {
+    /// How connections are encrypted.
+    pub tls: SmtpTls,
+    /// Name and password that one has to log in with.
+    pub login: Option<(String, String)>,
+    /// Whether it takes addresses that are not ASCII (RFC 6531).
+    pub smtputf8: bool,
+}
+
+impl Default for SmtpServerOptions {
+    /// No encryption, no login, all addresses.
+    fn default() -> Self {
+        Self { tls: SmtpTls::Off, login: None, smtputf8: true }
+    }
+}
+
+/// A test waits so long for a mail before it fails.
+const MAIL_WAIT_MAX: Duration = Duration::from_secs(20);
+const MAILS_MAX: usize = 10_000;
+
+impl SmtpServer {
+    /// Starts it on a free port.
+    pub fn start(options: SmtpServerOptions) -> Self {
+        let tls = match options.tls {
+            SmtpTls::Off => "off",
+            SmtpTls::StartTls => "starttls",
+            SmtpTls::Implicit => "implicit",
+        };
+        let login = options.login.as_ref().map(|(name, password)| [name, password]);
+        let told = json!({ "tls": tls, "login": login, "smtputf8": options.smtputf8 });
+        // What Debian packages, whatever other Python is on the path.
+        let mut child = Command::new("/usr/bin/python3")
+            .args(["-c", include_str!("smtp_server.py"), &told.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is installed");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let first = lines.next().and_then(Result::ok).expect("python3-aiosmtpd and python3-cryptography are installed");
+        let begun: Value = serde_json::from_str(&first).expect("JSON");
+        let (sender, mails) = channel(MAILS_MAX);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let Ok(mail) = serde_json::from_str(&line) else { break };
+                if sender.blocking_send(mail).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            child,
+            port: begun["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port"),
+            certificate: begun["certificate"].as_str().expect("a certificate").to_owned(),
+            options,
+            mails: Mutex::new(mails),
+        }
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its own certificate, in PEM, for `localhost`.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// How it wants to be spoken to.
+    pub fn policy(&self) -> SmtpPolicy {
+        let login = self.options.login.clone();
+        SmtpPolicy {
+            port: self.port,
+            tls: self.options.tls,
+            roots: Some(RootCertificates::from_pem(self.certificate.as_bytes()).expect("a certificate")),
+            login: login.map(|(username, password)| SmtpLogin { username, password: password.into() }),
+            ..SmtpPolicy::default()
+        }
+    }
+
+    /// The next mail that it received: `from`, `to`, `tls`, `login`, `peer_port`, `content` as it came, and what Python's
+    /// parser made of it: `type`, `headers` as pairs, `parts` with `type`, `charset`, `encoding` and `text`, `defects`.
+    pub async fn next_mail(&self) -> Value {
+        let mut mails = self.mails.lock().await;
+        timeout(MAIL_WAIT_MAX, mails.recv()).await.expect("a mail comes in time").expect("the server runs")
+    }
+
+    /// What has been received and not been looked at.
+    pub async fn mails_so_far(&self) -> Vec<Value> {
+        let mut mails = self.mails.lock().await;
+        std::iter::from_fn(|| mails.try_recv().ok()).collect()
+    }
+}
+
+impl Drop for SmtpServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

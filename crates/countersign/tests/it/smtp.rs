@@ -1,0 +1,212 @@
+//! Mails to a real mail server: how they arrive, what is asked of the connection, and what a refusal means.
+
+use std::time::{Duration, Instant};
+
+use countersign::mail::{HeaderText, MailPolicy, MailTransport, Mailer, Message, Recipient, RootCertificates};
+use countersign::mail::{SendMailError, Sender, Smtp, SmtpLogin, SmtpPolicy, SmtpTls};
+use countersign::model::{EmailAddress, Language};
+use countersign::testing::{SmtpServer, SmtpServerOptions};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+const URL: &str = "https://blog.example.com:8443";
+const ID: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
+
+fn mailer(smtp: SmtpPolicy) -> Mailer {
+    let sender = Sender {
+        name: Some(HeaderText::new("Blog für alle\r\nBcc: all@example.com")),
+        address: EmailAddress::parse("noreply@example.com").unwrap(),
+    };
+    let policy = MailPolicy {
+        from: sender,
+        site_name: HeaderText::new("Blog\r\nBcc: all@example.com\r\n\r\nSchöne Grüße"),
+        transport: MailTransport::Smtp(smtp),
+        ..MailPolicy::default()
+    };
+    Mailer::new(&policy, URL)
+}
+
+async fn send(mailer: &Mailer, to: &str, username: &str) -> Result<(), SendMailError> {
+    let to = Recipient {
+        address: EmailAddress::parse(to).unwrap(),
+        username: username.to_owned(),
+        language: Language::default(),
+    };
+    let link = format!("{URL}/reset-password?token=abc").into();
+    let message = Message::ResetPassword { link, minutes: 60 };
+    mailer.send(&to, &message, ID, "2026-11-24T08:00:00Z".parse().unwrap()).await
+}
+
+fn header<'m>(mail: &'m Value, name: &str) -> &'m str {
+    let headers: Vec<&Value> = mail["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|pair| pair[0].as_str().unwrap().eq_ignore_ascii_case(name))
+        .collect();
+    assert_eq!(headers.len(), 1, "{name} in {mail}");
+    headers[0][1].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_mail_arrives_as_two_parts_that_any_program_can_read() {
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let mailer = mailer(server.policy());
+    send(&mailer, "ada@bücher.example", "Zoë 李\r\n.\r\nQUIT").await.unwrap();
+    let mail = server.next_mail().await;
+
+    assert_eq!(mail["from"], "noreply@example.com");
+    assert_eq!(mail["to"][0], "ada@xn--bcher-kva.example");
+    assert_eq!(mail["type"], "multipart/alternative");
+    assert_eq!(mail["defects"].as_array().unwrap().len(), 0, "{mail}");
+    assert_eq!(header(&mail, "Message-ID"), format!("<{ID}@blog.example.com>"));
+    assert_eq!(header(&mail, "Date"), "Tue, 24 Nov 2026 08:00:00 +0000");
+    assert_eq!(header(&mail, "Auto-Submitted"), "auto-generated");
+    assert_eq!(header(&mail, "MIME-Version"), "1.0");
+    assert_eq!(header(&mail, "To"), "ada@xn--bcher-kva.example");
+
+    let parts = mail["parts"].as_array().unwrap();
+    let types: Vec<&str> = parts.iter().map(|part| part["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["text/plain", "text/html"]);
+    for part in parts {
+        assert_eq!(part["charset"], "utf-8");
+        assert_eq!(part["defects"].as_array().unwrap().len(), 0, "{part}");
+        let text = part["text"].as_str().unwrap();
+        assert!(text.contains(&format!("{URL}/reset-password?token=abc")), "{text}");
+        assert!(text.contains("Hello Zoë 李  .  QUIT,") && text.contains("1 hour"), "{text}");
+    }
+    // What travels is ASCII in lines that every server takes (RFC 5322, section 2.1.1).
+    let content = mail["content"].as_str().unwrap();
+    assert!(content.is_ascii() && content.lines().all(|line| line.len() <= 998), "{content}");
+}
+
+#[tokio::test]
+async fn no_name_adds_a_header_or_a_recipient() {
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let mailer = mailer(server.policy());
+    send(&mailer, "ada@example.com", "Ada\r\nBcc: all@example.com\r\n\r\n<p>Hi").await.unwrap();
+    let mail = server.next_mail().await;
+    let names: Vec<&str> = mail["headers"].as_array().unwrap().iter().map(|pair| pair[0].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["Date", "Message-ID", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"]
+    );
+    assert_eq!(mail["to"].as_array().unwrap().len(), 1);
+    assert_eq!(header(&mail, "Subject"), "Reset Your Password - Blog  Bcc: all@example.com    Schöne Grüße");
+    assert!(header(&mail, "From").contains("Blog für alle Bcc"), "{}", header(&mail, "From"));
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_the_same_id_is_the_same_mail() {
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let mailer = mailer(server.policy());
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        send(&mailer, "ada@example.com", "Ada").await.unwrap();
+        let mail = server.next_mail().await;
+        seen.push((mail["peer_port"].clone(), mail["content"].clone()));
+    }
+    assert!(seen.iter().all(|one| one == &seen[0]), "{seen:?}");
+}
+
+#[tokio::test]
+async fn starttls_and_a_login_are_used_and_demanded() {
+    let login = ("robot".to_owned(), "pass word ü".to_owned());
+    let options = SmtpServerOptions { tls: SmtpTls::StartTls, login: Some(login), ..SmtpServerOptions::default() };
+    let server = SmtpServer::start(options);
+    send(&mailer(server.policy()), "ada@example.com", "Ada").await.unwrap();
+    let mail = server.next_mail().await;
+    assert_eq!((&mail["tls"], &mail["login"]), (&Value::from(true), &Value::from("robot")));
+    Smtp::new(server.policy()).check().await.unwrap();
+
+    let wrong = SmtpLogin { username: "robot".to_owned(), password: "guess".to_owned().into() };
+    for (policy, step) in [
+        (SmtpPolicy { login: Some(wrong), ..server.policy() }, "logging in"),
+        (SmtpPolicy { roots: None, ..server.policy() }, "STARTTLS"),
+        (SmtpPolicy { login: None, ..server.policy() }, "530"),
+        (SmtpPolicy { tls: SmtpTls::Off, login: None, ..server.policy() }, "530"),
+    ] {
+        // All of these are our settings' fault: put right, the mail can still go.
+        let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
+        let SendMailError::Temporary(text) = error else { panic!("{step}: {error}") };
+        assert!(text.contains(step) && !text.contains("guess"), "{step}: {text}");
+    }
+    assert!(server.mails_so_far().await.is_empty());
+}
+
+#[tokio::test]
+async fn encryption_from_the_first_byte_works_by_name_and_by_address() {
+    let server = SmtpServer::start(SmtpServerOptions { tls: SmtpTls::Implicit, ..SmtpServerOptions::default() });
+    for name in ["localhost", "127.0.0.1"] {
+        let policy = SmtpPolicy { server: name.to_owned(), ..server.policy() };
+        send(&mailer(policy), "ada@example.com", "Ada").await.unwrap();
+        assert_eq!(server.next_mail().await["tls"], true);
+    }
+    let error = Smtp::new(SmtpPolicy { roots: None, ..server.policy() }).check().await.unwrap_err();
+    assert!(error.to_string().contains("connecting"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_starttls_gets_nothing() {
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let policy = SmtpPolicy { tls: SmtpTls::StartTls, ..server.policy() };
+    let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(&error, SendMailError::Temporary(text) if text.contains("STARTTLS")), "{error}");
+    assert!(server.mails_so_far().await.is_empty());
+}
+
+#[tokio::test]
+async fn refusals_are_for_good_or_for_now_and_name_no_address() {
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let mailer = mailer(server.policy());
+    let refused = send(&mailer, "refused@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(&refused, SendMailError::Permanent(text) if text.contains("550")), "{refused}");
+    let later = send(&mailer, "later@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(&later, SendMailError::Temporary(text) if text.contains("451")), "{later}");
+    assert!(!format!("{refused}{later}").contains("example.com"), "{refused} {later}");
+    // The connection that was refused is not used again half-way.
+    send(&mailer, "ada@example.com", "Ada").await.unwrap();
+    assert_eq!(server.next_mail().await["to"][0], "ada@example.com");
+}
+
+#[tokio::test]
+async fn an_address_that_the_server_cannot_take_is_refused_for_good() {
+    let server = SmtpServer::start(SmtpServerOptions { smtputf8: false, ..SmtpServerOptions::default() });
+    let error = send(&mailer(server.policy()), "zoë@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(&error, SendMailError::Permanent(text) if text.contains("SMTPUTF8")), "{error}");
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    send(&mailer(server.policy()), "zoë@example.com", "Ada").await.unwrap();
+    assert_eq!(server.next_mail().await["to"][0], "zoë@example.com");
+}
+
+#[tokio::test]
+async fn silence_ends_within_the_time_limit_and_disturbs_no_later_mail() {
+    let limit = Duration::from_secs(2);
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let patient = mailer(SmtpPolicy { time_max: limit, ..server.policy() });
+    let begun = Instant::now();
+    let error = send(&patient, "silence@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(&error, SendMailError::Temporary(text) if text.ends_with("no answer within 2 s")), "{error}");
+    assert!(begun.elapsed() < 2 * limit);
+    send(&patient, "ada@example.com", "Ada").await.unwrap();
+    assert_eq!(server.next_mail().await["to"][0], "ada@example.com");
+
+    let limit = Duration::from_millis(200);
+    // Takes connections and never says a word.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let policy = SmtpPolicy { port: mute.local_addr().unwrap().port(), time_max: limit, ..server.policy() };
+    let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(error, SendMailError::Temporary(_)), "{error}");
+    // Nobody is there.
+    let policy = SmtpPolicy { port: 1, ..server.policy() };
+    let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
+    assert!(matches!(&error, SendMailError::Temporary(text) if text.starts_with("localhost:1: connecting")), "{error}");
+}
+
+#[test]
+fn a_mailer_is_made_and_dropped_without_a_runtime() {
+    drop(mailer(SmtpPolicy::default()));
+    assert!(RootCertificates::from_pem(b"no certificate").is_err());
+    assert!(RootCertificates::from_pem(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_err());
+}
