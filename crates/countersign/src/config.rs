@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::mail::MailPolicy;
-use crate::model::SigningAlgorithm;
+use crate::model::{ProxyPolicy, SigningAlgorithm};
 
 /// Everything a host chooses about its accounts.
 pub struct Config {
@@ -54,6 +54,8 @@ pub struct Config {
     pub hashing: HashingPolicy,
     /// Bounds on requests.
     pub http: HttpPolicy,
+    /// Proxies that are believed about whom they speak for.
+    pub proxies: ProxyPolicy,
     /// How mail is sent.
     pub mail: MailPolicy,
 }
@@ -83,6 +85,7 @@ impl Config {
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
+            proxies: ProxyPolicy::default(),
             mail: MailPolicy::default(),
         }
     }

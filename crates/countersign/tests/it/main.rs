@@ -9,6 +9,7 @@ mod dump;
 mod emails;
 mod keys;
 mod migrations;
+mod proxies;
 mod recovery;
 mod refresh_model;
 mod refresh_stress;
