@@ -30,6 +30,8 @@ struct Life {
     ada: User,
     tokens: Value,
     cookie: String,
+    /// Of a mail that came.
+    reset_token: String,
 }
 
 async fn refresh(app: &TestApp, token: &str) -> Value {
@@ -63,6 +65,7 @@ async fn busy_life() -> Life {
         let reused = refresh(&app, text(&robbed, "refresh_token")).await;
         assert_eq!(reused["code"], "refresh_token_reused");
         refresh(&app, text(&kept, "refresh_token")).await;
+        user.post("/api/users/me/email", json!({ "email": format!("{name}2@example.com") })).await.ok(202);
         user.patch(&format!("/api/users/{}", user.id), json!({ "username": format!("{name}2") })).await.ok(200);
         if name == "mallory" {
             user.delete(&format!("/api/users/{}", user.id)).await.ok(204);
@@ -75,7 +78,20 @@ async fn busy_life() -> Life {
     let body = json!({ "username": ada.email, "password": PASSWORD });
     let cookie = app.anonymous().post("/api/users/login", body).await.headers["set-cookie"].clone();
     let (cookie, _) = cookie.to_str().expect("text").split_once(';').expect("attributes");
-    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), ada }
+    // Mails that carry secrets: some have been sent, one still waits.
+    for path in ["forgot-password", "resend-verification"] {
+        let body = json!({ "email": ada.email });
+        app.anonymous().post(&format!("/api/users/{path}"), body).await.ok(202);
+    }
+    app.run_jobs().await;
+    let mails = app.mailbox().list();
+    let links = mails.iter().filter(|mail| mail.to.as_str() == ada.email).map(|mail| mail.text.as_str());
+    let mut reset_tokens = links.filter_map(|text| text.split_once("/reset-password?token="));
+    let (_, rest) = reset_tokens.next().expect("a mail with a link");
+    let reset_token = rest.split_whitespace().next().expect("a token").to_owned();
+    let body = json!({ "email": "bob@example.com" });
+    app.anonymous().post("/api/users/forgot-password", body).await.ok(202);
+    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), reset_token, ada }
 }
 
 /// Every column of every table and view, as bytes that the database writes in hexadecimal.
@@ -218,6 +234,17 @@ impl Burglar<'_> {
         }
     }
 
+    async fn as_one_time_secret(&mut self, text: &str) {
+        for (path, body) in [
+            ("reset-password", json!({ "token": text, "new_password": "another horse entirely" })),
+            ("verify-email", json!({ "token": text })),
+            ("undo-email-change", json!({ "token": text })),
+        ] {
+            let answer = self.life.app.anonymous().post(&format!("/api/users/{path}"), body).await;
+            self.note(path, text, answer.status != 400);
+        }
+    }
+
     async fn at_revocation(&mut self, token: &str) {
         // What is no token is revoked already. Whether a session has ended is seen when all is over.
         self.life.app.anonymous().post_form("/api/users/token/revoke", &[("token", token)]).await.ok(200);
@@ -350,6 +377,8 @@ async fn assert_that_what_is_good_gets_in(life: &Life) {
     let asker = app.bearer(Some(life.introspection_secret.expose().to_owned()));
     let form = [("token", text(&life.tokens, "refresh_token"))];
     assert_eq!(asker.post_form("/api/users/token/introspect", &form).await.ok(200)["active"], true);
+    let body = json!({ "token": life.reset_token, "new_password": "another horse entirely" });
+    app.anonymous().post("/api/users/reset-password", body).await.ok(200);
 }
 
 #[tokio::test]
@@ -368,7 +397,7 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
             burglar.as_refresh_token(&token).await;
             burglar.at_revocation(&token).await;
         }
-        // The one-time secrets of mails (reset, verification) have their place here as soon as there are any.
+        burglar.as_one_time_secret(text).await;
         burglar.at_introspection(text).await;
         burglar.as_password(text).await;
     }
