@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
+pub use self::smtp_server::{SmtpMood, SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;
@@ -88,8 +88,18 @@ impl TestApp {
 
     /// A host application with migrations of its own.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
+        Self::host_with(migrations, |_| (), host).await
+    }
+
+    /// A host application whose accounts are configured.
+    pub async fn host_with(
+        migrations: &[&Migrations],
+        configure: impl FnOnce(&mut Config),
+        host: impl FnOnce(Accounts) -> (Router, OpenApi),
+    ) -> Self {
         let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
-        let config = cheap_config(secrets::generate_secret_key());
+        let mut config = cheap_config(secrets::generate_secret_key());
+        configure(&mut config);
         Self::assemble(Arc::new(TempDb::new(&sets).await), start_clock(), config, host)
     }
 

@@ -8,9 +8,9 @@ use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use countersign::config::SecretKey;
-use countersign::model::SigningAlgorithm;
+use countersign::model::{SigningAlgorithm, UserId};
 use countersign::secrets::generate_secret_key;
-use countersign::testing::{PASSWORD, TestApp, User};
+use countersign::testing::{Caller, PASSWORD, TestApp, User};
 use countersign_db::{Conn, DatabaseKind, on_db};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
@@ -30,6 +30,55 @@ struct Life {
     ada: User,
     tokens: Value,
     cookie: String,
+    /// The secrets that came by mail and still work.
+    mailed: Mailed,
+}
+
+struct Mailed {
+    reset: String,
+    verification: String,
+    code: String,
+    /// Of eve's former address.
+    undo: String,
+}
+
+/// The token of the link to this page in the newest mail to this address.
+fn mailed_token(app: &TestApp, address: &str, page: &str) -> String {
+    let mails = app.mailbox().list();
+    let mut links = mails.iter().filter(|mail| mail.to.as_str() == address).filter_map(|mail| {
+        let (_, token) = mail.text.split_once(&format!("/{page}?token="))?;
+        token.split_whitespace().next().map(str::to_owned)
+    });
+    links.next().unwrap_or_else(|| panic!("no link to {page} for {address}"))
+}
+
+fn mailed_code(app: &TestApp, address: &str) -> String {
+    let mails = app.mailbox().list();
+    let mut codes = mails.iter().filter(|mail| mail.to.as_str() == address).filter_map(|mail| {
+        mail.text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).map(str::to_owned)
+    });
+    codes.next().expect("a mail with a code")
+}
+
+/// Has a secret of every purpose that a user can have sent to them.
+async fn ask_for_mails(app: &TestApp, ada: &Caller, (eve_id, eve): (UserId, &Caller)) -> Mailed {
+    eve.patch(&format!("/api/users/{eve_id}"), json!({ "email": "eve@example.org" })).await.ok(200);
+    ada.post("/api/users/me/email", json!({ "email": "ada@example.org" })).await.ok(202);
+    for path in ["forgot-password", "resend-verification"] {
+        for address in ["ada@example.com", "nobody@example.com"] {
+            app.anonymous().post(&format!("/api/users/{path}"), json!({ "email": address })).await.ok(202);
+        }
+    }
+    app.run_jobs().await;
+    // Two that are never sent: to an address without an account, and one that nobody has worked on yet.
+    app.anonymous().post("/api/users/forgot-password", json!({ "email": "nobody@example.com" })).await.ok(202);
+    app.anonymous().post("/api/users/forgot-password", json!({ "email": "bob@example.com" })).await.ok(202);
+    Mailed {
+        reset: mailed_token(app, "ada@example.com", "reset-password"),
+        verification: mailed_token(app, "ada@example.org", "verify-email"),
+        code: mailed_code(app, "ada@example.com"),
+        undo: mailed_token(app, "eve@example.com", "undo-email-change"),
+    }
 }
 
 async fn refresh(app: &TestApp, token: &str) -> Value {
@@ -49,7 +98,8 @@ async fn busy_life() -> Life {
     })
     .await;
     let ada = app.user("ada").await;
-    for name in ["bob", "eve", "mallory"] {
+    let eve = app.user("eve").await;
+    for name in ["bob", "oscar", "mallory"] {
         let user = app.user(name).await;
         for password in ["guess", "a better guess"] {
             app.anonymous().log_in(&user.email, password).await.problem(401, "wrong_credentials");
@@ -75,7 +125,10 @@ async fn busy_life() -> Life {
     let body = json!({ "username": ada.email, "password": PASSWORD });
     let cookie = app.anonymous().post("/api/users/login", body).await.headers["set-cookie"].clone();
     let (cookie, _) = cookie.to_str().expect("text").split_once(';').expect("attributes");
-    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), ada }
+    let login = app.anonymous().log_in(&eve.email, PASSWORD).await.ok(200);
+    let (eve_id, eve_now) = (eve.id, app.bearer(Some(text_of(&login).to_owned())));
+    let mailed = ask_for_mails(&app, &app.bearer(Some(text_of(&tokens).to_owned())), (eve_id, &eve_now)).await;
+    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), mailed, ada }
 }
 
 /// Every column of every table and view, as bytes that the database writes in hexadecimal.
@@ -98,6 +151,8 @@ async fn dump(conn: Conn<'_>) -> BTreeSet<Vec<u8>> {
         on_db!(conn.reborrow(), c => sqlx::query_as(catalogue).fetch_all(c).await).expect("a catalogue");
     let tables: BTreeSet<&str> = columns.iter().map(|(table, ..)| table.as_str()).collect();
     for table in ["auth_users", "auth_sessions", "auth_refresh_rotations", "auth_security_events", "auth_signing_keys"]
+        .into_iter()
+        .chain(["auth_one_time_tokens", "auth_jobs"])
     {
         assert!(tables.contains(table), "{tables:?}");
     }
@@ -224,6 +279,33 @@ impl Burglar<'_> {
         self.attempts += 1;
     }
 
+    async fn as_secret_of_a_mail(&mut self, text: &str) {
+        let app = &self.life.app;
+        for (door, body, refusal) in [
+            ("reset-password", json!({ "token": text, "new_password": "a burglar's horse" }), "invalid_reset_token"),
+            ("verify-email", json!({ "token": text }), "invalid_verification"),
+            ("undo-email-change", json!({ "token": text }), "invalid_verification"),
+        ] {
+            let answer = app.anonymous().post(&format!("/api/users/{door}"), body).await;
+            let is_refused = answer.status == 400 && answer.text().contains(&format!("\"{refusal}\""));
+            self.note(door, text, !is_refused);
+        }
+    }
+
+    /// As often as one likes: the tries that were counted are forgotten each time.
+    async fn as_code(&mut self, text: &str) {
+        let app = &self.life.app;
+        let mut tx = app.db().write().await.unwrap();
+        let statement = "UPDATE auth_one_time_tokens SET attempts = 0";
+        on_db!(tx.conn(), c => sqlx::query(statement).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        for address in ["ada@example.com", "ada@example.org"] {
+            let answer = app.anonymous().post("/api/users/verify-email", json!({ "email": address, "code": text })).await;
+            let is_refused = answer.status == 400 && answer.text().contains("\"invalid_verification\"");
+            self.note("code", text, !is_refused);
+        }
+    }
+
     async fn as_password(&mut self, password: &str) {
         let answer = self.life.app.anonymous().log_in(&self.life.ada.email, password).await;
         self.note("password", password, answer.status != 401);
@@ -337,6 +419,33 @@ async fn forged_refresh_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<S
     tokens
 }
 
+/// Secrets of every one-time token and their codes, made as ours are but with what was found for a key, or with none.
+async fn forged_secrets_of_mails(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<(String, String)> {
+    let rows: Vec<(uuid::Uuid, Vec<u8>)> = {
+        let mut read = life.app.db().read().await.unwrap();
+        let statement = "SELECT id, salt FROM auth_one_time_tokens";
+        on_db!(read.conn(), c => sqlx::query_as(statement).fetch_all(c).await).unwrap()
+    };
+    assert!(rows.len() >= 6, "{} secrets are pending", rows.len());
+    let mut secrets = Vec::new();
+    for (number, (id, salt)) in rows.iter().enumerate() {
+        let mut forge = |mac: &dyn Fn(u8) -> Vec<u8>| {
+            let digits = u64::from_be_bytes(mac(1)[..8].try_into().expect("8 bytes")) % 1_000_000;
+            secrets.push((URL_SAFE_NO_PAD.encode(mac(0)), format!("{digits:06}")));
+        };
+        let message = |part: u8| [&[part][..], id.as_bytes(), salt].concat();
+        forge(&|part| Sha256::digest(message(part)).to_vec());
+        for key in [&[][..], salt, id.as_bytes()] {
+            forge(&|part| hmac(key, &message(part)));
+        }
+        // Everything else that was found as the key, for one of them.
+        for piece in pieces.iter().filter(|_| number == 0) {
+            forge(&|part| hmac(piece, &message(part)));
+        }
+    }
+    secrets
+}
+
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.chain_update(message).finalize().into_bytes().to_vec()
@@ -350,6 +459,18 @@ async fn assert_that_what_is_good_gets_in(life: &Life) {
     let asker = app.bearer(Some(life.introspection_secret.expose().to_owned()));
     let form = [("token", text(&life.tokens, "refresh_token"))];
     assert_eq!(asker.post_form("/api/users/token/introspect", &form).await.ok(200)["active"], true);
+    let post = async |path: &str, body: Value| {
+        app.anonymous().post(&format!("/api/users/{path}"), body).await.ok(200);
+    };
+    let Mailed { reset, verification, code, undo } = &life.mailed;
+    post("verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    post("undo-email-change", json!({ "token": undo })).await;
+    // Each of these two would end the other.
+    if life.app.db().read().await.unwrap().conn().kind() == DatabaseKind::Sqlite {
+        post("verify-email", json!({ "token": verification })).await;
+    } else {
+        post("reset-password", json!({ "token": reset, "new_password": "another horse entirely" })).await;
+    }
 }
 
 #[tokio::test]
@@ -368,7 +489,8 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
             burglar.as_refresh_token(&token).await;
             burglar.at_revocation(&token).await;
         }
-        // The one-time secrets of mails (reset, verification) have their place here as soon as there are any.
+        burglar.as_secret_of_a_mail(text).await;
+        burglar.as_code(text).await;
         burglar.at_introspection(text).await;
         burglar.as_password(text).await;
     }
@@ -383,6 +505,11 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
     for token in forged_refresh_tokens(&life, &pieces).await {
         burglar.as_refresh_token(&token).await;
         burglar.at_revocation(&token).await;
+    }
+
+    for (token, code) in forged_secrets_of_mails(&life, &pieces).await {
+        burglar.as_secret_of_a_mail(&token).await;
+        burglar.as_code(&code).await;
     }
 
     let Burglar { attempts, successes, .. } = burglar;
