@@ -83,11 +83,8 @@ impl SmtpServer {
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let Ok(told) = serde_json::from_str::<Value>(&line) else { break };
-                let is_heard = if told["mood"].is_null() {
-                    sender.blocking_send(told).is_ok()
-                } else {
-                    obeyed.send(()).is_ok()
-                };
+                let is_heard =
+                    if told["mood"].is_null() { sender.blocking_send(told).is_ok() } else { obeyed.send(()).is_ok() };
                 if !is_heard {
                     break;
                 }
