@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
+pub use self::smtp_server::{SmtpMood, SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;
@@ -94,9 +94,19 @@ impl TestApp {
 
     /// A host application with migrations of its own.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
+        Self::host_with(migrations, |_| (), host).await
+    }
+
+    /// A host application whose accounts are configured.
+    pub async fn host_with(
+        migrations: &[&Migrations],
+        configure: impl FnOnce(&mut Config),
+        host: impl FnOnce(Accounts) -> (Router, OpenApi),
+    ) -> Self {
         let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
         let media = media_folder();
-        let config = with_media(cheap_config(secrets::generate_secret_key()), &media);
+        let mut config = with_media(cheap_config(secrets::generate_secret_key()), &media);
+        configure(&mut config);
         Self::assemble(Arc::new(TempDb::new(&sets).await), media, start_clock(), config, host)
     }
 

@@ -5,6 +5,8 @@
 mod counts;
 mod documents;
 mod posts;
+mod safe_methods;
+mod scanner;
 mod schema;
 mod users;
 

@@ -4,9 +4,11 @@
 
 mod accounts;
 mod cache;
+mod contract_mail;
 mod cookies;
 mod dump;
 mod emails;
+mod jobs;
 mod keys;
 mod migrations;
 mod pictures;
