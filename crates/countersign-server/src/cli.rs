@@ -5,6 +5,7 @@ mod invite;
 mod jobs;
 mod keys;
 mod mail;
+mod media;
 mod migrate;
 mod secret;
 mod settings;
@@ -74,6 +75,11 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Move profile pictures to another storage, or clear away those that are nobody's
+    Media {
+        #[command(subcommand)]
+        command: MediaCommand,
+    },
     /// Look at the work that waits, such as mails, or try again what was given up
     Jobs {
         #[command(subcommand)]
@@ -132,6 +138,32 @@ enum MigrateCommand {
     Status,
     /// Apply what is missing, all of it or nothing
     Up,
+}
+
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+enum MediaCommand {
+    /// Copy all pictures from one storage to another, each one checked
+    ///
+    /// A storage is file:FOLDER or s3://BUCKET; how the bucket is reached comes from the S3_ settings. What is already
+    /// there and the same is left alone, so that a copy which was cut off can be started again, and one made while the site
+    /// runs can be completed after the switch. Deletes nothing. Ends with 1 when a picture could not be copied.
+    Copy {
+        /// Where the pictures are
+        #[arg(long, value_name = "STORAGE")]
+        from: String,
+        /// Where they go
+        #[arg(long, value_name = "STORAGE")]
+        to: String,
+    },
+    /// Delete the files of the storage that no user has
+    ///
+    /// The server does this by itself every day; uploads that were cut off leave such files.
+    Sweep {
+        /// How old a file has to be, in minutes; a younger one may be on its way to its user
+        #[arg(long, default_value = "60")]
+        age_minutes: u32,
+    },
 }
 
 fn seconds(text: &str) -> Result<f64, &'static str> {
@@ -268,6 +300,7 @@ where
         }
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
+        Command::Media { command } => wait_for(media::media::<H>(&command)),
         Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
         Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),
         Command::Invite { email, uses, days } => wait_for(invite::invite::<H>(email, uses, days)),

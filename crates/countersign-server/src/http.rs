@@ -128,7 +128,7 @@ where
         .merge(health)
         .merge(documents)
         .merge(dev_pages)
-        .merge(countersign::http::static_files())
+        .merge(countersign::http::static_files(&accounts))
         .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")

@@ -5,6 +5,7 @@
 
 mod load;
 mod mail;
+mod media;
 mod names;
 mod reference;
 mod report;
@@ -13,19 +14,22 @@ mod values;
 
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
-pub use values::{FrontendUrl, LogFilter, LogFormat, Networks, SecretKeys, chosen, switch, whole_number};
+pub use values::{
+    FrontendUrl, LogFilter, LogFormat, MediaDelivery, Networks, SecretKeys, SecretText, chosen, switch, whole_number,
+};
 
 pub(crate) use load::{Loaded, Purpose, Settings, load};
 pub(crate) use report::Report;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use countersign::config::{Blocklist, LoginBy, RegistrationMode, SecretKey};
 use countersign::model::{ForwardedHeader, SigningAlgorithm};
 use countersign_db::DatabaseUrl;
 
-use values::text;
+use values::{base_url, bucket_name, parse_media_delivery, secret_text, text};
 
 /// What can be set for every host application.
 #[derive(conf::Conf)]
@@ -200,6 +204,48 @@ pub struct ShellSettings {
     /// The largest request body, in bytes.
     #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]
     pub body_bytes_max: usize,
+
+    /// The largest file that is taken as a profile picture, in bytes.
+    #[conf(env, default_value = "5242880", value_parser = whole_number(65_536..=33_554_432))]
+    pub max_upload_size_bytes: usize,
+
+    /// The folder of profile pictures, as long as `S3_BUCKET_NAME` is not set. It is made when the first picture comes.
+    #[conf(env, default_value = "data/media")]
+    pub media_dir: PathBuf,
+
+    /// How browsers get profile pictures: `served` by this program, `direct` from the bucket, which everybody may read, or
+    /// `presigned` from the bucket, by URLs that are valid for ten minutes. From a folder they are always served.
+    #[conf(env, value_parser = parse_media_delivery, default_help_str = "`direct` with a bucket, `served` without")]
+    pub media_delivery: Option<MediaDelivery>,
+
+    /// Where browsers get profile pictures instead, such as from a CDN: the URL before `/profile_pics`.
+    #[conf(env, value_parser = base_url)]
+    pub media_url: Option<String>,
+
+    /// The bucket for profile pictures, of Amazon S3 or of anything that speaks its protocol. Without it they are in
+    /// `MEDIA_DIR`.
+    #[conf(env, value_parser = bucket_name)]
+    pub s3_bucket_name: Option<String>,
+
+    /// The region of the bucket.
+    #[conf(env, default_value = "us-east-1", value_parser = text)]
+    pub s3_region: String,
+
+    /// The access key for the bucket. Without it, the credentials count that a machine at Amazon gets from its role.
+    #[conf(env, secret, value_parser = secret_text)]
+    pub s3_access_key_id: Option<SecretText>,
+
+    /// The secret of that access key.
+    #[conf(env, secret, value_parser = secret_text)]
+    pub s3_secret_access_key: Option<SecretText>,
+
+    /// The server of the bucket, if it is not Amazon's: scheme, host and port.
+    #[conf(env, value_parser = base_url)]
+    pub s3_endpoint_url: Option<String>,
+
+    /// Whether the bucket's name goes into the path of its URLs (`true`) or into the host's name (`false`).
+    #[conf(parameter, env, value_parser = switch, default_help_str = "`true` with `S3_ENDPOINT_URL`, `false` without")]
+    pub s3_path_style: Option<bool>,
 
     /// How long a request may take before it is answered with 503, in seconds.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]

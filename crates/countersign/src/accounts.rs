@@ -1,6 +1,6 @@
 //! Decides what an application holds: the [`Accounts`] handle.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use countersign_db::{Db, DbError};
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::mail::{Mailbox, Mailer};
+use crate::media::{DecodingPool, Storage, StorageError};
 use crate::model::{EmailState, Profile, Session, UserId, Verification};
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
@@ -31,6 +32,9 @@ struct Parts {
     one_time_keys: OneTimeKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
+    /// Opened when it is first needed: a host without pictures needs none.
+    storage: OnceLock<Storage>,
+    decoding: DecodingPool,
     mailer: Mailer,
     jobs_due: Notify,
 }
@@ -56,6 +60,8 @@ impl Accounts {
         let one_time_keys = OneTimeKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
+        let decoding = DecodingPool::new(&config.media);
+        let storage = OnceLock::new();
         let key_lookup = tokio::sync::Mutex::default();
         let mailer = Mailer::new(&config.mail, &config.public_url);
         Self(Arc::new(Parts {
@@ -68,6 +74,8 @@ impl Accounts {
             one_time_keys,
             session_cache,
             hashing,
+            storage,
+            decoding,
             mailer,
             jobs_due: Notify::new(),
         }))
@@ -143,6 +151,19 @@ impl Accounts {
 
     pub(crate) fn hashing(&self) -> &HashingPool {
         &self.0.hashing
+    }
+
+    /// Where profile pictures are kept.
+    pub fn storage(&self) -> Result<&Storage, StorageError> {
+        if let Some(storage) = self.0.storage.get() {
+            return Ok(storage);
+        }
+        let storage = Storage::open(&self.config().media.storage)?;
+        Ok(self.0.storage.get_or_init(|| storage))
+    }
+
+    pub(crate) fn decoding(&self) -> &DecodingPool {
+        &self.0.decoding
     }
 
     /// What everybody may see of a user; `None` when there is no such user.

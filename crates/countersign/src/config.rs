@@ -1,5 +1,7 @@
 //! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
 
+mod media;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -8,6 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
+
+pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
+pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
 
 /// Everything a host chooses about its accounts.
 pub struct Config {
@@ -56,6 +61,8 @@ pub struct Config {
     pub http: HttpPolicy,
     /// Proxies that are believed about whom they speak for.
     pub proxies: ProxyPolicy,
+    /// How profile pictures are taken, kept and delivered.
+    pub media: MediaPolicy,
     /// How mail is sent.
     pub mail: MailPolicy,
 }
@@ -86,6 +93,7 @@ impl Config {
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
             proxies: ProxyPolicy::default(),
+            media: MediaPolicy::default(),
             mail: MailPolicy::default(),
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod cookie;
 pub mod current_user;
 mod email;
 pub mod fields;
+mod media;
 mod password;
 pub mod path;
 pub mod problem;
@@ -16,9 +17,8 @@ pub mod well_known;
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -57,17 +57,12 @@ where
     routes(&accounts.config().http).with_state(accounts.clone()).split_for_parts().0
 }
 
-/// Where users without a profile picture have theirs.
-const DEFAULT_PICTURE_PATH: &str = "/static/profile_pics/default.jpg";
-const DEFAULT_PICTURE: &[u8] = include_bytes!("../assets/default.jpg");
-
-/// The files that answers of the API refer to, to be merged at the root.
-pub fn static_files<S>() -> Router<S>
+/// The files that answers of the API refer to, to be merged at the root: profile pictures and the default one.
+pub fn static_files<S>(accounts: &Accounts) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let headers = [(CONTENT_TYPE, "image/jpeg"), (CACHE_CONTROL, "public, max-age=86400")];
-    Router::new().route(DEFAULT_PICTURE_PATH, get(move || async move { (headers, DEFAULT_PICTURE) }))
+    media::routes().with_state(accounts.clone())
 }
 
 /// An answer that no cache may keep, because it is meant for one person.

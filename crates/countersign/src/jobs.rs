@@ -5,7 +5,10 @@
 //! before saying so, or was stopped for longer than the lease.
 
 mod mail;
+mod pictures;
 mod sweep;
+
+pub use pictures::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,6 +43,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(48);
 const STOP_MAX: Duration = Duration::from_secs(5);
 /// How often what has run out is taken away, by one of the instances.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// How often files of pictures that nobody has are looked for, by one of the instances.
+const SWEEP_PICTURES_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// Jobs that a list shows.
 const LIST_MAX: i64 = 1_000;
 
@@ -143,10 +148,12 @@ impl Accounts {
         Ok(retried)
     }
 
-    /// All instances promise the same one.
+    /// All instances promise the same ones.
     async fn promise_sweep(&self) -> Result<(), DbError> {
+        let now = self.clock().now();
         let mut tx = self.db().write().await?;
-        store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(1)), &Job::Sweep, self.clock().now()).await?;
+        store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(1)), &Job::Sweep, now).await?;
+        store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(2)), &Job::SweepPictures, now).await?;
         tx.commit().await
     }
 
@@ -185,21 +192,23 @@ impl Accounts {
         match job {
             Job::SendToken(token) => self.send_token(*token, id).await,
             Job::SendNotice(event) => self.send_notice(*event, id).await,
+            Job::DeletePicture(file) => self.delete_picture(file).await,
             Job::Sweep => self.sweep().await,
+            Job::SweepPictures => self.sweep_nobodys_pictures().await,
         }
     }
 
     async fn settle(&self, claimed: &Claimed, outcome: Result<(), JobError>) -> Result<(), DbError> {
         let now = self.clock().now();
         let (kind, attempts) = (claimed.kind.as_str(), claimed.attempts);
-        let is_periodic = claimed.job() == Some(Job::Sweep);
+        let period = claimed.job().and_then(|job| period(&job));
         let mut tx = self.db().write().await?;
         match outcome {
-            Ok(()) if is_periodic => {
-                store::jobs::repeat(tx.conn(), claimed, after(now, SWEEP_EVERY)).await?;
-            }
-            Ok(()) => store::jobs::finish(tx.conn(), claimed).await?,
-            Err(JobError::Later(text)) if is_periodic || now.duration_since(claimed.created_at) < PATIENCE => {
+            Ok(()) => match period {
+                Some(period) => store::jobs::repeat(tx.conn(), claimed, after(now, period)).await?,
+                None => store::jobs::finish(tx.conn(), claimed).await?,
+            },
+            Err(JobError::Later(text)) if period.is_some() || now.duration_since(claimed.created_at) < PATIENCE => {
                 tracing::warn!(kind, attempts, error = text, "a job did not work and will be tried again");
                 store::jobs::postpone(tx.conn(), claimed, after(now, wait(attempts)), &text).await?;
             }
@@ -218,6 +227,15 @@ impl Accounts {
             store::jobs::hand_back(tx.conn(), &job, now).await?;
         }
         tx.commit().await
+    }
+}
+
+/// How often a job comes again by itself.
+fn period(job: &Job) -> Option<SignedDuration> {
+    match job {
+        Job::Sweep => Some(SWEEP_EVERY),
+        Job::SweepPictures => Some(SWEEP_PICTURES_EVERY),
+        Job::SendToken(_) | Job::SendNotice(_) | Job::DeletePicture(_) => None,
     }
 }
 

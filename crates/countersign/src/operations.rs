@@ -15,6 +15,8 @@ mod reauthenticate;
 mod recover;
 mod refresh_tokens;
 mod register;
+mod remove_profile_picture;
+mod set_profile_picture;
 mod steps;
 
 pub use change_email::UndoEmailChangeError;
@@ -28,4 +30,6 @@ pub use reauthenticate::ReauthenticateError;
 pub use recover::ResetPasswordError;
 pub use refresh_tokens::RefreshTokensError;
 pub use register::{Register, RegisterError, Registered};
+pub use remove_profile_picture::RemoveProfilePictureError;
+pub use set_profile_picture::SetProfilePictureError;
 pub use steps::issue_tokens::Tokens;

@@ -14,6 +14,7 @@ mod looks;
 mod next;
 mod outcome;
 mod password;
+mod picture;
 mod preferences;
 mod register;
 mod sessions;
@@ -60,6 +61,8 @@ where
         .route("/account/sessions/end-others", post(sessions::end_others))
         .route("/account/sessions/{session_id}/end", post(sessions::end))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .route("/account/picture", post(account::set_picture))
+        .route("/account/picture/remove", post(picture::remove))
 }
 
 /// The style sheet, the scripts and the drawings that all pages fetch, to be merged at the root.

@@ -9,7 +9,7 @@ pub(crate) mod sealing;
 pub(crate) mod session_secret;
 
 pub use hashing_pool::{HashingMetrics, HashingSpeed, Histogram, measure_hashing};
-pub(crate) use random::bytes;
+pub(crate) use random::{bytes, random_picture_file};
 pub use random::{generate_secret_key, random_uuid_v7};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};

@@ -226,6 +226,8 @@ impl Templates {
     /// The language that there is for a request's `Accept-Language` header.
     pub fn negotiate(&self, accept_language: Option<&str>) -> &Language {
         accept_language
+            // Programs that take anything get what others do who say nothing.
+            .filter(|header| header.trim() != "*")
             .and_then(|header| Language::negotiate(header, self.catalogue().languages()))
             .unwrap_or(&self.0.default_language)
     }

@@ -6,9 +6,11 @@
 
 mod browser;
 mod contract;
+pub mod pictures;
 mod smtp_server;
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -21,16 +23,17 @@ use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use self::browser::Browser;
-pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
+pub use self::smtp_server::{SmtpMood, SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;
-use crate::config::{Config, HashParameters, SecretKey};
+use crate::config::{Config, HashParameters, SecretKey, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
 use crate::{Accounts, MIGRATIONS, http, pages, secrets};
@@ -71,6 +74,8 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     accounts: Accounts,
     db: Arc<TempDb>,
+    /// Where its pictures are, unless it is configured otherwise.
+    media: Arc<TempDir>,
     router: Router,
     contract: Arc<Contract>,
 }
@@ -83,9 +88,10 @@ impl TestApp {
 
     /// The accounts alone, configured.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
-        let mut config = cheap_config(secrets::generate_secret_key());
+        let media = media_folder();
+        let mut config = with_media(cheap_config(secrets::generate_secret_key()), &media);
         configure(&mut config);
-        Self::assemble(Arc::new(TempDb::new(&[&MIGRATIONS]).await), start_clock(), config, accounts_alone)
+        Self::assemble(Arc::new(TempDb::new(&[&MIGRATIONS]).await), media, start_clock(), config, accounts_alone)
     }
 
     /// A host application with migrations of its own.
@@ -93,28 +99,31 @@ impl TestApp {
         Self::host_with(migrations, |_| (), host).await
     }
 
-    /// The same, configured.
+    /// A host application whose accounts are configured.
     pub async fn host_with(
         migrations: &[&Migrations],
         configure: impl FnOnce(&mut Config),
         host: impl FnOnce(Accounts) -> (Router, OpenApi),
     ) -> Self {
         let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
-        let mut config = cheap_config(secrets::generate_secret_key());
+        let media = media_folder();
+        let mut config = with_media(cheap_config(secrets::generate_secret_key()), &media);
         configure(&mut config);
-        Self::assemble(Arc::new(TempDb::new(&sets).await), start_clock(), config, host)
+        Self::assemble(Arc::new(TempDb::new(&sets).await), media, start_clock(), config, host)
     }
 
     /// Another instance of the accounts alone, on the same database and by the same clock. It begins with the secret key of
     /// this one.
     #[must_use]
     pub fn another_instance(&self, configure: impl FnOnce(Config) -> Config) -> Self {
-        let config = configure(cheap_config(self.accounts.config().secret_keys()[0].clone()));
-        Self::assemble(Arc::clone(&self.db), Arc::clone(&self.clock), config, accounts_alone)
+        let key = self.accounts.config().secret_keys()[0].clone();
+        let config = configure(with_media(cheap_config(key), &self.media));
+        Self::assemble(Arc::clone(&self.db), Arc::clone(&self.media), Arc::clone(&self.clock), config, accounts_alone)
     }
 
     fn assemble(
         db: Arc<TempDb>,
+        media: Arc<TempDir>,
         clock: Arc<ManualClock>,
         config: Config,
         host: impl FnOnce(Accounts) -> (Router, OpenApi),
@@ -122,7 +131,7 @@ impl TestApp {
         let accounts = Accounts::with_clock(db.db().clone(), config, Arc::clone(&clock) as Arc<dyn Clock>);
         let (router, document) = host(accounts.clone());
         let contract = Arc::new(Contract::new(&document));
-        Self { clock, accounts, db, router, contract }
+        Self { clock, accounts, db, media, router, contract }
     }
 
     /// The handle, for calls that do not go through HTTP.
@@ -148,6 +157,11 @@ impl TestApp {
     /// Somebody who looks at pages and is not logged in.
     pub fn browser(&self) -> Browser {
         Browser::new(self.anonymous())
+    }
+
+    /// The folder of its pictures, as its default storage has them.
+    pub fn pictures_folder(&self) -> PathBuf {
+        self.media.path().join("profile_pics")
     }
 
     /// Somebody who is not logged in.
@@ -180,15 +194,25 @@ pub fn cheap_config(secret_key: SecretKey) -> Config {
     config
 }
 
+fn media_folder() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().expect("a temporary folder"))
+}
+
+fn with_media(mut config: Config, folder: &TempDir) -> Config {
+    config.media.storage = StoragePolicy::Disk { folder: folder.path().to_owned() };
+    config
+}
+
 fn start_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().expect("an instant")))
 }
 
 fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
+    let served = accounts.clone();
     let api = OpenApiRouter::new().nest("/api", http::routes(&accounts.config().http));
-    let (router, document) = api.merge(http::well_known::routes()).with_state(accounts.clone()).split_for_parts();
-    let pages = pages::routes().merge(pages::assets()).with_state(accounts);
-    (router.merge(pages).merge(http::static_files()), document)
+    let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
+    let pages = pages::routes().merge(pages::assets()).with_state(served.clone());
+    (router.merge(pages).merge(http::static_files(&served)), document)
 }
 
 fn form(pairs: &[(&str, &str)]) -> String {
@@ -261,6 +285,16 @@ impl Caller {
     /// Sends `POST` with a form.
     pub async fn post_form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         self.send("POST", path, "application/x-www-form-urlencoded", form(pairs)).await
+    }
+
+    /// Sends `PATCH` with a file in the field `file` of a form.
+    pub async fn upload(&self, path: &str, file_name: &str, bytes: &[u8]) -> Answer {
+        let head = format!(
+            "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let body = [head.as_bytes(), bytes, b"\r\n--frontier--\r\n"].concat();
+        self.send("PATCH", path, "multipart/form-data; boundary=frontier", body).await
     }
 
     /// Sends a body of any type.

@@ -1,5 +1,6 @@
 //! Decides how a page of posts is asked for, and how posts look on the wire.
 
+use countersign::config::MediaPolicy;
 use countersign::http::fields::{Fields, Invalid, integer_in};
 use countersign::http::problem::Problem;
 use countersign::http::users::UserPublic;
@@ -64,13 +65,13 @@ pub(super) struct PostResponse {
     author: UserPublic,
 }
 
-impl From<Post> for PostResponse {
-    fn from(post: Post) -> Self {
+impl PostResponse {
+    pub(super) fn new(post: Post, media: &MediaPolicy) -> Self {
         Self {
             id: post.id.uuid(),
             user_id: post.author.id.uuid(),
             date_posted: post.date_posted.to_string(),
-            author: UserPublic::from(&post.author),
+            author: UserPublic::new(&post.author, media),
             title: post.title,
             content: post.content,
         }
@@ -98,7 +99,7 @@ pub(super) struct PaginatedPostsResponse {
 }
 
 impl PaginatedPostsResponse {
-    pub(super) fn new(request: PageRequest, page: PostPage) -> Self {
+    pub(super) fn new(request: PageRequest, page: PostPage, media: &MediaPolicy) -> Self {
         Self {
             total: page.total,
             skip: match request.start {
@@ -108,7 +109,7 @@ impl PaginatedPostsResponse {
             limit: request.limit,
             has_more: page.next.is_some(),
             next_cursor: page.next.map(|cursor| cursor.to_string()),
-            posts: page.posts.into_iter().map(PostResponse::from).collect(),
+            posts: page.posts.into_iter().map(|post| PostResponse::new(post, media)).collect(),
         }
     }
 }

@@ -100,7 +100,7 @@ async fn list_posts(
 ) -> Result<Json<PaginatedPostsResponse>, Problem> {
     let request = page_request(query, state.posts_per_page)?;
     let page = list(&state.accounts, Scope::Everyone, request).await?;
-    Ok(Json(PaginatedPostsResponse::new(request, page)))
+    Ok(Json(PaginatedPostsResponse::new(request, page, &state.accounts.config().media)))
 }
 
 /// Publish a post
@@ -124,7 +124,7 @@ async fn create_post(
 ) -> Result<(StatusCode, Json<PostResponse>), Problem> {
     let draft = draft(body)?;
     let post = publish_post(&accounts, author(caller), draft).await?;
-    Ok((StatusCode::CREATED, Json(post.into())))
+    Ok((StatusCode::CREATED, Json(PostResponse::new(post, &accounts.config().media))))
 }
 
 impl From<PublishPostError> for Problem {
@@ -155,7 +155,7 @@ async fn get_post(
 ) -> Result<Json<PostResponse>, Problem> {
     let mut read = accounts.db().read().await?;
     match posts::find(read.conn(), id).await? {
-        Some(post) => Ok(Json(post.into())),
+        Some(post) => Ok(Json(PostResponse::new(post, &accounts.config().media))),
         None => Err(Problem::new(&POST_NOT_FOUND)),
     }
 }
@@ -185,7 +185,7 @@ async fn replace_post(
 ) -> Result<Json<PostResponse>, Problem> {
     let changes = Changes::from(draft(body)?);
     let post = edit_post(&accounts, author(caller), id, &changes).await?;
-    Ok(Json(post.into()))
+    Ok(Json(PostResponse::new(post, &accounts.config().media)))
 }
 
 /// Change parts of one's own post
@@ -213,7 +213,7 @@ async fn update_post(
 ) -> Result<Json<PostResponse>, Problem> {
     let changes = changes(body)?;
     let post = edit_post(&accounts, author(caller), id, &changes).await?;
-    Ok(Json(post.into()))
+    Ok(Json(PostResponse::new(post, &accounts.config().media)))
 }
 
 impl From<EditPostError> for Problem {

@@ -42,5 +42,5 @@ async fn list_posts_of_user(
         return Err(Problem::new(&USER_NOT_FOUND));
     }
     let page = list_posts(&state.accounts, Scope::Author(author), request).await?;
-    Ok(Json(PaginatedPostsResponse::new(request, page)))
+    Ok(Json(PaginatedPostsResponse::new(request, page, &state.accounts.config().media)))
 }

@@ -4,6 +4,7 @@ use axum::extract;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
+use countersign::Accounts;
 use countersign::http::problem::{INTERNAL, Problem};
 use countersign::templates::{Value, context};
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ pub(super) async fn atom(extract::State(state): extract::State<State>) -> Result
         site => config.mail.site_name.as_str(),
         site_url => config.public_url.as_str(),
         updated => format!("{updated:.0}"),
-        posts => page.posts.iter().map(entry).collect::<Vec<_>>(),
+        posts => page.posts.iter().map(|post| entry(&state.accounts, post)).collect::<Vec<_>>(),
     };
     let templates = &config.mail.templates;
     match templates.render("blog/feed.xml", templates.default_language(), context) {
@@ -40,9 +41,9 @@ pub(super) async fn atom(extract::State(state): extract::State<State>) -> Result
     }
 }
 
-fn entry(post: &Post) -> Value {
+fn entry(accounts: &Accounts, post: &Post) -> Value {
     let title: String = in_xml(&post.title);
-    context! { title, markup => in_xml(&render(&post.content, Below::PageTitle)), ..head(post) }
+    context! { title, markup => in_xml(&render(&post.content, Below::PageTitle)), ..head(accounts, post) }
 }
 
 /// XML has no way to write most control characters, not even escaped (XML 1.0, section 2.2).

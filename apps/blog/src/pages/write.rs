@@ -120,7 +120,7 @@ pub(super) async fn show_deletion(
 ) -> Result<Response, Problem> {
     let user = logged_in!(visitor);
     let post = find_own(&state, user.id, id).await?;
-    Ok(visitor.page(StatusCode::OK, "blog/delete.html", context! { post => head(&post) }))
+    Ok(visitor.page(StatusCode::OK, "blog/delete.html", context! { post => head(&state.accounts, &post) }))
 }
 
 pub(super) async fn delete(

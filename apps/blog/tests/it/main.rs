@@ -6,6 +6,8 @@ mod counts;
 mod documents;
 mod pages;
 mod posts;
+mod safe_methods;
+mod scanner;
 mod schema;
 mod users;
 

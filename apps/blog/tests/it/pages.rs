@@ -39,7 +39,7 @@ async fn the_front_page_has_the_newest_posts_and_leads_to_the_others() {
         shows(&page, 200, "About Post 11.");
         shows(&page, 200, "Load More");
         shows(&page, 200, "<time datetime=\"2026-11-24T08:00:11Z\">24 November 2026</time>");
-        shows(&page, 200, "/static/profile_pics/default.jpg");
+        shows(&page, 200, &format!("/media/profile_pics/default/{}.svg", ada.id));
         shows(&page, 200, &format!("<a href=\"/users/{}/posts\">ada</a>", ada.id));
         let text = page.text();
         assert!(text.contains("About Post 02.") && !text.contains("About Post 01."));

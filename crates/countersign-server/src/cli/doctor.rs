@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use countersign::Accounts;
-use countersign::config::Config;
+use countersign::config::{Config, StoragePolicy};
 use countersign::mail::{Smtp, SmtpTls};
+use countersign::media::Storage;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{Db, PoolPolicy};
 
@@ -72,6 +73,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             network(&mut examination, &settings.shell);
             hashing(&mut examination, &settings.shell);
             files(&mut examination, &settings.shell);
+            pictures(&mut examination, &settings.shell).await;
             mail(&mut examination, &settings).await;
             database::<H>(&mut examination, &settings.shell).await;
         }
@@ -157,6 +159,26 @@ fn files(examination: &mut Examination, shell: &ShellSettings) {
             Ok(_) => examination.add(Verdict::Ok, format!("files: {shown} is private")),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => examination.add(Verdict::Warn, format!("files: {shown} cannot be looked at: {error}")),
+        }
+    }
+}
+
+/// Where pictures are kept: a file is written, read and deleted.
+async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
+    let policy = shell.media_policy().storage;
+    let (place, remedy) = match &policy {
+        StoragePolicy::Disk { folder } => (folder.display().to_string(), "check MEDIA_DIR"),
+        StoragePolicy::S3(bucket) => (bucket.public_url(), "check the S3_ settings and what the key is allowed to do"),
+    };
+    let checked = match Storage::open(&policy) {
+        Ok(storage) => storage.check().await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(()) => examination.add(Verdict::Ok, format!("pictures: {place} can be written, read and cleared")),
+        Err(error) => {
+            let Failure(reason) = error.into();
+            examination.add(Verdict::Fail, format!("pictures: {place}: {reason}; {remedy}"));
         }
     }
 }

@@ -175,6 +175,9 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
             format!("is less than one hash takes: accepted is {hash_bytes}, which is ARGON2_MEMORY_KIB, or more");
         refuse("HASHING_MEMORY_BYTES_MAX", text);
     }
+    if let Some((name, text)) = shell.media_contradiction() {
+        refuse(name, text.to_owned());
+    }
 }
 
 impl ShellSettings {
@@ -236,6 +239,7 @@ impl ShellSettings {
         config.hash_parameters = self.hash_parameters()?;
         config.hashing = self.hashing_policy();
         config.http = self.http_policy();
+        config.media = self.media_policy();
         config.mail = mail;
         Ok(config)
     }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use axum::http::Uri;
 use countersign::config::SecretKey;
 use ipnet::IpNet;
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 /// A parser for whole numbers within `range`, for `#[conf(value_parser = whole_number(1..=100))]`.
@@ -59,6 +60,55 @@ pub struct SecretKeys(pub Vec<SecretKey>);
 pub(super) fn secret_keys(text: &str) -> Result<SecretKeys, String> {
     let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(secret_key);
     keys.collect::<Result<_, _>>().map(SecretKeys)
+}
+
+/// A secret of another service.
+pub type SecretText = SecretString;
+
+pub(super) fn secret_text(text: &str) -> Result<SecretText, &'static str> {
+    const CHARS_MAX: usize = 1_000;
+    if text.is_empty() || text.chars().count() > CHARS_MAX || text.chars().any(char::is_control) {
+        return Err("accepted are 1 to 1000 printable characters");
+    }
+    Ok(SecretString::from(text))
+}
+
+/// How browsers get pictures, as far as it can be set by one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaDelivery {
+    /// From this program.
+    Served,
+    /// From the bucket.
+    Direct,
+    /// From the bucket, by signed URLs.
+    Presigned,
+}
+
+pub(super) fn parse_media_delivery(text: &str) -> Result<MediaDelivery, String> {
+    use MediaDelivery::{Direct, Presigned, Served};
+    chosen(text, &[("served", Served), ("direct", Direct), ("presigned", Presigned)])
+}
+
+/// A name that a bucket can have: what stands in URLs as it is.
+pub(super) fn bucket_name(text: &str) -> Result<String, &'static str> {
+    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_');
+    if !(3..=63).contains(&text.len()) || !text.bytes().all(legal) {
+        return Err("accepted are 3 to 63 letters, digits, dots and hyphens");
+    }
+    Ok(text.to_owned())
+}
+
+/// A URL that others are made of, without a slash at its end.
+pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
+    const ACCEPTED: &str = "accepted is a URL such as https://cdn.example.org/media";
+    let uri: Uri = text.parse().ok().filter(|_| !text.contains(['#', '?'])).ok_or(ACCEPTED)?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    match uri.authority() {
+        Some(authority) if is_http && !authority.host().is_empty() && !authority.as_str().contains('@') => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(ACCEPTED),
+    }
 }
 
 /// How log lines look.

@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["dev"],
         &["serve"],
@@ -22,6 +22,9 @@ fn help_needs_no_manual() {
         &["keys", "rotate"],
         &["keys", "retire"],
         &["keys", "reseal"],
+        &["media"],
+        &["media", "copy"],
+        &["media", "sweep"],
         &["jobs"],
         &["jobs", "list"],
         &["jobs", "retry"],
@@ -50,8 +53,8 @@ fn every_command_of_the_help_has_a_snapshot() {
     assert_eq!(
         commands,
         [
-            "dev", "serve", "secret", "migrate", "keys", "jobs", "invite", "mail", "settings", "doctor", "tune",
-            "openapi", "help"
+            "dev", "serve", "secret", "migrate", "keys", "media", "jobs", "invite", "mail", "settings", "doctor",
+            "tune", "openapi", "help"
         ]
     );
 }

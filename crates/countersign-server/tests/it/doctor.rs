@@ -35,7 +35,7 @@ async fn a_fit_installation_has_nothing_but_ok_lines() {
     let ended = sandbox.run(&["doctor"]).with(0);
     let good = lines(&ended, "ok");
     assert_eq!(good.len(), ended.stdout.lines().count(), "{}", ended.stdout);
-    for subject in ["settings:", "secret:", "network:", "files: .env", "mail:", "database:", "clock:"] {
+    for subject in ["settings:", "secret:", "network:", "files: .env", "pictures:", "mail:", "database:", "clock:"] {
         assert!(good.iter().any(|line| line.starts_with(subject)), "{subject}\n{}", ended.stdout);
     }
     for outcome in ["answers", "can be written", "the schema is current"] {

@@ -8,10 +8,16 @@ mod client;
 mod dev;
 mod docs;
 mod doctor;
+mod jobs;
 mod keys;
+mod kill;
 mod logs;
 mod mail;
+mod media;
 mod migrate;
+#[path = "../../../countersign/tests/it/s3.rs"]
+#[expect(dead_code, reason = "shared with the library, which needs more of it")]
+mod s3;
 mod sandbox;
 mod serving;
 mod settings;

@@ -8,10 +8,10 @@ use axum::http::request::Parts;
 use jiff::Timestamp;
 
 use super::cookie;
-use super::problem::{INVALID_TOKEN, NOT_AUTHENTICATED, Problem, REAUTHENTICATION_REQUIRED};
+use super::problem::{INVALID_TOKEN, NOT_AUTHENTICATED, NOT_YOUR_ACCOUNT, Problem, REAUTHENTICATION_REQUIRED};
 use crate::Accounts;
 use crate::config::Config;
-use crate::model::{Authenticated, SessionId, User};
+use crate::model::{Authenticated, SessionId, User, UserId};
 
 /// The user who is calling, by an access token or by a session cookie; a request without a valid one is a 401.
 #[derive(Clone, Debug)]
@@ -98,6 +98,11 @@ where
 /// For acts of which only some need a recent login.
 pub(super) fn require_recent(accounts: &Accounts, caller: &CurrentUser) -> Result<(), Problem> {
     if accounts.is_recent(caller.authenticated_at) { Ok(()) } else { Err(Problem::new(&REAUTHENTICATION_REQUIRED)) }
+}
+
+/// Refuses whoever is not the owner, before anything tells whether the account exists.
+pub(super) fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<(), Problem> {
+    if caller.user.id == owner { Ok(()) } else { Err(Problem::new(&NOT_YOUR_ACCOUNT).detail(detail)) }
 }
 
 /// What a request presents.

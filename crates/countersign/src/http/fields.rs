@@ -52,11 +52,11 @@ impl Invalid {
         Self { kind, message: message.into() }
     }
 
-    fn value(message: impl fmt::Display) -> Self {
+    pub(super) fn value(message: impl fmt::Display) -> Self {
         Self::new("value_error", format!("Value error, {message}"))
     }
 
-    fn missing() -> Self {
+    pub(super) fn missing() -> Self {
         Self::new("missing", "Field required")
     }
 }

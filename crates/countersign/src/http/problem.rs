@@ -122,6 +122,24 @@ kinds! {
     /// The address is taken.
     EMAIL_TAKEN = "email_taken", 400, "Email already registered",
         "Somebody has registered with this e-mail address.";
+    /// The picture is too large.
+    FILE_TOO_LARGE = "file_too_large", 400, "File too large",
+        "The uploaded picture is larger than `MAX_UPLOAD_SIZE_BYTES`.";
+    /// The picture is none.
+    INVALID_IMAGE = "invalid_image", 400, "Invalid image file. Please upload a valid image (JPEG, PNG, GIF, WebP).",
+        "The uploaded file is none of these, is broken, or has more pixels than are decoded. Its content decides, not its name.";
+    /// There is no picture to delete.
+    NO_PICTURE = "no_profile_picture", 400, "No profile picture to delete",
+        "The user has the default picture, which cannot be deleted.";
+    /// The upload is too slow.
+    UPLOAD_TOO_SLOW = "upload_too_slow", 408, "Upload too slow",
+        "The picture did not come in time.";
+    /// The picture cannot be stored.
+    STORAGE_UNAVAILABLE = "storage_unavailable", 503, "Failed to upload image. Please try again.",
+        "The storage of pictures does not answer at the moment; the picture stayed as it was. `Retry-After` says when to try again.";
+    /// Too many pictures.
+    TOO_MANY_UPLOADS = "too_many_uploads", 503, "Too many uploads at the moment",
+        "More pictures are coming in or waiting to be decoded than can be in time; `Retry-After` says when to try again.";
     /// Something broke inside.
     INTERNAL = "internal", 500, "Internal server error",
         "Something broke inside; the log has it under the answer's `X-Request-Id`.";
@@ -201,7 +219,7 @@ impl From<InternalError> for Problem {
 }
 
 /// The error's text and those of its causes, each once.
-fn causes(error: &dyn Error) -> String {
+pub(super) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,5 +1,8 @@
 //! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
+mod multipart;
+pub(crate) mod picture;
+
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
@@ -10,14 +13,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::current_user::{CurrentUser, require_recent};
+use super::current_user::{CurrentUser, refuse_others, require_recent};
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::path::PathId;
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, NOT_YOUR_ACCOUNT, OVERLOADED,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, OVERLOADED,
     ParameterProblems, Problem, ProblemBody, REGISTRATION_CLOSED, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
 };
-use super::{DEFAULT_PICTURE_PATH, MessageResponse, Private, message};
+use super::{MessageResponse, Private, message};
+use crate::config::MediaPolicy;
 use crate::model::{ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
 use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError, Registered};
 
@@ -26,7 +30,10 @@ where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
 {
-    OpenApiRouter::new().routes(routes!(create_user)).routes(routes!(get_user, update_user, delete_user))
+    OpenApiRouter::new()
+        .routes(routes!(create_user))
+        .routes(routes!(get_user, update_user, delete_user))
+        .merge(picture::routes())
 }
 
 /// What is asked most, without the limit on bodies: a layer that does nothing here but costs time.
@@ -47,17 +54,18 @@ pub struct UserPublic {
     /// The file name of the profile picture.
     #[schema(required)]
     image_file: Option<String>,
-    /// Where the profile picture is; users without one have the default picture.
+    /// The URL of the profile picture, a path if it is on this site; users without one have the default picture.
     #[schema(example = "/static/profile_pics/default.jpg")]
     image_path: String,
 }
 
-impl From<&Profile> for UserPublic {
-    fn from(profile: &Profile) -> Self {
+impl UserPublic {
+    /// Of this user, whose picture is where the policy says.
+    pub fn new(profile: &Profile, media: &MediaPolicy) -> Self {
         Self {
             id: profile.id.uuid(),
             username: profile.username.clone(),
-            image_path: image_path(profile.image_file.as_deref()),
+            image_path: media.picture_url(profile.image_file.as_deref()),
             image_file: profile.image_file.clone(),
         }
     }
@@ -75,25 +83,21 @@ pub struct UserPrivate {
     /// The file name of the profile picture.
     #[schema(required)]
     image_file: Option<String>,
-    /// Where the profile picture is; users without one have the default picture.
+    /// The URL of the profile picture, a path if it is on this site; users without one have the default picture.
     #[schema(example = "/static/profile_pics/default.jpg")]
     image_path: String,
 }
 
-impl From<User> for UserPrivate {
-    fn from(user: User) -> Self {
+impl UserPrivate {
+    fn new(user: User, media: &MediaPolicy) -> Self {
         Self {
             id: user.id.uuid(),
             username: user.username,
             email: user.email,
-            image_path: image_path(user.image_file.as_deref()),
+            image_path: media.picture_url(user.image_file.as_deref()),
             image_file: user.image_file,
         }
     }
-}
-
-fn image_path(image_file: Option<&str>) -> String {
-    image_file.map_or_else(|| DEFAULT_PICTURE_PATH.to_owned(), |file| format!("/media/profile_pics/{file}"))
 }
 
 /// A registration.
@@ -150,7 +154,9 @@ async fn create_user(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     Ok(match accounts.register(registration(body, client)?).await? {
-        Registered::User(user) => (StatusCode::CREATED, Private(UserPrivate::from(user))).into_response(),
+        Registered::User(user) => {
+            (StatusCode::CREATED, Private(UserPrivate::new(user, &accounts.config().media))).into_response()
+        }
         Registered::AwaitsProof => {
             let text = "You will receive a message at this email that says how to go on.";
             (StatusCode::ACCEPTED, message(text)).into_response()
@@ -187,8 +193,8 @@ impl From<RegisterError> for Problem {
     ),
     security(("OAuth2PasswordBearer" = [])),
 )]
-async fn get_me(caller: CurrentUser) -> Private<UserPrivate> {
-    Private(caller.user.into())
+async fn get_me(State(accounts): State<Accounts>, caller: CurrentUser) -> Private<UserPrivate> {
+    Private(UserPrivate::new(caller.user, &accounts.config().media))
 }
 
 /// See what everybody may see of a user
@@ -206,7 +212,7 @@ async fn get_me(caller: CurrentUser) -> Private<UserPrivate> {
 )]
 async fn get_user(State(accounts): State<Accounts>, PathId(id): PathId<UserId>) -> Result<Json<UserPublic>, Problem> {
     match accounts.find_profile(id).await? {
-        Some(profile) => Ok(Json(UserPublic::from(&profile))),
+        Some(profile) => Ok(Json(UserPublic::new(&profile, &accounts.config().media))),
         None => Err(Problem::new(&USER_NOT_FOUND)),
     }
 }
@@ -228,11 +234,6 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
         (Ok(username), Ok(email)) => Ok(EditProfile { username, email, session, client }),
         _ => Err(fields.into_problem()),
     }
-}
-
-/// Refuses whoever is not the owner, before anything tells whether the account exists.
-fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<(), Problem> {
-    if caller.user.id == owner { Ok(()) } else { Err(Problem::new(&NOT_YOUR_ACCOUNT).detail(detail)) }
 }
 
 /// Change one's own username or e-mail address
@@ -268,7 +269,7 @@ async fn update_user(
         require_recent(&accounts, &caller)?;
     }
     let user = accounts.edit_profile(id, changes).await?;
-    Ok(Private(user.into()))
+    Ok(Private(UserPrivate::new(user, &accounts.config().media)))
 }
 
 impl From<EditProfileError> for Problem {

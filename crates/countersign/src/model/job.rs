@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::OneTimeTokenId;
+use super::{OneTimeTokenId, PictureFile};
 
 crate::entity_id! {
     /// Which job. The mail that it sends has the same id.
@@ -23,8 +23,12 @@ pub(crate) enum Job {
     SendToken(OneTimeTokenId),
     /// Tell a user what happened to the account.
     SendNotice(EventId),
+    /// Delete the file of a picture that its user has no more.
+    DeletePicture(PictureFile),
     /// Take away what has run out; comes again by itself.
     Sweep,
+    /// Delete files of pictures that nobody has; comes again by itself.
+    SweepPictures,
 }
 
 impl Job {
@@ -33,7 +37,9 @@ impl Job {
         match self {
             Self::SendToken(_) => "send_token",
             Self::SendNotice(_) => "send_notice",
+            Self::DeletePicture(_) => "delete_picture",
             Self::Sweep => "sweep",
+            Self::SweepPictures => "sweep_pictures",
         }
     }
 
@@ -42,7 +48,8 @@ impl Job {
         match self {
             Self::SendToken(id) => id.to_string(),
             Self::SendNotice(id) => id.to_string(),
-            Self::Sweep => String::new(),
+            Self::DeletePicture(file) => file.to_string(),
+            Self::Sweep | Self::SweepPictures => String::new(),
         }
     }
 
@@ -51,7 +58,9 @@ impl Job {
         match kind {
             "send_token" => OneTimeTokenId::from_str(subject).ok().map(Self::SendToken),
             "send_notice" => EventId::from_str(subject).ok().map(Self::SendNotice),
+            "delete_picture" => PictureFile::from_str(subject).ok().map(Self::DeletePicture),
             "sweep" => Some(Self::Sweep),
+            "sweep_pictures" => Some(Self::SweepPictures),
             _ => None,
         }
     }

@@ -1,7 +1,9 @@
-//! Decides what goes with a user: everything that refers to one, in the same transaction.
+//! Decides what goes with a user: everything that refers to one, in the same transaction; the
+//! picture's file goes after it.
 
 use countersign_db::DbError;
 
+use super::steps::discard_picture::discard_picture;
 use crate::accounts::Accounts;
 use crate::model::UserId;
 use crate::session_cache::Changed;
@@ -12,9 +14,13 @@ impl Accounts {
     /// become free. Deleting a user who is gone already is no error.
     pub async fn delete_account(&self, user: UserId) -> Result<(), DbError> {
         let _changing = self.changing(Changed::User(user));
+        let now = self.clock().now();
         let mut tx = self.db().write().await?;
-        store::users::delete(tx.conn(), user).await?;
-        store::changes::insert(tx.conn(), user, None, self.clock().now()).await?;
-        tx.commit().await
+        let picture = store::users::delete(tx.conn(), user).await?;
+        discard_picture(tx.conn(), picture.as_deref(), now).await?;
+        store::changes::insert(tx.conn(), user, None, now).await?;
+        tx.commit().await?;
+        self.jobs_are_due();
+        Ok(())
     }
 }

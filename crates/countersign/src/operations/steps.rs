@@ -1,6 +1,7 @@
 //! Decides what several verbs do alike.
 
 mod change_address;
+pub(super) mod discard_picture;
 pub(super) mod issue_tokens;
 pub(super) mod keyring;
 pub(super) mod promise;

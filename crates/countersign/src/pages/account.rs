@@ -1,11 +1,13 @@
 //! Decides what the account's page shows and takes: several forms, each for one act. Acts that need a recent login take the
 //! password along when the login is older.
 
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::outcome::To;
+use super::picture::{self, Chosen};
 use super::shown::{Moment, device};
 use super::visitor::Visitor;
 use crate::http::cookie;
@@ -95,9 +97,20 @@ async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms
         pending => state.pending.map(|address| address.as_str().to_owned()),
         recent => accounts.is_recent(caller.authenticated_at),
         sessions,
-        pictures => false,
     };
     Ok(visitor.page(status, "pages/account.html", own))
+}
+
+pub(super) async fn set_picture(visitor: Visitor, request: Request) -> Result<Response, Problem> {
+    match picture::set(visitor, request).await? {
+        Chosen::Ends(response) => Ok(response),
+        Chosen::Faulty(visitor, status, fault) => {
+            let caller = logged_in!(visitor);
+            let mut forms = Forms::new(caller);
+            forms.picture.fault::<()>("file", fault);
+            page(&visitor, caller, status, &forms).await
+        }
+    }
 }
 
 pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 
 use super::next::in_query;
-use super::shown::picture_url;
+use super::shown::{picture_url, pictures_origin};
 use crate::Accounts;
 use crate::http::problem::{INTERNAL, Problem};
 use crate::model::{Language, Profile, User};
@@ -73,7 +73,7 @@ impl Looks {
         let shared = context! {
             site => policy.site_name.as_str(),
             site_url => accounts.config().public_url.as_str(),
-            user => user.map(shown_user),
+            user => user.map(|user| shown_user(accounts, user)),
             theme => self.theme,
             here => self.here.as_str(),
             next_query => self.next_query(),
@@ -81,7 +81,7 @@ impl Looks {
             done => self.done.as_deref(),
         };
         match templates.render(template, &self.language, context! { ..own, ..shared }) {
-            Ok(page) => (status, self.headers(), Html(page)).into_response(),
+            Ok(page) => (status, self.headers(accounts), Html(page)).into_response(),
             Err(error) => {
                 tracing::error!(%error, "a page could not be put together");
                 Problem::new(&INTERNAL).into_response()
@@ -89,9 +89,10 @@ impl Looks {
         }
     }
 
-    fn headers(&self) -> HeaderMap {
+    fn headers(&self, accounts: &Accounts) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        let elsewhere = pictures_origin(accounts).and_then(|origin| format!("{POLICY} {origin}").try_into().ok());
+        headers.insert(CONTENT_SECURITY_POLICY, elsewhere.unwrap_or(HeaderValue::from_static(POLICY)));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
         if self.done.is_some() {
@@ -107,12 +108,12 @@ impl Looks {
     }
 }
 
-fn shown_user(user: &User) -> Value {
+fn shown_user(accounts: &Accounts, user: &User) -> Value {
     let profile = Profile { id: user.id, username: user.username.clone(), image_file: user.image_file.clone() };
     context! {
         id => user.id.to_string(),
         username => user.username.as_str(),
-        picture => picture_url(&profile),
+        picture => picture_url(accounts, &profile),
         has_picture => user.image_file.is_some(),
     }
 }

@@ -1,8 +1,10 @@
 //! Decides how things look that several pages show: instants, pictures, and where a session is.
 
+use axum::http::Uri;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::Accounts;
 use crate::model::Profile;
 use crate::templates::{Value, context};
 
@@ -17,12 +19,18 @@ impl From<Moment> for Value {
     }
 }
 
-/// Where a user's picture is fetched.
-pub fn picture_url(profile: &Profile) -> String {
+/// Where a user's picture is fetched; for those who have none, one is drawn of the name.
+pub fn picture_url(accounts: &Accounts, profile: &Profile) -> String {
     match &profile.image_file {
-        Some(file) => format!("/media/profile_pics/{file}"),
-        None => "/static/profile_pics/default.jpg".to_owned(),
+        Some(file) => accounts.config().media.picture_url(Some(file)),
+        None => format!("/media/profile_pics/default/{}.svg", profile.id),
     }
+}
+
+/// Where pictures come from beside this site: scheme and host.
+pub(super) fn pictures_origin(accounts: &Accounts) -> Option<String> {
+    let uri: Uri = accounts.config().media.picture_url(Some("x")).parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
 /// What a browser calls itself, in words: the browser and the system; `None` for other programs and unknown ones.

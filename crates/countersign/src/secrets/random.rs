@@ -8,6 +8,7 @@ use uuid::{Builder, Uuid};
 use zeroize::Zeroizing;
 
 use crate::config::SecretKey;
+use crate::model::PictureFile;
 
 /// `N` bytes from the operating system.
 ///
@@ -40,6 +41,11 @@ pub fn random_uuid_v7(now: Timestamp) -> Uuid {
     });
     let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
     Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
+}
+
+/// A name for a picture's file that nothing has and nobody guesses: the digits of a random UUID (RFC 9562, section 5.4).
+pub(crate) fn random_picture_file() -> PictureFile {
+    PictureFile::of_random(Builder::from_random_bytes(bytes()).into_uuid().as_u128())
 }
 
 /// A new key of 64 hexadecimal digits (256 bits).

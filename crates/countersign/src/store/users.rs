@@ -317,10 +317,51 @@ pub(crate) async fn update_profile(
     Ok(row.map(User::from))
 }
 
-/// Takes a user away; whatever refers to one goes by cascade.
-pub(crate) async fn delete(conn: Conn<'_>, id: UserId) -> Result<(), DbError> {
-    on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_users WHERE id = $1").bind(id.uuid()).execute(c).await.map(drop)
+/// The file of a user's picture; `None` when there is no such user.
+pub(crate) async fn find_image_file(conn: Conn<'_>, id: UserId) -> Result<Option<Option<String>>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar("SELECT image_file FROM auth_users WHERE id = $1").bind(id.uuid()).fetch_optional(c).await
+    })?)
+}
+
+/// Puts another file in the place of `old`, or none; `None` when the user is gone or has another file by now.
+pub(crate) async fn replace_image_file(
+    conn: Conn<'_>,
+    id: UserId,
+    old: Option<&str>,
+    new: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<User>, DbError> {
+    let row: Option<UserRow> = on_db!(conn, c => {
+        sqlx::query_as(
+            "UPDATE auth_users SET image_file = $3, updated_at = $4 WHERE id = $1 \
+             AND image_file IS NOT DISTINCT FROM $2 RETURNING id, username, email, image_file",
+        )
+        .bind(id.uuid())
+        .bind(old)
+        .bind(new)
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
     })?;
-    Ok(())
+    Ok(row.map(User::from))
+}
+
+/// Whether some user has this file.
+pub(crate) async fn has_image_file(conn: Conn<'_>, file: &str) -> Result<bool, DbError> {
+    let found: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar("SELECT id FROM auth_users WHERE image_file = $1").bind(file).fetch_optional(c).await
+    })?;
+    Ok(found.is_some())
+}
+
+/// Takes a user away; whatever refers to one goes by cascade. Returns the file of the picture, which does not.
+pub(crate) async fn delete(conn: Conn<'_>, id: UserId) -> Result<Option<String>, DbError> {
+    let file: Option<Option<String>> = on_db!(conn, c => {
+        sqlx::query_scalar("DELETE FROM auth_users WHERE id = $1 RETURNING image_file")
+            .bind(id.uuid())
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(file.flatten())
 }

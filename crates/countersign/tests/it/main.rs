@@ -4,17 +4,21 @@
 
 mod accounts;
 mod cache;
+mod contract_mail;
 mod cookies;
 mod dump;
 mod emails;
+mod jobs;
 mod keys;
 mod migrations;
 mod pages;
+mod pictures;
 mod proxies;
 mod recovery;
 mod refresh_model;
 mod refresh_stress;
 mod requests;
+mod s3;
 mod schema;
 mod sessions;
 mod smtp;

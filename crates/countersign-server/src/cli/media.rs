@@ -1,0 +1,147 @@
+//! Decides how pictures are moved from one storage to another, and how those are cleared away that are nobody's.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use countersign::Accounts;
+use countersign::config::StoragePolicy;
+use countersign::media::{Storage, StorageError, StoredPicture};
+use countersign_db::{Db, PoolPolicy};
+use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
+
+use super::{Failure, Finding, MediaCommand, complain, say, settings_for};
+use crate::Host;
+use crate::schema::{self, refuse_missing};
+use crate::settings::{Purpose, Settings, ShellSettings};
+
+pub(super) async fn media<H: Host>(command: &MediaCommand) -> Result<Finding, Failure> {
+    match command {
+        MediaCommand::Copy { from, to } => {
+            let shell = settings_for::<H>(Purpose::Inspect)?.shell;
+            copy(&open(from, &shell)?, &open(to, &shell)?).await
+        }
+        MediaCommand::Sweep { age_minutes } => sweep::<H>(*age_minutes).await,
+    }
+}
+
+/// `file:folder` or `s3://bucket`; everything else about the bucket comes from the settings.
+fn open(place: &str, shell: &ShellSettings) -> Result<Storage, Failure> {
+    let policy = if let Some(folder) = place.strip_prefix("file:") {
+        StoragePolicy::Disk { folder: PathBuf::from(folder.strip_prefix("//").unwrap_or(folder)) }
+    } else if let Some(bucket) = place.strip_prefix("s3://") {
+        StoragePolicy::S3(shell.bucket_policy(bucket.trim_end_matches('/')))
+    } else {
+        return Err(Failure(format!("{place} is no storage: accepted is file:FOLDER or s3://BUCKET")));
+    };
+    if matches!(&policy, StoragePolicy::Disk { folder } if folder.as_os_str().is_empty()) {
+        return Err(Failure(format!("{place} names no folder")));
+    }
+    Ok(Storage::open(&policy)?)
+}
+
+/// How far a copy has come.
+#[derive(Default)]
+struct Progress {
+    copied: u64,
+    present: u64,
+    vanished: u64,
+    bytes: u64,
+    failures: Vec<String>,
+}
+
+async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
+    let mut all: u64 = 0;
+    let mut files = from.list()?;
+    while files.next().await?.is_some() {
+        all += 1;
+    }
+    let mut progress = Progress::default();
+    let mut files = from.list()?;
+    while let Some(picture) = files.next().await? {
+        if let Err(error) = copy_one(from, to, &picture, &mut progress).await {
+            let Failure(reason) = error.into();
+            progress.failures.push(format!("{}: {reason}", picture.file));
+            if progress.failures.len() >= FAILURES_MAX {
+                complain(&progress.failures.join("\n"));
+                return Err(Failure(format!("gave up after {FAILURES_MAX} failures")));
+            }
+        }
+        show(&progress, all);
+    }
+    let Progress { copied, present, vanished, bytes, failures } = progress;
+    for failure in &failures {
+        complain(&format!("error: {failure}"));
+    }
+    say(format_args!(
+        "{copied} copied ({bytes} bytes), {present} already there, {vanished} gone meanwhile, {} failed; each one that \
+         is there was read back and compared",
+        failures.len()
+    ));
+    Ok(if failures.is_empty() { Finding::InOrder } else { Finding::NotInOrder })
+}
+
+/// After so many there is something wrong with the storage, not with its files.
+const FAILURES_MAX: usize = 20;
+
+async fn copy_one(
+    from: &Storage,
+    to: &Storage,
+    picture: &StoredPicture,
+    progress: &mut Progress,
+) -> Result<(), StorageError> {
+    let Some(bytes) = from.get(&picture.file).await? else {
+        // Its user replaced it since it was listed.
+        progress.vanished += 1;
+        return Ok(());
+    };
+    let wanted = Sha256::digest(&bytes);
+    // Read, not only looked up: a copy that was cut off, or altered since, is made again.
+    if to.get(&picture.file).await?.is_some_and(|there| Sha256::digest(&there) == wanted) {
+        progress.present += 1;
+        return Ok(());
+    }
+    let size = bytes.len() as u64;
+    to.put(&picture.file, bytes).await?;
+    match to.get(&picture.file).await? {
+        Some(there) if Sha256::digest(&there) == wanted => {
+            progress.copied += 1;
+            progress.bytes += size;
+            Ok(())
+        }
+        _ => Err(StorageError::Altered),
+    }
+}
+
+/// A bar on the terminal; nothing where there is none.
+fn show(progress: &Progress, all: u64) {
+    const CELLS: u64 = 30;
+    let mut terminal = io::stderr();
+    if !terminal.is_terminal() {
+        return;
+    }
+    let done = progress.copied + progress.present + progress.vanished + progress.failures.len() as u64;
+    let all = all.max(done).max(1);
+    let filled = done * CELLS / all;
+    let mut bar = String::new();
+    for cell in 0..CELLS {
+        bar.push(if cell < filled { '#' } else { '.' });
+    }
+    let _ = write!(bar, "  {done} of {all}");
+    let end = if done == all { "\n" } else { "" };
+    let _ = write!(terminal, "\r{bar}{end}").and_then(|()| terminal.flush());
+}
+
+async fn sweep<H: Host>(age_minutes: u32) -> Result<Finding, Failure> {
+    let Settings { mail, mut shell, .. } = settings_for::<H>(Purpose::Serve)?;
+    let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
+    refuse_missing::<H>(&shell.database_url)?;
+    let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
+    schema::check::<H>(&db).await?;
+    let accounts = Accounts::new(db.clone(), shell.accounts_config(key, mail)?);
+    let swept = accounts.sweep_pictures(SignedDuration::from_mins(age_minutes.into())).await?;
+    db.close().await;
+    say(format_args!("{} files deleted that were nobody's, {} kept", swept.deleted, swept.kept));
+    Ok(Finding::InOrder)
+}

@@ -1,0 +1,67 @@
+//! Decides what the settings of profile pictures mean together.
+
+use std::time::Duration;
+
+use countersign::config::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
+
+use super::{MediaDelivery, ShellSettings};
+
+/// What is left of a request's time for decoding and storing a picture that came in at the last moment.
+const AFTER_UPLOAD: Duration = Duration::from_secs(5);
+
+impl ShellSettings {
+    /// The name of a setting that does not go with others, and why.
+    pub(super) fn media_contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let is_bucket = self.s3_bucket_name.is_some();
+        match (&self.s3_access_key_id, &self.s3_secret_access_key) {
+            (Some(_), None) => return Some(("S3_SECRET_ACCESS_KEY", "is not set, but S3_ACCESS_KEY_ID is")),
+            (None, Some(_)) => return Some(("S3_ACCESS_KEY_ID", "is not set, but S3_SECRET_ACCESS_KEY is")),
+            _ => {}
+        }
+        if !is_bucket && self.s3_endpoint_url.is_some() {
+            return Some(("S3_BUCKET_NAME", "is not set, but S3_ENDPOINT_URL is"));
+        }
+        let needs_bucket = matches!(self.media_delivery, Some(MediaDelivery::Direct | MediaDelivery::Presigned));
+        (!is_bucket && needs_bucket).then_some(("MEDIA_DELIVERY", "needs S3_BUCKET_NAME, which is not set"))
+    }
+
+    /// The bucket by the name of `bucket`, reached as the settings say.
+    pub(crate) fn bucket_policy(&self, bucket: &str) -> BucketPolicy {
+        let credentials = match (&self.s3_access_key_id, &self.s3_secret_access_key) {
+            (Some(id), Some(secret)) => {
+                Some(BucketCredentials { access_key_id: id.clone(), secret_access_key: secret.clone() })
+            }
+            _ => None,
+        };
+        let is_path_style = self.s3_path_style.unwrap_or(self.s3_endpoint_url.is_some());
+        BucketPolicy {
+            bucket: bucket.to_owned(),
+            region: self.s3_region.clone(),
+            credentials,
+            endpoint_url: self.s3_endpoint_url.clone(),
+            addressing: if is_path_style { Addressing::Path } else { Addressing::Host },
+        }
+    }
+
+    pub(crate) fn media_policy(&self) -> MediaPolicy {
+        let default = MediaPolicy::default();
+        let request_time_max = Duration::from_secs(self.request_timeout_seconds.into());
+        let (storage, usual) = match &self.s3_bucket_name {
+            Some(bucket) => (StoragePolicy::S3(self.bucket_policy(bucket)), MediaDelivery::Direct),
+            None => (StoragePolicy::Disk { folder: self.media_dir.clone() }, MediaDelivery::Served),
+        };
+        let delivery = match (&self.media_url, self.media_delivery.unwrap_or(usual)) {
+            (Some(url), _) => Delivery::Base(url.clone()),
+            (None, MediaDelivery::Served) => Delivery::Served,
+            (None, MediaDelivery::Direct) => Delivery::Direct,
+            (None, MediaDelivery::Presigned) => Delivery::Presigned,
+        };
+        MediaPolicy {
+            storage,
+            delivery,
+            upload_bytes_max: self.max_upload_size_bytes,
+            upload_time_max: request_time_max.saturating_sub(AFTER_UPLOAD).max(request_time_max / 2),
+            ..default
+        }
+    }
+}

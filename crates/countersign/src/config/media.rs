@@ -1,0 +1,192 @@
+//! Decides how profile pictures are taken, kept and delivered: plain settings with safe defaults.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// The folder of pictures within a storage, and within the URLs of pictures.
+pub(crate) const PICTURES_FOLDER: &str = "profile_pics";
+/// Where users without a profile picture have theirs.
+pub(crate) const DEFAULT_PICTURE_PATH: &str = "/static/profile_pics/default.jpg";
+
+/// Everything a host chooses about profile pictures.
+#[derive(Clone, Debug)]
+pub struct MediaPolicy {
+    /// Where the files are kept.
+    pub storage: StoragePolicy,
+    /// How browsers get them.
+    pub delivery: Delivery,
+    /// Largest file of an upload, in bytes.
+    pub upload_bytes_max: usize,
+    /// How long an upload's next bytes may take to come.
+    pub upload_pause_max: Duration,
+    /// How long an upload may take as a whole. Keep it below the time limit on requests.
+    pub upload_time_max: Duration,
+    /// How many uploads are received at the same time; one more is refused.
+    pub uploads_max: usize,
+    /// Threads that decode pictures.
+    pub decoding_threads: NonZeroUsize,
+    /// Memory that decoding takes at the most, in bytes. A picture that needs more is refused.
+    pub decoding_memory_bytes_max: u64,
+}
+
+impl Default for MediaPolicy {
+    fn default() -> Self {
+        const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
+        Self {
+            storage: StoragePolicy::Disk { folder: PathBuf::from("data/media") },
+            delivery: Delivery::Served,
+            upload_bytes_max: 5 * 1024 * 1024,
+            upload_pause_max: Duration::from_secs(10),
+            upload_time_max: Duration::from_secs(25),
+            uploads_max: 64,
+            decoding_threads: std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |n| n.min(THREADS_MAX)),
+            decoding_memory_bytes_max: 80 * 1024 * 1024,
+        }
+    }
+}
+
+impl MediaPolicy {
+    /// The URL of a user's picture: of the file, or of the default picture without one. A path alone is on our own site.
+    pub fn picture_url(&self, image_file: Option<&str>) -> String {
+        let Some(file) = image_file else {
+            return DEFAULT_PICTURE_PATH.to_owned();
+        };
+        let base = match (&self.delivery, &self.storage) {
+            (Delivery::Base(url), _) => url.trim_end_matches('/').to_owned(),
+            (Delivery::Direct, StoragePolicy::S3(bucket)) => bucket.public_url(),
+            _ => "/media".to_owned(),
+        };
+        format!("{base}/{PICTURES_FOLDER}/{file}")
+    }
+}
+
+/// Where files are kept. The first name of a file's path within it is `profile_pics`.
+#[derive(Clone, Debug)]
+pub enum StoragePolicy {
+    /// In a folder of this machine, made when the first file comes.
+    Disk {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// In a bucket of Amazon S3 or of anything that speaks its protocol.
+    S3(BucketPolicy),
+}
+
+/// How browsers get pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// From us, under `/media`, wherever the files are.
+    Served,
+    /// From the bucket, which anybody may read; on disk the same as [`Delivery::Served`].
+    Direct,
+    /// From the bucket, which nobody else may read: `/media` leads to a URL that is valid for a short time.
+    Presigned,
+    /// From another server, such as a CDN: the URL that goes before `/profile_pics`.
+    Base(String),
+}
+
+/// A bucket and how it is reached.
+#[derive(Clone)]
+pub struct BucketPolicy {
+    /// Its name.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// What requests are signed with; without it, the credentials that the machine has from its cloud.
+    pub credentials: Option<BucketCredentials>,
+    /// Another server than Amazon's: scheme, host and port.
+    pub endpoint_url: Option<String>,
+    /// Where the bucket's name goes.
+    pub addressing: Addressing,
+}
+
+/// Where the name of a bucket goes in its URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// Into the path, which every server understands.
+    Path,
+    /// Into the host's name, as Amazon prefers.
+    Host,
+}
+
+/// The two parts of an access key.
+#[derive(Clone)]
+pub struct BucketCredentials {
+    /// Which key; not secret by itself, but nobody's business.
+    pub access_key_id: SecretString,
+    /// The key.
+    pub secret_access_key: SecretString,
+}
+
+impl fmt::Debug for BucketPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, region, endpoint_url, addressing, .. } = self;
+        f.debug_struct("BucketPolicy")
+            .field("bucket", bucket)
+            .field("region", region)
+            .field("endpoint_url", endpoint_url)
+            .field("addressing", addressing)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BucketPolicy {
+    /// The bucket's own URL, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let Self { bucket, region, .. } = self;
+        match (&self.endpoint_url, self.addressing) {
+            (None, Addressing::Host) => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+            (None, Addressing::Path) => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+            (Some(endpoint), Addressing::Path) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            (Some(_), Addressing::Host) => self.endpoint_with_bucket(),
+        }
+    }
+
+    /// `https://host` becomes `https://bucket.host`.
+    pub(crate) fn endpoint_with_bucket(&self) -> String {
+        let endpoint = self.endpoint_url.as_deref().unwrap_or_default().trim_end_matches('/');
+        match endpoint.split_once("://") {
+            Some((scheme, host)) => format!("{scheme}://{}.{host}", self.bucket),
+            None => endpoint.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(endpoint_url: Option<&str>, addressing: Addressing) -> MediaPolicy {
+        let storage = StoragePolicy::S3(BucketPolicy {
+            bucket: "pics".to_owned(),
+            region: "eu-west-1".to_owned(),
+            credentials: None,
+            endpoint_url: endpoint_url.map(str::to_owned),
+            addressing,
+        });
+        MediaPolicy { storage, delivery: Delivery::Direct, ..MediaPolicy::default() }
+    }
+
+    #[test]
+    fn the_url_of_a_picture_follows_storage_and_delivery() {
+        let disk = MediaPolicy::default();
+        assert_eq!(disk.picture_url(None), "/static/profile_pics/default.jpg");
+        assert_eq!(disk.picture_url(Some("a.jpg")), "/media/profile_pics/a.jpg");
+        let cdn = MediaPolicy { delivery: Delivery::Base("https://cdn.example/m/".to_owned()), ..disk };
+        assert_eq!(cdn.picture_url(Some("a.jpg")), "https://cdn.example/m/profile_pics/a.jpg");
+        for (endpoint, addressing, expected) in [
+            (None, Addressing::Host, "https://pics.s3.eu-west-1.amazonaws.com/profile_pics/a.jpg"),
+            (None, Addressing::Path, "https://s3.eu-west-1.amazonaws.com/pics/profile_pics/a.jpg"),
+            (Some("http://localhost:9000/"), Addressing::Path, "http://localhost:9000/pics/profile_pics/a.jpg"),
+            (Some("https://s3.example"), Addressing::Host, "https://pics.s3.example/profile_pics/a.jpg"),
+        ] {
+            assert_eq!(bucket(endpoint, addressing).picture_url(Some("a.jpg")), expected);
+        }
+        let presigned = MediaPolicy { delivery: Delivery::Presigned, ..bucket(None, Addressing::Host) };
+        assert_eq!(presigned.picture_url(Some("a.jpg")), "/media/profile_pics/a.jpg");
+    }
+}

@@ -1,0 +1,288 @@
+//! Decides what `/api/users/{user_id}/picture` takes and answers: an upload that is bounded while it comes in.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRef, Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::UserPrivate;
+use super::multipart::{Event, Malformed, Multipart, PartKind};
+use crate::http::Private;
+use crate::http::current_user::{CurrentUser, refuse_others};
+use crate::http::fields::{FieldFault, Invalid, Place};
+use crate::http::path::PathId;
+use crate::http::problem::{
+    AuthenticationProblems, FILE_TOO_LARGE, INTERNAL, INVALID_IMAGE, INVALID_TOKEN, NO_PICTURE, PAYLOAD_TOO_LARGE,
+    ParameterProblems, Problem, ProblemBody, STORAGE_UNAVAILABLE, ServiceProblems, TOO_MANY_UPLOADS, UNREADABLE_BODY,
+    UPLOAD_TOO_SLOW, causes,
+};
+use crate::media::{StorageError, Upload, UploadError};
+use crate::model::{User, UserId};
+use crate::{Accounts, RemoveProfilePictureError, SetProfilePictureError};
+
+/// Everything of a body but the file, in bytes.
+const REST_BYTES_MAX: usize = 64 * 1024;
+/// How much of a refused body is read and thrown away, in bytes: clients that send all of it first would see a broken
+/// connection instead of the answer.
+const REFUSED_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    OpenApiRouter::new().routes(routes!(set_picture, remove_picture))
+}
+
+/// A picture.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `read_upload` reads while it comes in")]
+struct PictureUpload {
+    /// A JPEG, PNG, GIF or WebP of up to `MAX_UPLOAD_SIZE_BYTES` bytes.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Give oneself a profile picture
+///
+/// The middle of it becomes a square JPEG of 300 by 300 pixels without metadata; its name is new each time. The earlier
+/// picture is deleted.
+#[utoipa::path(
+    patch,
+    path = "/users/{user_id}/picture",
+    tag = "users",
+    params(("user_id" = Uuid, Path, description = "The caller's own id")),
+    request_body(content = PictureUpload, content_type = "multipart/form-data"),
+    responses(
+        (status = OK, body = UserPrivate, description = "The account as it is now"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`File too large. Maximum size is 5MB`, `Invalid image file. Please upload a valid image (JPEG, PNG, GIF, WebP).`, or a body that is not `multipart/form-data` as it should be"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user's picture`"),
+        (status = REQUEST_TIMEOUT, body = ProblemBody, content_type = "application/problem+json", description = "The picture did not come in time"),
+        (status = PAYLOAD_TOO_LARGE, body = ProblemBody, content_type = "application/problem+json", description = "Too much beside the picture"),
+        AuthenticationProblems,
+        ParameterProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn set_picture(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<UserId>,
+    request: Request,
+) -> Result<Private<UserPrivate>, Problem> {
+    if let Err(problem) = refuse_others(&caller, id, "Not authorized to update this user's picture") {
+        Incoming::new(&accounts, request).throw_away().await;
+        return Err(problem);
+    }
+    let user = take_picture(&accounts, id, request).await?;
+    Ok(Private(UserPrivate::new(user, &accounts.config().media)))
+}
+
+/// Reads the picture of a `multipart/form-data` body and makes it this user's; for the page of the account, too.
+pub(crate) async fn take_picture(accounts: &Accounts, id: UserId, request: Request) -> Result<User, Problem> {
+    let mut incoming = Incoming::new(accounts, request);
+    let Some(_place) = accounts.decoding().admit() else {
+        incoming.throw_away().await;
+        return Err(Problem::new(&TOO_MANY_UPLOADS));
+    };
+    let upload = match read_upload(accounts, &mut incoming).await {
+        Ok(upload) => upload,
+        Err(problem) => {
+            incoming.throw_away().await;
+            return Err(problem);
+        }
+    };
+    Ok(accounts.set_profile_picture(id, upload).await?)
+}
+
+impl From<SetProfilePictureError> for Problem {
+    fn from(error: SetProfilePictureError) -> Self {
+        match error {
+            SetProfilePictureError::Invalid(reason) => {
+                tracing::debug!(reason, "an upload is no usable picture");
+                Self::new(&INVALID_IMAGE)
+            }
+            SetProfilePictureError::Overloaded => Self::new(&TOO_MANY_UPLOADS),
+            SetProfilePictureError::Storage(error) => error.into(),
+            SetProfilePictureError::UserGone => Self::new(&INVALID_TOKEN),
+            SetProfilePictureError::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    /// Logs the error with its causes; the client gets none of them.
+    fn from(error: StorageError) -> Self {
+        tracing::error!(error = causes(&error), "the storage of pictures failed");
+        Self::new(&STORAGE_UNAVAILABLE)
+    }
+}
+
+/// Remove one's own profile picture
+#[utoipa::path(
+    delete,
+    path = "/users/{user_id}/picture",
+    tag = "users",
+    params(("user_id" = Uuid, Path, description = "The caller's own id")),
+    responses(
+        (status = OK, body = UserPrivate, description = "The account as it is now"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`No profile picture to delete`"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this user's picture`"),
+        AuthenticationProblems,
+        ParameterProblems,
+        ServiceProblems,
+    ),
+    security(("OAuth2PasswordBearer" = [])),
+)]
+async fn remove_picture(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    PathId(id): PathId<UserId>,
+) -> Result<Private<UserPrivate>, Problem> {
+    refuse_others(&caller, id, "Not authorized to delete this user's picture")?;
+    let user = accounts.remove_profile_picture(id).await?;
+    Ok(Private(UserPrivate::new(user, &accounts.config().media)))
+}
+
+impl From<RemoveProfilePictureError> for Problem {
+    fn from(error: RemoveProfilePictureError) -> Self {
+        match error {
+            RemoveProfilePictureError::NoPicture => Self::new(&NO_PICTURE),
+            RemoveProfilePictureError::UserGone => Self::new(&INVALID_TOKEN),
+            RemoveProfilePictureError::Internal(error) => error.into(),
+        }
+    }
+}
+
+/// The body of a request, read piece by piece and not for ever.
+struct Incoming {
+    content_type: String,
+    announced_bytes: Option<usize>,
+    body: Body,
+    pause_max: Duration,
+    end: Instant,
+}
+
+impl Incoming {
+    fn new(accounts: &Accounts, request: Request) -> Self {
+        let media = &accounts.config().media;
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let content_type = header(CONTENT_TYPE).unwrap_or_default().to_owned();
+        let announced_bytes = header(CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        let end = Instant::now() + media.upload_time_max;
+        Self { content_type, announced_bytes, body: request.into_body(), pause_max: media.upload_pause_max, end }
+    }
+
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            let patience = self.end.min(Instant::now() + self.pause_max);
+            match timeout_at(patience, self.body.frame()).await {
+                Err(_) => return Err(Problem::new(&UPLOAD_TOO_SLOW)),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(Problem::new(&UNREADABLE_BODY)),
+                // What is no data are trailers.
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the rest, as far as it is not too long or too slow.
+    async fn throw_away(&mut self) {
+        if self.announced_bytes.is_some_and(|bytes| bytes > REFUSED_BYTES_MAX) {
+            return;
+        }
+        let mut bytes = 0;
+        while let Ok(Some(data)) = self.next().await {
+            bytes += data.len();
+            if bytes > REFUSED_BYTES_MAX {
+                return;
+            }
+        }
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(_: Malformed) -> Self {
+        Self::new(&UNREADABLE_BODY)
+    }
+}
+
+/// The part `file`.
+async fn read_upload(accounts: &Accounts, incoming: &mut Incoming) -> Result<Upload, Problem> {
+    let mut multipart = match Multipart::of_type(&incoming.content_type) {
+        Some(multipart) => multipart?,
+        // A body of another type has no fields.
+        None => return Err(at_fault(Invalid::missing())),
+    };
+    let mut upload: Option<Upload> = None;
+    let mut is_in_file = false;
+    let (mut all_bytes, mut file_bytes) = (0, 0);
+    while let Some(piece) = incoming.next().await? {
+        all_bytes += piece.len();
+        multipart.push(&piece, |event| {
+            match event {
+                Event::Part(head) => {
+                    is_in_file = head.name.as_deref() == Some("file");
+                    if is_in_file {
+                        if upload.is_some() {
+                            return Err(at_fault(Invalid::value("the field is given more than once")));
+                        }
+                        if head.kind == PartKind::Text {
+                            return Err(at_fault(Invalid::value("expected a file")));
+                        }
+                        upload = Some(accounts.new_upload());
+                    }
+                }
+                Event::Data(data) => {
+                    if let Some(upload) = upload.as_mut().filter(|_| is_in_file) {
+                        file_bytes += data.len();
+                        upload.push(data).map_err(|error| refusal(error, accounts))?;
+                    }
+                }
+            }
+            Ok::<(), Problem>(())
+        })?;
+        if all_bytes - file_bytes > REST_BYTES_MAX {
+            return Err(Problem::new(&PAYLOAD_TOO_LARGE));
+        }
+    }
+    if !multipart.is_finished() {
+        return Err(Problem::new(&UNREADABLE_BODY));
+    }
+    upload.ok_or_else(|| at_fault(Invalid::missing()))
+}
+
+fn at_fault(invalid: Invalid) -> Problem {
+    Problem::fields(vec![FieldFault::new(Place::Body, "file", invalid)])
+}
+
+fn refusal(error: UploadError, accounts: &Accounts) -> Problem {
+    const MEGABYTE: usize = 1024 * 1024;
+    match error {
+        UploadError::TooLarge => {
+            let bytes_max = accounts.config().media.upload_bytes_max;
+            let size = if bytes_max.is_multiple_of(MEGABYTE) {
+                format!("{}MB", bytes_max / MEGABYTE)
+            } else {
+                format!("{bytes_max} bytes")
+            };
+            Problem::new(&FILE_TOO_LARGE).detail(format!("File too large. Maximum size is {size}"))
+        }
+        UploadError::Io(error) => {
+            tracing::error!(%error, "an upload cannot be kept for the moment");
+            Problem::new(&INTERNAL)
+        }
+    }
+}

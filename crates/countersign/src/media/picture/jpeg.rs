@@ -1,0 +1,165 @@
+//! Decides how a JPEG is decoded: at a half, a quarter or an eighth of its size where that leaves enough of it, so that a
+//! photograph of 50 megapixels takes the memory of a small one.
+
+use jpeg_decoder::PixelFormat;
+
+use super::exif::Orientation;
+use super::{Deadline, Decoded, InvalidPicture, SHORTER_SIDE_MIN, Timed, check_dimensions};
+
+/// Scans of one picture. Cameras and editors write up to some twenty; each one is a pass over the whole picture.
+const SCANS_MAX: u32 = 100;
+const BLOCK: u32 = 8;
+
+/// What the markers of a JPEG (ITU-T T.81, annex B) say of it.
+pub(super) struct Header {
+    width: u16,
+    height: u16,
+    coding: Coding,
+    /// Horizontal and vertical sampling factors.
+    components: Vec<(u32, u32)>,
+    file_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Sequential,
+    /// All coefficients are kept until the last scan.
+    Progressive,
+}
+
+impl Header {
+    /// By how much the decoder makes it smaller.
+    fn factor(&self) -> u32 {
+        let shorter = u32::from(self.width.min(self.height));
+        [8, 4, 2].into_iter().find(|factor| shorter / factor >= SHORTER_SIDE_MIN).unwrap_or(1)
+    }
+
+    /// Memory for decoding, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let factor = self.factor();
+        let scaled_block = u64::from(BLOCK / factor);
+        let widest = self.components.iter().map(|(horizontal, _)| *horizontal).max().unwrap_or(1);
+        let highest = self.components.iter().map(|(_, vertical)| *vertical).max().unwrap_or(1);
+        let units_across = u64::from(u32::from(self.width).div_ceil(BLOCK * widest));
+        let units_down = u64::from(u32::from(self.height).div_ceil(BLOCK * highest));
+        let mut bytes = 2 * self.file_bytes;
+        for (horizontal, vertical) in &self.components {
+            let row_blocks = units_across * u64::from(horizontal * vertical);
+            let blocks = row_blocks * units_down;
+            bytes += blocks * scaled_block * scaled_block + row_blocks * 128 * 3;
+            if self.coding == Coding::Progressive {
+                bytes += blocks * 128;
+            }
+        }
+        let pixels =
+            u64::from(u32::from(self.width).div_ceil(factor)) * u64::from(u32::from(self.height).div_ceil(factor));
+        bytes + pixels * self.components.len() as u64
+    }
+}
+
+/// Walks over the markers; decodes nothing.
+pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
+    const START_OF_SCAN: u8 = 0xda;
+    const END_OF_IMAGE: u8 = 0xd9;
+
+    let cut_off = || InvalidPicture::broken("cut off");
+    let mut header: Option<Header> = None;
+    let mut scans = 0;
+    let mut at = 2;
+    loop {
+        // Between segments there may be fill bytes; within a scan a marker is what no 0 and no restart follows.
+        let found = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0xff)).ok_or_else(cut_off)?;
+        at += found + 1;
+        let marker = *bytes.get(at).ok_or_else(cut_off)?;
+        match marker {
+            // The next byte may begin the marker.
+            0xff => continue,
+            0x00 | 0x01 | 0xd0..=0xd8 => {
+                at += 1;
+                continue;
+            }
+            END_OF_IMAGE => break,
+            _ => {}
+        }
+        let length = match bytes.get(at + 1..at + 3) {
+            Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
+            None => return Err(cut_off()),
+        };
+        let segment = bytes.get(at + 3..at + 1 + length.max(2)).ok_or_else(cut_off)?;
+        match marker {
+            0xc0..=0xc2 if header.is_some() => return Err(InvalidPicture::broken("two frames")),
+            0xc0..=0xc2 => header = Some(frame(marker, segment, bytes.len() as u64)?),
+            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                return Err(InvalidPicture::broken("lossless, hierarchical or arithmetic coding"));
+            }
+            START_OF_SCAN => scans += 1,
+            _ => {}
+        }
+        if scans > SCANS_MAX {
+            return Err(InvalidPicture::broken("too many scans"));
+        }
+        at += 1 + length.max(2);
+    }
+    header.filter(|_| scans > 0).ok_or_else(|| InvalidPicture::broken("no frame or no scan"))
+}
+
+/// Reads a frame header (T.81, section B.2.2).
+fn frame(marker: u8, segment: &[u8], file_bytes: u64) -> Result<Header, InvalidPicture> {
+    let [precision, h1, h2, w1, w2, count, components @ ..] = segment else {
+        return Err(InvalidPicture::broken("no frame header"));
+    };
+    if *precision != 8 {
+        return Err(InvalidPicture::broken("not 8 bits a sample"));
+    }
+    let (width, height) = (u16::from_be_bytes([*w1, *w2]), u16::from_be_bytes([*h1, *h2]));
+    check_dimensions(width.into(), height.into())?;
+    let components: Vec<(u32, u32)> =
+        components.chunks_exact(3).map(|c| (u32::from(c[1] >> 4), u32::from(c[1] & 0x0f))).collect();
+    let in_range = |factor: &u32| (1..=4).contains(factor);
+    if components.len() != usize::from(*count)
+        || !matches!(components.len(), 1 | 3 | 4)
+        || !components.iter().all(|(horizontal, vertical)| in_range(horizontal) && in_range(vertical))
+    {
+        return Err(InvalidPicture::broken("components"));
+    }
+    let coding = if marker == 0xc2 { Coding::Progressive } else { Coding::Sequential };
+    Ok(Header { width, height, coding, components, file_bytes })
+}
+
+pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
+    let header = inspect(bytes)?;
+    let mut decoder = jpeg_decoder::Decoder::new(Timed::new(bytes, deadline));
+    decoder.read_info().map_err(InvalidPicture::broken)?;
+    // What was inspected has to be what is decoded.
+    if decoder.info().is_none_or(|info| (info.width, info.height) != (header.width, header.height)) {
+        return Err(InvalidPicture::broken("two sizes"));
+    }
+    let factor = u16::try_from(header.factor()).unwrap_or(1);
+    decoder.scale(header.width.div_ceil(factor), header.height.div_ceil(factor)).map_err(InvalidPicture::broken)?;
+    let mut pixels = decoder.decode().map_err(InvalidPicture::broken)?;
+    let info = decoder.info().ok_or_else(|| InvalidPicture::broken("no header"))?;
+    let rgb = match info.pixel_format {
+        PixelFormat::RGB24 => pixels,
+        PixelFormat::L8 => pixels.iter().flat_map(|grey| [*grey; 3]).collect(),
+        PixelFormat::CMYK32 => {
+            cmyk_to_rgb(&mut pixels);
+            pixels
+        }
+        PixelFormat::L16 => return Err(InvalidPicture::broken("16 bits a sample")),
+    };
+    let orientation = decoder.exif_data().map_or(Orientation::AsStored, Orientation::of_exif);
+    Ok(Decoded { width: info.width.into(), height: info.height.into(), rgb, orientation })
+}
+
+/// In place: ink becomes light, by the simple formula, for want of a profile of the inks.
+fn cmyk_to_rgb(pixels: &mut Vec<u8>) {
+    let count = pixels.len() / 4;
+    for index in 0..count {
+        let paper = 255 - u16::from(pixels[index * 4 + 3]);
+        for channel in 0..3 {
+            let light = (255 - u16::from(pixels[index * 4 + channel])) * paper / 255;
+            pixels[index * 3 + channel] = u8::try_from(light).unwrap_or(u8::MAX);
+        }
+    }
+    pixels.truncate(count * 3);
+}

@@ -1,0 +1,77 @@
+//! Decides how a PNG is decoded: row by row and made smaller meanwhile, whatever its depth of colour; text and profiles in
+//! it are passed over unread.
+
+use std::io::Cursor;
+
+use png::{ColorType, Decoder, Limits, Transformations};
+
+use super::exif::Orientation;
+use super::shrink::Shrink;
+use super::{Deadline, Decoded, InvalidPicture, check_dimensions, on_white};
+
+/// What the decoder may allocate for a row, for inflating and for the few chunks that are read, in bytes.
+const LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+type Reader<'b> = png::Reader<Cursor<&'b [u8]>>;
+
+fn open(bytes: &[u8]) -> Result<Reader<'_>, InvalidPicture> {
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: LIMIT_BYTES });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    let header = decoder.read_header_info().map_err(InvalidPicture::broken)?;
+    check_dimensions(header.width, header.height)?;
+    decoder.read_info().map_err(InvalidPicture::broken)
+}
+
+/// Memory for decoding, in bytes: the whole picture only where it is interlaced.
+pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
+    let reader = open(bytes)?;
+    let info = reader.info();
+    let whole = if info.interlaced { reader.output_buffer_size().ok_or(InvalidPicture::TooDear)? as u64 } else { 0 };
+    Ok(LIMIT_BYTES as u64 + whole + Shrink::memory_bytes(info.width, info.height))
+}
+
+pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
+    let mut reader = open(bytes)?;
+    let (width, height) = (reader.info().width, reader.info().height);
+    let orientation = reader.info().exif_metadata.as_deref().map_or(Orientation::AsStored, Orientation::of_exif);
+    let colours = reader.output_color_type().0;
+    let mut shrink = Shrink::new(width, height);
+    let mut rgb = Vec::with_capacity(width as usize * 3);
+    let mut take = |row: &[u8]| {
+        to_rgb(colours, row, &mut rgb);
+        shrink.push(&rgb);
+    };
+    if reader.info().interlaced {
+        let mut whole = vec![0; reader.output_buffer_size().ok_or(InvalidPicture::TooDear)?];
+        let frame = reader.next_frame(&mut whole).map_err(InvalidPicture::broken)?;
+        for row in whole.chunks_exact(frame.line_size).take(height as usize) {
+            take(row);
+        }
+    } else {
+        for _ in 0..height {
+            deadline.check()?;
+            let row = reader.next_row().map_err(InvalidPicture::broken)?;
+            take(row.ok_or_else(|| InvalidPicture::broken("rows are missing"))?.data());
+        }
+    }
+    let (width, height, rgb) = shrink.finish(width);
+    Ok(Decoded { width, height, rgb, orientation })
+}
+
+fn to_rgb(colours: ColorType, row: &[u8], rgb: &mut Vec<u8>) {
+    rgb.clear();
+    match colours {
+        ColorType::Rgb => rgb.extend_from_slice(row),
+        ColorType::Grayscale | ColorType::Indexed => rgb.extend(row.iter().flat_map(|grey| [*grey; 3])),
+        ColorType::GrayscaleAlpha => {
+            rgb.extend(row.chunks_exact(2).flat_map(|pixel| [on_white(pixel[0], pixel[1]); 3]));
+        }
+        ColorType::Rgba => {
+            rgb.extend(
+                row.chunks_exact(4).flat_map(|p| [on_white(p[0], p[3]), on_white(p[1], p[3]), on_white(p[2], p[3])]),
+            );
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Decides how a user loses the picture: the user refers to none from the commit on, and the file goes after.
+
+use countersign_db::DbError;
+
+use super::steps::discard_picture::discard_picture;
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::model::{User, UserId};
+use crate::session_cache::Changed;
+use crate::store;
+
+/// Why nothing was removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveProfilePictureError {
+    /// There is no picture.
+    #[error("there is no picture")]
+    NoPicture,
+    /// The user is gone.
+    #[error("the user is gone")]
+    UserGone,
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for RemoveProfilePictureError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl Accounts {
+    /// Takes a user's picture away.
+    pub async fn remove_profile_picture(&self, user: UserId) -> Result<User, RemoveProfilePictureError> {
+        let now = self.clock().now();
+        let _changing = self.changing(Changed::User(user));
+        // Each further turn is lost to another picture of the same user.
+        loop {
+            let mut tx = self.db().write().await?;
+            let old = store::users::find_image_file(tx.conn(), user).await?;
+            let old = old.ok_or(RemoveProfilePictureError::UserGone)?.ok_or(RemoveProfilePictureError::NoPicture)?;
+            let Some(without) = store::users::replace_image_file(tx.conn(), user, Some(&old), None, now).await? else {
+                tx.roll_back().await?;
+                continue;
+            };
+            discard_picture(tx.conn(), Some(&old), now).await?;
+            store::changes::insert(tx.conn(), user, None, now).await?;
+            tx.commit().await?;
+            self.jobs_are_due();
+            return Ok(without);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Decides how a user gets another picture: the new file is there before the user refers to it, and the old one goes after.
+//! Whatever is cut off in between, the user's picture can be fetched.
+
+use countersign_db::DbError;
+
+use super::steps::discard_picture::discard_picture;
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::media::{PrepareError, StorageError, Upload};
+use crate::model::{PictureFile, User, UserId};
+use crate::secrets::random_picture_file;
+use crate::session_cache::Changed;
+use crate::store;
+
+/// Why the picture stayed as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SetProfilePictureError {
+    /// The upload is no picture that can be used; the text says why.
+    #[error("not a usable picture: {0}")]
+    Invalid(String),
+    /// Too many pictures are waiting to be decoded.
+    #[error("too many pictures are waiting to be decoded")]
+    Overloaded,
+    /// The picture could not be stored.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The user is gone.
+    #[error("the user is gone")]
+    UserGone,
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for SetProfilePictureError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<PrepareError> for SetProfilePictureError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Invalid(invalid) => Self::Invalid(invalid.to_string()),
+            PrepareError::Overloaded => Self::Overloaded,
+            PrepareError::Upload(error) => {
+                Self::Storage(StorageError::Folder(std::io::Error::new(error.kind(), error)))
+            }
+        }
+    }
+}
+
+impl Accounts {
+    /// An upload that takes as many bytes as a picture may have.
+    pub fn new_upload(&self) -> Upload {
+        Upload::new(self.config().media.upload_bytes_max)
+    }
+
+    /// Gives a user the picture in `upload`: a JPEG, PNG, GIF or WebP, of which a square of 300 by 300 pixels is made.
+    pub async fn set_profile_picture(&self, user: UserId, upload: Upload) -> Result<User, SetProfilePictureError> {
+        let prepared = self.decoding().prepare(upload).await?;
+        let file = random_picture_file();
+        let storage = self.storage()?;
+        storage.put(&file, prepared).await?;
+        let set = self.refer_to_picture(user, &file).await;
+        if let Err(error) = &set {
+            // After a failed commit the row may refer to it all the same. Then the sweep decides, later.
+            if !matches!(error, SetProfilePictureError::Internal(_)) {
+                let _ = storage.delete(&file).await;
+            }
+        }
+        set
+    }
+
+    async fn refer_to_picture(&self, user: UserId, file: &PictureFile) -> Result<User, SetProfilePictureError> {
+        let now = self.clock().now();
+        let _changing = self.changing(Changed::User(user));
+        // Each further turn is lost to another picture of the same user.
+        loop {
+            let mut tx = self.db().write().await?;
+            let old = store::users::find_image_file(tx.conn(), user).await?.ok_or(SetProfilePictureError::UserGone)?;
+            let set =
+                store::users::replace_image_file(tx.conn(), user, old.as_deref(), Some(file.as_str()), now).await?;
+            let Some(set) = set else {
+                tx.roll_back().await?;
+                continue;
+            };
+            discard_picture(tx.conn(), old.as_deref(), now).await?;
+            store::changes::insert(tx.conn(), user, None, now).await?;
+            tx.commit().await?;
+            self.jobs_are_due();
+            return Ok(set);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! An S3 server in a folder, by others than us, which checks the signatures of requests.
+
+use std::path::PathBuf;
+
+use countersign::config::{Addressing, BucketCredentials, BucketPolicy};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+pub(crate) const BUCKET: &str = "pictures";
+pub(crate) const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET_KEY: &str = "a secret key of forty characters or more";
+
+/// Ends with the test.
+pub(crate) struct S3Server {
+    endpoint_url: String,
+    folder: TempDir,
+    _connections: JoinSet<()>,
+}
+
+impl S3Server {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = service.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint_url = format!("http://{}", listener.local_addr().unwrap());
+        let mut connections = JoinSet::new();
+        connections.spawn(async move {
+            let mut open = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let service = service.clone();
+                open.spawn(async move {
+                    let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { endpoint_url, folder, _connections: connections }
+    }
+
+    /// How it is reached.
+    pub(crate) fn policy(&self) -> BucketPolicy {
+        policy(&self.endpoint_url, SECRET_KEY)
+    }
+
+    /// The same with another secret.
+    pub(crate) fn policy_of_a_stranger(&self) -> BucketPolicy {
+        policy(&self.endpoint_url, "another secret")
+    }
+
+    /// Where it keeps pictures.
+    pub(crate) fn pictures_folder(&self) -> PathBuf {
+        self.folder.path().join(BUCKET).join("profile_pics")
+    }
+}
+
+/// A server that nobody runs: a port that was free a moment ago.
+pub(crate) async fn nobody() -> BucketPolicy {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    policy(&format!("http://{address}"), SECRET_KEY)
+}
+
+fn policy(endpoint_url: &str, secret: &str) -> BucketPolicy {
+    BucketPolicy {
+        bucket: BUCKET.to_owned(),
+        region: "us-east-1".to_owned(),
+        credentials: Some(BucketCredentials {
+            access_key_id: SecretString::from(ACCESS_KEY),
+            secret_access_key: SecretString::from(secret),
+        }),
+        endpoint_url: Some(endpoint_url.to_owned()),
+        addressing: Addressing::Path,
+    }
+}
