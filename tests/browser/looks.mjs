@@ -177,11 +177,40 @@ async function theFrontPageIsLight({ blog, browser }) {
   assert.equal(await page.evaluate(() => globalThis.shifted), 0);
 }
 
+async function aPictureIsCutAndRemoved({ blog, browser }) {
+  for (const script of [true, false]) {
+    const author = await blog.author(`Rosa ${script ? "with" : "without"} script`);
+    const page = await browser.somebody({ script });
+    await logIn(blog, page, author);
+    await page.goto(`${blog.url}/account`);
+    const buffer = await page.screenshot();
+    const file = page.getByLabel("Choose a picture");
+    await file.setInputFiles({ name: "\"><img src=x onerror=alert(1)>.png", mimeType: "image/png", buffer });
+    if (script) {
+      await page.getByLabel("How the picture will be cut").focus();
+      await page.keyboard.press("ArrowRight");
+      await browser.inspect(page);
+      await browser.shoot(page, "picture-cut");
+    }
+    await page.getByRole("button", { name: "Use this picture" }).click();
+    await page.locator(".notice").getByText("Your picture is saved.").waitFor();
+    const size = await page.locator("section .face").evaluate((image) => image.naturalWidth);
+    assert.equal(size, 300);
+    await page.getByRole("button", { name: "Remove picture" }).click();
+    await page.locator(".notice").getByText("Your picture is removed.").waitFor();
+    await page.getByLabel("Choose a picture").setInputFiles({ name: "a.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+    await page.getByRole("button", { name: "Use this picture" }).click();
+    await page.locator("#picture-file-error").waitFor();
+    await browser.inspect(page);
+  }
+}
+
 export const tests = [
   ["every_page_is_accessible_in_every_size_and_colour", everyPageInEverySize],
   ["faults_are_tied_to_their_fields", faultsAreTiedToTheirFields],
   ["script_says_what_is_wrong_at_once", scriptSaysWhatIsWrongAtOnce],
   ["more_posts_are_loaded_in_place", moreAreLoadedInPlace],
   ["theme_and_language_are_kept", themeAndLanguageAreKept],
+  ["a_picture_is_cut_and_removed", aPictureIsCutAndRemoved],
   ["the_front_page_is_light", theFrontPageIsLight],
 ].map(([name, test]) => ({ name, test }));
