@@ -83,7 +83,11 @@ impl Installation {
     /// The names of all files in the folder of pictures, finished or not.
     pub(crate) fn picture_files(&self) -> Outcome<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.folder.path().join("media/profile_pics"))? {
+        let folder = self.folder.path().join("media/profile_pics");
+        if !folder.exists() {
+            return Ok(names); // the first upload makes it
+        }
+        for entry in fs::read_dir(folder)? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort();

@@ -34,17 +34,34 @@ impl Header {
         [8, 4, 2].into_iter().find(|factor| shorter / factor >= SHORTER_SIDE_MIN).unwrap_or(1)
     }
 
-    /// Memory for decoding, in bytes.
-    pub(super) fn memory_bytes(&self) -> u64 {
-        let factor = self.factor();
-        let scaled_block = u64::from(BLOCK / factor);
+    /// Blocks of each component in a row of units, and the number of such rows.
+    fn blocks(&self) -> (Vec<u64>, u64) {
         let widest = self.components.iter().map(|(horizontal, _)| *horizontal).max().unwrap_or(1);
         let highest = self.components.iter().map(|(_, vertical)| *vertical).max().unwrap_or(1);
         let units_across = u64::from(u32::from(self.width).div_ceil(BLOCK * widest));
         let units_down = u64::from(u32::from(self.height).div_ceil(BLOCK * highest));
+        let in_a_row = |(horizontal, vertical): &(u32, u32)| units_across * u64::from(horizontal * vertical);
+        (self.components.iter().map(in_a_row).collect(), units_down)
+    }
+
+    /// Each block takes a bit at least in the first scan of a progressive picture, and two in a sequential one: the codes
+    /// of its mean and of the end of its other values. Fewer mean that most of the picture is not there.
+    fn has_bytes_for_its_size(&self) -> bool {
+        let (rows, units_down) = self.blocks();
+        let bits = match self.coding {
+            Coding::Sequential => 2,
+            Coding::Progressive => 1,
+        };
+        rows.iter().sum::<u64>() * units_down * bits <= self.file_bytes * 8
+    }
+
+    /// Memory for decoding, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let factor = self.factor();
+        let scaled_block = u64::from(BLOCK / factor);
+        let (rows, units_down) = self.blocks();
         let mut bytes = 2 * self.file_bytes;
-        for (horizontal, vertical) in &self.components {
-            let row_blocks = units_across * u64::from(horizontal * vertical);
+        for row_blocks in rows {
             let blocks = row_blocks * units_down;
             bytes += blocks * scaled_block * scaled_block + row_blocks * 128 * 3;
             if self.coding == Coding::Progressive {
@@ -100,7 +117,11 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
         }
         at += 1 + length.max(2);
     }
-    header.filter(|_| scans > 0).ok_or_else(|| InvalidPicture::broken("no frame or no scan"))
+    let header = header.filter(|_| scans > 0).ok_or_else(|| InvalidPicture::broken("no frame or no scan"))?;
+    if !header.has_bytes_for_its_size() {
+        return Err(InvalidPicture::broken("too few bytes for its size"));
+    }
+    Ok(header)
 }
 
 /// Reads a frame header (T.81, section B.2.2).
