@@ -15,6 +15,7 @@ import os
 import ssl
 import sys
 import tempfile
+import threading
 
 from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
@@ -27,8 +28,13 @@ logging.disable()
 options = json.loads(sys.argv[1])
 
 
+# Two threads tell, and each line has to stay whole.
+telling = threading.Lock()
+
+
 def tell(line):
-    print(json.dumps(line), flush=True)
+    with telling:
+        print(json.dumps(line), flush=True)
 
 
 def make_certificate():
