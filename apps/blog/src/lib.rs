@@ -1,18 +1,21 @@
 //! Decides what the blog adds to the accounts it embeds: posts, listed newest first with public authors.
 //!
 //! It is a host application in the small. A request flows `http → operations → store`, and a plain read
-//! `http → store`; everything about users comes from the `countersign` library.
+//! `http → store`, and `pages` flow like `http`; everything about users comes from the `countersign` library.
 
 mod http;
 mod model;
 mod operations;
+mod pages;
 pub mod problems;
 mod store;
 
+use axum::Router;
 use axum::extract::FromRef;
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
+use countersign::templates::TemplatesBuilder;
 use countersign_db::Migrations;
 use countersign_server::settings::whole_number;
 use countersign_server::{Host, OpenApiRouter};
@@ -62,6 +65,14 @@ impl Host for Blog {
 
     fn state(accounts: Accounts, settings: &BlogSettings) -> State {
         State { accounts, posts_per_page: settings.posts_per_page }
+    }
+
+    fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {
+        pages::templates(ours)
+    }
+
+    fn pages(settings: &BlogSettings) -> Router<State> {
+        pages::routes(settings.post_body_bytes_max)
     }
 
     fn routes(settings: &BlogSettings, http: &HttpPolicy) -> OpenApiRouter<State> {

@@ -122,6 +122,10 @@ fn post(path: &str, content_type: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+pub(crate) fn post_json(path: &str, body: &Value) -> Vec<u8> {
+    post(path, "application/json", &body.to_string())
+}
+
 /// An account on the server; all have names of the same length, so that the answers have, too.
 #[derive(Clone, Copy)]
 pub(crate) struct User(pub(crate) usize);
@@ -133,7 +137,7 @@ impl User {
             "email": format!("user-{:04}@example.org", self.0),
             "password": self.password(),
         });
-        post("/api/users", "application/json", &body.to_string())
+        post_json("/api/users", &body)
     }
 
     pub(crate) fn login(self) -> Vec<u8> {

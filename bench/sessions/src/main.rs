@@ -6,6 +6,7 @@ mod http;
 #[path = "../../logins/src/machine.rs"]
 #[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
 mod machine;
+mod mail_sink;
 mod parts;
 mod report;
 mod server;
@@ -35,6 +36,10 @@ struct Scale {
     revocations: usize,
     revocations_same_instance: usize,
     revocations_broken: usize,
+    /// At each of three servers.
+    registrations: usize,
+    /// Of requests for an address with an account and one without.
+    neutral_pairs: usize,
 }
 
 const FULL: Scale = Scale {
@@ -45,6 +50,8 @@ const FULL: Scale = Scale {
     revocations: 1000,
     revocations_same_instance: 1000,
     revocations_broken: 50,
+    registrations: 1000,
+    neutral_pairs: 2000,
 };
 
 /// To see that everything works; too little for figures to rely on.
@@ -56,6 +63,8 @@ const SHORT: Scale = Scale {
     revocations: 100,
     revocations_same_instance: 100,
     revocations_broken: 10,
+    registrations: 100,
+    neutral_pairs: 100,
 };
 
 /// What every part needs.
@@ -72,7 +81,7 @@ struct Part {
     measure: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 8] = [
     Part {
         name: "cost-sqlite",
         heading: "GET /api/users/me and a bare axum handler in turn, on SQLite",
@@ -92,6 +101,26 @@ const PARTS: [Part; 4] = [
         name: "revocation",
         heading: "sessions are ended on one instance and asked for on another",
         measure: parts::revocation::measure,
+    },
+    Part {
+        name: "neutral-sqlite",
+        heading: "addresses with and without an account, asked about in turn, on SQLite",
+        measure: parts::neutral::on_sqlite,
+    },
+    Part {
+        name: "neutral-postgres",
+        heading: "addresses with and without an account, asked about in turn, on PostgreSQL",
+        measure: parts::neutral::on_postgres,
+    },
+    Part {
+        name: "outage-sqlite",
+        heading: "registrations while the mail server is gone and in turn while it is not, on SQLite",
+        measure: parts::outage::on_sqlite,
+    },
+    Part {
+        name: "outage-postgres",
+        heading: "registrations while the mail server is gone and in turn while it is not, on PostgreSQL",
+        measure: parts::outage::on_postgres,
     },
 ];
 

@@ -7,6 +7,7 @@ use std::fmt;
 pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
+    Within(f64, f64),
     /// It only informs.
     None,
 }
@@ -17,7 +18,8 @@ impl Goal {
             Self::None => "",
             Self::AtLeast(least) if value >= least => "met",
             Self::AtMost(most) if value <= most => "met",
-            Self::AtLeast(_) | Self::AtMost(_) => "MISSED",
+            Self::Within(least, most) if (least..=most).contains(&value) => "met",
+            Self::AtLeast(_) | Self::AtMost(_) | Self::Within(..) => "MISSED",
         }
     }
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Goal {
         match self {
             Self::AtLeast(least) => write!(f, ">= {least}"),
             Self::AtMost(most) => write!(f, "<= {most}"),
+            Self::Within(least, most) => write!(f, "{least}-{most}"),
             Self::None => Ok(()),
         }
     }
@@ -48,9 +51,9 @@ impl Figure {
 }
 
 pub(crate) fn print(figures: &[Figure]) {
-    println!("\n{:<46} {:>10}  {:<8} {:<7} made of", "figure", "value", "goal", "verdict");
+    println!("\n{:<46} {:>10}  {:<9} {:<7} made of", "figure", "value", "goal", "verdict");
     for Figure { name, value, goal, note } in figures {
-        println!("{name:<46} {value:>10.3}  {:<8} {:<7} {note}", goal.to_string(), goal.verdict(*value));
+        println!("{name:<46} {value:>10.3}  {:<9} {:<7} {note}", goal.to_string(), goal.verdict(*value));
     }
     println!();
     for Figure { name, value, .. } in figures {

@@ -15,6 +15,7 @@ mod tune;
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -110,7 +111,14 @@ enum Command {
     /// Check that everything is ready for `serve`
     ///
     /// One line a check: ok, warn or fail, with what to do. Ends with 1 when any fails.
-    Doctor,
+    Doctor {
+        /// Only show which address a request counts for that comes from this one, as TRUSTED_PROXIES and PROXY_HEADER have it
+        #[arg(long, value_name = "ADDRESS")]
+        from: Option<IpAddr>,
+        /// With --from: the value of the header that it has
+        #[arg(long, value_name = "VALUE", requires = "from")]
+        forwarded: Vec<String>,
+    },
     /// Measure what password hashing costs on this machine, and recommend a setting
     ///
     /// Hashes at the configured costs and at those that RFC 9106 and OWASP recommend: milliseconds a hash, logins a second
@@ -298,7 +306,8 @@ where
         Command::Invite { email, uses, days } => wait_for(invite::invite::<H>(email, uses, days)),
         Command::Mail { command } => wait_for(mail::mail::<H>(command)),
         Command::Settings => Ok(settings::show::<H>()),
-        Command::Doctor => wait_for(doctor::examine::<H>()),
+        Command::Doctor { from: Some(peer), forwarded } => doctor::resolve::<H>(peer, &forwarded),
+        Command::Doctor { from: None, .. } => wait_for(doctor::examine::<H>()),
         Command::Tune { seconds } => wait_for(tune::tune::<H>(seconds)),
         Command::Openapi => {
             say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use conf::Conf as _;
 use countersign::Accounts;
@@ -102,7 +102,9 @@ where
     Accounts: FromRef<H::State>,
 {
     let document = document::<H>(settings, &http.policy).to_pretty_json().expect("an OpenAPI document is JSON");
-    let (api, _) = api::<H>(settings, &http.policy).with_state(H::state(accounts.clone(), settings)).split_for_parts();
+    let state = H::state(accounts.clone(), settings);
+    let pages = H::pages(settings).with_state(state.clone());
+    let (api, _) = api::<H>(settings, &http.policy).with_state(state).split_for_parts();
     let (health, _) = health::routes()
         .with_state(health::Health {
             db: accounts.db().clone(),
@@ -110,16 +112,18 @@ where
             draining: http.draining.clone(),
         })
         .split_for_parts();
-    // Only documents are compressed: where an answer mixes a secret with what a client sent, its length would tell.
+    // Only what is the same for everybody is compressed: where an answer mixes a secret with what a client sent, its length
+    // would tell.
     let documents = docs::router(document.into())
         .route("/problems", get(|| async { problems_page::<H>() }))
+        .merge(countersign::pages::assets::<Accounts>().with_state(accounts.clone()))
         .layer(CompressionLayer::new());
     let dev_pages = match (http.audience, accounts.mailbox()) {
         (Audience::Developer, Some(mailbox)) => dev_mail::routes(mailbox.clone()),
         _ => Router::new(),
     };
     Router::new()
-        .route("/", get(|| async { Redirect::temporary("/docs") }))
+        .merge(pages)
         .merge(api)
         .merge(health)
         .merge(documents)

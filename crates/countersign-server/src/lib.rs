@@ -40,6 +40,10 @@ pub use cli::run;
 pub use http::{Audience, Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
 pub use utoipa_axum::router::OpenApiRouter;
 
+use axum::Router;
+use axum::extract::FromRef;
+use axum::response::Redirect;
+use axum::routing::get;
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
@@ -73,6 +77,14 @@ pub trait Host: 'static {
     /// Adds its own templates and texts to the library's.
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {
         ours
+    }
+
+    /// Its pages, with `countersign::pages::routes()` merged in. Without any of its own it has those of the accounts.
+    fn pages(_: &Self::Settings) -> Router<Self::State>
+    where
+        Accounts: FromRef<Self::State>,
+    {
+        countersign::pages::routes().route("/", get(|| async { Redirect::temporary("/account") }))
     }
 
     /// Its JSON API without the prefix `/api`, with `countersign::http::routes(http)` merged in.

@@ -15,7 +15,7 @@ mod values;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{
-    FrontendUrl, LogFilter, LogFormat, MediaDelivery, SecretKeys, SecretText, chosen, switch, whole_number,
+    FrontendUrl, LogFilter, LogFormat, MediaDelivery, Networks, SecretKeys, SecretText, chosen, switch, whole_number,
 };
 
 pub(crate) use load::{Loaded, Purpose, Settings, load};
@@ -26,7 +26,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use countersign::config::{Blocklist, LoginBy, RegistrationMode, SecretKey};
-use countersign::model::SigningAlgorithm;
+use countersign::model::{ForwardedHeader, SigningAlgorithm};
 use countersign_db::DatabaseUrl;
 
 use values::{base_url, bucket_name, parse_media_delivery, secret_text, text};
@@ -191,6 +191,16 @@ pub struct ShellSettings {
     #[conf(flatten)]
     pub mail: MailSettings,
 
+    /// The proxies in front, as addresses or networks separated by commas, such as `127.0.0.1,10.0.0.0/8`. What they say about
+    /// the client's address is believed; without them it is the address of whoever connects.
+    #[conf(env, value_parser = values::networks)]
+    pub trusted_proxies: Option<Networks>,
+
+    /// The one header in which they say it: `x-forwarded-for` or `forwarded`. The proxy must set it or add to it, because a
+    /// client can send it too; the other header is not read.
+    #[conf(env, default_value = "x-forwarded-for", value_parser = parse_proxy_header)]
+    pub proxy_header: ForwardedHeader,
+
     /// The largest request body, in bytes.
     #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]
     pub body_bytes_max: usize,
@@ -277,6 +287,11 @@ fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 
 fn parse_login_by(text: &str) -> Result<LoginBy, String> {
     chosen(text, &[("email", LoginBy::Email), ("email_or_username", LoginBy::EmailOrUsername)])
+}
+
+fn parse_proxy_header(text: &str) -> Result<ForwardedHeader, String> {
+    use ForwardedHeader::{Forwarded, XForwardedFor};
+    chosen(text, &[XForwardedFor, Forwarded].map(|header| (header.as_str(), header)))
 }
 
 fn parse_registration(text: &str) -> Result<RegistrationMode, String> {

@@ -92,3 +92,168 @@ mail-refresh-token-reused-button = Konto prüfen
 
 mail-test-subject = Der Mailversand funktioniert - { $site }
 mail-test-intro = dies ist der Test, der am { $at } verschickt wurde. { $site } kann Mails verschicken.
+
+## Jede Seite
+
+language-name = Deutsch
+date = { $day }. { $month ->
+    [1] Januar
+    [2] Februar
+    [3] März
+    [4] April
+    [5] Mai
+    [6] Juni
+    [7] Juli
+    [8] August
+    [9] September
+    [10] Oktober
+    [11] November
+   *[12] Dezember
+} { $year }
+page-skip = Zum Inhalt springen
+page-navigation = Website
+page-home = Zur Startseite
+page-theme-auto = Automatisch
+page-theme-light = Hell
+page-theme-dark = Dunkel
+page-log-in = Anmelden
+page-log-out = Abmelden
+page-register = Registrieren
+page-cancel = Abbrechen
+page-save = Speichern
+page-show = Zeigen
+page-hide = Verbergen
+page-problems = Das hat noch nicht geklappt
+page-strength-1 = Leicht zu erraten
+page-strength-2 = Brauchbar; länger ist besser
+page-strength-3 = Schwer zu erraten
+
+## Fehlerseiten
+
+problem-title = Etwas ist schiefgegangen
+problem-text = Es ist ein Fehler aufgetreten. Bitte prüfen Sie Ihre Anfrage und versuchen Sie es erneut.
+problem-invalid-title = Ungültige Anfrage
+problem-invalid-text = Ungültige Anfrage. Bitte prüfen Sie Ihre Eingabe und versuchen Sie es erneut.
+problem-not-found-title = Seite nicht gefunden
+problem-cross-site-title = Anfrage von einer anderen Website
+problem-busy-title = Im Moment überlastet
+problem-login-title = Bitte melden Sie sich an
+
+## Felder von Formularen
+
+fault-missing = Bitte füllen Sie dieses Feld aus.
+fault-invalid = Das geht nicht; es ist doppelt angegeben oder hat Zeichen, die nichts zeigen.
+fault-email = Das ist keine E-Mail-Adresse wie ada@example.com.
+fault-username-blank = Der Benutzername braucht mindestens ein sichtbares Zeichen.
+fault-username-long = Der Benutzername darf höchstens 50 Zeichen haben.
+fault-username-unprintable = Der Benutzername darf keine Steuerzeichen oder unsichtbaren Zeichen haben.
+fault-username-at = Der Benutzername darf kein @ haben, damit er nicht wie eine E-Mail-Adresse aussieht.
+fault-username-taken = Diesen Benutzernamen hat schon jemand.
+fault-email-taken = Mit dieser E-Mail-Adresse gibt es schon ein Konto.
+fault-password-short = Das Passwort braucht mindestens 8 Zeichen.
+fault-password-long = Das Passwort darf höchstens 1.024 Bytes haben.
+fault-password-common = Dieses Passwort gehört zu den häufigsten, die zuerst probiert werden. Bitte wählen Sie ein anderes.
+fault-password-wrong = Das aktuelle Passwort ist ein anderes.
+fault-credentials = E-Mail-Adresse oder Passwort ist falsch.
+fault-unverified = Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse. Dafür haben wir Ihnen eine Nachricht geschickt.
+fault-busy = Im Moment melden sich zu viele an. Bitte versuchen Sie es gleich noch einmal.
+fault-invitation = Diese Einladung ist ungültig, verbraucht oder für eine andere Adresse.
+fault-registration-closed = Im Moment kann sich hier niemand registrieren.
+fault-reset-token = Dieser Link gilt nicht mehr. Bitte fordern Sie einen neuen an.
+fault-proof = Dieser Link oder Code gilt nicht mehr.
+fault-undo-token = Dieser Link gilt nicht mehr.
+fault-picture = Bitte wählen Sie ein Bild: JPEG, PNG, GIF oder WebP.
+fault-picture-large = Das Bild ist zu groß. Höchstens 5 MB werden angenommen.
+fault-picture-storage = Das Bild konnte nicht abgelegt werden. Bitte versuchen Sie es erneut.
+
+## Seiten des Kontos
+
+page-email = E-Mail-Adresse
+page-email-or-username = E-Mail-Adresse oder Benutzername
+page-email-hint = Nur Sie sehen sie. Wir schreiben dorthin, wenn mit Ihrem Konto etwas geschieht.
+page-username = Benutzername
+page-username-hint = Alle sehen diesen Namen. Bis zu 50 Zeichen.
+page-password = Passwort
+page-password-hint = Mindestens 8 Zeichen. Mehrere Wörter hintereinander sind gut.
+page-current-password = Aktuelles Passwort
+page-new-password = Neues Passwort
+page-forgot = Passwort vergessen?
+page-no-account = Noch kein Konto?
+page-have-account = Sie haben schon ein Konto?
+page-create-account = Konto anlegen
+page-invitation = Einladungscode
+page-invitation-hint = Ohne ihn kann man sich hier nicht registrieren.
+page-registration-closed = Im Moment kann sich hier niemand registrieren.
+page-forgot-title = Passwort vergessen?
+page-forgot-intro = Geben Sie die E-Mail-Adresse Ihres Kontos ein, und wir schicken Ihnen einen Link, mit dem Sie ein neues Passwort wählen können.
+page-forgot-send = Link senden
+page-back-to-login = Zurück zur Anmeldung
+page-reset-title = Neues Passwort wählen
+page-reset-ends-sessions = Danach sind Sie überall abgemeldet.
+page-reset-do = Neues Passwort setzen
+page-link-incomplete = Der Link ist nicht vollständig. Bitte öffnen Sie ihn noch einmal aus der Nachricht, oder kopieren Sie die ganze Adresse.
+page-ask-again = Neuen Link anfordern
+page-verify-title = E-Mail-Adresse bestätigen
+page-verify-press = Noch ein Druck auf den Knopf, und wir wissen, dass unsere Nachrichten ankommen.
+page-verify-code-intro = Wir haben Ihnen eine Nachricht geschickt. Folgen Sie dem Link darin, oder geben Sie hier den Code ein.
+page-verify-do = Bestätigen
+page-code = Code
+page-code-hint = Sechs Ziffern aus der Nachricht.
+page-undo-title = Änderung der E-Mail-Adresse rückgängig machen
+page-undo-intro = Ihr Konto bekommt seine frühere E-Mail-Adresse zurück. Alle werden abgemeldet, das Passwort wird ungültig, und wir schicken Ihnen eine Nachricht, mit der Sie ein neues wählen können.
+page-undo-do = Änderung rückgängig machen
+page-account = Ihr Konto
+page-profile = Profil
+page-picture = Bild
+page-picture-now = Ihr jetziges Bild
+page-picture-choose = Bild wählen
+page-picture-hint = JPEG, PNG, GIF oder WebP, höchstens 5 MB. Es wird quadratisch zugeschnitten.
+page-picture-save = Dieses Bild verwenden
+page-picture-remove = Bild entfernen
+page-crop = So wird das Bild zugeschnitten
+page-crop-hint = Verschieben Sie es durch Ziehen oder mit den Pfeiltasten.
+page-crop-size = Größe
+page-verified = bestätigt
+page-unverified = noch nicht bestätigt
+page-verify-pending = Wir haben an diese Adresse eine Nachricht geschickt, um sie zu bestätigen.
+page-resend = Noch einmal senden
+page-pending = { $address } wartet noch auf Bestätigung. Wir haben eine Nachricht dorthin geschickt.
+page-new-email = Neue E-Mail-Adresse
+page-new-email-hint = Wir schicken eine Nachricht dorthin. Sobald Sie sie bestätigen, melden Sie sich damit an, und alle anderen Geräte werden abgemeldet.
+page-change-email = E-Mail-Adresse ändern
+page-confirm-hint = Ihre Anmeldung ist schon eine Weile her. Das Passwort bestätigt, dass Sie es sind.
+page-password-ends-sessions = Alle anderen Geräte werden dann abgemeldet.
+page-change-password = Passwort ändern
+page-sessions = Wo Sie angemeldet sind
+page-sessions-intro = Wenn Sie etwas davon nicht kennen, beenden Sie es und ändern Sie Ihr Passwort.
+page-this-session = hier
+page-last-seen = Zuletzt benutzt am
+page-unknown-device = Unbekanntes Gerät
+page-device = { $browser } unter { $system }
+page-end = Beenden
+page-end-named = Sitzung auf { $device } beenden
+page-end-others = Alle anderen beenden
+page-delete-account = Konto löschen
+page-delete-intro = Ihr Konto und alles, was dazu gehört, wird sofort gelöscht. Niemand kann es zurückholen.
+page-delete-sure = Wollen Sie das Konto { $name } mit allem, was dazu gehört, wirklich löschen? Niemand kann es zurückholen.
+page-delete-do = Endgültig löschen
+
+## Was getan ist
+
+done-registered = Willkommen! Ihr Konto ist bereit. Wir haben Ihnen eine Nachricht geschickt, um Ihre Adresse zu bestätigen.
+done-registered-verified = Ihr Konto ist bereit. Sie können sich jetzt anmelden.
+done-verification-sent = Wir haben Ihnen eine Nachricht geschickt. Folgen Sie ihrem Link, oder geben Sie ihren Code ein.
+done-verified = Danke, Ihre E-Mail-Adresse ist bestätigt.
+done-reset-sent = Wenn es zu dieser Adresse ein Konto gibt, erhalten Sie eine Nachricht, wie Sie das Passwort zurücksetzen.
+done-password-reset = Das Passwort ist zurückgesetzt. Sie können sich jetzt mit dem neuen anmelden.
+done-password-changed = Ihr Passwort ist geändert.
+done-profile-saved = Ihr Profil ist gespeichert.
+done-email-proof-sent = Wir haben eine Nachricht an die neue Adresse geschickt. Sie gilt, sobald Sie sie bestätigen.
+done-email-confirmed = Ihr Konto hat seine neue E-Mail-Adresse.
+done-email-undone = Ihr Konto hat wieder seine frühere E-Mail-Adresse. Wir haben Ihnen eine Nachricht geschickt, mit der Sie ein neues Passwort wählen können.
+done-picture-saved = Ihr Bild ist gespeichert.
+done-picture-removed = Ihr Bild ist entfernt.
+done-session-ended = Die Sitzung ist beendet.
+done-others-ended = Alle anderen Sitzungen sind beendet.
+done-logged-out = Sie sind abgemeldet.
+done-account-deleted = Ihr Konto ist gelöscht.

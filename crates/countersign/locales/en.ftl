@@ -91,3 +91,168 @@ mail-refresh-token-reused-button = Check your account
 
 mail-test-subject = Mail works - { $site }
 mail-test-intro = This is the test that was sent on { $at }. { $site } can send mail.
+
+## Every page
+
+language-name = English
+date = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $year }
+page-skip = Skip to content
+page-navigation = Site
+page-home = Go to the start page
+page-theme-auto = Automatic
+page-theme-light = Light
+page-theme-dark = Dark
+page-log-in = Log in
+page-log-out = Log out
+page-register = Register
+page-cancel = Cancel
+page-save = Save
+page-show = Show
+page-hide = Hide
+page-problems = That did not work yet
+page-strength-1 = Easy to guess
+page-strength-2 = Acceptable; longer is better
+page-strength-3 = Hard to guess
+
+## Pages of errors
+
+problem-title = Something went wrong
+problem-text = An error occurred. Please check your request and try again.
+problem-invalid-title = Invalid request
+problem-invalid-text = Invalid request. Please check your input and try again.
+problem-not-found-title = Page not found
+problem-cross-site-title = Request from another site
+problem-busy-title = Too busy at the moment
+problem-login-title = Please log in
+
+## Fields of forms
+
+fault-missing = Please fill this in.
+fault-invalid = This cannot be used; it is given twice or has characters that nothing shows.
+fault-email = This is not an e-mail address, such as ada@example.com.
+fault-username-blank = The username needs at least one visible character.
+fault-username-long = The username may have at most 50 characters.
+fault-username-unprintable = The username may not have control or invisible characters.
+fault-username-at = The username may not have an @, so that it cannot be taken for an e-mail address.
+fault-username-taken = Somebody has this username already.
+fault-email-taken = There is an account with this e-mail address already.
+fault-password-short = The password needs at least 8 characters.
+fault-password-long = The password may have at most 1,024 bytes.
+fault-password-common = This password is among the most common ones, which are tried first. Please choose another.
+fault-password-wrong = The current password is another.
+fault-credentials = Incorrect email or password.
+fault-unverified = Please confirm your e-mail address first. We have sent you a mail for that.
+fault-busy = Too many people are logging in at the moment. Please try again in a second.
+fault-invitation = This invitation is not valid, used up, or for another address.
+fault-registration-closed = Nobody can register here at the moment.
+fault-reset-token = This link is not valid any more. Please ask for a new one.
+fault-proof = This link or code is not valid any more.
+fault-undo-token = This link is not valid any more.
+fault-picture = Please choose a picture: JPEG, PNG, GIF or WebP.
+fault-picture-large = The picture is too large. At most 5 MB are accepted.
+fault-picture-storage = The picture could not be kept. Please try again.
+
+## Pages of accounts
+
+page-email = E-mail address
+page-email-or-username = E-mail address or username
+page-email-hint = Only you see it. We send mail there when something happens to your account.
+page-username = Username
+page-username-hint = Everybody sees this name. Up to 50 characters.
+page-password = Password
+page-password-hint = At least 8 characters. Several words in a row are good.
+page-current-password = Current password
+page-new-password = New password
+page-forgot = Forgot your password?
+page-no-account = No account yet?
+page-have-account = You have an account already?
+page-create-account = Create account
+page-invitation = Invitation code
+page-invitation-hint = You need one to register here.
+page-registration-closed = Nobody can register here at the moment.
+page-forgot-title = Forgot your password?
+page-forgot-intro = Enter the e-mail address of your account, and we send you a link by which you can choose a new password.
+page-forgot-send = Send link
+page-back-to-login = Back to the login
+page-reset-title = Choose a new password
+page-reset-ends-sessions = You are then logged out everywhere.
+page-reset-do = Set new password
+page-link-incomplete = The link is not complete. Please open it again from the mail, or copy the whole address.
+page-ask-again = Ask for a new link
+page-verify-title = Confirm your e-mail address
+page-verify-press = One more press of the button, and we know that the mails reach you.
+page-verify-code-intro = We have sent you a mail. Follow its link, or enter the code in it here.
+page-verify-do = Confirm
+page-code = Code
+page-code-hint = Six digits from the mail.
+page-undo-title = Undo the change of your e-mail address
+page-undo-intro = Your account gets its former e-mail address back. Everybody is logged out, the password becomes void, and we send you a mail by which you can choose a new one.
+page-undo-do = Undo the change
+page-account = Your account
+page-profile = Profile
+page-picture = Picture
+page-picture-now = Your picture now
+page-picture-choose = Choose a picture
+page-picture-hint = JPEG, PNG, GIF or WebP, at most 5 MB. It is cut to a square.
+page-picture-save = Use this picture
+page-picture-remove = Remove picture
+page-crop = How the picture will be cut
+page-crop-hint = Move it by dragging or with the arrow keys.
+page-crop-size = Size
+page-verified = confirmed
+page-unverified = not confirmed yet
+page-verify-pending = We have sent a mail to this address to confirm it.
+page-resend = Send it again
+page-pending = { $address } waits to be confirmed. We have sent a mail there.
+page-new-email = New e-mail address
+page-new-email-hint = We send a mail there. Once you confirm it, you log in with it, and all other devices are logged out.
+page-change-email = Change e-mail address
+page-confirm-hint = You logged in a while ago. Your password confirms that it is you.
+page-password-ends-sessions = All other devices are then logged out.
+page-change-password = Change password
+page-sessions = Where you are logged in
+page-sessions-intro = If you do not know one of these, end it and change your password.
+page-this-session = this one
+page-last-seen = Last used on
+page-unknown-device = Unknown device
+page-device = { $browser } on { $system }
+page-end = End
+page-end-named = End the session on { $device }
+page-end-others = End all others
+page-delete-account = Delete account
+page-delete-intro = Your account and everything that belongs to it is deleted at once. Nobody can bring it back.
+page-delete-sure = Do you really want to delete the account { $name } with everything that belongs to it? Nobody can bring it back.
+page-delete-do = Delete for good
+
+## What has been done
+
+done-registered = Welcome! Your account is ready. We have sent you a mail to confirm your address.
+done-registered-verified = Your account is ready. You can log in now.
+done-verification-sent = We have sent you a mail. Follow its link or enter its code.
+done-verified = Thank you, your e-mail address is confirmed.
+done-reset-sent = If an account exists with this email, you will receive password reset instructions.
+done-password-reset = Password reset successfully. You can now log in with your new password.
+done-password-changed = Your password is changed.
+done-profile-saved = Your profile is saved.
+done-email-proof-sent = We have sent a mail to the new address. It counts as soon as you confirm it.
+done-email-confirmed = Your account has its new e-mail address.
+done-email-undone = Your account has its former e-mail address again. We have sent you a mail by which you can choose a new password.
+done-picture-saved = Your picture is saved.
+done-picture-removed = Your picture is removed.
+done-session-ended = The session is ended.
+done-others-ended = All other sessions are ended.
+done-logged-out = You are logged out.
+done-account-deleted = Your account is deleted.

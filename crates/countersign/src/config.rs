@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::mail::MailPolicy;
-use crate::model::SigningAlgorithm;
+use crate::model::{ProxyPolicy, SigningAlgorithm};
 
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
@@ -59,6 +59,8 @@ pub struct Config {
     pub hashing: HashingPolicy,
     /// Bounds on requests.
     pub http: HttpPolicy,
+    /// Proxies that are believed about whom they speak for.
+    pub proxies: ProxyPolicy,
     /// How profile pictures are taken, kept and delivered.
     pub media: MediaPolicy,
     /// How mail is sent.
@@ -90,6 +92,7 @@ impl Config {
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),
+            proxies: ProxyPolicy::default(),
             media: MediaPolicy::default(),
             mail: MailPolicy::default(),
         }

@@ -1,7 +1,7 @@
 //! Decides how the accounts speak HTTP: one file per URL resource, and what their requests and answers share.
 
 mod client;
-mod cookie;
+pub(crate) mod cookie;
 pub mod current_user;
 mod email;
 pub mod fields;

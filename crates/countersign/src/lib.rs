@@ -18,6 +18,7 @@ pub mod mail;
 pub mod media;
 pub mod model;
 mod operations;
+pub mod pages;
 pub mod secrets;
 mod session_cache;
 mod store;

@@ -2,8 +2,10 @@
 //! language.
 //!
 //! Names end in `.html`, where everything that is put in is escaped, or in `.txt`, where nothing is. In a template,
-//! `t("key", name=value)` is a text of the catalogue, and `language` and `direction` are those of whoever reads it.
+//! `t("key", name=value)` is a text of the catalogue, `asset("site.css")` is where a style sheet, script or drawing is
+//! fetched, and `language` and `direction` are those of whoever reads it.
 
+mod assets;
 mod folder;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
 
+pub use assets::{Asset, Assets};
 pub use minijinja::{Value, context};
 
 use crate::catalogue::{self, Argument, Catalogue, TextFile};
@@ -27,11 +30,13 @@ struct Parts {
     /// One for each language of the catalogue, in its order, so that `t` has it in macros too.
     environments: Vec<Environment<'static>>,
     default_language: Language,
+    assets: Arc<Assets>,
 }
 
 /// What [`Templates`] are made of: the library's own, then a host's, then an operator's folder, each over the former.
 pub struct TemplatesBuilder {
     files: BTreeMap<String, String>,
+    assets: BTreeMap<String, String>,
     texts: Vec<TextFile>,
     folder: Option<PathBuf>,
     default_language: Language,
@@ -56,7 +61,7 @@ macro_rules! embedded {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
 }
 
-const EMBEDDED: [(&str, &str); 23] = embedded![
+const EMBEDDED: [(&str, &str); 39] = embedded![
     "mail/layout.html",
     "mail/layout.txt",
     "mail/parts.html",
@@ -80,6 +85,22 @@ const EMBEDDED: [(&str, &str); 23] = embedded![
     "mail/test.txt",
     "mail/verify_email.html",
     "mail/verify_email.txt",
+    "pages/account.html",
+    "pages/account_picture.html",
+    "pages/brand.html",
+    "pages/delete_account.html",
+    "pages/document.html",
+    "pages/error.html",
+    "pages/fields.html",
+    "pages/forgot_password.html",
+    "pages/layout.html",
+    "pages/login.html",
+    "pages/navigation.html",
+    "pages/preferences.html",
+    "pages/register.html",
+    "pages/reset_password.html",
+    "pages/undo_email_change.html",
+    "pages/verify_email.html",
 ];
 
 impl TemplatesBuilder {
@@ -87,6 +108,13 @@ impl TemplatesBuilder {
     #[must_use]
     pub fn templates(mut self, templates: &[(&str, &str)]) -> Self {
         self.files.extend(templates.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())));
+        self
+    }
+
+    /// Adds style sheets, scripts and drawings of a host, by name; one of the same name replaces the library's.
+    #[must_use]
+    pub fn assets(mut self, assets: &[(&str, &str)]) -> Self {
+        self.assets.extend(assets.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())));
         self
     }
 
@@ -101,7 +129,8 @@ impl TemplatesBuilder {
         self
     }
 
-    /// Puts a folder's files over all others: templates by their path below it, and texts of `locales/<language>.ftl`.
+    /// Puts a folder's files over all others: templates by their path below it, texts of `locales/<language>.ftl`,
+    /// and the style sheets, scripts and drawings in `assets`.
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
@@ -122,6 +151,7 @@ impl TemplatesBuilder {
             let found = folder::read(folder, &mut problems);
             self.files.extend(found.templates);
             self.texts.extend(found.texts);
+            self.assets.extend(found.assets);
         }
         let catalogue = Catalogue::new(self.texts).map_err(|more| {
             problems.extend(more);
@@ -148,10 +178,16 @@ impl TemplatesBuilder {
         if !problems.is_empty() {
             return Err(InvalidTemplates(problems));
         }
+        let assets = Arc::new(Assets::new(self.assets));
+        let places = Arc::clone(&assets);
+        environment.add_function("asset", move |name: &str| {
+            let detail = || format!("there is no asset {name}");
+            places.url(name).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, detail()))
+        });
         let catalogue = Arc::new(catalogue);
         let environments =
             catalogue.languages().iter().map(|language| speaking(environment.clone(), &catalogue, language)).collect();
-        Ok(Templates(Arc::new(Parts { catalogue, environments, default_language: self.default_language })))
+        Ok(Templates(Arc::new(Parts { catalogue, environments, default_language: self.default_language, assets })))
     }
 }
 
@@ -160,6 +196,7 @@ impl Templates {
     pub fn builder() -> TemplatesBuilder {
         TemplatesBuilder {
             files: EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect(),
+            assets: assets::embedded(),
             texts: catalogue::embedded(),
             folder: None,
             default_language: Language::default(),
@@ -169,6 +206,11 @@ impl Templates {
     /// The texts.
     pub fn catalogue(&self) -> &Catalogue {
         &self.0.catalogue
+    }
+
+    /// The style sheets, scripts and drawings of the pages.
+    pub fn assets(&self) -> &Assets {
+        &self.0.assets
     }
 
     /// The language of those who want none that there is.
@@ -184,6 +226,8 @@ impl Templates {
     /// The language that there is for a request's `Accept-Language` header.
     pub fn negotiate(&self, accept_language: Option<&str>) -> &Language {
         accept_language
+            // Programs that take anything get what others do who say nothing.
+            .filter(|header| header.trim() != "*")
             .and_then(|header| Language::negotiate(header, self.catalogue().languages()))
             .unwrap_or(&self.0.default_language)
     }

@@ -4,6 +4,7 @@
 //! Every answer is compared with the application's OpenAPI document: an answer that the document does not describe fails
 //! the test.
 
+mod browser;
 mod contract;
 pub mod pictures;
 mod smtp_server;
@@ -27,14 +28,15 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use self::smtp_server::{SmtpServer, SmtpServerOptions};
+pub use self::browser::Browser;
+pub use self::smtp_server::{SmtpMood, SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;
 use crate::config::{Config, HashParameters, SecretKey, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
-use crate::{Accounts, MIGRATIONS, http, secrets};
+use crate::{Accounts, MIGRATIONS, http, pages, secrets};
 
 /// The password of every [`User`].
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -94,9 +96,19 @@ impl TestApp {
 
     /// A host application with migrations of its own.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
+        Self::host_with(migrations, |_| (), host).await
+    }
+
+    /// A host application whose accounts are configured.
+    pub async fn host_with(
+        migrations: &[&Migrations],
+        configure: impl FnOnce(&mut Config),
+        host: impl FnOnce(Accounts) -> (Router, OpenApi),
+    ) -> Self {
         let sets: Vec<&Migrations> = std::iter::once(&MIGRATIONS).chain(migrations.iter().copied()).collect();
         let media = media_folder();
-        let config = with_media(cheap_config(secrets::generate_secret_key()), &media);
+        let mut config = with_media(cheap_config(secrets::generate_secret_key()), &media);
+        configure(&mut config);
         Self::assemble(Arc::new(TempDb::new(&sets).await), media, start_clock(), config, host)
     }
 
@@ -140,6 +152,11 @@ impl TestApp {
     /// The database.
     pub fn db(&self) -> &Db {
         self.db.db()
+    }
+
+    /// Somebody who looks at pages and is not logged in.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.anonymous())
     }
 
     /// The folder of its pictures, as its default storage has them.
@@ -194,7 +211,14 @@ fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
     let served = accounts.clone();
     let api = OpenApiRouter::new().nest("/api", http::routes(&accounts.config().http));
     let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
-    (router.merge(http::static_files(&served)), document)
+    let pages = pages::routes().merge(pages::assets()).with_state(served.clone());
+    (router.merge(pages).merge(http::static_files(&served)), document)
+}
+
+fn form(pairs: &[(&str, &str)]) -> String {
+    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    pairs.join("&")
 }
 
 /// Somebody who sends requests.
@@ -260,10 +284,7 @@ impl Caller {
 
     /// Sends `POST` with a form.
     pub async fn post_form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
-        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-        let pairs: Vec<String> =
-            pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        self.send("POST", path, "application/x-www-form-urlencoded", pairs.join("&")).await
+        self.send("POST", path, "application/x-www-form-urlencoded", form(pairs)).await
     }
 
     /// Sends `PATCH` with a file in the field `file` of a form.

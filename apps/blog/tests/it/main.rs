@@ -4,19 +4,27 @@
 
 mod counts;
 mod documents;
+mod pages;
 mod posts;
+mod safe_methods;
+mod scanner;
 mod schema;
 mod users;
 
 use blog::{Blog, BlogSettings};
 use conf::Conf as _;
+use countersign::config::Config;
+use countersign::templates::Templates;
 use countersign::testing::{Caller, TestApp};
-use countersign_server::{HttpSettings, assemble, openapi};
+use countersign_server::{Host as _, HttpSettings, assemble, openapi};
 use serde_json::{Value, json};
 
 /// A blog with its default settings and an empty database.
 async fn blog() -> TestApp {
-    TestApp::host(&[&blog::MIGRATIONS], |accounts| {
+    let with_pages = |config: &mut Config| {
+        config.mail.templates = Blog::templates(Templates::builder()).build().expect("the blog's own templates");
+    };
+    TestApp::host_with(&[&blog::MIGRATIONS], with_pages, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
     .await

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use countersign::secrets::generate_secret_key;
 use countersign_db::{Db, PoolPolicy};
 
 use super::start::WEAK_COSTS;
-use super::{Failure, Finding, say};
+use super::{Failure, Finding, say, settings_for};
 use crate::Host;
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Report, Settings, ShellSettings, load};
@@ -91,6 +92,25 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
         }
     }
     Ok(finding)
+}
+
+/// Shows whom a request counts for.
+pub(super) fn resolve<H: Host>(peer: IpAddr, lines: &[String]) -> Result<Finding, Failure> {
+    let proxies = settings_for::<H>(Purpose::Inspect)?.shell.proxy_policy();
+    let address = proxies.client_address(peer, lines.iter().map(String::as_str));
+    let header = proxies.header.as_str();
+    say(format_args!("{address}"));
+    say(format_args!(
+        "{}",
+        match (address == peer.to_canonical(), proxies.trusted.is_empty()) {
+            (true, true) =>
+                "the one who connects: TRUSTED_PROXIES is not set, so nobody is believed about others".to_owned(),
+            (true, false) =>
+                format!("the one who connects: not in TRUSTED_PROXIES, or {header} names nobody before it"),
+            (false, _) => format!("by {header}, as those after it are in TRUSTED_PROXIES"),
+        }
+    ));
+    Ok(Finding::InOrder)
 }
 
 fn network(examination: &mut Examination, shell: &ShellSettings) {

@@ -1,4 +1,4 @@
-//! Decides how the few pages of the shell itself look: errors outside the API, and the list of problems.
+//! Decides how the page of the shell itself looks: the list of problems.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -24,22 +24,6 @@ body{margin:0 auto;padding:4rem 1.5rem;max-width:44rem}\
 h1{font-size:1.5rem;line-height:1.2}h2{font-size:1.1rem;margin:2rem 0 0}\
 p{margin:.3rem 0}code,.status{opacity:.7}a{color:inherit}\
 section:target{outline:2px solid;outline-offset:.6rem;border-radius:2px}";
-
-/// A page that says which error it is and where to go on.
-pub(super) fn error_page(status: StatusCode) -> String {
-    let title = status.canonical_reason().unwrap_or("Error");
-    let text = match status {
-        StatusCode::UNPROCESSABLE_ENTITY => "Invalid request. Please check your input and try again.",
-        _ => "An error occurred. Please check your request and try again.",
-    };
-    page(
-        title,
-        &format!(
-            "<p class=\"status\">{}</p><h1>{title}</h1><p>{text}</p><p><a href=\"/\">Back to the start</a></p>",
-            status.as_u16()
-        ),
-    )
-}
 
 /// Every kind of problem under its own anchor.
 pub(super) fn problem_list<'k>(kinds: impl Iterator<Item = &'k ProblemKind>) -> String {

@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use countersign::Accounts;
 use countersign::http::problem::{INTERNAL, Problem};
+use countersign::pages::ErrorPage;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 use tracing::info;
 
-use super::{TOOK_TOO_LONG, html};
+use super::TOOK_TOO_LONG;
 use crate::telemetry::RequestId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,7 +65,7 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         Answering {
             id: RequestId::new(self.manners.accounts.clock().now()),
-            asked: Asked::about(&request),
+            asked: Asked::about(&request, &self.manners.accounts),
             limit: sleep(self.manners.request_time_max),
             answer: self.route.call(request),
         }
@@ -115,10 +116,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn about(request: &Request) -> Self {
+    fn about(request: &Request, accounts: &Accounts) -> Self {
         Self {
             at: Instant::now(),
-            reader: Reader::of(request.uri().path()),
+            reader: Reader::of(request, accounts),
             transport: Transport::of(request),
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
@@ -126,8 +127,13 @@ impl Asked {
     }
 
     fn finish(&self, mut response: Response, id: RequestId) -> Response {
-        if self.reader == Reader::Person && is_problem(&response) {
-            response = for_a_person(response);
+        if let Reader::Person(accounts, page) = &self.reader
+            && is_problem(&response)
+        {
+            response = {
+                let page = page.render(accounts, response.status());
+                for_a_person(response, page)
+            };
         }
         dress(response.headers_mut(), self.transport);
         // An id that the client chose could put words into the log, so its own is not taken over.
@@ -145,19 +151,20 @@ impl Asked {
     }
 }
 
-/// Who reads an answer: a program, or a person in a browser.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Who reads an answer.
 enum Reader {
+    /// A program.
     Program,
-    Person,
+    /// A person in a browser, to whom an error is said on a page.
+    Person(Accounts, ErrorPage),
 }
 
 impl Reader {
-    fn of(path: &str) -> Self {
-        match path {
+    fn of(request: &Request, accounts: &Accounts) -> Self {
+        match request.uri().path() {
             "/api" | "/health" | "/ready" | "/openapi.json" => Self::Program,
-            _ if path.starts_with("/api/") => Self::Program,
-            _ => Self::Person,
+            path if path.starts_with("/api/") => Self::Program,
+            _ => Self::Person(accounts.clone(), ErrorPage::of(request.headers())),
         }
     }
 }
@@ -209,17 +216,19 @@ fn dress(headers: &mut HeaderMap, transport: Transport) {
     }
 }
 
+/// Whether it is a problem, or the list of faults that has a media type of its own.
 fn is_problem(response: &Response) -> bool {
-    response.headers().get(CONTENT_TYPE).is_some_and(|found| found.as_bytes().starts_with(b"application/problem+json"))
+    let found = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let has_faults = response.status() == StatusCode::UNPROCESSABLE_ENTITY;
+    found.starts_with(b"application/problem+json") || (has_faults && found.starts_with(b"application/json"))
 }
 
-/// The same answer as a page; headers that say something about the request, such as `Allow`, stay.
-fn for_a_person(problem: Response) -> Response {
+/// The same answer as a page; headers that say something about the request, such as `Allow`, stay, and those that say
+/// something about the body go.
+fn for_a_person(problem: Response, mut page: Response) -> Response {
     let (parts, _) = problem.into_parts();
-    let mut page = (parts.status, Html(html::error_page(parts.status))).into_response();
-    page.headers_mut().insert(CONTENT_SECURITY_POLICY, html::CONTENT_SECURITY_POLICY.clone());
     for (name, value) in &parts.headers {
-        if !page.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
+        if !page.headers().contains_key(name) && ![CONTENT_LENGTH, CONTENT_ENCODING].contains(name) {
             page.headers_mut().append(name, value.clone());
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use conf::{Conf, ProgramOption};
 use countersign::config::{Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey};
 use countersign::mail::MailPolicy;
+use countersign::model::ProxyPolicy;
 use jiff::SignedDuration;
 
 use super::ShellSettings;
@@ -198,6 +199,11 @@ impl ShellSettings {
         HttpPolicy { body_bytes_max: self.body_bytes_max }
     }
 
+    pub(crate) fn proxy_policy(&self) -> ProxyPolicy {
+        let trusted = self.trusted_proxies.as_ref().map(|networks| networks.0.clone());
+        ProxyPolicy { trusted: trusted.unwrap_or_default(), header: self.proxy_header }
+    }
+
     /// The library's configuration.
     pub(crate) fn accounts_config(
         &self,
@@ -220,6 +226,7 @@ impl ShellSettings {
         config.session_idle_ttl = SignedDuration::from_hours(24 * i64::from(self.session_idle_days));
         config.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());
         config.reauthentication_ttl = SignedDuration::from_mins(self.reauthentication_minutes.into());
+        config.proxies = self.proxy_policy();
         config.registration = self.registration;
         config.verification_ttl = SignedDuration::from_mins(self.verify_token_expire_minutes.into());
         config.reset_ttl = SignedDuration::from_mins(self.reset_token_expire_minutes.into());

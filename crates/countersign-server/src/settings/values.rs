@@ -1,11 +1,13 @@
 //! Decides which texts are values of a setting; each message says what is accepted, and none repeats the text.
 
 use std::fmt::{self, Display};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use axum::http::Uri;
 use countersign::config::SecretKey;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
@@ -184,6 +186,32 @@ impl FromStr for FrontendUrl {
             return Err(ACCEPTED);
         }
         Ok(Self(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase())))
+    }
+}
+
+/// Networks of proxies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Networks(pub Vec<IpNet>);
+
+/// Addresses and networks, separated by commas.
+pub(super) fn networks(text: &str) -> Result<Networks, &'static str> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(network).collect::<Result<_, _>>().map(Networks)
+}
+
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.to_canonical().into());
+    }
+    match text.parse::<IpNet>() {
+        Ok(network) if network.prefix_len() == 0 => {
+            Err("a network of everybody would let each client choose its address; name those of your proxies")
+        }
+        Ok(network) if network.trunc() != network => {
+            Err("a network begins with its first address: 10.0.0.0/8, and not 10.0.0.1/8")
+        }
+        Ok(network) => Ok(network),
+        Err(_) => Err("accepted are addresses and networks, separated by commas, such as 127.0.0.1,10.0.0.0/8"),
     }
 }
 

@@ -137,3 +137,20 @@ async fn a_clock_that_is_behind_the_newest_login_fails() {
     assert_eq!(bad.len(), 1, "{}", ended.stdout);
     assert!(bad[0].contains("somebody logged in at 2099-01-01T00:00:00Z; set the time"), "{}", bad[0]);
 }
+
+#[test]
+fn it_shows_whom_a_request_counts_for_where_proxies_stand_between() {
+    let sandbox = Sandbox::new().set("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8");
+    for (arguments, address) in [
+        (&["--from", "10.0.0.1", "--forwarded", "198.51.100.1, 203.0.113.7"][..], "203.0.113.7"),
+        (&["--from", "192.0.2.1", "--forwarded", "203.0.113.7"], "192.0.2.1"),
+        (&["--from", "127.0.0.1"], "127.0.0.1"),
+    ] {
+        let stdout = sandbox.run(&[&["doctor"], arguments].concat()).with(0).stdout;
+        assert_eq!(stdout.lines().next(), Some(address), "{stdout}");
+    }
+    for nonsense in ["0.0.0.0/0", "10.0.0.1/8", "proxy.example.com", "::/0"] {
+        let ended = Sandbox::new().set("TRUSTED_PROXIES", nonsense).run(&["doctor", "--from", "10.0.0.1"]).with(1);
+        assert!(ended.stderr.contains("TRUSTED_PROXIES"), "{}", ended.stderr);
+    }
+}

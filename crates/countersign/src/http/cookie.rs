@@ -27,12 +27,12 @@ fn name(config: &Config) -> &'static str {
 }
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
-pub(super) fn set(config: &Config, cookie: &SecretString) -> HeaderValue {
+pub(crate) fn set(config: &Config, cookie: &SecretString) -> HeaderValue {
     header(config, cookie.expose_secret(), config.session_ttl)
 }
 
 /// `Set-Cookie` that takes it away.
-pub(super) fn clear(config: &Config) -> HeaderValue {
+pub(crate) fn clear(config: &Config) -> HeaderValue {
     header(config, "", SignedDuration::ZERO)
 }
 
@@ -45,7 +45,7 @@ fn header(config: &Config, value: &str, age: SignedDuration) -> HeaderValue {
 }
 
 /// The session cookie. Two of that name contradict one another: then there is none.
-pub(super) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
+pub(crate) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
     let pairs =
         headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).flat_map(|text| text.split(';'));
     let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(found, _)| *found == name(config));
@@ -56,7 +56,7 @@ pub(super) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str
 }
 
 /// Refuses what another site makes a browser send. Programs that are no browsers send none of the headers that tell.
-pub(super) fn refuse_other_sites(config: &Config, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn refuse_other_sites(config: &Config, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|header| header.to_str().unwrap_or("unreadable"));
     let own = match text("sec-fetch-site") {
         Some("same-origin" | "none") => true,

@@ -42,8 +42,13 @@ where
                 accounts.verify_session_cookie(cookie).await?
             }
         };
-        let Authenticated { user, session, authenticated_at } = found.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;
-        Ok(Self { user, session, authenticated_at })
+        found.map(Self::from).ok_or_else(|| Problem::new(&INVALID_TOKEN))
+    }
+}
+
+impl From<Authenticated> for CurrentUser {
+    fn from(Authenticated { user, session, authenticated_at }: Authenticated) -> Self {
+        Self { user, session, authenticated_at }
     }
 }
 

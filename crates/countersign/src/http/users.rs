@@ -1,7 +1,7 @@
 //! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
 mod multipart;
-mod picture;
+pub(crate) mod picture;
 
 use axum::Json;
 use axum::extract::{FromRef, State};

@@ -30,7 +30,7 @@ impl Accounts {
         let Some(session) = session.filter(|session| session.authenticated.user.id == bearer.user) else {
             return Ok(None);
         };
-        self.note_use(&session, now).await?;
+        self.note_use_if_due(&session, now).await?;
         Ok(Some(session.authenticated.clone()))
     }
 
@@ -45,11 +45,22 @@ impl Accounts {
         let Some(session) = session.filter(is_genuine) else {
             return Ok(None);
         };
-        self.note_use(&session, now).await?;
+        self.note_use_if_due(&session, now).await?;
         Ok(Some(session.authenticated.clone()))
     }
 
     async fn find_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<Arc<LiveSession>>, DbError> {
+        if let Some(cache) = self.session_cache()
+            && cache.trust() == Trust::Fresh
+            && let Some(session) = cache.get(id).filter(|session| session.lives_at(now))
+        {
+            return Ok(Some(session));
+        }
+        // Boxed, because few requests come here, and the others would carry its room with them.
+        Box::pin(self.look_up_live_session(id, now)).await
+    }
+
+    async fn look_up_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<Arc<LiveSession>>, DbError> {
         let Some(cache) = self.session_cache() else {
             let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?;
             return Ok(found.map(Arc::new));
@@ -105,10 +116,14 @@ impl Accounts {
     }
 
     /// A session that is used does not become idle; writing that down for each request would make every read a write.
-    async fn note_use(&self, session: &LiveSession, now: Timestamp) -> Result<(), DbError> {
+    async fn note_use_if_due(&self, session: &LiveSession, now: Timestamp) -> Result<(), DbError> {
         if now.duration_since(session.last_seen_at) < SEEN_EVERY {
             return Ok(());
         }
+        Box::pin(self.note_use(session, now)).await
+    }
+
+    async fn note_use(&self, session: &LiveSession, now: Timestamp) -> Result<(), DbError> {
         let before = now.saturating_sub(SEEN_EVERY).unwrap_or(Timestamp::MIN);
         let id = session.authenticated.session;
         let _changing = self.changing(Changed::Session(id));

@@ -1,10 +1,11 @@
-//! Decides which files of an operator's folder are templates and texts.
+//! Decides which files of an operator's folder are templates, texts and assets.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use super::assets::media_type;
 use crate::catalogue::TextFile;
 use crate::model::Language;
 
@@ -18,9 +19,10 @@ const DEPTH_MAX: usize = 4;
 pub(super) struct Found {
     pub(super) templates: Vec<(String, String)>,
     pub(super) texts: Vec<TextFile>,
+    pub(super) assets: Vec<(String, String)>,
 }
 
-/// Reads `*.html` and `*.txt` as templates and `locales/*.ftl` as texts. Other files, and those that begin with a dot, are
+/// Reads `*.html` and `*.txt` as templates, `locales/*.ftl` as texts, and what may be an asset in `assets`. Other files, and those that begin with a dot, are
 /// left alone.
 pub(super) fn read(folder: &Path, problems: &mut Vec<String>) -> Found {
     let mut found = Found::default();
@@ -48,10 +50,11 @@ fn read_level(folder: &Path, prefix: &str, depth: usize, found: &mut Found, prob
         }
         let tag = name.strip_prefix("locales/").and_then(|name| name.strip_suffix(".ftl"));
         let is_template = [".html", ".txt"].iter().any(|ending| name.ends_with(ending));
-        if tag.is_none() && !is_template {
+        let asset = name.strip_prefix("assets/").filter(|name| media_type(name).is_some());
+        if tag.is_none() && !is_template && asset.is_none() {
             continue;
         }
-        if found.templates.len() + found.texts.len() >= FILES_MAX {
+        if found.templates.len() + found.texts.len() + found.assets.len() >= FILES_MAX {
             return problems.push(format!("the folder {} has more than {FILES_MAX} files", folder.display()));
         }
         let source = match read_file(&path) {
@@ -61,6 +64,10 @@ fn read_level(folder: &Path, prefix: &str, depth: usize, found: &mut Found, prob
                 continue;
             }
         };
+        if let Some(asset) = asset {
+            found.assets.push((asset.to_owned(), source));
+            continue;
+        }
         match tag.map(Language::parse) {
             None => found.templates.push((name, source)),
             Some(Ok(language)) => found.texts.push(TextFile { name, language, source }),

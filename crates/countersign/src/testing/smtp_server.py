@@ -1,7 +1,7 @@
 """A mail server for tests: aiosmtpd, told what to do by one JSON argument, telling what it received by JSON lines.
 
 The first line is {"port", "certificate"}; each further one is a mail, taken apart by Python's own parser. It ends when its
-standard input does, and so never outlives the test.
+standard input does, and so never outlives the test. A line there is its mood from then on: "taking", "busy" or "silent".
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import os
 import ssl
 import sys
 import tempfile
+import threading
 
 from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
@@ -27,8 +28,13 @@ logging.disable()
 options = json.loads(sys.argv[1])
 
 
+# Two threads tell, and each line has to stay whole.
+telling = threading.Lock()
+
+
 def tell(line):
-    print(json.dumps(line), flush=True)
+    with telling:
+        print(json.dumps(line), flush=True)
 
 
 def make_certificate():
@@ -74,8 +80,22 @@ def take_apart(content):
     }
 
 
+mood = "taking"
+
+
+def listen():
+    global mood
+    for line in sys.stdin:
+        mood = line.strip()
+        tell({"mood": mood})
+
+
 class Handler:
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if mood == "busy":
+            return "451 4.3.2 busy, try again later"
+        if mood == "silent":
+            await asyncio.sleep(3600)
         local = address.split("@")[0]
         if local == "refused":
             return f"550 5.1.1 <{address}>: no such user here"
@@ -135,7 +155,7 @@ async def main():
     implicit = context if options["tls"] == "implicit" else None
     server = await loop.create_server(session, "127.0.0.1", 0, ssl=implicit)
     tell({"port": server.sockets[0].getsockname()[1], "certificate": certificate.decode()})
-    await loop.run_in_executor(None, sys.stdin.read)
+    await loop.run_in_executor(None, listen)
     # Sessions that are still open need not be waited for.
     os._exit(0)
 

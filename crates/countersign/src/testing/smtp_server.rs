@@ -1,7 +1,8 @@
 //! Decides which mail server tests send to: a real one of its own program, Debian's `python3-aiosmtpd`.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +22,18 @@ pub struct SmtpServer {
     certificate: String,
     options: SmtpServerOptions,
     mails: Mutex<Receiver<Value>>,
+    moods: std::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+/// How a mail server treats whatever comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpMood {
+    /// It takes mail; as it begins.
+    Taking,
+    /// It answers 451 to every recipient.
+    Busy,
+    /// It does not answer to any recipient.
+    Silent,
 }
 
 /// What a mail server asks of those who send.
@@ -43,7 +56,7 @@ impl Default for SmtpServerOptions {
 
 /// A test waits so long for a mail before it fails.
 const MAIL_WAIT_MAX: Duration = Duration::from_secs(20);
-const MAILS_MAX: usize = 10_000;
+const MAILS_MAX: usize = 100_000;
 
 impl SmtpServer {
     /// Starts it on a free port.
@@ -66,10 +79,13 @@ impl SmtpServer {
         let first = lines.next().and_then(Result::ok).expect("python3-aiosmtpd and python3-cryptography are installed");
         let begun: Value = serde_json::from_str(&first).expect("JSON");
         let (sender, mails) = channel(MAILS_MAX);
+        let (obeyed, moods) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let Ok(mail) = serde_json::from_str(&line) else { break };
-                if sender.blocking_send(mail).is_err() {
+                let Ok(told) = serde_json::from_str::<Value>(&line) else { break };
+                let is_heard =
+                    if told["mood"].is_null() { sender.blocking_send(told).is_ok() } else { obeyed.send(()).is_ok() };
+                if !is_heard {
                     break;
                 }
             }
@@ -80,7 +96,24 @@ impl SmtpServer {
             certificate: begun["certificate"].as_str().expect("a certificate").to_owned(),
             options,
             mails: Mutex::new(mails),
+            moods: std::sync::Mutex::new(moods),
         }
+    }
+
+    /// Changes how it treats whatever comes from now on.
+    ///
+    /// # Panics
+    /// When it does not obey.
+    pub fn set_mood(&mut self, mood: SmtpMood) {
+        let name = match mood {
+            SmtpMood::Taking => "taking",
+            SmtpMood::Busy => "busy",
+            SmtpMood::Silent => "silent",
+        };
+        let input = self.child.stdin.as_mut().expect("it is piped");
+        writeln!(input, "{name}").expect("the server runs");
+        let moods = self.moods.get_mut().expect("nobody panics while they wait");
+        moods.recv_timeout(MAIL_WAIT_MAX).expect("the server obeys in time");
     }
 
     /// Its port on 127.0.0.1.

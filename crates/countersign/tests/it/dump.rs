@@ -1,5 +1,7 @@
 //! Whoever has a copy of the database has no way in: everything in it is tried at every door.
 
+mod mails;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -19,6 +21,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sqlx::AssertSqlSafe;
 
+use self::mails::{Mailed, ask_for_mails, forged_secrets_of_mails};
+
 const TOKEN: &str = "/api/users/token";
 /// How secrets are often cut: an id, a salt or a seed, and what stands before or behind it.
 const PIECES: [usize; 3] = [16, 24, 32];
@@ -30,6 +34,8 @@ struct Life {
     ada: User,
     tokens: Value,
     cookie: String,
+    /// The secrets that came by mail and still work.
+    mailed: Mailed,
 }
 
 async fn refresh(app: &TestApp, token: &str) -> Value {
@@ -49,7 +55,8 @@ async fn busy_life() -> Life {
     })
     .await;
     let ada = app.user("ada").await;
-    for name in ["bob", "eve", "mallory"] {
+    let eve = app.user("eve").await;
+    for name in ["bob", "oscar", "mallory"] {
         let user = app.user(name).await;
         for password in ["guess", "a better guess"] {
             app.anonymous().log_in(&user.email, password).await.problem(401, "wrong_credentials");
@@ -75,7 +82,10 @@ async fn busy_life() -> Life {
     let body = json!({ "username": ada.email, "password": PASSWORD });
     let cookie = app.anonymous().post("/api/users/login", body).await.headers["set-cookie"].clone();
     let (cookie, _) = cookie.to_str().expect("text").split_once(';').expect("attributes");
-    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), ada }
+    let login = app.anonymous().log_in(&eve.email, PASSWORD).await.ok(200);
+    let (eve_id, eve_now) = (eve.id, app.bearer(Some(text_of(&login).to_owned())));
+    let mailed = ask_for_mails(&app, &app.bearer(Some(text_of(&tokens).to_owned())), (eve_id, &eve_now)).await;
+    Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), mailed, ada }
 }
 
 /// Every column of every table and view, as bytes that the database writes in hexadecimal.
@@ -98,6 +108,8 @@ async fn dump(conn: Conn<'_>) -> BTreeSet<Vec<u8>> {
         on_db!(conn.reborrow(), c => sqlx::query_as(catalogue).fetch_all(c).await).expect("a catalogue");
     let tables: BTreeSet<&str> = columns.iter().map(|(table, ..)| table.as_str()).collect();
     for table in ["auth_users", "auth_sessions", "auth_refresh_rotations", "auth_security_events", "auth_signing_keys"]
+        .into_iter()
+        .chain(["auth_one_time_tokens", "auth_jobs"])
     {
         assert!(tables.contains(table), "{tables:?}");
     }
@@ -168,6 +180,7 @@ fn candidates(pieces: &BTreeSet<Vec<u8>>) -> BTreeSet<String> {
 struct Burglar<'l> {
     life: &'l Life,
     attempts: usize,
+    codes: usize,
     successes: Vec<String>,
 }
 
@@ -222,6 +235,38 @@ impl Burglar<'_> {
         // What is no token is revoked already. Whether a session has ended is seen when all is over.
         self.life.app.anonymous().post_form("/api/users/token/revoke", &[("token", token)]).await.ok(200);
         self.attempts += 1;
+    }
+
+    async fn as_secret_of_a_mail(&mut self, text: &str) {
+        let app = &self.life.app;
+        for (door, body, refusal) in [
+            ("reset-password", json!({ "token": text, "new_password": "a burglar's horse" }), "invalid_reset_token"),
+            ("verify-email", json!({ "token": text }), "invalid_verification"),
+            ("undo-email-change", json!({ "token": text }), "invalid_verification"),
+        ] {
+            let answer = app.anonymous().post(&format!("/api/users/{door}"), body).await;
+            let is_refused = answer.status == 400 && answer.text().contains(&format!("\"{refusal}\""));
+            self.note(door, text, !is_refused);
+        }
+    }
+
+    /// As often as one likes: the tries that were counted are forgotten before they are too many.
+    async fn as_code(&mut self, text: &str) {
+        const TRIES: usize = 4;
+        let app = &self.life.app;
+        if self.codes.is_multiple_of(TRIES) {
+            let mut tx = app.db().write().await.unwrap();
+            let statement = "UPDATE auth_one_time_tokens SET attempts = 0";
+            on_db!(tx.conn(), c => sqlx::query(statement).execute(c).await.map(drop)).unwrap();
+            tx.commit().await.unwrap();
+        }
+        self.codes += 1;
+        for address in ["ada@example.com", "ada@example.org"] {
+            let body = json!({ "email": address, "code": text });
+            let answer = app.anonymous().post("/api/users/verify-email", body).await;
+            let is_refused = answer.status == 400 && answer.text().contains("\"invalid_verification\"");
+            self.note("code", text, !is_refused);
+        }
     }
 
     async fn as_password(&mut self, password: &str) {
@@ -350,6 +395,14 @@ async fn assert_that_what_is_good_gets_in(life: &Life) {
     let asker = app.bearer(Some(life.introspection_secret.expose().to_owned()));
     let form = [("token", text(&life.tokens, "refresh_token"))];
     assert_eq!(asker.post_form("/api/users/token/introspect", &form).await.ok(200)["active"], true);
+    let post = async |path: &str, body: Value| {
+        app.anonymous().post(&format!("/api/users/{path}"), body).await.ok(200);
+    };
+    let Mailed { reset, verification, code, undo } = &life.mailed;
+    post("verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    post("undo-email-change", json!({ "token": undo })).await;
+    post("verify-email", json!({ "token": verification })).await;
+    post("reset-password", json!({ "token": reset, "new_password": "another horse entirely" })).await;
 }
 
 #[tokio::test]
@@ -360,7 +413,7 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
     assert!(sessions_before.len() >= 4 && found.is_superset(&sessions_before), "{} sessions", sessions_before.len());
     assert!(found.contains(life.ada.email.as_bytes()), "the dump has the texts too");
     let pieces = pieces(&found);
-    let mut burglar = Burglar { life: &life, attempts: 0, successes: Vec::new() };
+    let mut burglar = Burglar { life: &life, attempts: 0, codes: 0, successes: Vec::new() };
     for text in &candidates(&pieces) {
         burglar.as_access_token(text).await;
         burglar.as_session_cookie(text).await;
@@ -368,7 +421,8 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
             burglar.as_refresh_token(&token).await;
             burglar.at_revocation(&token).await;
         }
-        // The one-time secrets of mails (reset, verification) have their place here as soon as there are any.
+        burglar.as_secret_of_a_mail(text).await;
+        burglar.as_code(text).await;
         burglar.at_introspection(text).await;
         burglar.as_password(text).await;
     }
@@ -383,6 +437,11 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
     for token in forged_refresh_tokens(&life, &pieces).await {
         burglar.as_refresh_token(&token).await;
         burglar.at_revocation(&token).await;
+    }
+
+    for (token, code) in forged_secrets_of_mails(&life.app, &pieces).await {
+        burglar.as_secret_of_a_mail(&token).await;
+        burglar.as_code(&code).await;
     }
 
     let Burglar { attempts, successes, .. } = burglar;

@@ -4,12 +4,16 @@
 
 mod accounts;
 mod cache;
+mod contract_mail;
 mod cookies;
 mod dump;
 mod emails;
+mod jobs;
 mod keys;
 mod migrations;
+mod pages;
 mod pictures;
+mod proxies;
 mod recovery;
 mod refresh_model;
 mod refresh_stress;

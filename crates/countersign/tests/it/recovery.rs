@@ -3,6 +3,7 @@
 use countersign::config::{Config, RegistrationMode};
 use countersign::testing::{PASSWORD, TestApp, User};
 use jiff::SignedDuration;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 const NEW_PASSWORD: &str = "another horse entirely";
@@ -418,7 +419,6 @@ async fn a_closed_registration_is_closed_and_an_invitation_opens_it_so_often() {
     };
     closed.anonymous().post("/api/users", body("ada", None)).await.problem(403, "registration_closed");
 
-    use secrecy::ExposeSecret as _;
     let app = TestApp::with(|config| config.registration = RegistrationMode::Invite).await;
     let code = app.accounts().invite(None, 2, SignedDuration::from_hours(1)).await.unwrap();
     let code = Some(code.expose_secret());

@@ -23,7 +23,7 @@ use crate::http::problem::{
     UPLOAD_TOO_SLOW, causes,
 };
 use crate::media::{StorageError, Upload, UploadError};
-use crate::model::UserId;
+use crate::model::{User, UserId};
 use crate::{Accounts, RemoveProfilePictureError, SetProfilePictureError};
 
 /// Everything of a body but the file, in bytes.
@@ -77,24 +77,29 @@ async fn set_picture(
     PathId(id): PathId<UserId>,
     request: Request,
 ) -> Result<Private<UserPrivate>, Problem> {
-    let mut incoming = Incoming::new(&accounts, request);
     if let Err(problem) = refuse_others(&caller, id, "Not authorized to update this user's picture") {
-        incoming.throw_away().await;
+        Incoming::new(&accounts, request).throw_away().await;
         return Err(problem);
     }
+    let user = take_picture(&accounts, id, request).await?;
+    Ok(Private(UserPrivate::new(user, &accounts.config().media)))
+}
+
+/// Reads the picture of a `multipart/form-data` body and makes it this user's; for the page of the account, too.
+pub(crate) async fn take_picture(accounts: &Accounts, id: UserId, request: Request) -> Result<User, Problem> {
+    let mut incoming = Incoming::new(accounts, request);
     let Some(_place) = accounts.decoding().admit() else {
         incoming.throw_away().await;
         return Err(Problem::new(&TOO_MANY_UPLOADS));
     };
-    let upload = match read_upload(&accounts, &mut incoming).await {
+    let upload = match read_upload(accounts, &mut incoming).await {
         Ok(upload) => upload,
         Err(problem) => {
             incoming.throw_away().await;
             return Err(problem);
         }
     };
-    let user = accounts.set_profile_picture(id, upload).await?;
-    Ok(Private(UserPrivate::new(user, &accounts.config().media)))
+    Ok(accounts.set_profile_picture(id, upload).await?)
 }
 
 impl From<SetProfilePictureError> for Problem {

@@ -39,7 +39,7 @@ impl Accounts {
     ) -> Result<Option<Bearer>, InternalError> {
         let mut verdict = self.keyring(now).await?.verify(token, now);
         if verdict == Verdict::UnknownKey {
-            verdict = self.look_for_key(token, now).await?;
+            verdict = Box::pin(self.look_for_key(token, now)).await?;
         }
         Ok(match verdict {
             Verdict::Believed(bearer) => Some(bearer),
@@ -77,7 +77,8 @@ impl Accounts {
         {
             return Ok(loaded.keyring);
         }
-        self.reload_keyring(now).await
+        // Boxed, as everything that few requests do: axum moves what a handler may have to keep to the heap each time.
+        Box::pin(self.reload_keyring(now)).await
     }
 
     /// Reads the keys anew, and makes one if the algorithm has none yet.

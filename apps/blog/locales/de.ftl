@@ -1,0 +1,31 @@
+# Die Texte des Blogs auf Deutsch.
+
+blog-about = Die neuesten Beiträge bei { $site }.
+blog-posts = Beiträge
+blog-newest = Zurück zu den neuesten
+blog-posts-by = Beiträge von { $name }
+blog-no-posts = Hier hat noch niemand etwas geschrieben.
+blog-author-no-posts = { $name } hat noch nichts geschrieben.
+blog-write-first = Den ersten Beitrag schreiben
+blog-load-more = Mehr laden
+blog-loaded = 0 weitere Beiträge werden gezeigt.
+blog-read-on = Weiterlesen
+blog-read-on-named = Weiterlesen: { $title }
+blog-feed = Feed
+blog-write = Schreiben
+blog-write-title = Beitrag schreiben
+blog-edit-title = Beitrag bearbeiten
+blog-title = Titel
+blog-content = Text
+blog-content-hint = Markdown geht: **fett**, *kursiv*, [ein Link](https://example.com), Listen mit -, Zitate mit >.
+blog-publish = Veröffentlichen
+blog-edit = Bearbeiten
+blog-delete = Löschen
+blog-delete-title = Beitrag löschen
+blog-delete-sure = Wollen Sie „{ $title }“ wirklich löschen? Niemand kann den Beitrag zurückholen.
+blog-delete-do = Endgültig löschen
+fault-title-long = Der Titel darf höchstens 100 Zeichen haben.
+fault-content-long = Der Text darf höchstens 1 MiB groß sein.
+done-post-published = Ihr Beitrag ist veröffentlicht.
+done-post-saved = Ihr Beitrag ist gespeichert.
+done-post-deleted = Der Beitrag ist gelöscht.

@@ -1,0 +1,31 @@
+# The texts of the blog in English.
+
+blog-about = The newest posts at { $site }.
+blog-posts = Posts
+blog-newest = Back to the newest
+blog-posts-by = Posts by { $name }
+blog-no-posts = Nothing has been written here yet.
+blog-author-no-posts = { $name } has not written anything yet.
+blog-write-first = Write the first post
+blog-load-more = Load More
+blog-loaded = 0 more posts are shown.
+blog-read-on = Read on
+blog-read-on-named = Read on: { $title }
+blog-feed = Feed
+blog-write = Write
+blog-write-title = Write a post
+blog-edit-title = Edit post
+blog-title = Title
+blog-content = Text
+blog-content-hint = Markdown works: **bold**, *italic*, [a link](https://example.com), lists with -, quotes with >.
+blog-publish = Publish
+blog-edit = Edit
+blog-delete = Delete
+blog-delete-title = Delete post
+blog-delete-sure = Do you really want to delete “{ $title }”? Nobody can bring it back.
+blog-delete-do = Delete for good
+fault-title-long = The title may have at most 100 characters.
+fault-content-long = The text may have at most 1 MiB.
+done-post-published = Your post is published.
+done-post-saved = Your post is saved.
+done-post-deleted = The post is deleted.

@@ -1,0 +1,148 @@
+//! Decides which address a request came from, where proxies stand between.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+/// Proxies that are believed about whom they speak for. By default none is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyPolicy {
+    /// The networks that they are in.
+    pub trusted: Vec<IpNet>,
+    /// The one header that is read; all others are left alone, because a client can send them.
+    pub header: ForwardedHeader,
+}
+
+/// A header by which a proxy says whom it speaks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`: addresses separated by commas, the newest last.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): likewise, each as the parameter `for`.
+    Forwarded,
+}
+
+/// More proxies than anybody has in a row.
+const HOPS_MAX: usize = 16;
+
+impl ProxyPolicy {
+    /// The address of the client. A trusted peer is asked for whom it speaks, then that one if it is trusted too, and so on;
+    /// what stands further to the left was written by the client itself and is never reached. Where an entry cannot be
+    /// understood, the last address that could be counts.
+    ///
+    /// `lines` are the values of the header, in their order.
+    pub fn client_address<'l>(&self, peer: IpAddr, lines: impl DoubleEndedIterator<Item = &'l str>) -> IpAddr {
+        let mut address = peer.to_canonical();
+        // From the right and without regard to quotes: an open one further to the left must not swallow what follows it.
+        let mut entries = lines.rev().flat_map(|line| line.rsplit(','));
+        for _ in 0..HOPS_MAX {
+            if !self.trusted.iter().any(|network| network.contains(&address)) {
+                break;
+            }
+            match entries.next().and_then(|entry| self.header.read(entry)) {
+                Some(previous) => address = previous.to_canonical(),
+                None => break,
+            }
+        }
+        address
+    }
+}
+
+impl ForwardedHeader {
+    /// Its name, in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+
+    /// The address in one entry; `None` for a name, `unknown`, or anything else.
+    fn read(self, entry: &str) -> Option<IpAddr> {
+        match self {
+            Self::XForwardedFor => parse_node(entry.trim()),
+            Self::Forwarded => {
+                let mut pairs = entry.split(';').filter_map(|pair| pair.trim().split_once('='));
+                let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+                let quoted = node.strip_prefix('"').and_then(|node| node.strip_suffix('"'));
+                parse_node(quoted.unwrap_or(node))
+            }
+        }
+    }
+}
+
+/// An address, with or without a port; one of IPv6 in brackets if it has one.
+fn parse_node(node: &str) -> Option<IpAddr> {
+    if let Ok(address) = node.parse() {
+        return Some(address);
+    }
+    if let Some(address) = node.strip_prefix('[').and_then(|node| node.strip_suffix(']')) {
+        return address.parse().ok().map(IpAddr::V6);
+    }
+    node.parse().ok().map(|with_port: SocketAddr| with_port.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn resolve(header: ForwardedHeader, peer: &str, lines: &[&str]) -> String {
+        let trusted = ["10.0.0.0/8", "2001:db8:1::/48"].map(|network| network.parse().unwrap()).to_vec();
+        let policy = ProxyPolicy { trusted, header };
+        policy.client_address(peer.parse().unwrap(), lines.iter().copied()).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_peer_is_believed_and_only_as_far_as_those_before_it_are_trusted() {
+        for (peer, lines, client) in [
+            ("203.0.113.7", &["198.51.100.1"][..], "203.0.113.7"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["203.0.113.7"], "203.0.113.7"),
+            ("::ffff:10.0.0.1", &["203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", &["203.0.113.7:4711"], "203.0.113.7"),
+            ("10.0.0.1", &["2001:db8::7"], "2001:db8::7"),
+            ("10.0.0.1", &["[2001:db8::7]:4711"], "2001:db8::7"),
+            ("10.0.0.1", &["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", &["198.51.100.1, 203.0.113.7, 10.0.0.2"], "203.0.113.7"),
+            ("10.0.0.1", &["198.51.100.1", "203.0.113.7,2001:db8:1::5"], "203.0.113.7"),
+            ("10.0.0.1", &["203.0.113.7, unknown, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["203.0.113.7", ""], "10.0.0.1"),
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ] {
+            assert_eq!(resolve(ForwardedHeader::XForwardedFor, peer, lines), client, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_standard_header_is_read_with_all_its_forms() {
+        for (lines, client) in [
+            (&["for=203.0.113.7;proto=https;by=10.0.0.1"][..], "203.0.113.7"),
+            (&["proto=https; FOR=\"203.0.113.7:80\""], "203.0.113.7"),
+            (&["for=\"[2001:db8::7]:4711\""], "2001:db8::7"),
+            (&["for=198.51.100.1, for=203.0.113.7"], "203.0.113.7"),
+            (&["for=\"open, for=203.0.113.7"], "203.0.113.7"),
+            (&["for=_hidden, for=10.0.0.2"], "10.0.0.2"),
+            (&["by=203.0.113.7"], "10.0.0.1"),
+            (&["203.0.113.7"], "10.0.0.1"),
+        ] {
+            assert_eq!(resolve(ForwardedHeader::Forwarded, "10.0.0.1", lines), client, "{lines:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_writes_it_does_not_become_another(written in ".{0,80}") {
+            for (header, entry) in
+                [(ForwardedHeader::XForwardedFor, "203.0.113.7"), (ForwardedHeader::Forwarded, "for=203.0.113.7")]
+            {
+                // The proxy adds to the line, or adds a line.
+                prop_assert_eq!(resolve(header, "10.0.0.1", &[&format!("{written}, {entry}")]), "203.0.113.7");
+                prop_assert_eq!(resolve(header, "10.0.0.1", &[&written, entry]), "203.0.113.7");
+                prop_assert_eq!(resolve(header, "203.0.113.7", &[&written]), "203.0.113.7");
+            }
+        }
+    }
+}

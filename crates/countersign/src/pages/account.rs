@@ -1,0 +1,226 @@
+//! Decides what the account's page shows and takes: several forms, each for one act. Acts that need a recent login take the
+//! password along when the login is older.
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::form::{Fault, Form};
+use super::outcome::To;
+use super::picture::{self, Chosen};
+use super::shown::{Moment, device};
+use super::visitor::Visitor;
+use crate::http::cookie;
+use crate::http::current_user::CurrentUser;
+use crate::http::problem::{INVALID_TOKEN, Problem};
+use crate::model::{EmailAddress, Password, Username};
+use crate::templates::{Value, context};
+use crate::{ChangePassword, ChangePasswordError, EditProfile, EditProfileError, ReauthenticateError};
+
+/// The forms of the page; the one that was sent comes back with its faults.
+struct Forms {
+    profile: Form,
+    picture: Form,
+    email: Form,
+    password: Form,
+}
+
+impl Forms {
+    fn new(caller: &CurrentUser) -> Self {
+        Self {
+            profile: Form::empty().prefix("profile-").with("username", caller.user.username.as_str()),
+            picture: Form::empty().prefix("picture-"),
+            email: Form::empty().prefix("email-"),
+            password: Form::empty().prefix("password-"),
+        }
+    }
+
+    fn context(&self) -> Value {
+        context! {
+            profile => self.profile.context(),
+            picture => self.picture.context(),
+            email => self.email.context(),
+            password => self.password.context(),
+        }
+    }
+
+    /// What is said above all of them.
+    fn summary(&self) -> Value {
+        let forms = [&self.profile, &self.picture, &self.email, &self.password];
+        forms.into_iter().find(|form| form.is_faulty()).unwrap_or(&self.profile).context()
+    }
+}
+
+/// The session of a visitor; otherwise they are sent to log in.
+macro_rules! logged_in {
+    ($visitor:expr) => {
+        match $visitor.logged_in() {
+            Ok(caller) => caller,
+            Err(to_login) => return Ok(*to_login),
+        }
+    };
+}
+
+pub(super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
+    let caller = logged_in!(visitor);
+    page(&visitor, caller, StatusCode::OK, &Forms::new(caller)).await
+}
+
+async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms: &Forms) -> Result<Response, Problem> {
+    let accounts = visitor.accounts();
+    let state = accounts.find_email_state(caller.user.id).await?.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;
+    let sessions = accounts.list_sessions(caller.user.id).await?;
+    let sessions: Vec<Value> = sessions
+        .into_iter()
+        .map(|session| {
+            let device = match session.user_agent.as_deref().map(|name| (name, device(name))) {
+                Some((_, Some((browser, system)))) => {
+                    visitor.text("page-device", &[("browser", browser), ("system", system)])
+                }
+                Some((name, None)) => name.to_owned(),
+                None => visitor.text("page-unknown-device", &[]),
+            };
+            context! {
+                id => session.id.to_string(),
+                device,
+                address => session.address,
+                current => session.id == caller.session,
+                seen => Value::from(Moment(session.last_seen_at)),
+            }
+        })
+        .collect();
+    let own = context! {
+        forms => forms.context(),
+        summary => forms.summary(),
+        email => caller.user.email.as_str(),
+        verified => state.is_verified,
+        pending => state.pending.map(|address| address.as_str().to_owned()),
+        recent => accounts.is_recent(caller.authenticated_at),
+        sessions,
+    };
+    Ok(visitor.page(status, "pages/account.html", own))
+}
+
+pub(super) async fn set_picture(visitor: Visitor, request: Request) -> Result<Response, Problem> {
+    match picture::set(visitor, request).await? {
+        Chosen::Ends(response) => Ok(response),
+        Chosen::Faulty(visitor, status, fault) => {
+            let caller = logged_in!(visitor);
+            let mut forms = Forms::new(caller);
+            forms.picture.fault::<()>("file", fault);
+            page(&visitor, caller, status, &forms).await
+        }
+    }
+}
+
+pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/account");
+    let caller = logged_in!(visitor);
+    let mut forms = Forms { profile: form.prefix("profile-"), ..Forms::new(caller) };
+    let Some(username) = forms.profile.required("username", Username::parse) else {
+        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+    };
+    let edit =
+        EditProfile { username: Some(username), email: None, session: caller.session, client: visitor.client.clone() };
+    match visitor.accounts().edit_profile(caller.user.id, edit).await {
+        Ok(_) => Ok(To::path("/account").done("profile-saved").into_response()),
+        Err(EditProfileError::UsernameTaken | EditProfileError::EmailTaken) => {
+            forms.profile.fault::<()>("username", Fault("fault-username-taken"));
+            page(&visitor, caller, StatusCode::BAD_REQUEST, &forms).await
+        }
+        Err(EditProfileError::UserGone) => Err(Problem::new(&INVALID_TOKEN)),
+        Err(EditProfileError::Internal(error)) => Err(error.into()),
+    }
+}
+
+/// Takes the password of the form if the login is no recent one; `Some` if all is well.
+async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Option<()>, Problem> {
+    let accounts = visitor.accounts();
+    if accounts.is_recent(caller.authenticated_at) {
+        return Ok(Some(()));
+    }
+    let Some(password) = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text))) else {
+        return Ok(None);
+    };
+    match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
+        Ok(()) => Ok(Some(())),
+        Err(ReauthenticateError::WrongPassword) => Ok(form.fault("password", Fault("fault-password-wrong"))),
+        Err(ReauthenticateError::Overloaded(_)) => Ok(form.fault("", Fault("fault-busy"))),
+        Err(ReauthenticateError::SessionOver) => Err(Problem::new(&INVALID_TOKEN)),
+        Err(ReauthenticateError::Internal(error)) => Err(error.into()),
+    }
+}
+
+pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/account");
+    let caller = logged_in!(visitor);
+    let mut forms = Forms { email: form.prefix("email-"), ..Forms::new(caller) };
+    let address = forms.email.required("email", |text| EmailAddress::parse(text.trim()));
+    let Some(address) = address else {
+        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+    };
+    if confirm(&visitor, caller, &mut forms.email).await?.is_none() {
+        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+    }
+    visitor.accounts().request_email_change(caller.user.id, caller.session, &address, &visitor.client).await?;
+    Ok(To::path("/account").done("email-proof-sent").into_response())
+}
+
+pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Problem> {
+    let visitor = visitor.at("/account");
+    let caller = logged_in!(visitor);
+    if let Ok(address) = EmailAddress::parse(&caller.user.email) {
+        visitor.accounts().resend_verification(&address, &visitor.client).await?;
+    }
+    Ok(To::path("/account").done("verification-sent").into_response())
+}
+
+pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/account");
+    let caller = logged_in!(visitor);
+    let mut forms = Forms { password: form.prefix("password-"), ..Forms::new(caller) };
+    let current = forms.password.secret("current_password", |text| Ok::<_, Fault>(Password::presented(text)));
+    let new = forms.password.secret("new_password", Password::choose);
+    let (Some(current), Some(new)) = (current, new) else {
+        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+    };
+    let client = visitor.client.clone();
+    let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
+    let (status, name, fault) = match visitor.accounts().change_password(change).await {
+        Ok(()) => return Ok(To::path("/account").done("password-changed").into_response()),
+        Err(ChangePasswordError::WrongPassword) => {
+            (StatusCode::BAD_REQUEST, "current_password", "fault-password-wrong")
+        }
+        Err(ChangePasswordError::CommonPassword) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "new_password", "fault-password-common")
+        }
+        Err(ChangePasswordError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "", "fault-busy"),
+        Err(ChangePasswordError::Internal(error)) => return Err(error.into()),
+    };
+    forms.password.fault::<()>(name, Fault(fault));
+    page(&visitor, caller, status, &forms).await
+}
+
+pub(super) async fn show_deletion(visitor: Visitor) -> Result<Response, Problem> {
+    let caller = logged_in!(visitor);
+    Ok(deletion_page(&visitor, caller, StatusCode::OK, &Form::empty()))
+}
+
+fn deletion_page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, form: &Form) -> Response {
+    let own = context! {
+        form => form.context(),
+        email => caller.user.email.as_str(),
+        recent => visitor.accounts().is_recent(caller.authenticated_at),
+    };
+    visitor.page(status, "pages/delete_account.html", own)
+}
+
+pub(super) async fn delete(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let caller = logged_in!(visitor);
+    if confirm(&visitor, caller, &mut form).await?.is_none() {
+        return Ok(deletion_page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    }
+    let accounts = visitor.accounts();
+    accounts.delete_account(caller.user.id).await?;
+    Ok(To::path("/").done("account-deleted").cookie(cookie::clear(accounts.config())).into_response())
+}

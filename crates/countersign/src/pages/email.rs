@@ -1,0 +1,110 @@
+//! Decides how what came by mail is used by pages: following a link only shows a button, so that a program that looks at links
+//! uses up nothing.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use secrecy::SecretString;
+
+use super::form::{Fault, Form};
+use super::outcome::{To, secretive};
+use super::visitor::Visitor;
+use crate::http::fields::{Invalid, QueryFields};
+use crate::http::problem::Problem;
+use crate::model::{EmailAddress, Username};
+use crate::templates::context;
+use crate::{AddressProof, ProveAddress, ProveAddressError, ProvenAddress, UndoEmailChangeError};
+
+/// Whether the name that was asked for has been taken meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name {
+    AsAskedFor,
+    Another,
+}
+
+pub(super) async fn show_proof(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
+    let mut read = |name| query.optional(name, |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
+    let token = read("token").unwrap_or_default();
+    let email = read("email").or_else(|| visitor.user().map(|user| user.email.clone()));
+    let form = Form::empty().with("token", token).with("email", email.unwrap_or_default());
+    proof_page(&visitor, StatusCode::OK, &form, Name::AsAskedFor)
+}
+
+fn proof_page(visitor: &Visitor, status: StatusCode, form: &Form, name: Name) -> Response {
+    let own = context! { form => form.context(), other_name => name == Name::Another };
+    secretive(visitor.page(status, "pages/verify_email.html", own))
+}
+
+pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/verify-email");
+    let token = form.optional("token", |text| Ok::<_, Fault>(SecretString::from(text))).flatten();
+    let username = form.optional("username", Username::parse);
+    let proof = match token {
+        Some(token) => Some(AddressProof::Token(token)),
+        None => {
+            form = form.with("token", "");
+            let address = form.required("email", |text| EmailAddress::parse(text.trim()));
+            let code = form.required("code", |text| Ok::<_, Fault>(SecretString::from(text.trim())));
+            address.zip(code).map(|(address, code)| AddressProof::Code { address, code })
+        }
+    };
+    let (Some(proof), Some(username)) = (proof, username) else {
+        let name = if form.is_faulty_at("username") { Name::Another } else { Name::AsAskedFor };
+        return Ok(proof_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, name));
+    };
+    let accounts = visitor.accounts();
+    match accounts.prove_address(ProveAddress { proof, username, client: visitor.client.clone() }).await {
+        Ok(proven) => {
+            let inside = if visitor.caller.is_some() { "/account" } else { "/login" };
+            Ok(match proven {
+                ProvenAddress::Verified(_) => To::path(inside).done("verified"),
+                ProvenAddress::Registered(_) => To::path("/login").done("registered-verified"),
+                ProvenAddress::Changed(_) => To::path(inside).done("email-confirmed"),
+            }
+            .into_response())
+        }
+        Err(ProveAddressError::Invalid) => {
+            form.fault::<()>("", Fault("fault-proof"));
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form.with("token", ""), Name::AsAskedFor))
+        }
+        Err(ProveAddressError::UsernameTaken) => {
+            form.fault::<()>("username", Fault("fault-username-taken"));
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, Name::Another))
+        }
+        Err(ProveAddressError::EmailTaken) => {
+            form.fault::<()>("", Fault("fault-email-taken"));
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, Name::AsAskedFor))
+        }
+        Err(ProveAddressError::Internal(error)) => Err(error.into()),
+    }
+}
+
+pub(super) async fn show_undo(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
+    let token = query.optional("token", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
+    undo_page(&visitor, StatusCode::OK, &Form::empty().with("token", token.unwrap_or_default()))
+}
+
+fn undo_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
+    secretive(visitor.page(status, "pages/undo_email_change.html", context! { form => form.context() }))
+}
+
+pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/undo-email-change");
+    let token = form.required("token", |text| Ok::<_, Fault>(SecretString::from(text)));
+    let mut form = Form::empty().with("token", "");
+    let Some(token) = token else {
+        form.fault::<()>("", Fault("fault-undo-token"));
+        return Ok(undo_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    };
+    match visitor.accounts().undo_email_change(&token, &visitor.client).await {
+        Ok(()) => Ok(To::path("/login").done("email-undone").into_response()),
+        Err(UndoEmailChangeError::InvalidToken) => {
+            form.fault::<()>("", Fault("fault-undo-token"));
+            Ok(undo_page(&visitor, StatusCode::BAD_REQUEST, &form))
+        }
+        Err(UndoEmailChangeError::EmailTaken) => {
+            form.fault::<()>("", Fault("fault-email-taken"));
+            Ok(undo_page(&visitor, StatusCode::BAD_REQUEST, &form))
+        }
+        Err(UndoEmailChangeError::Internal(error)) => Err(error.into()),
+    }
+}

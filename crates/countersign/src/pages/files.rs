@@ -1,0 +1,29 @@
+//! Decides how the style sheet, the scripts and the drawings are served: under the address of their version for good, under
+//! that of another for once. While instances of two versions run side by side, a page of one may ask the other.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::Accounts;
+use crate::http::problem::{NOT_FOUND, Problem};
+
+const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const FOR_ONCE: HeaderValue = HeaderValue::from_static("no-cache");
+/// A drawing is a document that could run scripts, were it opened by itself.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+
+pub(super) async fn file(State(accounts): State<Accounts>, Path((version, name)): Path<(String, String)>) -> Response {
+    let assets = accounts.config().mail.templates.assets();
+    let Some(asset) = assets.find(&name) else {
+        return Problem::new(&NOT_FOUND).detail("Not Found").into_response();
+    };
+    let kept = if version == assets.version() { FOR_GOOD } else { FOR_ONCE };
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
+        (CACHE_CONTROL, kept),
+        (CONTENT_SECURITY_POLICY, NOTHING),
+    ];
+    (headers, asset.content.clone()).into_response()
+}

@@ -1,0 +1,158 @@
+//! Decides how a form is read and shown again: what was typed stays, but for secrets, and each fault stands by its field.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Request};
+
+use crate::http::fields::{Fields, FormBody, Invalid};
+use crate::http::problem::Problem;
+use crate::model::{InvalidEmailAddress, InvalidPassword, InvalidUsername};
+use crate::templates::{Value, context};
+
+/// What is wrong with a field: the key of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault(pub &'static str);
+
+impl From<InvalidUsername> for Fault {
+    fn from(invalid: InvalidUsername) -> Self {
+        Self(match invalid {
+            InvalidUsername::Blank => "fault-username-blank",
+            InvalidUsername::TooLong => "fault-username-long",
+            InvalidUsername::Unprintable => "fault-username-unprintable",
+            InvalidUsername::AtSign => "fault-username-at",
+        })
+    }
+}
+
+impl From<InvalidEmailAddress> for Fault {
+    fn from(_: InvalidEmailAddress) -> Self {
+        Self("fault-email")
+    }
+}
+
+impl From<InvalidPassword> for Fault {
+    fn from(invalid: InvalidPassword) -> Self {
+        Self(match invalid {
+            InvalidPassword::TooShort => "fault-password-short",
+            InvalidPassword::TooLong => "fault-password-long",
+        })
+    }
+}
+
+/// A form: what was sent, or what it begins with.
+pub struct Form {
+    sent: Option<Fields>,
+    prefix: &'static str,
+    values: BTreeMap<&'static str, String>,
+    faults: BTreeMap<&'static str, Fault>,
+}
+
+impl Form {
+    /// An empty form.
+    pub fn empty() -> Self {
+        Self { sent: None, prefix: "", values: BTreeMap::new(), faults: BTreeMap::new() }
+    }
+
+    /// With this before the ids of its fields, for pages with several forms.
+    #[must_use]
+    pub fn prefix(self, prefix: &'static str) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// With this in a field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.values.insert(name, value.into());
+        self
+    }
+
+    /// Reads a field that has to be filled in, and keeps it for showing the form again.
+    pub fn required<T, E: Into<Fault>>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        match self.optional(name, parse) {
+            Some(None) => self.fault(name, Fault("fault-missing")),
+            read => read.flatten(),
+        }
+    }
+
+    /// Reads a field that may be empty; `Some(None)` if it is.
+    pub fn optional<T, E: Into<Fault>>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<Option<T>> {
+        let text = self.take(name)?;
+        let Some(text) = text else { return Some(None) };
+        let read = parse(&text);
+        self.values.insert(name, text);
+        match read {
+            Ok(value) => Some(Some(value)),
+            Err(invalid) => self.fault(name, invalid.into()),
+        }
+    }
+
+    /// Reads a field with a secret, which is never shown again.
+    pub fn secret<T, E: Into<Fault>>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let Some(sent) = &mut self.sent else { return self.fault(name, Fault("fault-missing")) };
+        // The closure is called at most once, with what the field has.
+        let mut fault = Fault("fault-missing");
+        let read = sent.required(name, |text| {
+            fault = Fault("fault-invalid");
+            parse(text).map_err(|invalid| {
+                fault = invalid.into();
+                Invalid::new("value_error", "")
+            })
+        });
+        match read {
+            Ok(value) => Some(value),
+            Err(_) => self.fault(name, fault),
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Option<String>> {
+        let Some(sent) = &mut self.sent else { return Some(None) };
+        match sent.optional(name, |text| Ok::<_, Invalid>(text.to_owned())) {
+            Ok(text) => Some(text),
+            Err(_) => self.fault(name, Fault("fault-invalid")),
+        }
+    }
+
+    /// Notes what is wrong with a field, or under `""` with the form as a whole.
+    pub fn fault<T>(&mut self, name: &'static str, fault: Fault) -> Option<T> {
+        self.faults.insert(name, fault);
+        None
+    }
+
+    /// Whether anything is wrong.
+    pub fn is_faulty(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// Whether anything is wrong with this field.
+    pub fn is_faulty_at(&self, name: &str) -> bool {
+        self.faults.contains_key(name)
+    }
+
+    /// For the macros of `pages/fields.html`.
+    pub fn context(&self) -> Value {
+        let errors: BTreeMap<&str, &str> = self.faults.iter().map(|(name, fault)| (*name, fault.0)).collect();
+        let faulty: Vec<&str> = self.faults.keys().copied().filter(|name| !name.is_empty()).collect();
+        context! { prefix => self.prefix, values => &self.values, errors, faulty }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let FormBody(sent) = FormBody::from_request(request, state).await?;
+        Ok(Self { sent: Some(sent), ..Self::empty() })
+    }
+}

@@ -1,0 +1,70 @@
+//! Decides how somebody logs in and out by a page.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::form::{Fault, Form};
+use super::next::own_path;
+use super::outcome::To;
+use super::visitor::Visitor;
+use crate::config::{LoginBy, RegistrationMode};
+use crate::http::cookie;
+use crate::http::fields::{Invalid, QueryFields};
+use crate::http::problem::Problem;
+use crate::model::Password;
+use crate::{LogIn, LogInError};
+
+const HOME: &str = "/";
+
+pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
+    let next = query.optional("next", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
+    let next = next.as_deref().and_then(own_path);
+    if visitor.caller.is_some() {
+        return To::path(next.unwrap_or(HOME)).into_response();
+    }
+    page(&visitor, StatusCode::OK, &Form::empty().with("next", next.unwrap_or_default()))
+}
+
+fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
+    let config = visitor.accounts().config();
+    let own = crate::templates::context! {
+        form => form.context(),
+        by_username => config.login_by == LoginBy::EmailOrUsername,
+        may_register => config.registration != RegistrationMode::Closed,
+    };
+    visitor.page(status, "pages/login.html", own)
+}
+
+pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/login");
+    let next = form.optional("next", |text| Ok::<_, Fault>(own_path(text).unwrap_or(HOME).to_owned())).flatten();
+    let identifier = form.required("username", |text| Ok::<_, Fault>(text.trim().to_owned()));
+    let password = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text)));
+    let (Some(identifier), Some(password)) = (identifier, password) else {
+        return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    };
+    let accounts = visitor.accounts();
+    let (status, fault) = match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
+        Ok(tokens) => {
+            if let Some(before) = &visitor.caller {
+                accounts.end_session(before.user.id, before.session).await?;
+            }
+            let to = To::path(next.unwrap_or_else(|| HOME.to_owned()));
+            return Ok(to.cookie(cookie::set(accounts.config(), &tokens.session_cookie)).into_response());
+        }
+        Err(LogInError::WrongCredentials) => (StatusCode::UNAUTHORIZED, "fault-credentials"),
+        Err(LogInError::EmailNotVerified) => (StatusCode::FORBIDDEN, "fault-unverified"),
+        Err(LogInError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "fault-busy"),
+        Err(LogInError::Internal(error)) => return Err(error.into()),
+    };
+    form.fault::<()>("", Fault(fault));
+    Ok(page(&visitor, status, &form))
+}
+
+pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
+    let accounts = visitor.accounts();
+    if let Some(caller) = &visitor.caller {
+        accounts.end_session(caller.user.id, caller.session).await?;
+    }
+    Ok(To::path(HOME).done("logged-out").cookie(cookie::clear(accounts.config())).into_response())
+}

@@ -1,0 +1,164 @@
+//! Decides in which language and which colours a page is shown, and what it says was done: by cookies first, then by what the
+//! browser asks for.
+
+use axum::http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HeaderName, SET_COOKIE, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
+
+use super::next::in_query;
+use super::shown::{picture_url, pictures_origin};
+use crate::Accounts;
+use crate::http::problem::{INTERNAL, Problem};
+use crate::model::{Language, Profile, User};
+use crate::templates::{Templates, Value, context};
+
+/// Pages run no script and take no style but the site's own files, send forms nowhere else, and stand in no frame. A chosen
+/// picture is shown before it is sent (`blob:`).
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self' blob:";
+/// What is said of pages of the accounts, after which going on leads nowhere.
+const OWN_PAGES: [&str; 7] =
+    ["/login", "/register", "/forgot-password", "/reset-password", "/verify-email", "/undo-email-change", "/account"];
+
+/// How a page is shown to somebody.
+#[derive(Clone, Debug)]
+pub(super) struct Looks {
+    pub(super) language: Language,
+    pub(super) theme: Option<&'static str>,
+    /// The text that says what was done.
+    done: Option<String>,
+    /// The page, by its path and query.
+    pub(super) here: String,
+}
+
+impl Looks {
+    pub(super) fn of(templates: &Templates, headers: &HeaderMap, here: &str) -> Self {
+        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
+        let chosen = cookie(headers, "language").and_then(|tag| Language::parse(tag).ok());
+        let language = match chosen.filter(|chosen| templates.catalogue().languages().contains(chosen)) {
+            Some(chosen) => chosen,
+            None => templates.negotiate(accepted).clone(),
+        };
+        let done = cookie(headers, "done").map(|what| format!("done-{what}"));
+        Self {
+            language,
+            theme: cookie(headers, "theme").and_then(theme),
+            done: done.filter(|key| templates.catalogue().has(key)),
+            here: here.to_owned(),
+        }
+    }
+
+    /// A page, with what all templates have beside `own`.
+    pub(super) fn page(
+        &self,
+        accounts: &Accounts,
+        user: Option<&User>,
+        status: StatusCode,
+        template: &str,
+        own: Value,
+    ) -> Response {
+        let policy = &accounts.config().mail;
+        let templates = &policy.templates;
+        let languages: Vec<Value> = templates
+            .catalogue()
+            .languages()
+            .iter()
+            .map(|language| {
+                let name = templates.catalogue().text(language, "language-name", &[]).unwrap_or_default();
+                context! { tag => language.to_string(), name }
+            })
+            .collect();
+        let shared = context! {
+            site => policy.site_name.as_str(),
+            site_url => accounts.config().public_url.as_str(),
+            user => user.map(|user| shown_user(accounts, user)),
+            theme => self.theme,
+            here => self.here.as_str(),
+            next_query => self.next_query(),
+            languages,
+            done => self.done.as_deref(),
+        };
+        match templates.render(template, &self.language, context! { ..own, ..shared }) {
+            Ok(page) => (status, self.headers(accounts), Html(page)).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be put together");
+                Problem::new(&INTERNAL).into_response()
+            }
+        }
+    }
+
+    fn headers(&self, accounts: &Accounts) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let elsewhere = pictures_origin(accounts).and_then(|origin| format!("{POLICY} {origin}").try_into().ok());
+        headers.insert(CONTENT_SECURITY_POLICY, elsewhere.unwrap_or(HeaderValue::from_static(POLICY)));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
+        if self.done.is_some() {
+            headers.insert(SET_COOKIE, HeaderValue::from_static("done=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
+        }
+        headers
+    }
+
+    fn next_query(&self) -> String {
+        let path = self.here.split('?').next().unwrap_or_default();
+        let leads_back = path != "/" && !OWN_PAGES.iter().any(|own| path.starts_with(own));
+        if leads_back { format!("?next={}", in_query(&self.here)) } else { String::new() }
+    }
+}
+
+fn shown_user(accounts: &Accounts, user: &User) -> Value {
+    let profile = Profile { id: user.id, username: user.username.clone(), image_file: user.image_file.clone() };
+    context! {
+        id => user.id.to_string(),
+        username => user.username.as_str(),
+        picture => picture_url(accounts, &profile),
+        has_picture => user.image_file.is_some(),
+    }
+}
+
+/// The theme of this name; `None` for whichever the system prefers.
+pub(super) fn theme(name: &str) -> Option<&'static str> {
+    ["light", "dark"].into_iter().find(|theme| *theme == name)
+}
+
+/// The first cookie of this name.
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let mut pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// An error's page, in the reader's language and the host's layout. Nobody is shown as logged in on it.
+pub struct ErrorPage(HeaderMap);
+
+impl ErrorPage {
+    /// Keeps what has to be known of a request before it is handled.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut kept = HeaderMap::with_capacity(2);
+        let names: [HeaderName; 2] = [COOKIE, ACCEPT_LANGUAGE];
+        for name in names {
+            for value in headers.get_all(&name) {
+                kept.append(name.clone(), value.clone());
+            }
+        }
+        Self(kept)
+    }
+
+    /// The page.
+    pub fn render(&self, accounts: &Accounts, status: StatusCode) -> Response {
+        let (heading, explanation) = match status {
+            StatusCode::UNPROCESSABLE_ENTITY => ("problem-invalid-title", "problem-invalid-text"),
+            StatusCode::UNAUTHORIZED => ("problem-login-title", "problem-text"),
+            StatusCode::NOT_FOUND => ("problem-not-found-title", "problem-text"),
+            StatusCode::SERVICE_UNAVAILABLE => ("problem-busy-title", "problem-text"),
+            _ => ("problem-title", "problem-text"),
+        };
+        let own = context! { heading, explanation, status => status.as_u16() };
+        let mut looks = Looks::of(&accounts.config().mail.templates, &self.0, "/");
+        // It is for the next page to say.
+        looks.done = None;
+        looks.page(accounts, None, status, "pages/error.html", own)
+    }
+}

@@ -1,0 +1,69 @@
+//! Decides where one may be sent after a form: to a path of this site alone.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// Longer ones lead nowhere that anybody needs.
+const BYTES_MAX: usize = 512;
+
+/// What a value in a query must not have bare.
+const QUERY_VALUE: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'\'').add(b'+').add(b'<').add(b'>').add(b'=');
+
+/// The text, if a browser takes it for a path of the site that it is on. Browsers read a backslash as a slash and pass over
+/// tabs and line ends, so there are none, and nothing else but what a path and a query consist of.
+pub(super) fn own_path(text: &str) -> Option<&str> {
+    let mut bytes = text.bytes();
+    let is_path = bytes.next() == Some(b'/') && bytes.next() != Some(b'/');
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'#');
+    (is_path && text.len() <= BYTES_MAX && text.bytes().all(plain)).then_some(text)
+}
+
+/// A path as the value of a query's parameter.
+pub(super) fn in_query(path: &str) -> String {
+    utf8_percent_encode(path, QUERY_VALUE).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn paths_of_this_site_are_kept_and_nothing_else_is() {
+        for path in ["/", "/posts/1", "/posts?after=abc&limit=3", "/a//b", "/@evil.example", "/%2f%2fevil.example"] {
+            assert_eq!(own_path(path), Some(path));
+        }
+        for other in [
+            "",
+            "posts",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "/a\\b",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " //evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/ä",
+            "/a b",
+            "/\r\nset-cookie: a=b",
+        ] {
+            assert_eq!(own_path(other), None, "{other:?}");
+        }
+        assert_eq!(own_path(&"/a".repeat(300)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_kept_stays_on_this_origin(text in "[/\\\\a-z:@?#.%\t\n\r \u{0}-\u{7f}]{0,40}") {
+            let base = url::Url::parse("https://own.example/login?next=x").unwrap();
+            if let Some(path) = own_path(&text) {
+                let there = base.join(path).unwrap();
+                prop_assert_eq!(there.origin(), base.origin(), "{:?}", text);
+            }
+        }
+    }
+}

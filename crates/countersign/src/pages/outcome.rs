@@ -1,0 +1,51 @@
+//! Decides how a form that was taken ends: the browser is sent on, and the next page says what was done.
+
+use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// How long what was done may wait to be said, in seconds.
+const DONE_SECONDS: u32 = 60;
+
+/// Sends the browser on by `GET` (303).
+pub struct To {
+    location: String,
+    cookies: Vec<HeaderValue>,
+}
+
+impl To {
+    /// To a path of this site.
+    pub fn path(path: impl Into<String>) -> Self {
+        Self { location: path.into(), cookies: Vec::new() }
+    }
+
+    /// And has the next page say what was done: the text `done-<what>`.
+    #[must_use]
+    pub fn done(self, what: &'static str) -> Self {
+        let text = format!("done={what}; Path=/; Max-Age={DONE_SECONDS}; HttpOnly; SameSite=Lax");
+        self.cookie(HeaderValue::try_from(text).expect("a key of letters and hyphens"))
+    }
+
+    pub(super) fn cookie(mut self, cookie: HeaderValue) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+}
+
+impl IntoResponse for To {
+    fn into_response(self) -> Response {
+        let location = HeaderValue::try_from(self.location).unwrap_or(HeaderValue::from_static("/"));
+        let headers = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        let mut response = (StatusCode::SEE_OTHER, headers).into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// The address of the page is a secret, which no other site shall learn.
+pub(super) fn secretive(mut response: Response) -> Response {
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

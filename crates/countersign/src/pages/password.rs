@@ -1,0 +1,71 @@
+//! Decides how a forgotten password is replaced by pages. The answer to asking is the same whether or not there is an account.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use secrecy::SecretString;
+
+use super::form::{Fault, Form};
+use super::outcome::{To, secretive};
+use super::visitor::Visitor;
+use crate::ResetPasswordError;
+use crate::http::fields::{Invalid, QueryFields};
+use crate::http::problem::Problem;
+use crate::model::{EmailAddress, Password};
+use crate::templates::context;
+
+pub(super) async fn show_forgot(visitor: Visitor) -> Response {
+    let email = visitor.user().map(|user| user.email.clone()).unwrap_or_default();
+    forgot_page(&visitor, StatusCode::OK, &Form::empty().with("email", email))
+}
+
+fn forgot_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
+    visitor.page(status, "pages/forgot_password.html", context! { form => form.context() })
+}
+
+pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let Some(address) = form.required("email", |text| EmailAddress::parse(text.trim())) else {
+        return Ok(forgot_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    };
+    visitor.accounts().forgot_password(&address, &visitor.client).await?;
+    Ok(To::path("/forgot-password").done("reset-sent").into_response())
+}
+
+pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
+    let token = query.optional("token", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
+    reset_page(&visitor, StatusCode::OK, &Form::empty().with("token", token.unwrap_or_default()))
+}
+
+fn reset_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
+    secretive(visitor.page(status, "pages/reset_password.html", context! { form => form.context() }))
+}
+
+pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/reset-password");
+    let token = form.required("token", |text| Ok::<_, Fault>(SecretString::from(text)));
+    let new = form.secret("new_password", Password::choose);
+    let Some(token) = token else {
+        let mut form = Form::empty().with("token", "");
+        form.fault::<()>("", Fault("fault-reset-token"));
+        return Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    };
+    let Some(new) = new else {
+        return Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    };
+    match visitor.accounts().reset_password(&token, new, &visitor.client).await {
+        Ok(()) => Ok(To::path("/login").done("password-reset").into_response()),
+        Err(ResetPasswordError::InvalidToken) => {
+            let mut form = Form::empty().with("token", "");
+            form.fault::<()>("", Fault("fault-reset-token"));
+            Ok(reset_page(&visitor, StatusCode::BAD_REQUEST, &form))
+        }
+        Err(ResetPasswordError::CommonPassword) => {
+            form.fault::<()>("new_password", Fault("fault-password-common"));
+            Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form))
+        }
+        Err(ResetPasswordError::Overloaded(_)) => {
+            form.fault::<()>("", Fault("fault-busy"));
+            Ok(reset_page(&visitor, StatusCode::SERVICE_UNAVAILABLE, &form))
+        }
+        Err(ResetPasswordError::Internal(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Decides how a picture is chosen and removed by the account's page.
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::form::Fault;
+use super::outcome::To;
+use super::visitor::Visitor;
+use crate::RemoveProfilePictureError;
+use crate::http::problem::{
+    FILE_TOO_LARGE, INVALID_FIELDS, INVALID_IMAGE, INVALID_TOKEN, Problem, STORAGE_UNAVAILABLE,
+};
+use crate::http::users::picture::take_picture;
+
+/// The account's page with what is wrong with the picture.
+pub(super) enum Chosen {
+    /// The browser goes on.
+    Ends(Response),
+    /// The page is shown again.
+    Faulty(Box<Visitor>, StatusCode, Fault),
+}
+
+pub(super) async fn set(visitor: Visitor, request: Request) -> Result<Chosen, Problem> {
+    let visitor = visitor.at("/account");
+    let caller = match visitor.logged_in() {
+        Ok(caller) => caller,
+        Err(to_login) => return Ok(Chosen::Ends(*to_login)),
+    };
+    let Err(problem) = take_picture(visitor.accounts(), caller.user.id, request).await else {
+        return Ok(Chosen::Ends(To::path("/account").done("picture-saved").into_response()));
+    };
+    let kinds = [
+        (&FILE_TOO_LARGE, "fault-picture-large", StatusCode::BAD_REQUEST),
+        (&INVALID_IMAGE, "fault-picture", StatusCode::BAD_REQUEST),
+        (&INVALID_FIELDS, "fault-missing", StatusCode::UNPROCESSABLE_ENTITY),
+        (&STORAGE_UNAVAILABLE, "fault-picture-storage", StatusCode::INTERNAL_SERVER_ERROR),
+    ];
+    match kinds.into_iter().find(|(kind, ..)| kind.code == problem.kind().code) {
+        Some((_, fault, status)) => Ok(Chosen::Faulty(Box::new(visitor), status, Fault(fault))),
+        None => Err(problem),
+    }
+}
+
+pub(super) async fn remove(visitor: Visitor) -> Result<Response, Problem> {
+    let visitor = visitor.at("/account");
+    let caller = match visitor.logged_in() {
+        Ok(caller) => caller,
+        Err(to_login) => return Ok(*to_login),
+    };
+    match visitor.accounts().remove_profile_picture(caller.user.id).await {
+        Ok(_) | Err(RemoveProfilePictureError::NoPicture) => {
+            Ok(To::path("/account").done("picture-removed").into_response())
+        }
+        Err(RemoveProfilePictureError::UserGone) => Err(Problem::new(&INVALID_TOKEN)),
+        Err(RemoveProfilePictureError::Internal(error)) => Err(error.into()),
+    }
+}

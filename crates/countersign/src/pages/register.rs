@@ -1,0 +1,80 @@
+//! Decides how somebody registers by a page: whoever is registered at once is logged in, too.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+
+use super::form::{Fault, Form};
+use super::next::in_query;
+use super::outcome::To;
+use super::visitor::Visitor;
+use crate::config::RegistrationMode;
+use crate::http::cookie;
+use crate::http::fields::{Invalid, QueryFields};
+use crate::http::problem::Problem;
+use crate::model::{EmailAddress, InvalidPassword, Password, Username};
+use crate::templates::context;
+use crate::{LogIn, LogInError, Register, RegisterError, Registered};
+
+pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
+    if visitor.caller.is_some() {
+        return To::path("/account").into_response();
+    }
+    let invitation = query.optional("invitation", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
+    page(&visitor, StatusCode::OK, &Form::empty().with("invitation", invitation.unwrap_or_default()))
+}
+
+fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
+    let mode = visitor.accounts().config().registration;
+    let own = context! {
+        form => form.context(),
+        closed => mode == RegistrationMode::Closed,
+        invited => mode == RegistrationMode::Invite,
+    };
+    visitor.page(status, "pages/register.html", own)
+}
+
+pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
+    let visitor = visitor.at("/register");
+    let invitation = form.optional("invitation", |text| Ok::<_, Fault>(text.trim().to_owned()));
+    let username = form.required("username", Username::parse);
+    let email = form.required("email", |text| EmailAddress::parse(text.trim()));
+    let password =
+        form.secret("password", |text| Ok::<_, InvalidPassword>((Password::choose(text)?, Password::presented(text))));
+    let (Some(invitation), Some(username), Some(email), Some((password, again))) =
+        (invitation, username, email, password)
+    else {
+        return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    };
+    let accounts = visitor.accounts();
+    let (client, address) = (visitor.client.clone(), email.as_str().to_owned());
+    let register = Register { username, email, password, invitation: invitation.map(Into::into), client };
+    let (status, name, fault) = match accounts.register(register).await {
+        Ok(Registered::User(_)) => return welcome(&visitor, address, again).await,
+        Ok(Registered::AwaitsProof) => {
+            let to = To::path(format!("/verify-email?email={}", in_query(&address)));
+            return Ok(to.done("verification-sent").into_response());
+        }
+        Err(RegisterError::UsernameTaken) => (StatusCode::BAD_REQUEST, "username", "fault-username-taken"),
+        Err(RegisterError::EmailTaken) => (StatusCode::BAD_REQUEST, "email", "fault-email-taken"),
+        Err(RegisterError::CommonPassword) => (StatusCode::UNPROCESSABLE_ENTITY, "password", "fault-password-common"),
+        Err(RegisterError::InvalidInvitation) => (StatusCode::FORBIDDEN, "invitation", "fault-invitation"),
+        Err(RegisterError::Closed) => (StatusCode::FORBIDDEN, "", "fault-registration-closed"),
+        Err(RegisterError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "", "fault-busy"),
+        Err(RegisterError::Internal(error)) => return Err(error.into()),
+    };
+    form.fault::<()>(name, Fault(fault));
+    Ok(page(&visitor, status, &form))
+}
+
+async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> Result<Response, Problem> {
+    let accounts = visitor.accounts();
+    match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
+        Ok(tokens) => {
+            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
+            Ok(To::path("/").done("registered").cookie(cookie).into_response())
+        }
+        Err(LogInError::Internal(error)) => Err(error.into()),
+        // The account is there all the same.
+        Err(_) => Ok(To::path("/login").done("registered-verified").into_response()),
+    }
+}

@@ -1,0 +1,62 @@
+//! Decides how things look that several pages show: instants, pictures, and where a session is.
+
+use axum::http::Uri;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::Accounts;
+use crate::model::Profile;
+use crate::templates::{Value, context};
+
+/// An instant for a template: `iso` for machines; `day`, `month`, `year` and `time` for the texts `date` and `moment`.
+pub struct Moment(pub Timestamp);
+
+impl From<Moment> for Value {
+    fn from(Moment(at): Moment) -> Self {
+        let utc = TimeZone::UTC.to_datetime(at);
+        let time = format!("{:02}:{:02}", utc.hour(), utc.minute());
+        context! { iso => format!("{at:.0}"), day => utc.day(), month => utc.month(), year => utc.year().to_string(), time }
+    }
+}
+
+/// Where a user's picture is fetched; for those who have none, one is drawn of the name.
+pub fn picture_url(accounts: &Accounts, profile: &Profile) -> String {
+    match &profile.image_file {
+        Some(file) => accounts.config().media.picture_url(Some(file)),
+        None => format!("/media/profile_pics/default/{}.svg", profile.id),
+    }
+}
+
+/// Where pictures come from beside this site: scheme and host.
+pub(super) fn pictures_origin(accounts: &Accounts) -> Option<String> {
+    let uri: Uri = accounts.config().media.picture_url(Some("x")).parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// What a browser calls itself, in words: the browser and the system; `None` for other programs and unknown ones.
+pub(super) fn device(user_agent: &str) -> Option<(&'static str, &'static str)> {
+    // Each also has the names of those before which it wants to be taken for, so the order counts.
+    let browsers = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Firefox", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("CriOS", "Chrome"),
+        ("Chrome", "Chrome"),
+        ("Safari", "Safari"),
+    ];
+    let systems = [
+        ("Windows", "Windows"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let find = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)
+    };
+    Some((find(&browsers)?, find(&systems)?))
+}

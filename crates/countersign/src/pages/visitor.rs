@@ -1,0 +1,98 @@
+//! Decides who is looking at a page, and how it is shown to them.
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::StatusCode;
+use axum::http::header::COOKIE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+
+use super::looks::Looks;
+use super::next::in_query;
+use super::outcome::To;
+use crate::Accounts;
+use crate::catalogue::Argument;
+use crate::http::cookie;
+use crate::http::current_user::CurrentUser;
+use crate::http::problem::Problem;
+use crate::model::{ClientInfo, Language, User};
+use crate::templates::Value;
+
+/// Somebody with a browser. Forms that another site makes it send are refused, also from those who are not logged in.
+pub struct Visitor {
+    /// The session of the cookie, if there is one that goes on.
+    pub caller: Option<CurrentUser>,
+    /// Where they come from, and which language they read.
+    pub client: ClientInfo,
+    accounts: Accounts,
+    looks: Looks,
+}
+
+impl<S> FromRequestParts<S> for Visitor
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let accounts = Accounts::from_ref(state);
+        if !parts.method.is_safe() {
+            cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
+        }
+        let Ok(mut client) = ClientInfo::from_request_parts(parts, state).await;
+        let caller = match cookie::get(accounts.config(), &parts.headers) {
+            None => None,
+            Some(session) => accounts.verify_session_cookie(session).await?.map(CurrentUser::from),
+        };
+        let here = parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
+        let looks = Looks::of(&accounts.config().mail.templates, &parts.headers, here);
+        if parts.headers.contains_key(COOKIE) {
+            // Mail that is caused here comes in the language that was chosen here.
+            client.languages = Some(looks.language.to_string());
+        }
+        Ok(Self { caller, client, accounts, looks })
+    }
+}
+
+impl Visitor {
+    /// The accounts.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The user who is logged in.
+    pub fn user(&self) -> Option<&User> {
+        self.caller.as_ref().map(|caller| &caller.user)
+    }
+
+    /// The session that goes on; whoever has none is sent to log in and then comes back here.
+    pub fn logged_in(&self) -> Result<&CurrentUser, Box<Response>> {
+        self.caller
+            .as_ref()
+            .ok_or_else(|| Box::new(To::path(format!("/login?next={}", in_query(&self.looks.here))).into_response()))
+    }
+
+    /// The text of a key in the visitor's language, with these values for its variables; the key itself if there is none.
+    pub fn text(&self, key: &str, values: &[(&str, &str)]) -> String {
+        let arguments: Vec<_> = values.iter().map(|(name, value)| (*name, Argument::Text(value))).collect();
+        let catalogue = self.accounts.config().mail.templates.catalogue();
+        catalogue.text(&self.looks.language, key, &arguments).unwrap_or_else(|_| key.to_owned())
+    }
+
+    /// The languages that pages can be read in.
+    pub(super) fn languages(&self) -> &[Language] {
+        self.accounts.config().mail.templates.catalogue().languages()
+    }
+
+    /// Has the page be shown as that of another path: one that `GET` leads to, for forms that are sent elsewhere.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.looks.here);
+        self
+    }
+
+    /// A page, from a template that has `own` beside what all pages have.
+    pub fn page(&self, status: StatusCode, template: &str, own: Value) -> Response {
+        self.looks.page(&self.accounts, self.user(), status, template, own)
+    }
+}

@@ -1,0 +1,101 @@
+//! Decides which style sheets, scripts and drawings the pages have, and under which address each is fetched: one that changes
+//! with its content, so that browsers may keep it for good.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+/// Where they are, below the site's own address.
+const FOLDER: &str = "/assets";
+/// Enough of the hash to tell any two sets of files apart.
+const VERSION_BYTES: usize = 9;
+
+/// A file that pages fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// What stands in it.
+    pub content: String,
+}
+
+/// The files that pages fetch.
+#[derive(Clone, Debug)]
+pub struct Assets {
+    version: String,
+    files: BTreeMap<String, Asset>,
+}
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../assets/pages/", $name)))),*] };
+}
+
+const EMBEDDED: [(&str, &str); 8] =
+    embedded!["favicon.svg", "forms.js", "more.js", "passwords.js", "picture.js", "site.css", "site.js", "theme.js"];
+
+/// The library's own.
+pub(super) fn embedded() -> BTreeMap<String, String> {
+    EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect()
+}
+
+/// What a file is by the end of its name; `None` for one that pages do not fetch.
+pub(super) fn media_type(name: &str) -> Option<&'static str> {
+    match name.rsplit_once('.')?.1 {
+        "css" => Some("text/css; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "svg" => Some("image/svg+xml"),
+        _ => None,
+    }
+}
+
+impl Assets {
+    /// One version for all files, because scripts name one another by relative addresses.
+    pub(super) fn new(files: BTreeMap<String, String>) -> Self {
+        let mut hash = Sha256::new();
+        for (name, content) in &files {
+            for part in [name, content] {
+                hash.update(part.len().to_be_bytes());
+                hash.update(part);
+            }
+        }
+        let version = URL_SAFE_NO_PAD.encode(&hash.finalize()[..VERSION_BYTES]);
+        let files = files.into_iter().filter_map(|(name, content)| {
+            let media_type = media_type(&name)?;
+            Some((name, Asset { media_type, content }))
+        });
+        Self { version, files: files.collect() }
+    }
+
+    /// The path by which a file is fetched; `None` if there is none of this name.
+    pub fn url(&self, name: &str) -> Option<String> {
+        self.files.contains_key(name).then(|| format!("{FOLDER}/{}/{name}", self.version))
+    }
+
+    /// The file of this name.
+    pub fn find(&self, name: &str) -> Option<&Asset> {
+        self.files.get(name)
+    }
+
+    /// The part of the paths that changes with the content of any file.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_changes_with_the_content_of_any_file() {
+        let before = Assets::new(embedded());
+        let mut files = embedded();
+        files.insert("theme.js".to_owned(), "// another".to_owned());
+        let after = Assets::new(files);
+        assert_ne!(before.url("site.css"), after.url("site.css"));
+        assert_eq!(before.url("site.css"), Assets::new(embedded()).url("site.css"));
+        assert_eq!(before.url("nothing.css"), None);
+    }
+}

@@ -1,0 +1,145 @@
+// Opens pages, and holds each to what all have to be: valid, accessible, quiet, and no wider than the screen.
+
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import { HtmlValidate } from "html-validate";
+import { chromium } from "playwright-core";
+
+const require = createRequire(import.meta.url);
+const PHONE = { width: 360, height: 740 };
+const DESK = { width: 1280, height: 800 };
+
+const validator = new HtmlValidate({
+  extends: ["html-validate:recommended"],
+  rules: {
+    // How the source is laid out is nobody's business.
+    "no-trailing-whitespace": "off",
+    "attr-quotes": "off",
+    "doctype-style": ["error", { style: "lowercase" }],
+    "long-title": "off",
+    // A form's only button sends it; that is what the default is for.
+    "no-implicit-button-type": "off",
+    // Names go with more than one kind of account page.
+    "valid-autocomplete": "error",
+  },
+});
+
+export const SIZES = { phone: PHONE, desk: DESK };
+
+export class Browser {
+  static async start(executablePath, screenshots) {
+    const browser = new Browser();
+    browser.chromium = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+    browser.axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+    browser.screenshots = screenshots;
+    if (screenshots) await mkdir(screenshots, { recursive: true });
+    browser.contexts = [];
+    browser.complaints = [];
+    browser.validated = new Set();
+    return browser;
+  }
+
+  /** Somebody with an own session. */
+  async somebody({ script = true, size = DESK, scheme = "light", language = "en-GB", bytes } = {}) {
+    const context = await this.chromium.newContext({
+      javaScriptEnabled: script,
+      viewport: size,
+      colorScheme: scheme,
+      locale: language,
+      reducedMotion: "reduce",
+    });
+    this.contexts.push(context);
+    await context.addInitScript(() => {
+      globalThis.shifted = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shifted += entry.value;
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+    const page = await context.newPage();
+    // What looks for faults is a script, too, and waits for ever where none may run.
+    page.runsScript = script;
+    page.setDefaultTimeout(10_000);
+    const complain = (text) => this.complaints.push(`${page.url()}: ${text}`);
+    page.on("dialog", (dialog) => {
+      complain(`a dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    page.on("pageerror", (error) => complain(`an error of a script: ${error.message}`));
+    page.on("console", (message) => {
+      const expected = /Failed to load resource: the server responded with a status of 4\d\d/;
+      if (message.type() === "error" && !expected.test(message.text())) complain(`the console: ${message.text()}`);
+    });
+    page.on("response", async (response) => {
+      const type = response.headers()["content-type"] ?? "";
+      const own = new URL(response.url()).hostname === "127.0.0.1" && response.request().resourceType() === "document" && type.startsWith("text/html");
+      if (!own || response.url().includes("/dev/mail") || (response.status() >= 300 && response.status() < 400)) return;
+      this.pending = (this.pending ?? Promise.resolve()).then(() => this.validate(response)).catch(() => {});
+    });
+    return page;
+  }
+
+  async validate(response) {
+    const html = await response.text().catch(() => undefined);
+    if (html === undefined) return;
+    if (this.validated.has(html)) return;
+    this.validated.add(html);
+    const report = await validator.validateString(html);
+    for (const { messages } of report.results) {
+      for (const { line, message, ruleId } of messages) {
+        this.complaints.push(`${response.url()} is no valid HTML: line ${line}: ${message} (${ruleId}): ${html.split("\n")[line - 1]?.slice(0, 160)}`);
+      }
+    }
+  }
+
+  /** What every page has to be, in light and in dark. */
+  async inspect(page) {
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 0) this.complaints.push(`${page.url()} is ${wide} pixels wider than the screen`);
+    if (!page.runsScript) return;
+    const shifted = await page.evaluate(() => globalThis.shifted ?? 0);
+    if (shifted > 0.001) this.complaints.push(`${page.url()} moves while it is loaded: ${shifted}`);
+    for (const scheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+      await page.evaluate(this.axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+      for (const { id, help, nodes } of violations) {
+        const where = nodes.slice(0, 3).map((node) => `${node.html.slice(0, 140)} ${node.any[0]?.message ?? ""}`).join("\n    ");
+        this.complaints.push(`${page.url()} in ${scheme}: ${id}: ${help}\n    ${where}`);
+      }
+    }
+    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  }
+
+  /** Pictures of a page in every size and both colours, if somebody wants them. */
+  async shoot(page, name) {
+    if (!this.screenshots) return;
+    const before = page.viewportSize();
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      await page.setViewportSize(viewport);
+      for (const scheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+        await page.screenshot({ path: join(this.screenshots, `${name}-${size}-${scheme}.png`), fullPage: true });
+      }
+    }
+    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await page.setViewportSize(before);
+  }
+
+  /** Fails if any page was not what it has to be. */
+  demandQuiet() {
+    const found = this.complaints.splice(0);
+    if (found.length) throw new Error(found.join("\n"));
+  }
+
+  async forget() {
+    await this.pending;
+    this.complaints.length = 0;
+    for (const context of this.contexts.splice(0)) await context.close();
+  }
+
+  async end() {
+    await this.chromium.close();
+  }
+}

@@ -1,0 +1,63 @@
+// Opens the blog in a real browser and does what people do there: with and without script, by keyboard, on a phone and on a
+// desk, in light and in dark.
+//
+// usage: node tests/browser/run.mjs --program target/debug/blog [--screenshots FOLDER] [--chromium PATH] [NAME …]
+//
+// The program is started with `dev` in a temporary folder. With NAMEs only tests that have one in theirs are run. The last
+// line is in the form of Rust's, so that scripts/test counts both alike.
+
+import { Blog } from "./blog.mjs";
+import { Browser } from "./browser.mjs";
+import { tests as life } from "./life.mjs";
+import { tests as looks } from "./looks.mjs";
+import { tests as harm } from "./harm.mjs";
+
+function options(words) {
+  const found = { program: undefined, screenshots: undefined, chromium: "/usr/bin/chromium", names: [] };
+  for (let at = 0; at < words.length; at += 1) {
+    const name = words[at].startsWith("--") ? words[at].slice(2) : undefined;
+    if (name === undefined) found.names.push(words[at]);
+    else if (name in found && name !== "names" && at + 1 < words.length) found[name] = words[(at += 1)];
+    else throw new Error(`unknown or incomplete: ${words[at]}`);
+  }
+  if (!found.program) throw new Error("--program is missing: the blog's binary, such as target/debug/blog");
+  return found;
+}
+
+/** What hangs has failed. */
+function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((_, failed) => {
+    timer = setTimeout(() => failed(new Error(`not done within ${milliseconds / 1000} s`)), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+const TEST_MAX = 120_000;
+const given = options(process.argv.slice(2));
+const blog = await Blog.start(given.program);
+const browser = await Browser.start(given.chromium, given.screenshots);
+let passed = 0;
+const failures = [];
+try {
+  for (const { name, test } of [...life, ...looks, ...harm]) {
+    if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
+    const began = Date.now();
+    try {
+      await within(TEST_MAX, test({ blog, browser }));
+      browser.demandQuiet();
+      passed += 1;
+      console.log(`test ${name} ... ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+      failures.push(name);
+      console.log(`test ${name} ... FAILED\n${error.stack.slice(0, 6_000)}`);
+    } finally {
+      await browser.forget();
+    }
+  }
+} finally {
+  await browser.end();
+  await blog.end();
+}
+console.log(`\ntest result: ${failures.length ? "FAILED" : "ok"}. ${passed} passed; ${failures.length} failed; 0 ignored`);
+process.exitCode = failures.length ? 1 : 0;
