@@ -29,12 +29,7 @@ pub(crate) struct User {
     token: String,
 }
 
-pub(crate) fn send(
-    address: SocketAddr,
-    head: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> std::io::Result<Answer> {
+pub(crate) fn send(address: SocketAddr, head: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;

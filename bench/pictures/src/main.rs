@@ -56,11 +56,7 @@ const PARTS: [Part; 4] = [
         measure: parts::throughput::measure,
     },
     Part { name: "sizes", heading: "what other sizes and formats would weigh", measure: parts::sizes::measure },
-    Part {
-        name: "hostile",
-        heading: "damaged and hostile files, 16 at a time",
-        measure: parts::hostile::measure,
-    },
+    Part { name: "hostile", heading: "damaged and hostile files, 16 at a time", measure: parts::hostile::measure },
     Part {
         name: "kills",
         heading: "the server is killed during uploads, again and again",

@@ -176,8 +176,7 @@ async fn no_get_head_or_options_changes_the_database() {
     // So that every session would be noted as used anew.
     app.clock.advance(SignedDuration::from_mins(20));
     let before = dump(app.db().read().await.unwrap().conn()).await;
-    for table in ["auth_users", "auth_sessions", "auth_one_time_tokens", "auth_jobs", "posts", "auth_signing_keys"]
-    {
+    for table in ["auth_users", "auth_sessions", "auth_one_time_tokens", "auth_jobs", "posts", "auth_signing_keys"] {
         assert!(before.get(table).is_some_and(|rows| !rows.is_empty()), "{table}: {:?}", before.keys());
     }
     let mut queries = vec![String::new(), "?limit=1&skip=1".to_owned()];

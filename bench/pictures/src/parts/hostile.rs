@@ -54,8 +54,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     let together = upload_all(&users, &many)?;
     report("hostile and large, 16 at a time", &together);
     drop(many);
-    let damaged: Vec<(String, Vec<u8>)> =
-        (0..bench.scale.damaged).map(|seed| pictures::damaged(&good, seed)).collect();
+    let damaged: Vec<(String, Vec<u8>)> = (0..bench.scale.damaged).map(|seed| pictures::damaged(&good, seed)).collect();
     let broken = upload_all(&users, &damaged)?;
     report("damaged, 16 at a time", &broken);
     let peak = Resident::read(server.process())?.peak;

@@ -163,6 +163,20 @@ fn files(examination: &mut Examination, shell: &ShellSettings) {
     }
 }
 
+/// Makes a folder where this one's first missing part would be, and takes it away again: looking leaves nothing behind.
+fn can_be_made(folder: &Path) -> Result<(), Failure> {
+    let folder = std::path::absolute(folder)?;
+    let parent = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+    let probe = parent.join(format!(".countersign-{}", std::process::id()));
+    fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).map_err(|error| {
+        Failure(format!(
+            "pictures: {} cannot be made in {}: {error}; check MEDIA_DIR",
+            folder.display(),
+            parent.display()
+        ))
+    })
+}
+
 /// Where pictures are kept: a file is written, read and deleted.
 async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
     let policy = shell.media_policy().storage;
@@ -170,6 +184,12 @@ async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
         StoragePolicy::Disk { folder } => (folder.display().to_string(), "check MEDIA_DIR"),
         StoragePolicy::S3(bucket) => (bucket.public_url(), "check the S3_ settings and what the key is allowed to do"),
     };
+    if let StoragePolicy::Disk { folder } = &policy
+        && !folder.exists()
+    {
+        examination.check(can_be_made(folder), format!("pictures: {place} can be made when the first one comes"));
+        return;
+    }
     let checked = match Storage::open(&policy) {
         Ok(storage) => storage.check().await,
         Err(error) => Err(error),

@@ -28,15 +28,11 @@ const LATER: [&str; 1] = ["RESET_TOKEN_EXPIRE_MINUTES"];
 
 pub(crate) enum Suggestion {
     Near(String),
-    Later,
     None,
 }
 
 /// What an upper-case name that is no setting was probably meant to be.
 pub(crate) fn suggest(name: &str, known: &[Known]) -> Suggestion {
-    if LATER.contains(&name) {
-        return Suggestion::Later;
-    }
     let candidates = known.iter().flat_map(|known| [Some(known.name.clone()), known.file_name()]).flatten();
     candidates
         .map(|candidate| (edit_distance(name, &candidate), candidate))
@@ -75,7 +71,7 @@ mod tests {
             .map(|(name, secrecy)| Known { name: name.to_owned(), secrecy });
         match suggest(name, &known) {
             Suggestion::Near(meant) => Some(meant),
-            Suggestion::Later | Suggestion::None => None,
+            Suggestion::None => None,
         }
     }
 

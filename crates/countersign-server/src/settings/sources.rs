@@ -163,7 +163,6 @@ impl Sources {
                     Suggestion::Near(meant) => {
                         format!("{key} (.env, line {line}) is not a setting; did you mean {meant}?")
                     }
-                    Suggestion::Later => format!("{key} (.env, line {line}) is not used by this version yet"),
                     Suggestion::None => format!("{key} (.env, line {line}) is not a setting"),
                 });
                 continue;
