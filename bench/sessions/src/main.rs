@@ -12,7 +12,6 @@ mod report;
 mod server;
 mod setup;
 #[path = "../../logins/src/statistics.rs"]
-#[cfg_attr(not(test), expect(dead_code, reason = "shared with bench/logins, which needs more of it"))]
 mod statistics;
 
 use std::path::PathBuf;
