@@ -24,7 +24,8 @@ impl Accounts {
         match (token.purpose, token.user) {
             (TokenPurpose::CompleteRegistration, _) => self.send_registration(&token, job, now).await,
             (TokenPurpose::VerifyEmail, None) => self.send_registration_again(&token, job, now).await,
-            (_, None) => self.drop_token(id).await,
+            // It stays until it is superseded or runs out, like that of somebody who has the address.
+            (_, None) => Ok(()),
             (_, Some(user)) => self.send_users_token(&token, user, job, now).await,
         }
     }
@@ -109,7 +110,7 @@ impl Accounts {
         {
             self.send_registration(&registration, job, now).await?;
         }
-        self.drop_token(token.id).await
+        Ok(())
     }
 
     /// Tells a user what happened to the account.

@@ -83,7 +83,7 @@ impl Accounts {
             Err(error) => return Err(error.into()),
         }
         for purpose in [TokenPurpose::VerifyEmail, TokenPurpose::ConfirmEmailChange] {
-            store::one_time_tokens::delete_of_user(tx.conn(), user.uuid(), purpose).await?;
+            store::one_time_tokens::delete_of_user(tx.conn(), user, purpose).await?;
         }
         // Not the older ones: they belong to whoever had the account before this address came to it.
         store::one_time_tokens::delete_undos_after(tx.conn(), user, &token).await?;

@@ -74,7 +74,7 @@ impl Accounts {
         }
         store::sessions::delete_others(tx.conn(), user, Some(session)).await?;
         store::sessions::confirm(tx.conn(), session, now).await?;
-        store::one_time_tokens::delete_of_user(tx.conn(), user.uuid(), TokenPurpose::ResetPassword).await?;
+        store::one_time_tokens::delete_of_user(tx.conn(), user, TokenPurpose::ResetPassword).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;
         self.promise_notice(tx.conn(), user, EventKind::PasswordChanged, &client, now).await?;
         tx.commit().await?;

@@ -109,7 +109,7 @@ impl Accounts {
             return Err(ResetPasswordError::InvalidToken);
         }
         for purpose in [TokenPurpose::ResetPassword, TokenPurpose::VerifyEmail, TokenPurpose::ConfirmEmailChange] {
-            store::one_time_tokens::delete_of_user(tx.conn(), user.uuid(), purpose).await?;
+            store::one_time_tokens::delete_of_user(tx.conn(), user, purpose).await?;
         }
         store::sessions::delete_others(tx.conn(), user, None).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;

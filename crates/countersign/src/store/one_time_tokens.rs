@@ -156,10 +156,27 @@ pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId) -> Result<bool, 
 }
 
 /// Takes away a user's tokens for a purpose: a newer one supersedes them, or they have become pointless.
-pub(crate) async fn delete_of_user(conn: Conn<'_>, user: Uuid, purpose: TokenPurpose) -> Result<(), DbError> {
+pub(crate) async fn delete_of_user(conn: Conn<'_>, user: UserId, purpose: TokenPurpose) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = $2")
-            .bind(user)
+            .bind(user.uuid())
+            .bind(purpose.as_str())
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// The same for an address that nobody has.
+pub(crate) async fn delete_of_nobody(
+    conn: Conn<'_>,
+    address: &EmailAddress,
+    purpose: TokenPurpose,
+) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_one_time_tokens WHERE address = $1 AND purpose = $2 AND user_id IS NULL")
+            .bind(address.as_str())
             .bind(purpose.as_str())
             .execute(c)
             .await

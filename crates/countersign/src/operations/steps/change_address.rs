@@ -22,7 +22,7 @@ impl Accounts {
     ) -> Result<(), DbError> {
         store::sessions::delete_others(conn.reborrow(), user, kept).await?;
         for purpose in [TokenPurpose::ResetPassword, TokenPurpose::ConfirmEmailChange] {
-            store::one_time_tokens::delete_of_user(conn.reborrow(), user.uuid(), purpose).await?;
+            store::one_time_tokens::delete_of_user(conn.reborrow(), user, purpose).await?;
         }
         let event = EventId::new(now);
         self.note_event(conn.reborrow(), event, user, EventKind::EmailChanged, client, now).await?;

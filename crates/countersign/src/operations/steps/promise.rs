@@ -28,7 +28,7 @@ impl Accounts {
     /// Promises that a secret is sent. Those of the same user and purpose are out with it; but not those that undo, or
     /// whoever changes an address twice would leave its owner nothing.
     ///
-    /// Where nobody has the address the same is written, so that it takes as long; whoever does the job drops it.
+    /// Where nobody has the address the same is written and superseded, so that it takes as long; no mail comes of it.
     pub(in crate::operations) async fn promise_secret(
         &self,
         mut conn: Conn<'_>,
@@ -39,9 +39,10 @@ impl Accounts {
         let id = OneTimeTokenId::new(now);
         let salt = secrets::bytes::<32>();
         let hash = hash_of(&self.one_time_keys().secret(id, &salt).token);
-        if purpose != TokenPurpose::UndoEmailChange {
-            let superseded = user.map_or(id.uuid(), UserId::uuid);
-            store::one_time_tokens::delete_of_user(conn.reborrow(), superseded, purpose).await?;
+        match (purpose, user) {
+            (TokenPurpose::UndoEmailChange | TokenPurpose::CompleteRegistration, _) => {}
+            (_, Some(user)) => store::one_time_tokens::delete_of_user(conn.reborrow(), user, purpose).await?,
+            (_, None) => store::one_time_tokens::delete_of_nobody(conn.reborrow(), address, purpose).await?,
         }
         let expires_at = now.saturating_add(self.lifetime(purpose)).unwrap_or(Timestamp::MAX);
         let salt = salt.to_vec();
