@@ -23,9 +23,7 @@ impl Known {
     }
 }
 
-/// Settings of the tutorial's blog whose features are still to come; a `.env` brought over from there has them.
-const LATER: [&str; 1] = ["RESET_TOKEN_EXPIRE_MINUTES"];
-
+/// What an unknown name was probably meant to be.
 pub(crate) enum Suggestion {
     Near(String),
     None,
