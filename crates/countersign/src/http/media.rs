@@ -28,7 +28,10 @@ const PRESIGNED_FOR: Duration = Duration::from_mins(10);
 /// Whatever the bytes were, no browser runs them.
 const INERT: [(HeaderName, &str); 2] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
 ];
 
 pub(super) fn routes() -> Router<Accounts> {
