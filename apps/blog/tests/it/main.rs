@@ -21,13 +21,15 @@ use serde_json::{Value, json};
 
 /// A blog with its default settings and an empty database.
 async fn blog() -> TestApp {
-    let with_pages = |config: &mut Config| {
-        config.mail.templates = Blog::templates(Templates::builder()).build().expect("the blog's own templates");
-    };
     TestApp::host_with(&[&blog::MIGRATIONS], with_pages, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
     .await
+}
+
+/// With the blog's templates, as its `main` has them.
+fn with_pages(config: &mut Config) {
+    config.mail.templates = Blog::templates(Templates::builder()).build().expect("the blog's own templates");
 }
 
 fn settings() -> BlogSettings {

@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::{publish, settings};
+use crate::{publish, settings, with_pages};
 
 /// What may differ: it says when a session was used, and nothing else.
 const LAST_SEEN: [(&str, &str); 2] = [("auth_sessions", "last_seen_at"), ("auth_sessions", "idle_expires_at")];
@@ -74,7 +74,10 @@ struct Busy {
 
 async fn busy() -> Busy {
     let http = HttpSettings { audience: Audience::Developer, ..HttpSettings::default() };
-    let with_keys = |config: &mut Config| config.signing_algorithm = SigningAlgorithm::EdDsa;
+    let with_keys = |config: &mut Config| {
+        with_pages(config);
+        config.signing_algorithm = SigningAlgorithm::EdDsa;
+    };
     let app = TestApp::host_with(&[&blog::MIGRATIONS], with_keys, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &http), openapi::<Blog>())
     })

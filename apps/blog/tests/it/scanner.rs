@@ -13,7 +13,7 @@ use countersign::testing::{Answer, PASSWORD, TestApp};
 use countersign_server::{HttpSettings, assemble, openapi};
 use serde_json::{Value, json};
 
-use crate::settings;
+use crate::{settings, with_pages};
 
 const SITE: &str = "http://localhost:8000";
 const NEW_PASSWORD: &str = "another horse entirely";
@@ -21,6 +21,10 @@ const NEW_PASSWORD: &str = "another horse entirely";
 const ADDRESSES_MAX: usize = 2_000;
 
 async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
+    let configure = |config: &mut Config| {
+        with_pages(config);
+        configure(config);
+    };
     TestApp::host_with(&[&blog::MIGRATIONS], configure, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
