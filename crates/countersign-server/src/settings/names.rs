@@ -23,9 +23,6 @@ impl Known {
     }
 }
 
-/// Settings of the tutorial's blog whose features are still to come; a `.env` brought over from there has them.
-const LATER: [&str; 1] = ["RESET_TOKEN_EXPIRE_MINUTES"];
-
 pub(crate) enum Suggestion {
     Near(String),
     None,
