@@ -23,7 +23,10 @@ impl Known {
     }
 }
 
+<<<<<<< HEAD
 /// What an unknown name was probably meant to be.
+=======
+>>>>>>> wt-p
 pub(crate) enum Suggestion {
     Near(String),
     None,

@@ -155,13 +155,13 @@ async fn texts(database: &TempDb, statement: &'static str) -> Vec<String> {
 }
 
 async fn waiting(database: &TempDb) -> Vec<String> {
-    texts(database, "SELECT kind || ' ' || COALESCE(last_error, '-') FROM auth_jobs WHERE kind <> 'sweep'").await
+    texts(database, "SELECT kind || ' ' || COALESCE(last_error, '-') FROM auth_jobs WHERE kind NOT LIKE 'sweep%'").await
 }
 
 /// As if all leases and waits were over.
 async fn end_all_waits(database: &TempDb) {
     let mut tx = database.db().write().await.unwrap();
-    let statement = "UPDATE auth_jobs SET run_at = created_at WHERE kind <> 'sweep'";
+    let statement = "UPDATE auth_jobs SET run_at = created_at WHERE kind NOT LIKE 'sweep%'";
     on_db!(tx.conn(), c => sqlx::query(statement).execute(c).await.map(drop)).unwrap();
     tx.commit().await.unwrap();
 }

@@ -38,14 +38,13 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
     let visitor = visitor.at("/verify-email");
     let token = form.optional("token", |text| Ok::<_, Fault>(SecretString::from(text))).flatten();
     let username = form.optional("username", Username::parse);
-    let proof = match token {
-        Some(token) => Some(AddressProof::Token(token)),
-        None => {
-            form = form.with("token", "");
-            let address = form.required("email", |text| EmailAddress::parse(text.trim()));
-            let code = form.required("code", |text| Ok::<_, Fault>(SecretString::from(text.trim())));
-            address.zip(code).map(|(address, code)| AddressProof::Code { address, code })
-        }
+    let proof = if let Some(token) = token {
+        Some(AddressProof::Token(token))
+    } else {
+        form = form.with("token", "");
+        let address = form.required("email", |text| EmailAddress::parse(text.trim()));
+        let code = form.required("code", |text| Ok::<_, Fault>(SecretString::from(text.trim())));
+        address.zip(code).map(|(address, code)| AddressProof::Code { address, code })
     };
     let (Some(proof), Some(username)) = (proof, username) else {
         let name = if form.is_faulty_at("username") { Name::Another } else { Name::AsAskedFor };

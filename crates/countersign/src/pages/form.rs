@@ -116,6 +116,7 @@ impl Form {
         }
     }
 
+    #[expect(clippy::option_option, reason = "outside: whether the field could be read; inside: whether it was sent")]
     fn take(&mut self, name: &'static str) -> Option<Option<String>> {
         let Some(sent) = &mut self.sent else { return Some(None) };
         match sent.optional(name, |text| Ok::<_, Invalid>(text.to_owned())) {

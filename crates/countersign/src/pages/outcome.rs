@@ -20,6 +20,9 @@ impl To {
     }
 
     /// And has the next page say what was done: the text `done-<what>`.
+    ///
+    /// # Panics
+    /// When `what` is not made of letters and hyphens.
     #[must_use]
     pub fn done(self, what: &'static str) -> Self {
         let text = format!("done={what}; Path=/; Max-Age={DONE_SECONDS}; HttpOnly; SameSite=Lax");
