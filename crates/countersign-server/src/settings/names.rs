@@ -23,10 +23,7 @@ impl Known {
     }
 }
 
-<<<<<<< HEAD
 /// What an unknown name was probably meant to be.
-=======
->>>>>>> wt-p
 pub(crate) enum Suggestion {
     Near(String),
     None,
