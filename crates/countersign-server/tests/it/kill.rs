@@ -5,6 +5,13 @@
 //!     KILL_ROUNDS=200 TEST_DATABASE=sqlite cargo test -p countersign-server --test it -- kill:: --nocapture
 //!
 //! Without `KILL_ROUNDS` a few rounds, and in the end leases are ended by hand that the full form waits for.
+#![expect(
+    clippy::similar_names,
+    clippy::type_complexity,
+    clippy::format_collect,
+    clippy::print_stdout,
+    reason = "a long run that tells what it saw; the rest is plain enough where it stands"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
@@ -103,7 +110,7 @@ impl Load {
                 Some((201, _)) => self.note(|acknowledged| &mut acknowledged.registered, &name),
                 _ => continue,
             }
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 if let Some((202, _)) = self.ask("POST", "/api/users/forgot-password", "", &json!({ "email": email })) {
                     self.note(|acknowledged| &mut acknowledged.forgotten, &name);
                 }
