@@ -31,6 +31,7 @@ impl Site {
         .await;
         let (stop, stopped) = oneshot::channel::<()>();
         let accounts: Accounts = app.accounts().clone();
+        #[expect(clippy::disallowed_methods, reason = "the test aborts or awaits it")]
         let worker = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             accounts.run_jobs(stopped).await;

@@ -160,6 +160,7 @@ async fn what_somebody_was_at_who_died_is_taken_over_when_their_lease_is_over_an
     server.set_mood(SmtpMood::Silent);
     let app = app_sending_to(&server).await;
     assert_eq!(register(&app, "ada").await, 201);
+    #[expect(clippy::disallowed_methods, reason = "the test aborts it")]
     let dying = tokio::spawn({
         let accounts = app.accounts().clone();
         async move { accounts.run_due_jobs().await }
