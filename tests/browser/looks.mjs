@@ -186,10 +186,13 @@ async function aPictureIsCutAndRemoved({ blog, browser }) {
     await logIn(blog, page, author);
     await page.goto(`${blog.url}/account`);
     const buffer = await page.screenshot();
+    await browser.inspect(page);
     const file = page.getByLabel("Choose a picture");
     await file.setInputFiles({ name: "\"><img src=x onerror=alert(1)>.png", mimeType: "image/png", buffer });
     if (script) {
       await page.getByLabel("How the picture will be cut").focus();
+      // Who chooses a file makes room for it; a file chosen by a test does not count as input of a person.
+      await page.evaluate(() => { globalThis.shifted = 0; });
       await page.keyboard.press("ArrowRight");
       await browser.inspect(page);
       await browser.shoot(page, "picture-cut");
