@@ -13,7 +13,8 @@ use crate::server::Installation;
 use crate::setup::OnPostgres;
 use crate::statistics::{PairedRatio, median};
 
-const USERS: usize = 64;
+/// So many addresses of either kind are asked for in turn, so that on both sides an earlier secret is superseded.
+const ADDRESSES: usize = 64;
 /// Before anything counts.
 const WARM_UP_PAIRS: usize = 20;
 /// After each request. The work that it promised, which is more where there is an account, is done by then: so it does not
@@ -43,10 +44,11 @@ enum Owner {
 
 /// Of the same length, whether or not somebody has it.
 fn address(number: usize, owner: Owner) -> String {
-    match owner {
-        Owner::Somebody => format!("user-{:04}@example.org", number % USERS),
-        Owner::Nobody => format!("none-{number:04}@example.org"),
-    }
+    let name = match owner {
+        Owner::Somebody => "user",
+        Owner::Nobody => "none",
+    };
+    format!("{name}-{:04}@example.org", number % ADDRESSES)
 }
 
 fn forgot(number: usize, owner: Owner) -> Vec<u8> {
@@ -71,7 +73,7 @@ async fn measure(bench: &Bench, installation: &Installation, database: &str) -> 
     {
         let (server, _sink, address) = healthy(installation, &[]).await?;
         let mut connection = Connection::open(address).await?;
-        for number in 0..USERS {
+        for number in 0..ADDRESSES {
             connection.ask(&User(number).registration()).await?.expect(201)?;
         }
         for (name, ask) in [("forgot", forgot as Ask), ("resend", resend)] {
