@@ -266,5 +266,5 @@ pub(crate) fn cpu(process: u32) -> Outcome<Duration> {
 
 /// Lets what was just measured come to rest.
 pub(crate) async fn settle() {
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
 }
