@@ -247,6 +247,11 @@ pub struct ShellSettings {
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true` with `S3_ENDPOINT_URL`, `false` without")]
     pub s3_path_style: Option<bool>,
 
+    /// How long a client may take for the head of a request, from connecting or from its previous request, in seconds.
+    /// Then it is disconnected.
+    #[conf(env, default_value = "15", value_parser = whole_number(1..=120))]
+    pub head_timeout_seconds: u32,
+
     /// How long a request may take before it is answered with 503, in seconds.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
     pub request_timeout_seconds: u32,
@@ -255,8 +260,9 @@ pub struct ShellSettings {
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 
-    /// How many clients may be connected at the same time; further ones wait. Each takes an open file, and the limit on those
-    /// is raised at the start as far as the system allows.
+    /// How many clients may be connected at the same time. For further ones those are disconnected that have sent nothing
+    /// for longest; only while all of them wait for answers do newcomers wait. Each takes an open file, and the limit on
+    /// those is raised at the start as far as the system allows.
     #[conf(env, default_value = "2000", value_parser = whole_number(1..=100_000))]
     pub connections_max: u32,
 

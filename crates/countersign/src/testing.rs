@@ -6,6 +6,7 @@
 
 mod browser;
 mod contract;
+pub mod parsers;
 pub mod pictures;
 mod smtp_server;
 

@@ -15,6 +15,7 @@ mod logs;
 mod mail;
 mod media;
 mod migrate;
+mod oversized;
 #[path = "../../../countersign/tests/it/s3.rs"]
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
 mod s3;
@@ -22,6 +23,8 @@ mod sandbox;
 mod serving;
 mod settings;
 mod shutdown;
+mod slow_clients;
+mod smuggling;
 mod verify;
 
 use countersign::MIGRATIONS;

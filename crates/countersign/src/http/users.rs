@@ -1,6 +1,6 @@
 //! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
-mod multipart;
+pub(crate) mod multipart;
 pub(crate) mod picture;
 
 use axum::Json;

@@ -87,6 +87,7 @@ fn the_library_imports_only_downward() {
                 "http",
                 "jobs",
                 "mail",
+                "media",
                 "model",
                 "operations",
                 "pages",
