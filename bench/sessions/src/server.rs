@@ -130,7 +130,7 @@ impl Installation {
         // One client stands for many here.
         command.env("RATE_LIMITS", "off");
         // Longer than a run.
-        command.env("ACCESS_TOKEN_EXPIRE_MINUTES", "1440");
+        command.env("ACCESS_TOKEN_EXPIRE_MINUTES", "1440").env("RATE_LIMITS", "off");
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -3,6 +3,7 @@
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
+mod limits;
 mod load;
 mod mail;
 mod media;
@@ -12,6 +13,7 @@ mod report;
 mod sources;
 mod values;
 
+pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{
@@ -186,6 +188,10 @@ pub struct ShellSettings {
     /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
+
+    /// How often things may be tried.
+    #[conf(flatten)]
+    pub limits: LimitSettings,
 
     /// How mail is sent, and in which words.
     #[conf(flatten)]

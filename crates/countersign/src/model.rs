@@ -16,7 +16,7 @@ mod signing_key;
 mod user;
 
 pub use client::ClientInfo;
-pub(crate) use client::Network;
+pub(crate) use client::{Asker, Network, Standing};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::EventKind;
 pub(crate) use event::SecurityEvent;

@@ -4,6 +4,11 @@ use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::config::Config;
+use crate::http::cookie;
+use crate::http::problem::limit_headers;
+use crate::{Tokens, TooManyAttempts};
+
 /// How long what was done may wait to be said, in seconds.
 const DONE_SECONDS: u32 = 60;
 
@@ -29,6 +34,15 @@ impl To {
         self.cookie(HeaderValue::try_from(text).expect("a key of letters and hyphens"))
     }
 
+    /// With the cookies of a login.
+    pub(super) fn logged_in(self, config: &Config, tokens: &Tokens) -> Self {
+        let to = self.cookie(cookie::set(config, &tokens.session_cookie));
+        match &tokens.device_cookie {
+            Some(device) => to.cookie(cookie::set_device(config, device)),
+            None => to,
+        }
+    }
+
     pub(super) fn cookie(mut self, cookie: HeaderValue) -> Self {
         self.cookies.push(cookie);
         self
@@ -50,5 +64,11 @@ impl IntoResponse for To {
 /// The address of the page is a secret, which no other site shall learn.
 pub(super) fn secretive(mut response: Response) -> Response {
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The page says that something was tried too often; when it may be tried again stands in its headers.
+pub(super) fn later(mut response: Response, limited: &TooManyAttempts) -> Response {
+    response.headers_mut().extend(limit_headers(limited));
     response
 }

@@ -5,13 +5,14 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{Fault, Form};
-use super::outcome::{To, secretive};
+use super::outcome::{To, later, secretive};
 use super::visitor::Visitor;
-use crate::ResetPasswordError;
+use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
 use crate::model::{EmailAddress, Password};
 use crate::templates::context;
+use crate::{RequestMailError, ResetPasswordError};
 
 pub(super) async fn show_forgot(visitor: Visitor) -> Response {
     let email = visitor.user().map(|user| user.email.clone()).unwrap_or_default();
@@ -26,8 +27,14 @@ pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response,
     let Some(address) = form.required("email", |text| EmailAddress::parse(text.trim())) else {
         return Ok(forgot_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
-    visitor.accounts().forgot_password(&address, &visitor.client).await?;
-    Ok(To::path("/forgot-password").done("reset-sent").into_response())
+    match visitor.accounts().forgot_password(&address, &visitor.client).await {
+        Ok(()) => Ok(To::path("/forgot-password").done("reset-sent").into_response()),
+        Err(RequestMailError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(forgot_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
+        }
+        Err(RequestMailError::Internal(error)) => Err(error.into()),
+    }
 }
 
 pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
@@ -52,7 +59,14 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
         return Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done("password-reset").into_response()),
+        Ok(device) => {
+            let device = cookie::set_device(visitor.accounts().config(), &device);
+            Ok(To::path("/login").done("password-reset").cookie(device).into_response())
+        }
+        Err(ResetPasswordError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(reset_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
+        }
         Err(ResetPasswordError::InvalidToken) => {
             let mut form = Form::empty().with("token", "");
             form.fault::<()>("", Fault("fault-reset-token"));

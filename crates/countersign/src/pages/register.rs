@@ -5,10 +5,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::in_query;
-use super::outcome::To;
+use super::outcome::{To, later};
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
-use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
 use crate::model::{EmailAddress, InvalidPassword, Password, Username};
@@ -59,6 +58,10 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
         Err(RegisterError::CommonPassword) => (StatusCode::UNPROCESSABLE_ENTITY, "password", "fault-password-common"),
         Err(RegisterError::InvalidInvitation) => (StatusCode::FORBIDDEN, "invitation", "fault-invitation"),
         Err(RegisterError::Closed) => (StatusCode::FORBIDDEN, "", "fault-registration-closed"),
+        Err(RegisterError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            return Ok(later(page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
+        }
         Err(RegisterError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "", "fault-busy"),
         Err(RegisterError::Internal(error)) => return Err(error.into()),
     };
@@ -69,10 +72,7 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
 async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> Result<Response, Problem> {
     let accounts = visitor.accounts();
     match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
-        Ok(tokens) => {
-            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
-            Ok(To::path("/").done("registered").cookie(cookie).into_response())
-        }
+        Ok(tokens) => Ok(To::path("/").done("registered").logged_in(accounts.config(), &tokens).into_response()),
         Err(LogInError::Internal(error)) => Err(error.into()),
         // The account is there all the same.
         Err(_) => Ok(To::path("/login").done("registered-verified").into_response()),
