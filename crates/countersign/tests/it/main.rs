@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod accounts;
+mod asvs;
 mod cache;
 mod contract_mail;
 mod cookies;
