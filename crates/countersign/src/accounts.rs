@@ -12,6 +12,7 @@ use crate::mail::{Mailbox, Mailer};
 use crate::media::{DecodingPool, Storage, StorageError};
 use crate::model::{EmailState, Profile, Session, UserId, Verification};
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
+use crate::secrets::challenge::ChallengeKeys;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::one_time_secret::OneTimeKeys;
 use crate::secrets::session_secret::SessionSecretKeys;
@@ -30,6 +31,7 @@ struct Parts {
     key_lookup: tokio::sync::Mutex<KeyLookup>,
     session_secrets: SessionSecretKeys,
     one_time_keys: OneTimeKeys,
+    challenge_keys: ChallengeKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
     /// Opened when it is first needed: a host without pictures needs none.
@@ -58,6 +60,7 @@ impl Accounts {
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
         let session_secrets = SessionSecretKeys::new(config.secret_keys());
         let one_time_keys = OneTimeKeys::new(config.secret_keys());
+        let challenge_keys = ChallengeKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let decoding = DecodingPool::new(&config.media);
@@ -72,6 +75,7 @@ impl Accounts {
             key_lookup,
             session_secrets,
             one_time_keys,
+            challenge_keys,
             session_cache,
             hashing,
             storage,
@@ -128,6 +132,10 @@ impl Accounts {
 
     pub(crate) fn one_time_keys(&self) -> &OneTimeKeys {
         &self.0.one_time_keys
+    }
+
+    pub(crate) fn challenge_keys(&self) -> &ChallengeKeys {
+        &self.0.challenge_keys
     }
 
     /// To be called when a transaction is committed that promises a job. One that is forgotten is found a little later.

@@ -1,5 +1,6 @@
 //! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
 
+mod challenge;
 mod media;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
 
+pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub login_by: LoginBy,
     /// Whether common passwords are refused.
     pub blocklist: Blocklist,
+    /// When a proof of work is asked for, and how much.
+    pub challenge: ChallengePolicy,
     /// What a new password hash costs.
     pub hash_parameters: HashParameters,
     /// How much hashing may go on at once.
@@ -89,6 +93,7 @@ impl Config {
             links: LinkPolicy::default(),
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,
+            challenge: ChallengePolicy::default(),
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             http: HttpPolicy::default(),

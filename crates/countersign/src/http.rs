@@ -1,5 +1,6 @@
 //! Decides how the accounts speak HTTP: one file per URL resource, and what their requests and answers share.
 
+mod challenge;
 mod client;
 pub(crate) mod cookie;
 pub mod current_user;
@@ -35,6 +36,7 @@ where
     Accounts: FromRef<S>,
 {
     OpenApiRouter::with_openapi(SharedSchemas::openapi())
+        .merge(challenge::routes())
         .merge(email::routes())
         .merge(password::routes())
         .merge(sessions::routes())

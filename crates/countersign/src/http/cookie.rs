@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::problem::{CROSS_SITE, Problem};
 use crate::config::Config;
 
-/// A name that only a secure origin without a `Domain` can set.
-const SECURE_NAME: &str = "__Host-session";
-const LOCAL_NAME: &str = "session";
+/// A name that begins so can be set by a secure origin alone, and for itself alone.
+const PREFIX: &str = "__Host-";
+const SESSION: &str = "session";
 
 /// `None` on loopback without TLS, where browsers would not send a secure cookie back.
 fn secure(config: &Config) -> Option<&'static str> {
@@ -22,8 +22,33 @@ fn secure(config: &Config) -> Option<&'static str> {
     if is_local { None } else { Some("; Secure") }
 }
 
-fn name(config: &Config) -> &'static str {
-    if secure(config).is_some() { SECURE_NAME } else { LOCAL_NAME }
+/// What comes before a cookie's name.
+fn prefix(config: &Config) -> &'static str {
+    if secure(config).is_some() { PREFIX } else { "" }
+}
+
+/// The cookies of this name, the first one first.
+fn find<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
+    let prefix = prefix(config);
+    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(found, _)| found.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
+}
+
+/// `Set-Cookie` for what says nothing of who somebody is: a choice of theirs, or what was done. With an age of 0 it is taken
+/// away.
+///
+/// # Panics
+/// When the value is not made of letters, digits and hyphens.
+pub(crate) fn set_plain(config: &Config, name: &str, value: &str, seconds: u32) -> HeaderValue {
+    let (prefix, secure) = (prefix(config), secure(config).unwrap_or_default());
+    let text = format!("{prefix}{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(text).expect("letters, digits and hyphens")
+}
+
+/// The first such cookie of this name.
+pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    find(config, headers, name).next()
 }
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
@@ -37,8 +62,8 @@ pub(crate) fn clear(config: &Config) -> HeaderValue {
 }
 
 fn header(config: &Config, value: &str, age: SignedDuration) -> HeaderValue {
-    let secure = secure(config).unwrap_or_default();
-    let text = format!("{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", name(config), age.as_secs());
+    let (prefix, secure, age) = (prefix(config), secure(config).unwrap_or_default(), age.as_secs());
+    let text = format!("{prefix}{SESSION}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::try_from(text).expect("a cookie is base64");
     header.set_sensitive(true);
     header
@@ -46,11 +71,9 @@ fn header(config: &Config, value: &str, age: SignedDuration) -> HeaderValue {
 
 /// The session cookie. Two of that name contradict one another: then there is none.
 pub(crate) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
-    let pairs =
-        headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).flat_map(|text| text.split(';'));
-    let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(found, _)| *found == name(config));
+    let mut found = find(config, headers, SESSION);
     match (found.next(), found.next()) {
-        (Some((_, value)), None) => Some(value),
+        (Some(value), None) => Some(value),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::NO_STORE;
+use super::challenge::ChallengeResponse;
 use super::fields::FieldFault;
 use crate::InternalError;
 
@@ -86,6 +87,9 @@ kinds! {
     /// The invitation is no good.
     INVALID_INVITATION = "invalid_invitation", 403, "Invalid or expired invitation",
         "Registering takes the code of an invitation here, and there is none, or it has run out, is used up, or is for another address.";
+    /// Work has to be done first.
+    CHALLENGE_REQUIRED = "challenge_required", 403, "A proof of work is required",
+        "Registering, or asking for a new password: a proof of work is asked for, and it is missing, wrong, too late or used. The member `challenge` has one to be solved; send the request again with the solution as `challenge_solution`.";
     /// The password given to confirm is wrong.
     WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
         "Confirming who one is: the password is another.";
@@ -160,6 +164,7 @@ pub struct Problem {
     kind: &'static ProblemKind,
     detail: Detail,
     oauth: Option<&'static str>,
+    challenge: Option<ChallengeResponse>,
 }
 
 #[derive(Debug)]
@@ -172,7 +177,7 @@ enum Detail {
 impl Problem {
     /// A problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: Detail::Title, oauth: None }
+        Self { kind, detail: Detail::Title, oauth: None, challenge: None }
     }
 
     /// With this `detail`.
@@ -189,6 +194,11 @@ impl Problem {
     /// With the members `error` and `error_description` of the token endpoint (RFC 6749, section 5.2).
     pub(super) fn oauth(self, error: &'static str) -> Self {
         Self { oauth: Some(error), ..self }
+    }
+
+    /// With a challenge, after whose solution the request can be sent again.
+    pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     /// What kind of problem it is.
@@ -256,6 +266,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
+    /// With `challenge_required`: a challenge to be solved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    challenge: Option<ChallengeResponse>,
 }
 
 /// A problem with the request's fields on the wire; `detail` has one item for each fault.
@@ -286,7 +300,7 @@ pub struct FieldProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, oauth: error } = self;
+        let Self { kind, detail, oauth: error, challenge } = self;
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");
         let mut response = match detail {
@@ -301,7 +315,8 @@ impl IntoResponse for Problem {
                     _ => title.to_owned(),
                 };
                 let error_description = error.map(|_| detail.clone());
-                let body = Json(ProblemBody { r#type, title, status, detail, code, error, error_description });
+                let body =
+                    Json(ProblemBody { r#type, title, status, detail, code, error, error_description, challenge });
                 ([(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
             }
         };

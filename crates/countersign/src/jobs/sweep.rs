@@ -1,4 +1,5 @@
-//! Decides what is taken away when its time is over: sessions, one-time tokens, invitations, devices not seen for long.
+//! Decides what is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not
+//! seen for long.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +28,8 @@ impl Accounts {
         let mut tx = self.db().write().await?;
         let sessions = store::sessions::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
+        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         tx.commit().await?;
-        Ok(sessions.max(tokens))
+        Ok(sessions.max(tokens).max(challenges))
     }
 }

@@ -123,7 +123,7 @@ pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Respons
     let edit =
         EditProfile { username: Some(username), email: None, session: caller.session, client: visitor.client.clone() };
     match visitor.accounts().edit_profile(caller.user.id, edit).await {
-        Ok(_) => Ok(To::path("/account").done("profile-saved").into_response()),
+        Ok(_) => Ok(To::path("/account").done(&visitor, "profile-saved").into_response()),
         Err(EditProfileError::UsernameTaken | EditProfileError::EmailTaken) => {
             forms.profile.fault::<()>("username", Fault("fault-username-taken"));
             page(&visitor, caller, StatusCode::BAD_REQUEST, &forms).await
@@ -163,7 +163,7 @@ pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Respons
         return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     }
     visitor.accounts().request_email_change(caller.user.id, caller.session, &address, &visitor.client).await?;
-    Ok(To::path("/account").done("email-proof-sent").into_response())
+    Ok(To::path("/account").done(&visitor, "email-proof-sent").into_response())
 }
 
 pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Problem> {
@@ -172,7 +172,7 @@ pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Pr
     if let Ok(address) = EmailAddress::parse(&caller.user.email) {
         visitor.accounts().resend_verification(&address, &visitor.client).await?;
     }
-    Ok(To::path("/account").done("verification-sent").into_response())
+    Ok(To::path("/account").done(&visitor, "verification-sent").into_response())
 }
 
 pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Response, Problem> {
@@ -187,7 +187,7 @@ pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Resp
     let client = visitor.client.clone();
     let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
     let (status, name, fault) = match visitor.accounts().change_password(change).await {
-        Ok(()) => return Ok(To::path("/account").done("password-changed").into_response()),
+        Ok(()) => return Ok(To::path("/account").done(&visitor, "password-changed").into_response()),
         Err(ChangePasswordError::WrongPassword) => {
             (StatusCode::BAD_REQUEST, "current_password", "fault-password-wrong")
         }
@@ -222,5 +222,5 @@ pub(super) async fn delete(visitor: Visitor, mut form: Form) -> Result<Response,
     }
     let accounts = visitor.accounts();
     accounts.delete_account(caller.user.id).await?;
-    Ok(To::path("/").done("account-deleted").cookie(cookie::clear(accounts.config())).into_response())
+    Ok(To::path("/").done(&visitor, "account-deleted").cookie(cookie::clear(accounts.config())).into_response())
 }

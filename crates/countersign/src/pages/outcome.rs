@@ -4,6 +4,9 @@ use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::visitor::Visitor;
+use crate::http::cookie;
+
 /// How long what was done may wait to be said, in seconds.
 const DONE_SECONDS: u32 = 60;
 
@@ -19,14 +22,13 @@ impl To {
         Self { location: path.into(), cookies: Vec::new() }
     }
 
-    /// And has the next page say what was done: the text `done-<what>`.
+    /// And has the next page say to the visitor what was done: the text `done-<what>`.
     ///
     /// # Panics
     /// When `what` is not made of letters and hyphens.
     #[must_use]
-    pub fn done(self, what: &'static str) -> Self {
-        let text = format!("done={what}; Path=/; Max-Age={DONE_SECONDS}; HttpOnly; SameSite=Lax");
-        self.cookie(HeaderValue::try_from(text).expect("a key of letters and hyphens"))
+    pub fn done(self, visitor: &Visitor, what: &'static str) -> Self {
+        self.cookie(cookie::set_plain(visitor.accounts().config(), "done", what, DONE_SECONDS))
     }
 
     pub(super) fn cookie(mut self, cookie: HeaderValue) -> Self {

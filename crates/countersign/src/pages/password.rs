@@ -6,12 +6,13 @@ use secrecy::SecretString;
 
 use super::form::{Fault, Form};
 use super::outcome::{To, secretive};
+use super::shown::challenge;
 use super::visitor::Visitor;
-use crate::ResetPasswordError;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::{EmailAddress, Password};
+use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, Password};
 use crate::templates::context;
+use crate::{ForgotPasswordError, ResetPasswordError};
 
 pub(super) async fn show_forgot(visitor: Visitor) -> Response {
     let email = visitor.user().map(|user| user.email.clone()).unwrap_or_default();
@@ -19,15 +20,26 @@ pub(super) async fn show_forgot(visitor: Visitor) -> Response {
 }
 
 fn forgot_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
-    visitor.page(status, "pages/forgot_password.html", context! { form => form.context() })
+    let own = context! {
+        form => form.context(),
+        challenge => challenge(visitor.accounts(), ChallengePurpose::ForgotPassword),
+    };
+    visitor.page(status, "pages/forgot_password.html", own)
 }
 
 pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let Some(address) = form.required("email", |text| EmailAddress::parse(text.trim())) else {
         return Ok(forgot_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
-    visitor.accounts().forgot_password(&address, &visitor.client).await?;
-    Ok(To::path("/forgot-password").done("reset-sent").into_response())
+    let solution = form.optional("challenge_solution", |text| Ok::<_, Fault>(ChallengeSolution::presented(text)));
+    match visitor.accounts().forgot_password(&address, solution.flatten().as_ref(), &visitor.client).await {
+        Ok(()) => Ok(To::path("/forgot-password").done(&visitor, "reset-sent").into_response()),
+        Err(ForgotPasswordError::ChallengeRequired(_)) => {
+            form.fault::<()>("", Fault("fault-challenge"));
+            Ok(forgot_page(&visitor, StatusCode::FORBIDDEN, &form))
+        }
+        Err(ForgotPasswordError::Internal(error)) => Err(error.into()),
+    }
 }
 
 pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
@@ -52,7 +64,7 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
         return Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done("password-reset").into_response()),
+        Ok(()) => Ok(To::path("/login").done(&visitor, "password-reset").into_response()),
         Err(ResetPasswordError::InvalidToken) => {
             let mut form = Form::empty().with("token", "");
             form.fault::<()>("", Fault("fault-reset-token"));

@@ -5,6 +5,7 @@
 mod accounts;
 mod asvs;
 mod cache;
+mod challenge;
 mod contract_mail;
 mod cookies;
 mod dump;
