@@ -94,7 +94,10 @@ impl From<ChangePasswordError> for Problem {
 
 /// Whose password is forgotten.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `forgot_password` reads, so that all its errors are told at once")]
+#[expect(
+    dead_code,
+    reason = "documents the body that `forgot_password` reads, so that all its errors are told at once"
+)]
 struct ForgotPasswordRequest {
     #[schema(format = Email, max_length = 120)]
     email: String,

@@ -22,9 +22,7 @@ use super::problem::{
 };
 use super::{MessageResponse, Private, message};
 use crate::config::MediaPolicy;
-use crate::model::{
-    ChallengeSolution, ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username,
-};
+use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
 use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError, Registered};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>

@@ -11,7 +11,9 @@ use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
-use crate::model::{ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, TokenPurpose, User, UserId, Username};
+use crate::model::{
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, TokenPurpose, User, UserId, Username,
+};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::store;

@@ -77,7 +77,8 @@ fn every_claim_of_the_table_names_a_test_or_a_file_that_exists() {
     for row in rows() {
         let (mut shown, quoted) = (false, row.why.split('`').skip(1).step_by(2));
         for quoted in quoted {
-            let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            let is_word =
+                |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             let is_file = quoted.ends_with(".md") || quoted.ends_with(".toml") || quoted.ends_with(".lock");
             if quoted.split('_').count() > 2 && quoted.split('_').all(is_word) {
                 assert!(tests.contains(&format!("fn {quoted}(")), "{}: no test is called {quoted}", row.number);
@@ -93,7 +94,9 @@ fn every_claim_of_the_table_names_a_test_or_a_file_that_exists() {
 
 #[test]
 fn no_source_starts_another_program() {
-    for folder in ["crates/countersign/src", "crates/countersign-db/src", "crates/countersign-server/src", "apps/blog/src"] {
+    for folder in
+        ["crates/countersign/src", "crates/countersign-db/src", "crates/countersign-server/src", "apps/blog/src"]
+    {
         // What tests need is no part of the programs.
         for (file, source) in sources(folder).into_iter().filter(|(file, _)| !file.starts_with("testing")) {
             assert!(!code(&source).contains("process::Command"), "{folder}/{file}");

@@ -9,6 +9,7 @@ use countersign_db::on_db;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinSet;
 
 const BITS: u8 = 8;
 
@@ -19,7 +20,8 @@ fn always(config: &mut Config) {
 
 /// Finds a number as `docs/api.md` says, for a challenge as it is answered.
 fn solve(challenge: &Value) -> String {
-    let (text, bits) = (challenge["challenge"].as_str().expect("a text"), challenge["bits"].as_u64().expect("a number"));
+    let (text, bits) =
+        (challenge["challenge"].as_str().expect("a text"), challenge["bits"].as_u64().expect("a number"));
     assert_eq!(challenge["algorithm"], "sha-256");
     let is_right = |solution: &String| {
         let digest = Sha256::digest(solution);
@@ -112,7 +114,8 @@ async fn a_solution_counts_for_its_act_its_time_and_its_work_alone() {
     }
     let mut changed = challenge(&app, "register").await;
     let text = changed["challenge"].as_str().unwrap();
-    changed["challenge"] = if text.starts_with('A') { text.replacen('A', "B", 1) } else { format!("A{}", &text[1..]) }.into();
+    changed["challenge"] =
+        if text.starts_with('A') { text.replacen('A', "B", 1) } else { format!("A{}", &text[1..]) }.into();
     refused(&register(&app, "ada", Some(&solve(&changed))).await, wrong);
     // Fewer bits than are asked for by now, and more.
     let of_less = solve(&challenge(&app, "register").await);
@@ -186,12 +189,11 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
     })
     .await;
     register(&app, "ada", None).await.ok(201);
-    let guesses: Vec<_> = (0..4)
-        .map(|_| {
-            let guesser = app.anonymous();
-            tokio::spawn(async move { guesser.log_in("nobody@example.com", "a guess").await.status })
-        })
-        .collect();
+    let mut guesses = JoinSet::new();
+    for _ in 0..4 {
+        let guesser = app.anonymous();
+        guesses.spawn(async move { guesser.log_in("nobody@example.com", "a guess").await.status });
+    }
     let waiting = async {
         while app.accounts().hashing_metrics().queued < 3 {
             tokio::task::yield_now().await;
@@ -200,9 +202,7 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
     tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("three of four are waiting");
     let asked = refused(&register(&app, "eve", None).await, "A proof of work is required");
     refused(&forgot(&app, "ada@example.com", None).await, "A proof of work is required");
-    for guess in guesses {
-        assert_eq!(guess.await.unwrap(), 401);
-    }
+    assert_eq!(guesses.join_all().await, [401; 4]);
     // Whoever has done the work and is not asked for it any more has it still.
     let solution = solve(&asked);
     register(&app, "eve", Some(&solution)).await.ok(201);
