@@ -98,7 +98,7 @@ kinds! {
         "A request with a session cookie, or a login that would set one, came from a page of another site (`Sec-Fetch-Site`, `Origin`).";
     /// The login is too old for this.
     REAUTHENTICATION_REQUIRED = "reauthentication_required", 403, "Recent login required",
-        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again.";
+        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again with what that answers.";
     /// No such session.
     SESSION_NOT_FOUND = "session_not_found", 404, "Session not found",
         "The caller has no session with this id; it may have ended.";

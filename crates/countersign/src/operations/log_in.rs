@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use jiff::Timestamp;
 
 use super::steps::issue_tokens::{Issue, Tokens};
 
 use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EmailAddress, EventKind, Password, SessionId, UserId, Username, Verification};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Password, UserId, Username, Verification};
 use crate::secrets;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
@@ -99,15 +98,7 @@ impl Accounts {
     ) -> Result<Tokens, LogInError> {
         let now = self.clock().now();
         let salt = secrets::bytes::<32>();
-        let session = NewSession {
-            id: SessionId::new(now),
-            user,
-            salt: &salt,
-            client,
-            now,
-            expires_at: now.saturating_add(self.config().session_ttl).unwrap_or(Timestamp::MAX),
-            idle_expires_at: self.idle_end(now),
-        };
+        let session = self.new_session(user, &salt, client, now);
         let mut tx = self.db().write().await?;
         // Changed or deleted between the look and the leap.
         if !store::users::note_login(tx.conn(), user, stored, now).await? {

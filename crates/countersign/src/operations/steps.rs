@@ -5,4 +5,5 @@ mod change_address;
 pub(super) mod discard_picture;
 pub(super) mod issue_tokens;
 pub(super) mod keyring;
+mod new_session;
 pub(super) mod promise;

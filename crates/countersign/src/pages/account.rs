@@ -2,7 +2,7 @@
 //! password along when the login is older.
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
@@ -13,7 +13,7 @@ use super::visitor::Visitor;
 use crate::http::cookie;
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::{INVALID_TOKEN, Problem};
-use crate::model::{EmailAddress, Password, Username};
+use crate::model::{EmailAddress, Password, SessionId, Username};
 use crate::templates::{Value, context};
 use crate::{ChangePassword, ChangePasswordError, EditProfile, EditProfileError, ReauthenticateError};
 
@@ -133,17 +133,27 @@ pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Respons
     }
 }
 
+/// Somebody whose login is recent.
+struct Confirmed {
+    session: SessionId,
+    /// That of the session, if it is another than before.
+    cookie: Option<HeaderValue>,
+}
+
 /// Takes the password of the form if the login is no recent one; `Some` if all is well.
-async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Option<()>, Problem> {
+async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Option<Confirmed>, Problem> {
     let accounts = visitor.accounts();
     if accounts.is_recent(caller.authenticated_at) {
-        return Ok(Some(()));
+        return Ok(Some(Confirmed { session: caller.session, cookie: None }));
     }
     let Some(password) = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text))) else {
         return Ok(None);
     };
     match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
-        Ok(()) => Ok(Some(())),
+        Ok(tokens) => {
+            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
+            Ok(Some(Confirmed { session: tokens.session, cookie: Some(cookie) }))
+        }
         Err(ReauthenticateError::WrongPassword) => Ok(form.fault("password", Fault("fault-password-wrong"))),
         Err(ReauthenticateError::Overloaded(_)) => Ok(form.fault("", Fault("fault-busy"))),
         Err(ReauthenticateError::SessionOver) => Err(Problem::new(&INVALID_TOKEN)),
@@ -159,11 +169,11 @@ pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Respons
     let Some(address) = address else {
         return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     };
-    if confirm(&visitor, caller, &mut forms.email).await?.is_none() {
+    let Some(confirmed) = confirm(&visitor, caller, &mut forms.email).await? else {
         return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
-    }
-    visitor.accounts().request_email_change(caller.user.id, caller.session, &address, &visitor.client).await?;
-    Ok(To::path("/account").done(&visitor, "email-proof-sent").into_response())
+    };
+    visitor.accounts().request_email_change(caller.user.id, confirmed.session, &address, &visitor.client).await?;
+    Ok(To::path("/account").done(&visitor, "email-proof-sent").cookies(confirmed.cookie).into_response())
 }
 
 pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Problem> {

@@ -31,8 +31,12 @@ impl To {
         self.cookie(cookie::set_plain(visitor.accounts().config(), "done", what, DONE_SECONDS))
     }
 
-    pub(super) fn cookie(mut self, cookie: HeaderValue) -> Self {
-        self.cookies.push(cookie);
+    pub(super) fn cookie(self, cookie: HeaderValue) -> Self {
+        self.cookies([cookie])
+    }
+
+    pub(super) fn cookies(mut self, cookies: impl IntoIterator<Item = HeaderValue>) -> Self {
+        self.cookies.extend(cookies);
         self
     }
 }

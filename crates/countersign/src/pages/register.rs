@@ -81,6 +81,9 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
     let accounts = visitor.accounts();
     match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
         Ok(tokens) => {
+            if let Some(before) = &visitor.caller {
+                accounts.end_session(before.user.id, before.session).await?;
+            }
             let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
             Ok(To::path("/").done(visitor, "registered").cookie(cookie).into_response())
         }
