@@ -23,7 +23,7 @@ where
 /// A proof of work to be done: find a decimal number so that SHA-256 of `<challenge>:<number>` begins with so many zero
 /// bits, and send `<challenge>:<number>` as `challenge_solution`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ChallengeResponse {
+pub(super) struct ChallengeResponse {
     /// Opaque; it counts once.
     challenge: String,
     /// How many zero bits.
