@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use countersign::config::{Blocklist, LoginBy, RegistrationMode, SecretKey};
+use countersign::config::{Blocklist, ChallengeWhen, LoginBy, RegistrationMode, SecretKey};
 use countersign::model::{ForwardedHeader, SigningAlgorithm};
 use countersign_db::DatabaseUrl;
 
@@ -152,6 +152,16 @@ pub struct ShellSettings {
     /// Whether the most common passwords are refused: `on` or `off`.
     #[conf(env, default_value = "on", value_parser = blocklist)]
     pub password_blocklist: Blocklist,
+
+    /// When registering and asking for a new password takes a proof of work, which makes it dear to do either many times:
+    /// `off`, `under_load` (while more passwords than usual are waiting to be hashed) or `always`. Pages do the work by
+    /// script; clients of the API have to know of it.
+    #[conf(env, default_value = "off", value_parser = parse_challenge)]
+    pub challenge: ChallengeWhen,
+
+    /// How much work that is: 2 to this power of hashes, on average. With 18 it takes a phone half a second.
+    #[conf(env, default_value = "18", value_parser = whole_number(8..=24))]
+    pub challenge_bits: u8,
 
     /// Memory for one password hash, in KiB. More makes guessing stolen hashes dearer, and each login too. Existing hashes
     /// are renewed at the next login.
@@ -299,6 +309,11 @@ fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 
 fn parse_login_by(text: &str) -> Result<LoginBy, String> {
     chosen(text, &[("email", LoginBy::Email), ("email_or_username", LoginBy::EmailOrUsername)])
+}
+
+fn parse_challenge(text: &str) -> Result<ChallengeWhen, String> {
+    use ChallengeWhen::{Always, Off, UnderLoad};
+    chosen(text, &[("off", Off), ("under_load", UnderLoad), ("always", Always)])
 }
 
 fn parse_proxy_header(text: &str) -> Result<ForwardedHeader, String> {

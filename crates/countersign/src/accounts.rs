@@ -14,6 +14,7 @@ use crate::media::{DecodingPool, Storage, StorageError};
 use crate::model::{EmailState, Profile, Session, UserId, Verification};
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::attempt_key::AttemptKeys;
+use crate::secrets::challenge::ChallengeKeys;
 use crate::secrets::device_cookie::DeviceKeys;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::one_time_secret::OneTimeKeys;
@@ -36,6 +37,7 @@ struct Parts {
     attempt_keys: AttemptKeys,
     device_keys: DeviceKeys,
     limiter: Limiter,
+    challenge_keys: ChallengeKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
     /// Opened when it is first needed: a host without pictures needs none.
@@ -67,6 +69,7 @@ impl Accounts {
         let attempt_keys = AttemptKeys::new(&config.secret_keys()[0]);
         let device_keys = DeviceKeys::new(config.secret_keys());
         let limiter = Limiter::new(config.limits.as_ref());
+        let challenge_keys = ChallengeKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let decoding = DecodingPool::new(&config.media);
@@ -84,6 +87,7 @@ impl Accounts {
             attempt_keys,
             device_keys,
             limiter,
+            challenge_keys,
             session_cache,
             hashing,
             storage,
@@ -152,6 +156,10 @@ impl Accounts {
 
     pub(crate) fn limiter(&self) -> &Limiter {
         &self.0.limiter
+    }
+
+    pub(crate) fn challenge_keys(&self) -> &ChallengeKeys {
+        &self.0.challenge_keys
     }
 
     /// To be called when a transaction is committed that promises a job. One that is forgotten is found a little later.

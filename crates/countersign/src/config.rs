@@ -1,5 +1,6 @@
 //! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
 
+mod challenge;
 mod media;
 
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use crate::limits::LimitPolicy;
 use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
 
+pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub login_by: LoginBy,
     /// Whether common passwords are refused.
     pub blocklist: Blocklist,
+    /// When a proof of work is asked for, and how much.
+    pub challenge: ChallengePolicy,
     /// What a new password hash costs.
     pub hash_parameters: HashParameters,
     /// How much hashing may go on at once.
@@ -92,6 +96,7 @@ impl Config {
             links: LinkPolicy::default(),
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,
+            challenge: ChallengePolicy::default(),
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             limits: Some(LimitPolicy::default()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod attempt_key;
+pub(crate) mod challenge;
 pub(crate) mod device_cookie;
 pub(crate) mod hashing_pool;
 pub(crate) mod one_time_secret;

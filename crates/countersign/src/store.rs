@@ -11,4 +11,5 @@ pub(crate) mod registrations;
 pub(crate) mod security_events;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
+pub(crate) mod spent_challenges;
 pub(crate) mod users;

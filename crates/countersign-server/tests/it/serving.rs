@@ -65,6 +65,8 @@ async fn every_answer_has_the_headers_that_keep_a_browser_in_check() {
         assert!(policy.starts_with("default-src 'none'"), "{request}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{request}: {policy}");
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{request}: {policy}");
+        // Scripts of other origins may read nothing.
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{request}");
     }
 }
 

@@ -9,15 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::problem::{CROSS_SITE, Problem};
 use crate::config::Config;
 
-/// What a cookie goes by.
-struct Name {
-    /// One that only a secure origin without a `Domain` can set.
-    secure: &'static str,
-    local: &'static str,
-}
-
-const SESSION: Name = Name { secure: "__Host-session", local: "session" };
-const DEVICE: Name = Name { secure: "__Host-device", local: "device" };
+/// A name that begins so can be set by a secure origin alone, and for itself alone.
+const PREFIX: &str = "__Host-";
+const SESSION: &str = "session";
+const DEVICE: &str = "device";
 /// How long a browser keeps the cookie of its device.
 const DEVICE_AGE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
@@ -30,30 +25,53 @@ fn secure(config: &Config) -> Option<&'static str> {
     if is_local { None } else { Some("; Secure") }
 }
 
-impl Name {
-    fn text(&self, config: &Config) -> &'static str {
-        if secure(config).is_some() { self.secure } else { self.local }
-    }
+/// What comes before a cookie's name.
+fn prefix(config: &Config) -> &'static str {
+    if secure(config).is_some() { PREFIX } else { "" }
+}
+
+/// The cookies of this name, the first one first.
+fn find<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
+    let prefix = prefix(config);
+    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(found, _)| found.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
+}
+
+/// `Set-Cookie` for what says nothing of who somebody is: a choice of theirs, or what was done. With an age of 0 it is taken
+/// away.
+///
+/// # Panics
+/// When the value is not made of letters, digits and hyphens.
+pub(crate) fn set_plain(config: &Config, name: &str, value: &str, seconds: u32) -> HeaderValue {
+    let (prefix, secure) = (prefix(config), secure(config).unwrap_or_default());
+    let text = format!("{prefix}{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(text).expect("letters, digits and hyphens")
+}
+
+/// The first such cookie of this name.
+pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    find(config, headers, name).next()
 }
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
 pub(crate) fn set(config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(config, &SESSION, cookie.expose_secret(), config.session_ttl)
+    header(config, SESSION, cookie.expose_secret(), config.session_ttl)
 }
 
 /// `Set-Cookie` by which a device is known from now on.
 pub(crate) fn set_device(config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(config, &DEVICE, cookie.expose_secret(), DEVICE_AGE)
+    header(config, DEVICE, cookie.expose_secret(), DEVICE_AGE)
 }
 
 /// `Set-Cookie` that takes it away.
 pub(crate) fn clear(config: &Config) -> HeaderValue {
-    header(config, &SESSION, "", SignedDuration::ZERO)
+    header(config, SESSION, "", SignedDuration::ZERO)
 }
 
-fn header(config: &Config, name: &Name, value: &str, age: SignedDuration) -> HeaderValue {
-    let (name, age, secure) = (name.text(config), age.as_secs(), secure(config).unwrap_or_default());
-    let text = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+fn header(config: &Config, name: &str, value: &str, age: SignedDuration) -> HeaderValue {
+    let (prefix, secure, age) = (prefix(config), secure(config).unwrap_or_default(), age.as_secs());
+    let text = format!("{prefix}{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::try_from(text).expect("a cookie is base64");
     header.set_sensitive(true);
     header
@@ -61,21 +79,19 @@ fn header(config: &Config, name: &Name, value: &str, age: SignedDuration) -> Hea
 
 /// The session cookie.
 pub(crate) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
-    find(headers, SESSION.text(config))
+    only(config, headers, SESSION)
 }
 
 /// The cookie of the device.
 pub(crate) fn get_device(config: &Config, headers: &HeaderMap) -> Option<SecretString> {
-    find(headers, DEVICE.text(config)).map(SecretString::from)
+    only(config, headers, DEVICE).map(SecretString::from)
 }
 
 /// The cookie of this name. Two of one name contradict one another: then there is none.
-fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let pairs =
-        headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).flat_map(|text| text.split(';'));
-    let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(found, _)| *found == name);
+fn only<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut found = find(config, headers, name);
     match (found.next(), found.next()) {
-        (Some((_, value)), None) => Some(value),
+        (Some(value), None) => Some(value),
         _ => None,
     }
 }

@@ -16,8 +16,8 @@ use super::problem::{
     ServiceProblems, WRONG_PASSWORD,
 };
 use super::{MessageResponse, Private, message};
-use crate::model::{ClientInfo, EmailAddress, Password};
-use crate::{Accounts, ChangePassword, ChangePasswordError, ResetPasswordError};
+use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password};
+use crate::{Accounts, ChangePassword, ChangePasswordError, ForgotPasswordError, ResetPasswordError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -100,10 +100,15 @@ impl From<ChangePasswordError> for Problem {
 
 /// Whose password is forgotten.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `forgot_password` reads")]
+#[expect(
+    dead_code,
+    reason = "documents the body that `forgot_password` reads, so that all its errors are told at once"
+)]
 struct ForgotPasswordRequest {
     #[schema(format = Email, max_length = 120)]
     email: String,
+    /// Where a proof of work is asked for: `<challenge>:<number>`.
+    challenge_solution: Option<String>,
 }
 
 /// Ask for a new password
@@ -116,6 +121,7 @@ struct ForgotPasswordRequest {
     request_body = ForgotPasswordRequest,
     responses(
         (status = ACCEPTED, body = MessageResponse, description = "The same for every address"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "A proof of work is missing, wrong, late or used: only where the setting `CHALLENGE` asks for one"),
         BodyProblems,
         LimitProblems,
         ServiceProblems,
@@ -126,12 +132,24 @@ async fn forgot_password(
     client: ClientInfo,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Private<MessageResponse>), Problem> {
-    let Ok(email) = fields.required("email", EmailAddress::parse) else {
+    let email = fields.required("email", EmailAddress::parse);
+    let solution = fields.optional("challenge_solution", |text| Ok::<_, Invalid>(ChallengeSolution::presented(text)));
+    let (Ok(email), Ok(solution)) = (email, solution) else {
         return Err(fields.into_problem());
     };
-    accounts.forgot_password(&email, &client).await?;
+    accounts.forgot_password(&email, solution.as_ref(), &client).await?;
     let text = "If an account exists with this email, you will receive password reset instructions.";
     Ok((StatusCode::ACCEPTED, message(text)))
+}
+
+impl From<ForgotPasswordError> for Problem {
+    fn from(error: ForgotPasswordError) -> Self {
+        match error {
+            ForgotPasswordError::ChallengeRequired(required) => required.into(),
+            ForgotPasswordError::TooMany(limited) => limited.into(),
+            ForgotPasswordError::Internal(error) => error.into(),
+        }
+    }
 }
 
 /// A new password, by a token that came by mail.

@@ -18,6 +18,7 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, 
 use utoipa::{IntoResponses, ToSchema};
 
 use super::NO_STORE;
+use super::challenge::ChallengeResponse;
 use super::fields::FieldFault;
 use crate::{InternalError, TooManyAttempts};
 
@@ -87,6 +88,9 @@ kinds! {
     /// The invitation is no good.
     INVALID_INVITATION = "invalid_invitation", 403, "Invalid or expired invitation",
         "Registering takes the code of an invitation here, and there is none, or it has run out, is used up, or is for another address.";
+    /// Work has to be done first.
+    CHALLENGE_REQUIRED = "challenge_required", 403, "A proof of work is required",
+        "Registering, or asking for a new password: a proof of work is asked for, and it is missing, wrong, too late or used. The member `challenge` has one to be solved; send the request again with the solution as `challenge_solution`.";
     /// The password given to confirm is wrong.
     WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
         "Confirming who one is: the password is another.";
@@ -95,7 +99,7 @@ kinds! {
         "A request with a session cookie, or a login that would set one, came from a page of another site (`Sec-Fetch-Site`, `Origin`).";
     /// The login is too old for this.
     REAUTHENTICATION_REQUIRED = "reauthentication_required", 403, "Recent login required",
-        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again.";
+        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again with what that answers.";
     /// No such session.
     SESSION_NOT_FOUND = "session_not_found", 404, "Session not found",
         "The caller has no session with this id; it may have ended.";
@@ -165,6 +169,7 @@ pub struct Problem {
     detail: Detail,
     oauth: Option<&'static str>,
     limited: Option<TooManyAttempts>,
+    challenge: Option<ChallengeResponse>,
 }
 
 #[derive(Debug)]
@@ -177,7 +182,7 @@ enum Detail {
 impl Problem {
     /// A problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: Detail::Title, oauth: None, limited: None }
+        Self { kind, detail: Detail::Title, oauth: None, limited: None, challenge: None }
     }
 
     /// With this `detail`.
@@ -194,6 +199,11 @@ impl Problem {
     /// With the members `error` and `error_description` of the token endpoint (RFC 6749, section 5.2).
     pub(super) fn oauth(self, error: &'static str) -> Self {
         Self { oauth: Some(error), ..self }
+    }
+
+    /// With a challenge, after whose solution the request can be sent again.
+    pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     /// What kind of problem it is.
@@ -284,6 +294,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
+    /// With `challenge_required`: a challenge to be solved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    challenge: Option<ChallengeResponse>,
 }
 
 /// A problem with the request's fields on the wire; `detail` has one item for each fault.
@@ -314,7 +328,7 @@ pub struct FieldProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, oauth: error, limited } = self;
+        let Self { kind, detail, oauth: error, limited, challenge } = self;
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");
         let mut response = match detail {
@@ -329,7 +343,8 @@ impl IntoResponse for Problem {
                     _ => title.to_owned(),
                 };
                 let error_description = error.map(|_| detail.clone());
-                let body = Json(ProblemBody { r#type, title, status, detail, code, error, error_description });
+                let body =
+                    Json(ProblemBody { r#type, title, status, detail, code, error, error_description, challenge });
                 ([(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
             }
         };

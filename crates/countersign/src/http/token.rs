@@ -6,13 +6,12 @@ use axum::extract::{FromRef, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Private;
 use super::cookie;
 use super::current_user::bearer_token;
 use super::fields::{AtFault, Fields, FormBody, Invalid};
@@ -20,9 +19,10 @@ use super::problem::{
     AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, LimitProblems,
     NOT_AUTHENTICATED, OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
 };
+use super::{Private, TokenResponse};
 use crate::Accounts;
 use crate::model::{ClientInfo, Password};
-use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind, Tokens};
+use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -90,36 +90,6 @@ const TEMPORARILY_UNAVAILABLE: &str = "temporarily_unavailable";
 /// Reads a token, which may be any text.
 fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, AtFault> {
     fields.required(name, |text| Ok::<_, Invalid>(text.to_owned().into()))
-}
-
-/// Tokens (RFC 6749, section 5.1).
-#[derive(Serialize, ToSchema)]
-struct TokenResponse {
-    /// A JWT, to be sent as `Authorization: Bearer <access_token>`.
-    access_token: String,
-    /// `bearer`
-    #[schema(example = "bearer")]
-    token_type: &'static str,
-    /// How long the access token is valid, in seconds.
-    #[schema(minimum = 0, example = 1800)]
-    expires_in: i64,
-    /// Gets the next tokens, once.
-    refresh_token: String,
-    /// `account`: everything the user may do.
-    #[schema(example = "account")]
-    scope: &'static str,
-}
-
-impl From<Tokens> for TokenResponse {
-    fn from(tokens: Tokens) -> Self {
-        Self {
-            access_token: tokens.access_token.expose_secret().to_owned(),
-            token_type: "bearer",
-            expires_in: tokens.expires_in.as_secs(),
-            refresh_token: tokens.refresh_token.expose_secret().to_owned(),
-            scope: "account",
-        }
-    }
 }
 
 /// Log in, or refresh

@@ -22,7 +22,7 @@ use super::problem::{
 };
 use super::{MessageResponse, Private, message};
 use crate::config::MediaPolicy;
-use crate::model::{ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
+use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
 use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError, Registered};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -115,6 +115,8 @@ struct UserCreate {
     /// Where registering takes one: the code of an invitation.
     #[schema(format = Password)]
     invitation: Option<String>,
+    /// Where a proof of work is asked for: `<challenge>:<number>`.
+    challenge_solution: Option<String>,
 }
 
 fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Problem> {
@@ -122,9 +124,10 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
     let email = fields.required("email", EmailAddress::parse);
     let password = fields.required("password", Password::choose);
     let invitation = fields.optional("invitation", |text| Ok::<_, Invalid>(text.trim().to_owned().into()));
-    match (username, email, password, invitation) {
-        (Ok(username), Ok(email), Ok(password), Ok(invitation)) => {
-            Ok(Register { username, email, password, invitation, client })
+    let solution = fields.optional("challenge_solution", |text| Ok::<_, Invalid>(ChallengeSolution::presented(text)));
+    match (username, email, password, invitation, solution) {
+        (Ok(username), Ok(email), Ok(password), Ok(invitation), Ok(challenge_solution)) => {
+            Ok(Register { username, email, password, invitation, challenge_solution, client })
         }
         _ => Err(fields.into_problem()),
     }
@@ -143,7 +146,7 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
         (status = CREATED, body = UserPrivate, description = "The new account"),
         (status = ACCEPTED, body = MessageResponse, description = "A mail says how it goes on; the same for every address (`verified`)"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), or `Registration is closed` (`closed`)"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), `Registration is closed` (`closed`), or that a proof of work is missing, wrong, late or used (`CHALLENGE`)"),
         BodyProblems,
         LimitProblems,
         ServiceProblems,
@@ -170,6 +173,7 @@ impl From<RegisterError> for Problem {
         match error {
             RegisterError::Closed => Self::new(&REGISTRATION_CLOSED),
             RegisterError::InvalidInvitation => Self::new(&INVALID_INVITATION),
+            RegisterError::ChallengeRequired(required) => required.into(),
             RegisterError::CommonPassword => {
                 let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
                 Self::fields(vec![FieldFault::new(Place::Body, "password", invalid)])

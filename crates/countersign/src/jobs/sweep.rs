@@ -1,5 +1,5 @@
-//! Decides what is taken away when its time is over: sessions, one-time tokens, invitations, devices not seen for long,
-//! attempts that are forgiven.
+//! Decides what is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not
+//! seen for long, attempts that are forgiven.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +30,8 @@ impl Accounts {
         let sessions = store::sessions::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         let attempts = store::attempts::delete_forgiven(tx.conn(), FORGIVEN_AFTER, now, ROWS_AT_ONCE).await?;
+        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         tx.commit().await?;
-        Ok(sessions.max(tokens).max(attempts))
+        Ok(sessions.max(tokens).max(attempts).max(challenges))
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use jiff::Timestamp;
 
 use super::steps::attempts::Attempt;
 use super::steps::issue_tokens::{Issue, Tokens};
@@ -11,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, EventKind, Password, SessionId, Standing, Username, Verification};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Password, Standing, Username, Verification};
 use crate::secrets;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::device_cookie::KnownDevice;
@@ -185,15 +184,7 @@ impl Accounts {
     ) -> Result<Tokens, LogInError> {
         let (user, now) = (*user, self.clock().now());
         let salt = secrets::bytes::<32>();
-        let session = NewSession {
-            id: SessionId::new(now),
-            user,
-            salt: &salt,
-            client,
-            now,
-            expires_at: now.saturating_add(self.config().session_ttl).unwrap_or(Timestamp::MAX),
-            idle_expires_at: self.idle_end(now),
-        };
+        let session = self.new_session(user, &salt, client, now);
         let mut tx = self.db().write().await?;
         // Changed or deleted between the look and the leap.
         if !store::users::note_login(tx.conn(), user, stored, now).await? {

@@ -6,16 +6,49 @@ use countersign_db::DbError;
 use secrecy::SecretString;
 
 use super::steps::attempts::RequestMailError;
+use super::steps::challenge::ChallengeRequired;
 use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose, Verification};
+use crate::model::{
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose,
+    Verification,
+};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
 use crate::store;
+
+/// Why no mail was promised.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgotPasswordError {
+    /// A proof of work has to be done first.
+    #[error(transparent)]
+    ChallengeRequired(#[from] ChallengeRequired),
+    /// Too many mails for this network or this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for ForgotPasswordError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<RequestMailError> for ForgotPasswordError {
+    fn from(error: RequestMailError) -> Self {
+        match error {
+            RequestMailError::TooMany(limited) => Self::TooMany(limited),
+            RequestMailError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
 
 /// Why no new password was set.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +79,14 @@ impl From<DbError> for ResetPasswordError {
 impl Accounts {
     /// Promises a mail by which a new password can be chosen, if somebody has this address. Nothing tells the caller
     /// whether.
-    pub async fn forgot_password(&self, address: &EmailAddress, client: &ClientInfo) -> Result<(), RequestMailError> {
+    pub async fn forgot_password(
+        &self,
+        address: &EmailAddress,
+        solution: Option<&ChallengeSolution>,
+        client: &ClientInfo,
+    ) -> Result<(), ForgotPasswordError> {
         self.take(Limit::Mail, client)?;
+        self.demand_challenge::<ForgotPasswordError>(ChallengePurpose::ForgotPassword, solution).await?;
         let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
         let user = found.map(|(user, _)| user);
         self.promise_alone(Secret {
@@ -57,7 +96,8 @@ impl Accounts {
             address,
             language: self.language_of(client),
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Promises once more the mail that asks to confirm an address, if it waits for that. Nothing tells the caller whether.

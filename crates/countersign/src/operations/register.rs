@@ -6,12 +6,16 @@ use countersign_db::{Conn, DbError};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::steps::challenge::ChallengeRequired;
 use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, Password, Standing, TokenPurpose, User, UserId, Username};
+use crate::model::{
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, Standing, TokenPurpose, User, UserId,
+    Username,
+};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::store;
@@ -27,6 +31,8 @@ pub struct Register {
     pub password: Password,
     /// The code of an invitation.
     pub invitation: Option<SecretString>,
+    /// The proof of work, where one is asked for.
+    pub challenge_solution: Option<ChallengeSolution>,
     /// Who is asking.
     pub client: ClientInfo,
 }
@@ -49,6 +55,9 @@ pub enum RegisterError {
     /// There is no such invitation, or it has run out, is used up, or is for another address.
     #[error("the invitation is not valid")]
     InvalidInvitation,
+    /// A proof of work has to be done first.
+    #[error(transparent)]
+    ChallengeRequired(#[from] ChallengeRequired),
     /// One of the most common passwords.
     #[error("the password is among the most common ones")]
     CommonPassword,
@@ -80,12 +89,13 @@ impl Accounts {
     ///
     /// The password is hashed before the database is asked, so that a taken name costs the asker as much as a free one.
     pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
-        let Register { username, email, password, invitation, client } = register;
+        let Register { username, email, password, invitation, challenge_solution, client } = register;
         let mode = self.config().registration;
         if mode == RegistrationMode::Closed {
             return Err(RegisterError::Closed);
         }
         self.take(Limit::Register, &client)?;
+        self.demand_challenge::<RegisterError>(ChallengePurpose::Register, challenge_solution.as_ref()).await?;
         let now = self.clock().now();
         let invitation = invitation.filter(|_| mode == RegistrationMode::Invite).map(|code| hash_of(&code));
         if mode == RegistrationMode::Invite {

@@ -55,9 +55,9 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         Ok(proven) => {
             let inside = if visitor.caller.is_some() { "/account" } else { "/login" };
             Ok(match proven {
-                ProvenAddress::Verified(_) => To::path(inside).done("verified"),
-                ProvenAddress::Registered(_) => To::path("/login").done("registered-verified"),
-                ProvenAddress::Changed(_) => To::path(inside).done("email-confirmed"),
+                ProvenAddress::Verified(_) => To::path(inside).done(&visitor, "verified"),
+                ProvenAddress::Registered(_) => To::path("/login").done(&visitor, "registered-verified"),
+                ProvenAddress::Changed(_) => To::path(inside).done(&visitor, "email-confirmed"),
             }
             .into_response())
         }
@@ -99,7 +99,7 @@ pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, P
         return Ok(undo_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().undo_email_change(&token, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done("email-undone").into_response()),
+        Ok(()) => Ok(To::path("/login").done(&visitor, "email-undone").into_response()),
         Err(UndoEmailChangeError::InvalidToken) => {
             form.fault::<()>("", Fault("fault-undo-token"));
             Ok(undo_page(&visitor, StatusCode::BAD_REQUEST, &form))

@@ -71,5 +71,5 @@ pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
     if let Some(caller) = &visitor.caller {
         accounts.end_session(caller.user.id, caller.session).await?;
     }
-    Ok(To::path(HOME).done("logged-out").cookie(cookie::clear(accounts.config())).into_response())
+    Ok(To::path(HOME).done(&visitor, "logged-out").cookie(cookie::clear(accounts.config())).into_response())
 }

@@ -10,7 +10,7 @@ mod queue;
 mod speed;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_argon2::{Arena, Params};
 use tokio::sync::oneshot;
@@ -27,6 +27,10 @@ pub use self::speed::{HashingSpeed, measure_hashing};
 /// Room beside the threads' own arenas for one imported hash that costs more than ours, unless the policy says otherwise:
 /// the most that a readable hash may ask for.
 const IMPORT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The part of the queue, and of the longest wait, from which on there is load.
+const LOAD_SHARE: usize = 8;
+const LOAD_SHARE_OF_TIME: u32 = 8;
 
 /// The queue is full, the turn did not come in time, or there is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -156,6 +160,14 @@ impl HashingPool {
         Err(Overloaded)
     }
 
+    /// Whether more are waiting than usual: an eighth of those who may, or for an eighth of the time that anybody may.
+    pub(crate) fn is_under_load(&self) -> bool {
+        let queued = self.shared.lock().queue.len();
+        queued > 0
+            && (queued.saturating_mul(LOAD_SHARE) >= self.shared.policy.queue_max
+                || self.shared.expected_wait(queued).saturating_mul(LOAD_SHARE_OF_TIME) > self.shared.policy.wait_max)
+    }
+
     /// How it goes.
     pub(crate) fn metrics(&self) -> HashingMetrics {
         let queued = self.shared.lock().queue.len();
@@ -210,9 +222,13 @@ impl Shared {
     /// Whether so many hashes take longer than anybody may wait, as far as the latest ones tell. A quick refusal is better
     /// than a late one.
     fn is_hopeless(&self, ahead: usize) -> bool {
-        let each = self.metrics.usual_time();
+        self.expected_wait(ahead) > self.policy.wait_max
+    }
+
+    /// How long so many hashes take, as far as the latest ones tell.
+    fn expected_wait(&self, ahead: usize) -> Duration {
         let rounds = u32::try_from(ahead / self.plan.threads).unwrap_or(u32::MAX);
-        each.saturating_mul(rounds) > self.policy.wait_max
+        self.metrics.usual_time().saturating_mul(rounds)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

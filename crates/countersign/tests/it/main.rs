@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod accounts;
+mod asvs;
 mod cache;
+mod challenge;
 mod contract_mail;
 mod cookies;
 mod devices;
@@ -11,8 +13,8 @@ mod dump;
 mod emails;
 mod jobs;
 mod keys;
-mod look_alikes;
 mod limits;
+mod look_alikes;
 mod migrations;
 mod neutral;
 mod pages;

@@ -318,7 +318,7 @@ async fn a_user_without_a_picture_has_a_default_one_of_their_own() {
     assert_eq!((default.status, text(&default, "content-type")), (200, "image/jpeg".to_owned()));
     let drawn = fetch(&app, &format!("/media/profile_pics/default/{}.svg", ada.id), &[]).await;
     drawn.ok(200);
-    assert_eq!(text(&drawn, "content-type"), "image/svg+xml");
+    assert_eq!(text(&drawn, "content-type"), "image/svg+xml; charset=utf-8");
     assert!(text(&drawn, "content-security-policy").contains("default-src 'none'; sandbox"));
     assert!(drawn.text().contains(">A</text>"));
     for file in [format!("{UNKNOWN_ID}.svg"), "nobody.svg".to_owned(), ada.id.to_string()] {

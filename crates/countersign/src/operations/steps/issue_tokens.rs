@@ -10,6 +10,8 @@ use crate::secrets::access_token::Bearer;
 
 /// What a client needs to act as a user.
 pub struct Tokens {
+    /// The session that they are of.
+    pub session: SessionId,
     /// The access token, a JWT.
     pub access_token: SecretString,
     /// How long it is valid.
@@ -44,6 +46,7 @@ impl Accounts {
             now.saturating_add(self.config().access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
         let bearer = Bearer { user: issue.user, session: issue.session };
         Ok(Tokens {
+            session: issue.session,
             access_token: self.sign_access_token(bearer, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
             device_cookie: None,
