@@ -168,8 +168,15 @@ pub struct Problem {
     kind: &'static ProblemKind,
     detail: Detail,
     oauth: Option<&'static str>,
-    limited: Option<TooManyAttempts>,
-    challenge: Option<ChallengeResponse>,
+    /// Boxed, because few problems have one, and every result would carry its room.
+    way_out: Option<Box<WayOut>>,
+}
+
+/// What makes the same request succeed.
+#[derive(Debug)]
+enum WayOut {
+    Wait(TooManyAttempts),
+    Work(ChallengeResponse),
 }
 
 #[derive(Debug)]
@@ -182,7 +189,7 @@ enum Detail {
 impl Problem {
     /// A problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: Detail::Title, oauth: None, limited: None, challenge: None }
+        Self { kind, detail: Detail::Title, oauth: None, way_out: None }
     }
 
     /// With this `detail`.
@@ -203,7 +210,7 @@ impl Problem {
 
     /// With a challenge, after whose solution the request can be sent again.
     pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
-        Self { challenge: Some(challenge), ..self }
+        Self { way_out: Some(Box::new(WayOut::Work(challenge))), ..self }
     }
 
     /// What kind of problem it is.
@@ -217,7 +224,7 @@ impl From<TooManyAttempts> for Problem {
         let seconds = limited.retry_after_seconds;
         let unit = if seconds == 1 { "second" } else { "seconds" };
         let detail = format!("Too many attempts; try again in {seconds} {unit}");
-        Self { limited: Some(limited), ..Self::new(&TOO_MANY_REQUESTS) }.detail(detail)
+        Self { way_out: Some(Box::new(WayOut::Wait(limited))), ..Self::new(&TOO_MANY_REQUESTS) }.detail(detail)
     }
 }
 
@@ -328,7 +335,12 @@ pub struct FieldProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, oauth: error, limited, challenge } = self;
+        let Self { kind, detail, oauth: error, way_out } = self;
+        let (limited, challenge) = match way_out.map(|way_out| *way_out) {
+            None => (None, None),
+            Some(WayOut::Wait(limited)) => (Some(limited), None),
+            Some(WayOut::Work(challenge)) => (None, Some(challenge)),
+        };
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");
         let mut response = match detail {
