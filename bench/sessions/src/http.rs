@@ -65,8 +65,11 @@ impl Connection {
                 continue;
             };
             let (head, body) = (&self.buffer[..head_length], &self.buffer[head_length + 4..]);
-            let length = content_length(head)?;
-            if body.len() < length {
+            let is_whole = match content_length(head)? {
+                Some(length) => body.len() >= length,
+                None => !is_chunked(head) || body.ends_with(LAST_CHUNK),
+            };
+            if !is_whole {
                 continue;
             }
             let status = head.get(9..12).and_then(number).ok_or(io::ErrorKind::InvalidData)?;
@@ -77,14 +80,23 @@ impl Connection {
     }
 }
 
-fn content_length(head: &[u8]) -> io::Result<usize> {
-    const NAME: &[u8] = b"content-length:";
+/// What a body ends with whose length was not known before (RFC 9112, section 7.1).
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+fn header<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     let mut lines = head.split(|byte| *byte == b'\n');
-    match lines.find(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME))) {
-        // Of the statuses that have no body.
-        None => Ok(0),
-        Some(line) => number(line[NAME.len()..].trim_ascii()).ok_or_else(|| io::ErrorKind::InvalidData.into()),
-    }
+    let line = lines.find(|line| line.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name)))?;
+    Some(line[name.len()..].trim_ascii())
+}
+
+/// `None` for the statuses that have no body, and for bodies in chunks.
+fn content_length(head: &[u8]) -> io::Result<Option<usize>> {
+    let Some(length) = header(head, b"content-length:") else { return Ok(None) };
+    number(length).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn is_chunked(head: &[u8]) -> bool {
+    header(head, b"transfer-encoding:").is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"))
 }
 
 fn number(text: &[u8]) -> Option<usize> {
@@ -110,7 +122,7 @@ pub(crate) fn refresh(token: &str) -> Vec<u8> {
     form("/api/users/token", &format!("grant_type=refresh_token&refresh_token={token}"))
 }
 
-fn form(path: &str, body: &str) -> Vec<u8> {
+pub(crate) fn form(path: &str, body: &str) -> Vec<u8> {
     post(path, "application/x-www-form-urlencoded", body)
 }
 

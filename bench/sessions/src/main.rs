@@ -42,8 +42,8 @@ struct Scale {
 }
 
 const FULL: Scale = Scale {
-    cost_rounds: 9,
-    cost_window: Duration::from_millis(1500),
+    cost_rounds: 100,
+    cost_window: Duration::from_millis(150),
     rotations: 10,
     rotation_pause: Duration::from_secs(3),
     revocations: 1000,
@@ -55,8 +55,8 @@ const FULL: Scale = Scale {
 
 /// To see that everything works; too little for figures to rely on.
 const SHORT: Scale = Scale {
-    cost_rounds: 5,
-    cost_window: Duration::from_millis(500),
+    cost_rounds: 15,
+    cost_window: Duration::from_millis(150),
     rotations: 3,
     rotation_pause: Duration::from_secs(1),
     revocations: 100,

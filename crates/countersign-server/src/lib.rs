@@ -50,6 +50,10 @@ use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
 use countersign_db::Migrations;
 
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// An application that embeds the accounts and is run by this crate.
 pub trait Host: 'static {
     /// The name of its binary.

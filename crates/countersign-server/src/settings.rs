@@ -3,6 +3,7 @@
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
+mod limits;
 mod load;
 mod mail;
 mod media;
@@ -12,6 +13,7 @@ mod report;
 mod sources;
 mod values;
 
+pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{
@@ -197,6 +199,10 @@ pub struct ShellSettings {
     #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
 
+    /// How often things may be tried.
+    #[conf(flatten)]
+    pub limits: LimitSettings,
+
     /// How mail is sent, and in which words.
     #[conf(flatten)]
     pub mail: MailSettings,
@@ -257,6 +263,11 @@ pub struct ShellSettings {
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true` with `S3_ENDPOINT_URL`, `false` without")]
     pub s3_path_style: Option<bool>,
 
+    /// How long a client may take for the head of a request, from connecting or from its previous request, in seconds.
+    /// Then it is disconnected.
+    #[conf(env, default_value = "15", value_parser = whole_number(1..=120))]
+    pub head_timeout_seconds: u32,
+
     /// How long a request may take before it is answered with 503, in seconds.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
     pub request_timeout_seconds: u32,
@@ -265,8 +276,9 @@ pub struct ShellSettings {
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 
-    /// How many clients may be connected at the same time; further ones wait. Each takes an open file, and the limit on those
-    /// is raised at the start as far as the system allows.
+    /// How many clients may be connected at the same time. For further ones those are disconnected that have sent nothing
+    /// for longest; only while all of them wait for answers do newcomers wait. Each takes an open file, and the limit on
+    /// those is raised at the start as far as the system allows.
     #[conf(env, default_value = "2000", value_parser = whole_number(1..=100_000))]
     pub connections_max: u32,
 

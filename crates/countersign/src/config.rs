@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::limits::LimitPolicy;
 use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
 
@@ -61,6 +62,8 @@ pub struct Config {
     pub hash_parameters: HashParameters,
     /// How much hashing may go on at once.
     pub hashing: HashingPolicy,
+    /// How often things may be tried; `None` is without end.
+    pub limits: Option<LimitPolicy>,
     /// Bounds on requests.
     pub http: HttpPolicy,
     /// Proxies that are believed about whom they speak for.
@@ -96,6 +99,7 @@ impl Config {
             challenge: ChallengePolicy::default(),
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
+            limits: Some(LimitPolicy::default()),
             http: HttpPolicy::default(),
             proxies: ProxyPolicy::default(),
             media: MediaPolicy::default(),
@@ -275,8 +279,8 @@ pub struct HashingPolicy {
     /// Memory that hashing may take, in bytes. `None`: what the threads need at today's costs and 256 MiB for imported
     /// hashes of higher ones, but at most half of what the machine or the control group has.
     pub memory_bytes_max: Option<u64>,
-    /// Requests waiting for their turn. One more is refused at once, unless it comes from a network that has fewer
-    /// waiting than another.
+    /// Requests waiting for their turn, and as many from devices that their users have logged in with before. One more is
+    /// refused at once, unless it comes from a network that has fewer waiting than another.
     pub queue_max: usize,
     /// How long a request waits before it is refused.
     pub wait_max: Duration,

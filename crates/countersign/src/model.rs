@@ -18,7 +18,7 @@ mod user;
 
 pub use challenge::{Challenge, ChallengePurpose, ChallengeSolution};
 pub use client::ClientInfo;
-pub(crate) use client::Network;
+pub(crate) use client::{Asker, Network, Standing};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::EventKind;
 pub(crate) use event::SecurityEvent;

@@ -32,5 +32,6 @@ pub use refresh_tokens::RefreshTokensError;
 pub use register::{Register, RegisterError, Registered};
 pub use remove_profile_picture::RemoveProfilePictureError;
 pub use set_profile_picture::SetProfilePictureError;
+pub use steps::attempts::RequestMailError;
 pub use steps::challenge::{ChallengeFault, ChallengeRequired};
 pub use steps::issue_tokens::Tokens;

@@ -1,5 +1,6 @@
 //! Decides what is asked of the database: one file a table, all SQL of this crate.
 
+pub(crate) mod attempts;
 pub(crate) mod changes;
 pub(crate) mod invitations;
 pub(crate) mod jobs;

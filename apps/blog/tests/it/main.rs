@@ -4,12 +4,18 @@
 
 mod counts;
 mod documents;
+mod duplicates;
+mod hosts;
+mod injection;
+mod other_sites;
 mod pages;
+mod paths;
 mod posts;
 mod safe_methods;
 mod scanner;
 mod schema;
 mod users;
+mod walk;
 
 use blog::{Blog, BlogSettings};
 use conf::Conf as _;

@@ -79,14 +79,19 @@ async fn measure(bench: &Bench, installation: &Installation, database: &str) -> 
     same_answers(servers[0].address, bare.address, &requests[0]).await?;
 
     let mut measured: Vec<Measured> = VARIANTS.iter().map(|_| Measured::default()).collect();
+    let mut plainly = Clients::of(bare.address, bare.process()).await?;
+    let mut fully = Vec::new();
+    for server in &servers {
+        fully.push(Clients::of(server.address, server.process()).await?);
+    }
     for round in 0..bench.scale.cost_rounds {
-        for (server, measured) in servers.iter().zip(&mut measured) {
+        for (fully, measured) in fully.iter_mut().zip(&mut measured) {
             let mut halves = [None, None];
             // Which of the two goes first alternates.
             for turn in [round % 2, 1 - round % 2] {
                 settle().await;
-                let (address, process) = [(bare.address, bare.process()), (server.address, server.process())][turn];
-                halves[turn] = Some(load(address, process, &requests, bench.scale.cost_window).await?);
+                let clients = if turn == 0 { &mut plainly } else { &mut *fully };
+                halves[turn] = Some(clients.load(&requests, bench.scale.cost_window).await?);
             }
             let [Some(plain), Some(full)] = halves else { continue };
             measured.ratios.push(full.rate / plain.rate);
@@ -153,29 +158,41 @@ struct Load {
     cost: f64,
 }
 
-/// Sends the requests in turn over all connections, each as soon as the one before on its connection has been answered.
-async fn load(address: SocketAddr, process: u32, requests: &Arc<Vec<Vec<u8>>>, window: Duration) -> Outcome<Load> {
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(address).await?);
+/// Connections to one server, which are kept from round to round.
+struct Clients {
+    process: u32,
+    connections: Vec<Connection>,
+}
+
+impl Clients {
+    async fn of(address: SocketAddr, process: u32) -> Outcome<Self> {
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            connections.push(Connection::open(address).await?);
+        }
+        Ok(Self { process, connections })
     }
-    let next = Arc::new(AtomicUsize::new(0));
-    let (begun, before) = (Instant::now(), cpu(process)?);
-    let mut clients = JoinSet::new();
-    for mut connection in connections {
-        let (next, requests) = (Arc::clone(&next), Arc::clone(requests));
-        clients.spawn(async move {
-            while begun.elapsed() < window {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                connection.exchange(&requests[number % requests.len()]).await?.expect(200)?;
-            }
-            Outcome::Ok(())
-        });
+
+    /// Sends the requests in turn over all connections, each as soon as the one before on its connection has been answered.
+    async fn load(&mut self, requests: &Arc<Vec<Vec<u8>>>, window: Duration) -> Outcome<Load> {
+        let next = Arc::new(AtomicUsize::new(0));
+        let (begun, before) = (Instant::now(), cpu(self.process)?);
+        let mut clients = JoinSet::new();
+        for mut connection in self.connections.drain(..) {
+            let (next, requests) = (Arc::clone(&next), Arc::clone(requests));
+            clients.spawn(async move {
+                while begun.elapsed() < window {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    connection.exchange(&requests[number % requests.len()]).await?.expect(200)?;
+                }
+                Outcome::Ok(connection)
+            });
+        }
+        while let Some(ended) = clients.join_next().await {
+            self.connections.push(ended??);
+        }
+        let (elapsed, spent) = (begun.elapsed(), cpu(self.process)?.saturating_sub(before));
+        let answered = next.load(Ordering::Relaxed).max(1) as f64;
+        Ok(Load { rate: answered / elapsed.as_secs_f64(), cost: spent.as_secs_f64() * 1e6 / answered })
     }
-    while let Some(ended) = clients.join_next().await {
-        ended??;
-    }
-    let (elapsed, spent) = (begun.elapsed(), cpu(process)?.saturating_sub(before));
-    let answered = next.load(Ordering::Relaxed).max(1) as f64;
-    Ok(Load { rate: answered / elapsed.as_secs_f64(), cost: spent.as_secs_f64() * 1e6 / answered })
 }

@@ -240,6 +240,7 @@ impl ShellSettings {
         config.challenge.bits = self.challenge_bits;
         config.hash_parameters = self.hash_parameters()?;
         config.hashing = self.hashing_policy();
+        config.limits = self.limits.policy();
         config.http = self.http_policy();
         config.media = self.media_policy();
         config.mail = mail;

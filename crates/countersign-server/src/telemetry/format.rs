@@ -1,6 +1,6 @@
 //! Decides how a line of the log looks: an object of JSON, or text for a person, either with the id of its request.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use countersign::clock::{Clock as _, SystemClock};
 use tracing::field::{Field, Visit};
@@ -33,9 +33,13 @@ where
         let request = RequestId::current();
         if span.is_some() || request.is_some() {
             let name = span.as_ref().map_or("request", |span| span.name());
-            write!(line, r#","span":{{"name":"{name}""#)?;
+            for part in [r#","span":{"name":""#, name, "\""] {
+                line.write_str(part)?;
+            }
             if let Some(request) = request {
-                write!(line, r#","request_id":"{}""#, request.as_str())?;
+                for part in [r#","request_id":""#, request.as_str(), "\""] {
+                    line.write_str(part)?;
+                }
             }
             let extensions = span.as_ref().map(|span| span.extensions());
             let fields = extensions.as_ref().and_then(|extensions| extensions.get::<FormattedFields<N>>());
@@ -79,7 +83,9 @@ impl JsonFields<'_> {
     fn member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
         let name = field.name();
         let write = || {
-            write!(self.line, r#","{}":"#, name.strip_prefix("r#").unwrap_or(name))?;
+            for part in [",\"", name.strip_prefix("r#").unwrap_or(name), "\":"] {
+                self.line.write_str(part)?;
+            }
             value(&mut self.line)
         };
         if self.outcome.is_ok() {
@@ -87,11 +93,11 @@ impl JsonFields<'_> {
         }
     }
 
-    fn text(&mut self, field: &Field, text: &str) {
+    fn text(&mut self, field: &Field, text: impl fmt::Display) {
         self.member(field, |line| {
-            line.write_char('"')?;
-            write_escaped(line, text)?;
-            line.write_char('"')
+            line.write_str("\"")?;
+            write!(Escaping(line), "{text}")?;
+            line.write_str("\"")
         });
     }
 }
@@ -119,14 +125,24 @@ impl Visit for JsonFields<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, &format!("{value:?}"));
+        self.text(field, format_args!("{value:?}"));
+    }
+}
+
+/// Writes what is part of a text in JSON.
+struct Escaping<'w, 'l>(&'w mut Writer<'l>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write_escaped(self.0, text)
     }
 }
 
 /// RFC 8259, section 7.
 fn write_escaped(line: &mut Writer<'_>, text: &str) -> fmt::Result {
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+    // Byte by byte: what has to be escaped is ASCII, and no part of another character is.
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         let (before, after) = rest.split_at(at);
         line.write_str(before)?;
         let mut characters = after.chars();

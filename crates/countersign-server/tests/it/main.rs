@@ -16,6 +16,7 @@ mod logs;
 mod mail;
 mod media;
 mod migrate;
+mod oversized;
 #[path = "../../../countersign/tests/it/s3.rs"]
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
 mod s3;
@@ -23,6 +24,8 @@ mod sandbox;
 mod serving;
 mod settings;
 mod shutdown;
+mod slow_clients;
+mod smuggling;
 mod verify;
 
 use countersign::MIGRATIONS;

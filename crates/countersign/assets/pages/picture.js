@@ -38,13 +38,21 @@ input.addEventListener("change", async () => {
 });
 
 zoom.addEventListener("input", draw);
+/** Where the pointer is, in pixels of the canvas, which is shown smaller where there is no room. */
+function pointer(event) {
+  const shown = size / canvas.clientWidth;
+  return { x: event.clientX * shown, y: event.clientY * shown };
+}
+
 canvas.addEventListener("pointerdown", (event) => {
-  grip = { x: event.clientX - x, y: event.clientY - y };
+  const at = pointer(event);
+  grip = { x: at.x - x, y: at.y - y };
   canvas.setPointerCapture(event.pointerId);
 });
 canvas.addEventListener("pointermove", (event) => {
   if (!grip) return;
-  [x, y] = [event.clientX - grip.x, event.clientY - grip.y];
+  const at = pointer(event);
+  [x, y] = [at.x - grip.x, at.y - grip.y];
   draw();
 });
 canvas.addEventListener("pointerup", () => { grip = undefined; });

@@ -8,18 +8,19 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign_db::DbError;
 use serde::Serialize;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::NO_STORE;
 use super::challenge::ChallengeResponse;
 use super::fields::FieldFault;
-use crate::InternalError;
+use crate::{InternalError, TooManyAttempts};
 
 /// The media type of a problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -150,6 +151,9 @@ kinds! {
     /// The database does not answer.
     DATABASE_UNAVAILABLE = "database_unavailable", 503, "Database unavailable",
         "The database does not answer at the moment; `Retry-After` says when to try again.";
+    /// Too many attempts.
+    TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many attempts",
+        "This was tried too often from this network, or for this account or address; whether there is such an account has no part in it. `Retry-After` says when to try again, `RateLimit` and `RateLimit-Policy` which limit it was.";
     /// Too many passwords to hash.
     OVERLOADED = "overloaded", 503, "Too many logins at the moment",
         "More passwords are waiting to be hashed than can be in time; `Retry-After` says when to try again.";
@@ -164,6 +168,7 @@ pub struct Problem {
     kind: &'static ProblemKind,
     detail: Detail,
     oauth: Option<&'static str>,
+    limited: Option<TooManyAttempts>,
     challenge: Option<ChallengeResponse>,
 }
 
@@ -177,7 +182,7 @@ enum Detail {
 impl Problem {
     /// A problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: Detail::Title, oauth: None, challenge: None }
+        Self { kind, detail: Detail::Title, oauth: None, limited: None, challenge: None }
     }
 
     /// With this `detail`.
@@ -206,6 +211,29 @@ impl Problem {
         self.kind
     }
 }
+
+impl From<TooManyAttempts> for Problem {
+    fn from(limited: TooManyAttempts) -> Self {
+        let seconds = limited.retry_after_seconds;
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let detail = format!("Too many attempts; try again in {seconds} {unit}");
+        Self { limited: Some(limited), ..Self::new(&TOO_MANY_REQUESTS) }.detail(detail)
+    }
+}
+
+/// What says when to try again (RFC 9110, section 10.2.3), and which limit it was (draft-ietf-httpapi-ratelimit-headers).
+pub(crate) fn limit_headers(limited: &TooManyAttempts) -> [(HeaderName, HeaderValue); 3] {
+    let TooManyAttempts { policy, quota, window_seconds, retry_after_seconds } = limited;
+    let text = |text: String| HeaderValue::try_from(text).expect("names of limits are letters and hyphens");
+    [
+        (RETRY_AFTER, HeaderValue::from(*retry_after_seconds)),
+        (RATE_LIMIT_POLICY, text(format!("\"{policy}\";q={quota};w={window_seconds}"))),
+        (RATE_LIMIT, text(format!("\"{policy}\";r=0;t={retry_after_seconds}"))),
+    ]
+}
+
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
@@ -300,7 +328,7 @@ pub struct FieldProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, oauth: error, challenge } = self;
+        let Self { kind, detail, oauth: error, limited, challenge } = self;
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");
         let mut response = match detail {
@@ -328,6 +356,7 @@ impl IntoResponse for Problem {
             503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))),
             _ => {}
         }
+        headers.extend(limited.iter().flat_map(limit_headers));
         response
     }
 }
@@ -382,6 +411,30 @@ impl IntoResponses for BodyProblems {
     fn responses() -> Responses {
         [problem(&UNREADABLE_BODY), problem(&PAYLOAD_TOO_LARGE), problem(&UNSUPPORTED_MEDIA_TYPE), field_problem()]
             .into()
+    }
+}
+
+/// For the description of an endpoint that is limited.
+pub struct LimitProblems;
+
+impl IntoResponses for LimitProblems {
+    fn responses() -> Responses {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
+        let mut response = ResponseBuilder::new().description(TOO_MANY_REQUESTS.when).content(PROBLEM_JSON, content);
+        let seconds = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+            .minimum(Some(1));
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        for (name, schema, description) in [
+            (RETRY_AFTER, seconds, "When to try again, in seconds."),
+            (RATE_LIMIT_POLICY, text(), "The limit: its name, how often (`q`), in how many seconds (`w`)."),
+            (RATE_LIMIT, text(), "What is left of it (`r`), and for how many seconds (`t`)."),
+        ] {
+            let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
+            response = response.header(name.as_str(), header);
+        }
+        [(TOO_MANY_REQUESTS.status.to_string(), response.build().into())].into()
     }
 }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,8 +16,8 @@ use super::current_user::{CurrentUser, bearer_token};
 use super::fields::{Fields, Invalid, JsonBody};
 use super::path::{PathId, PathParameter};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, INVALID_TOKEN, OVERLOADED, ParameterProblems, Problem, ProblemBody,
-    SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
+    AuthenticationProblems, BodyProblems, INVALID_TOKEN, LimitProblems, OVERLOADED, ParameterProblems, Problem,
+    ProblemBody, SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
 };
 use super::{Private, TokenResponse};
 use crate::model::{ClientInfo, Password, Session, SessionId};
@@ -181,17 +181,19 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 /// Log in with a cookie
 ///
 /// For browsers: sets a session cookie that scripts cannot read, instead of answering with tokens. A new
-/// session each time; that of the cookie which came along ends.
+/// session each time; that of the cookie which came along ends. Another cookie makes the device a known one: whoever guesses
+/// at the account from elsewhere does not keep it out.
 #[utoipa::path(
     post,
     path = "/users/login",
     tag = "sessions",
     request_body = LoginRequest,
     responses(
-        (status = NO_CONTENT, description = "Logged in; the answer sets the cookie"),
+        (status = NO_CONTENT, description = "Logged in; the answer sets the cookies"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`, or `Email not verified`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -209,12 +211,12 @@ async fn log_in(
     {
         accounts.end_session(before.user.id, before.session).await?;
     }
+    let session = cookie::set(accounts.config(), &tokens.session_cookie);
+    let device = tokens.device_cookie.map(|device| cookie::set_device(accounts.config(), &device));
     Ok((
         StatusCode::NO_CONTENT,
-        [
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (SET_COOKIE, cookie::set(accounts.config(), &tokens.session_cookie)),
-        ],
+        [(CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        AppendHeaders([Some(session), device].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))),
     ))
 }
 
@@ -261,6 +263,7 @@ struct ReauthenticationRequest {
         (status = NO_CONTENT, description = "Confirmed; the answer sets the cookie of the session that goes on"),
         AuthenticationProblems,
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
     security(("OAuth2PasswordBearer" = [])),
@@ -290,6 +293,7 @@ impl From<ReauthenticateError> for Problem {
         match error {
             ReauthenticateError::WrongPassword => Self::new(&WRONG_PASSWORD),
             ReauthenticateError::SessionOver => Self::new(&INVALID_TOKEN),
+            ReauthenticateError::TooMany(limited) => limited.into(),
             ReauthenticateError::Overloaded(_) => Self::new(&OVERLOADED),
             ReauthenticateError::Internal(error) => error.into(),
         }

@@ -3,18 +3,21 @@
 //! asking about them (RFC 7662).
 
 use axum::extract::{FromRef, State};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::cookie;
 use super::current_user::bearer_token;
 use super::fields::{AtFault, Fields, FormBody, Invalid};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, NOT_AUTHENTICATED,
-    OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
+    AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, LimitProblems,
+    NOT_AUTHENTICATED, OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
 };
 use super::{Private, TokenResponse};
 use crate::Accounts;
@@ -81,6 +84,8 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
 }
 
 const INVALID_REQUEST: &str = "invalid_request";
+/// RFC 6749 has a code for this in section 4.1.2.1 alone; its section 5.2 foresees no limits.
+const TEMPORARILY_UNAVAILABLE: &str = "temporarily_unavailable";
 
 /// Reads a token, which may be any text.
 fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, AtFault> {
@@ -98,10 +103,11 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
     tag = "users",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = OK, body = TokenResponse, description = "Tokens"),
+        (status = OK, body = TokenResponse, description = "Tokens; for browsers, a login sets a cookie by which this device is known from then on"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Email not verified`: only where the setting `REGISTRATION` is `verified`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -109,12 +115,14 @@ async fn create_token(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     form: Result<FormBody, Problem>,
-) -> Result<Private<TokenResponse>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let tokens = match grant(form, &client)? {
         Grant::Password(log_in) => accounts.log_in(log_in).await?,
         Grant::RefreshToken(token) => accounts.refresh_tokens(&token, &client).await?,
     };
-    Ok(Private(tokens.into()))
+    let device =
+        tokens.device_cookie.as_ref().map(|device| [(SET_COOKIE, cookie::set_device(accounts.config(), device))]);
+    Ok((device, Private(TokenResponse::from(tokens))))
 }
 
 impl From<RefreshTokensError> for Problem {
@@ -122,6 +130,7 @@ impl From<RefreshTokensError> for Problem {
         match error {
             RefreshTokensError::Invalid => Self::new(&INVALID_REFRESH_TOKEN).oauth("invalid_grant"),
             RefreshTokensError::Reused => Self::new(&REFRESH_TOKEN_REUSED).oauth("invalid_grant"),
+            RefreshTokensError::TooMany(limited) => Self::from(limited).oauth(TEMPORARILY_UNAVAILABLE),
             RefreshTokensError::Internal(error) => error.into(),
         }
     }
@@ -132,6 +141,7 @@ impl From<LogInError> for Problem {
         match error {
             LogInError::WrongCredentials => Self::new(&WRONG_CREDENTIALS).oauth("invalid_grant"),
             LogInError::EmailNotVerified => Self::new(&EMAIL_NOT_VERIFIED).oauth("invalid_grant"),
+            LogInError::TooMany(limited) => Self::from(limited).oauth(TEMPORARILY_UNAVAILABLE),
             LogInError::Overloaded(_) => Self::new(&OVERLOADED),
             LogInError::Internal(error) => error.into(),
         }

@@ -1,6 +1,6 @@
 //! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
-mod multipart;
+pub(crate) mod multipart;
 pub(crate) mod picture;
 
 use axum::Json;
@@ -17,7 +17,7 @@ use super::current_user::{CurrentUser, refuse_others, require_recent};
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::path::PathId;
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, OVERLOADED,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, LimitProblems, OVERLOADED,
     ParameterProblems, Problem, ProblemBody, REGISTRATION_CLOSED, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
 };
 use super::{MessageResponse, Private, message};
@@ -148,6 +148,7 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), `Registration is closed` (`closed`), or that a proof of work is missing, wrong, late or used (`CHALLENGE`)"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -179,6 +180,7 @@ impl From<RegisterError> for Problem {
             }
             RegisterError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             RegisterError::EmailTaken => Self::new(&EMAIL_TAKEN),
+            RegisterError::TooMany(limited) => limited.into(),
             RegisterError::Overloaded(_) => Self::new(&OVERLOADED),
             RegisterError::Internal(error) => error.into(),
         }
@@ -256,6 +258,7 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user`, or `Recent login required` for another e-mail address"),
         AuthenticationProblems,
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
     security(("OAuth2PasswordBearer" = [])),
@@ -282,6 +285,7 @@ impl From<EditProfileError> for Problem {
             EditProfileError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             EditProfileError::EmailTaken => Self::new(&EMAIL_TAKEN),
             EditProfileError::UserGone => Self::new(&INVALID_TOKEN),
+            EditProfileError::TooMany(limited) => limited.into(),
             EditProfileError::Internal(error) => error.into(),
         }
     }

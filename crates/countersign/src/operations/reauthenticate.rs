@@ -5,11 +5,14 @@ use std::sync::Arc;
 use countersign_db::DbError;
 use jiff::Timestamp;
 
+use super::steps::attempts::Attempt;
 use super::steps::issue_tokens::{Issue, Tokens};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{ClientInfo, Password, SessionId, UserId};
+use crate::limits::TooManyAttempts;
+use crate::model::{ClientInfo, Password, SessionId, Standing, UserId};
 use crate::secrets;
+use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
 use crate::session_cache::Changed;
@@ -24,6 +27,9 @@ pub enum ReauthenticateError {
     /// The session or the user is gone.
     #[error("the session is over")]
     SessionOver,
+    /// Too many wrong passwords in this session.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -48,10 +54,26 @@ impl Accounts {
         password: Password,
         client: &ClientInfo,
     ) -> Result<Tokens, ReauthenticateError> {
+        let attempt = self.reserve_attempt(&Counted::Session(session)).await??;
+        let confirmed = self.compare_and_confirm(user, session, password, client, &attempt).await;
+        if let Err(ReauthenticateError::Overloaded(_)) = confirmed {
+            self.refund_attempt_alone(&attempt).await?;
+        }
+        confirmed
+    }
+
+    async fn compare_and_confirm(
+        &self,
+        user: UserId,
+        session: SessionId,
+        password: Password,
+        client: &ClientInfo,
+        attempt: &Attempt,
+    ) -> Result<Tokens, ReauthenticateError> {
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
         let hash = stored.and_then(|stored| PasswordHash::parse(&stored).ok());
         let hash = hash.unwrap_or_else(|| password_hash::decoy(&self.config().hash_parameters));
-        if !self.hashing().verify(client.network(), &hash, &Arc::new(password)).await? {
+        if !self.hashing().verify(client.asker(Standing::Known), &hash, &Arc::new(password)).await? {
             return Err(ReauthenticateError::WrongPassword);
         }
         let now = self.clock().now();
@@ -62,6 +84,7 @@ impl Accounts {
         if !store::sessions::delete(tx.conn(), session, user).await? {
             return Err(ReauthenticateError::SessionOver);
         }
+        self.forget_attempts(tx.conn(), attempt).await?;
         store::sessions::insert(tx.conn(), &next).await?;
         store::one_time_tokens::hand_over(tx.conn(), session, next.id).await?;
         store::changes::insert(tx.conn(), user, Some(session), now).await?;

@@ -11,8 +11,10 @@ use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
-    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, TokenPurpose, User, UserId, Username,
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, Standing, TokenPurpose, User, UserId,
+    Username,
 };
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
@@ -65,6 +67,9 @@ pub enum RegisterError {
     /// Somebody has this address.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Too many registrations of this network, or too many mails to this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -89,6 +94,7 @@ impl Accounts {
         if mode == RegistrationMode::Closed {
             return Err(RegisterError::Closed);
         }
+        self.take(Limit::Register, &client)?;
         self.demand_challenge::<RegisterError>(ChallengePurpose::Register, challenge_solution.as_ref()).await?;
         let now = self.clock().now();
         let invitation = invitation.filter(|_| mode == RegistrationMode::Invite).map(|code| hash_of(&code));
@@ -101,7 +107,8 @@ impl Accounts {
         if self.config().blocklist == Blocklist::Common && password.is_common() {
             return Err(RegisterError::CommonPassword);
         }
-        let hash = self.hashing().hash(client.network(), self.config().hash_parameters, &Arc::new(password)).await?;
+        let asker = client.asker(Standing::Stranger);
+        let hash = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(password)).await?;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         let registered = if mode == RegistrationMode::Verified {
@@ -153,10 +160,11 @@ impl Accounts {
         password_hash: &str,
         client: &ClientInfo,
         now: Timestamp,
-    ) -> Result<(), DbError> {
+    ) -> Result<(), RegisterError> {
+        self.count_mail(conn.reborrow(), address, now).await??;
         let (purpose, language) = (TokenPurpose::CompleteRegistration, self.language_of(client));
         let secret = Secret { purpose, user: None, session: None, address, language };
         let token = self.promise_secret(conn.reborrow(), secret, now).await?;
-        store::registrations::insert(conn, token, username, password_hash).await
+        Ok(store::registrations::insert(conn, token, username, password_hash).await?)
     }
 }

@@ -1,5 +1,6 @@
 //! Decides what several verbs do alike.
 
+pub(super) mod attempts;
 pub(super) mod challenge;
 mod change_address;
 pub(super) mod discard_picture;

@@ -5,7 +5,10 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::visitor::Visitor;
+use crate::config::Config;
 use crate::http::cookie;
+use crate::http::problem::limit_headers;
+use crate::{Tokens, TooManyAttempts};
 
 /// How long what was done may wait to be said, in seconds.
 const DONE_SECONDS: u32 = 60;
@@ -29,6 +32,12 @@ impl To {
     #[must_use]
     pub fn done(self, visitor: &Visitor, what: &'static str) -> Self {
         self.cookie(cookie::set_plain(visitor.accounts().config(), "done", what, DONE_SECONDS))
+    }
+
+    /// With the cookies of a login.
+    pub(super) fn logged_in(self, config: &Config, tokens: &Tokens) -> Self {
+        let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(config, device));
+        self.cookie(cookie::set(config, &tokens.session_cookie)).cookies(device)
     }
 
     pub(super) fn cookie(self, cookie: HeaderValue) -> Self {
@@ -56,5 +65,11 @@ impl IntoResponse for To {
 /// The address of the page is a secret, which no other site shall learn.
 pub(super) fn secretive(mut response: Response) -> Response {
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The page says that something was tried too often; when it may be tried again stands in its headers.
+pub(super) fn later(mut response: Response, limited: &TooManyAttempts) -> Response {
+    response.headers_mut().extend(limit_headers(limited));
     response
 }

@@ -5,9 +5,10 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{Fault, Form};
-use super::outcome::{To, secretive};
+use super::outcome::{To, later, secretive};
 use super::shown::challenge;
 use super::visitor::Visitor;
+use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
 use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, Password};
@@ -38,6 +39,10 @@ pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response,
             form.fault::<()>("", Fault("fault-challenge"));
             Ok(forgot_page(&visitor, StatusCode::FORBIDDEN, &form))
         }
+        Err(ForgotPasswordError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(forgot_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
+        }
         Err(ForgotPasswordError::Internal(error)) => Err(error.into()),
     }
 }
@@ -64,7 +69,14 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
         return Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done(&visitor, "password-reset").into_response()),
+        Ok(device) => {
+            let device = cookie::set_device(visitor.accounts().config(), &device);
+            Ok(To::path("/login").done(&visitor, "password-reset").cookie(device).into_response())
+        }
+        Err(ResetPasswordError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(reset_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
+        }
         Err(ResetPasswordError::InvalidToken) => {
             let mut form = Form::empty().with("token", "");
             form.fault::<()>("", Fault("fault-reset-token"));

@@ -27,7 +27,7 @@ pub(super) async fn set(visitor: Visitor, request: Request) -> Result<Chosen, Pr
         Ok(caller) => caller,
         Err(to_login) => return Ok(Chosen::Ends(*to_login)),
     };
-    let Err(problem) = take_picture(visitor.accounts(), caller.user.id, request).await else {
+    let Err(problem) = take_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
         return Ok(Chosen::Ends(To::path("/account").done(&visitor, "picture-saved").into_response()));
     };
     let kinds = [

@@ -5,11 +5,10 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::in_query;
-use super::outcome::To;
+use super::outcome::{To, later};
 use super::shown::challenge;
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
-use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
 use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, InvalidPassword, Password, Username};
@@ -70,6 +69,10 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
         Err(RegisterError::InvalidInvitation) => (StatusCode::FORBIDDEN, "invitation", "fault-invitation"),
         Err(RegisterError::ChallengeRequired(_)) => (StatusCode::FORBIDDEN, "", "fault-challenge"),
         Err(RegisterError::Closed) => (StatusCode::FORBIDDEN, "", "fault-registration-closed"),
+        Err(RegisterError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            return Ok(later(page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
+        }
         Err(RegisterError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "", "fault-busy"),
         Err(RegisterError::Internal(error)) => return Err(error.into()),
     };
@@ -84,8 +87,7 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session).await?;
             }
-            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
-            Ok(To::path("/").done(visitor, "registered").cookie(cookie).into_response())
+            Ok(To::path("/").done(visitor, "registered").logged_in(accounts.config(), &tokens).into_response())
         }
         Err(LogInError::Internal(error)) => Err(error.into()),
         // The account is there all the same.

@@ -14,10 +14,10 @@ fn open(bytes: &[u8]) -> Result<(Decoder<&[u8]>, u64), InvalidPicture> {
         options.set_memory_limit(MemoryLimit::Bytes(limit));
     }
     let mut decoder = options.read_info(bytes).map_err(InvalidPicture::broken)?;
-    check_dimensions(decoder.width().into(), decoder.height().into())?;
+    check_dimensions(decoder.width().into(), decoder.height().into(), PIXELS_MAX)?;
     let frame = decoder.next_frame_info().map_err(InvalidPicture::broken)?;
     let frame = frame.ok_or_else(|| InvalidPicture::broken("no frame"))?;
-    let pixels = check_dimensions(frame.width.into(), frame.height.into())?;
+    let pixels = check_dimensions(frame.width.into(), frame.height.into(), PIXELS_MAX)?;
     Ok((decoder, pixels))
 }
 

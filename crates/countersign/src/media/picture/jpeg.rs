@@ -4,7 +4,7 @@
 use jpeg_decoder::PixelFormat;
 
 use super::exif::Orientation;
-use super::{Deadline, Decoded, InvalidPicture, SHORTER_SIDE_MIN, Timed, check_dimensions};
+use super::{Deadline, Decoded, InvalidPicture, JPEG_PIXELS_MAX, SHORTER_SIDE_MIN, Timed, check_dimensions};
 
 /// Scans of one picture. Cameras and editors write up to some twenty; each one is a pass over the whole picture.
 const SCANS_MAX: u32 = 100;
@@ -133,7 +133,7 @@ fn frame(marker: u8, segment: &[u8], file_bytes: u64) -> Result<Header, InvalidP
         return Err(InvalidPicture::broken("not 8 bits a sample"));
     }
     let (width, height) = (u16::from_be_bytes([*w1, *w2]), u16::from_be_bytes([*h1, *h2]));
-    check_dimensions(width.into(), height.into())?;
+    check_dimensions(width.into(), height.into(), JPEG_PIXELS_MAX)?;
     let components: Vec<(u32, u32)> =
         components.chunks_exact(3).map(|c| (u32::from(c[1] >> 4), u32::from(c[1] & 0x0f))).collect();
     let in_range = |factor: &u32| (1..=4).contains(factor);

@@ -7,7 +7,7 @@ use png::{ColorType, Decoder, Limits, Transformations};
 
 use super::exif::Orientation;
 use super::shrink::Shrink;
-use super::{Deadline, Decoded, InvalidPicture, check_dimensions, on_white};
+use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions, on_white};
 
 /// What the decoder may allocate for a row, for inflating and for the few chunks that are read, in bytes.
 const LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ fn open(bytes: &[u8]) -> Result<Reader<'_>, InvalidPicture> {
     decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let header = decoder.read_header_info().map_err(InvalidPicture::broken)?;
-    check_dimensions(header.width, header.height)?;
+    check_dimensions(header.width, header.height, PIXELS_MAX)?;
     decoder.read_info().map_err(InvalidPicture::broken)
 }
 

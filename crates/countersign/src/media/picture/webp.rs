@@ -5,14 +5,14 @@ use std::io::{self, BufRead, Cursor, Seek, SeekFrom};
 use image_webp::WebPDecoder;
 
 use super::exif::Orientation;
-use super::{Deadline, Decoded, InvalidPicture, Timed, check_dimensions, on_white, vp8l};
+use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, Timed, check_dimensions, on_white, vp8l};
 
 type Reader<'b> = WebPDecoder<Timed<Cursor<&'b [u8]>>>;
 
 fn open<'b>(bytes: &'b [u8], deadline: &Deadline) -> Result<Reader<'b>, InvalidPicture> {
     let decoder = WebPDecoder::new(Timed::new(Cursor::new(bytes), deadline)).map_err(InvalidPicture::broken)?;
     let (width, height) = decoder.dimensions();
-    check_dimensions(width, height)?;
+    check_dimensions(width, height, PIXELS_MAX)?;
     Ok(decoder)
 }
 
