@@ -153,7 +153,7 @@ pub struct ShellSettings {
     #[conf(env, default_value = "on", value_parser = blocklist)]
     pub password_blocklist: Blocklist,
 
-    /// When registering and asking for a new password takes a proof of work, which makes it dear to do either many times:
+    /// When registering and asking for a new password takes a proof of work, which makes it costly to do either many times:
     /// `off`, `under_load` (while more passwords than usual are waiting to be hashed) or `always`. Pages do the work by
     /// script; clients of the API have to know of it.
     #[conf(env, default_value = "off", value_parser = parse_challenge)]

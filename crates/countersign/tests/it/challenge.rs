@@ -189,10 +189,10 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
     })
     .await;
     register(&app, "ada", None).await.ok(201);
-    let mut guesses = JoinSet::new();
+    let mut crowd = JoinSet::new();
     for _ in 0..4 {
         let guesser = app.anonymous();
-        guesses.spawn(async move { guesser.log_in("nobody@example.com", "a guess").await.status });
+        crowd.spawn(async move { guesser.log_in("nobody@example.com", "a guess").await.status });
     }
     let waiting = async {
         while app.accounts().hashing_metrics().queued < 3 {
@@ -202,7 +202,7 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
     tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("three of four are waiting");
     let asked = refused(&register(&app, "eve", None).await, "A proof of work is required");
     refused(&forgot(&app, "ada@example.com", None).await, "A proof of work is required");
-    assert_eq!(guesses.join_all().await, [401; 4]);
+    assert_eq!(crowd.join_all().await, [401; 4]);
     // Whoever has done the work and is not asked for it any more has it still.
     let solution = solve(&asked);
     register(&app, "eve", Some(&solution)).await.ok(201);
