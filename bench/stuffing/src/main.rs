@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant as Alarm, sleep_until};
 
 use attack::{Attack, Targets, guesses_allowed};
@@ -84,12 +85,15 @@ async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
     println!("\n{} attempts or more from 1,000 addresses for {:?}", scale.attempts_min, scale.window);
 
     let attack = Attack::begin(server.address, TARGETS, end);
-    let (honest, early) = tokio::join!(honest::log_in(server.address, people, end), async {
+    let (process, warm) = (server.process(), begun + scale.window / 5);
+    let mut early = JoinSet::new();
+    early.spawn(async move {
         // By then all has been touched that serving under attack needs.
-        sleep_until(Alarm::from_std(begun + scale.window / 5)).await;
-        resident(server.process())
+        sleep_until(Alarm::from_std(warm)).await;
+        resident(process)
     });
-    let (honest, early) = (honest.doing("logging in during the attack")?, early?);
+    let honest = honest::log_in(server.address, people, end).await.doing("logging in during the attack")?;
+    let early = early.join_next().await.ok_or_else(|| Broken("nobody looked at the memory".to_owned()))???;
     let attack = attack.end().await.doing("attacking")?;
     let late = resident(server.process())?;
     let window = begun.elapsed();
@@ -98,7 +102,12 @@ async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
     println!("  honest users: {}", told(&honest.answers));
     let [median, p99] = [50, 99].map(|percent| honest.percentile(percent).as_secs_f64());
     println!("  their logins took {median:.2} s (median), {p99:.2} s (p99)");
-    println!("  resident MiB: {:.1} early, {:.1} at the end; {}", early as f64 / MIB, late as f64 / MIB, usage.since()?);
+    println!(
+        "  resident MiB: {:.1} early, {:.1} at the end; {}",
+        early as f64 / MIB,
+        late as f64 / MIB,
+        usage.since()?
+    );
     Ok(vec![
         Figure {
             name: "attempts",

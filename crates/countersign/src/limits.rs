@@ -178,8 +178,8 @@ mod tests {
         assert!(limiter.take(Limit::LogIn, Network::V4(2), at(0)).is_ok());
         assert!(limiter.take(Limit::LogIn, Network::V6(1), at(0)).is_ok());
         assert!(limiter.take(Limit::Register, Network::V4(1), at(0)).is_ok());
-        let limited = limiter.take(Limit::LogIn, Network::V4(1), at(0)).map(drop).unwrap_err();
-        assert_eq!((limited.policy, limited.quota, limited.window_seconds), ("login", 1, 60));
+        let refusal = limiter.take(Limit::LogIn, Network::V4(1), at(0)).map(drop).unwrap_err();
+        assert_eq!((refusal.policy, refusal.quota, refusal.window_seconds), ("login", 1, 60));
         for _ in 0..1_000 {
             assert!(limiter.take(Limit::LogIn, Network::Unknown, at(0)).is_ok());
             assert!(Limiter::new(None).take(Limit::LogIn, Network::V4(1), at(0)).is_ok());

@@ -194,7 +194,7 @@ async fn dev_logs_for_a_person_and_nothing_secret_at_any_level() {
 }
 
 /// How many lines of the log say that a proxy is not named.
-async fn warnings_of_unknown_proxies(sandbox: Sandbox) -> usize {
+fn warnings_of_unknown_proxies(sandbox: &Sandbox) -> usize {
     let mut server = sandbox.start("serve");
     for _ in 0..3 {
         let headers = [FORM, ("X-Forwarded-For", "203.0.113.7")];
@@ -209,9 +209,9 @@ async fn warnings_of_unknown_proxies(sandbox: Sandbox) -> usize {
 #[tokio::test]
 async fn a_proxy_that_nobody_has_named_is_noticed_once() {
     let database = current_database().await;
-    assert_eq!(warnings_of_unknown_proxies(Sandbox::with_database(database.url())).await, 1);
+    assert_eq!(warnings_of_unknown_proxies(&Sandbox::with_database(database.url())), 1);
     let named = Sandbox::with_database(database.url()).set("TRUSTED_PROXIES", "127.0.0.1");
-    assert_eq!(warnings_of_unknown_proxies(named).await, 0);
+    assert_eq!(warnings_of_unknown_proxies(&named), 0);
 }
 
 #[tokio::test]
