@@ -9,8 +9,8 @@ fn json_with(values: &BTreeMap<String, String>, twice: &str) -> String {
     let mut members: Vec<String> =
         values.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
     // The second is written in another way, and has another value.
-    let escaped: String = twice.chars().map(|character| format!("\\u{:04x}", u32::from(character))).collect();
-    members.push(format!("\"{escaped}\":\"another\""));
+    let escaped: Vec<String> = twice.chars().map(|character| format!("\\u{:04x}", u32::from(character))).collect();
+    members.push(format!("\"{}\":\"another\"", escaped.concat()));
     format!("{{{}}}", members.join(","))
 }
 
@@ -20,8 +20,8 @@ fn quoted(text: &str) -> String {
 
 fn form_with(values: &BTreeMap<String, String>, twice: &str) -> String {
     let mut pairs: Vec<String> = values.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    let escaped: String = twice.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    pairs.push(format!("{escaped}=another"));
+    let escaped: Vec<String> = twice.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    pairs.push(format!("{}=another", escaped.concat()));
     pairs.join("&")
 }
 

@@ -160,7 +160,7 @@ impl Guests {
                 silent.push(((awaited, Reverse(crowds[&guest.network]), conduct.since), guest));
             }
         }
-        let count = (silent.len() / 8).clamp(1, SHOWN_OUT_MAX.max(self.room_for / 64)).min(silent.len());
+        let count = (silent.len() / 8).clamp(1, SHOWN_OUT_MAX.max(self.room_for / 32)).min(silent.len());
         if count > 0 {
             silent.select_nth_unstable_by_key(count - 1, |(key, _)| *key);
             for (_, guest) in &silent[..count] {

@@ -92,7 +92,9 @@ fn change() -> impl Strategy<Value = Change> {
 
 fn changed(good: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     (select(good), vec(change(), 0..8)).prop_map(|(mut bytes, changes)| {
-        changes.iter().for_each(|change| change.apply(&mut bytes));
+        for change in changes {
+            change.apply(&mut bytes);
+        }
         bytes
     })
 }
