@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::blog;
+use crate::unlimited_blog;
 use crate::walk::{Person, Place, UNUSED, encoded, operations};
 
 fn json_with(values: &BTreeMap<String, String>, twice: &str) -> String {
@@ -27,7 +27,7 @@ fn form_with(values: &BTreeMap<String, String>, twice: &str) -> String {
 
 #[tokio::test]
 async fn a_field_given_twice_is_refused_by_every_operation() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let mut tried = 0;
     for operation in operations() {
@@ -76,7 +76,7 @@ async fn a_header_given_twice_opens_nothing() {
     use axum::body::Body;
     use axum::http::Request;
 
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let bearer = format!("Bearer {}", person.user.token().unwrap());
     for other in [&bearer, "Bearer x", "Basic eDp4", ""] {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::scanner::{attribute, tags};
 use crate::walk::{Person, Place, encoded, operations, page_path, page_routes};
-use crate::{blog, publish};
+use crate::{publish, unlimited_blog};
 
 /// What each is meant for is said before it. `zz9` is looked for in what comes back.
 fn payloads() -> Vec<String> {
@@ -109,7 +109,7 @@ fn shows_no_markup(what: &str, page: &str) {
 
 #[tokio::test]
 async fn no_text_in_any_field_of_any_operation_breaks_anything() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let mut tried = 0;
     for (number, operation) in operations().iter().enumerate() {
         let mut person = Person::new(&app, &format!("person{number}")).await;
@@ -135,7 +135,7 @@ async fn no_text_in_any_field_of_any_operation_breaks_anything() {
 
 #[tokio::test]
 async fn no_json_value_in_any_field_breaks_anything() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let deep = (0..60).fold(json!("x"), |inner, _| json!([inner]));
     let values = [
         json!(null),
@@ -187,7 +187,7 @@ fn forms(page: &str) -> Vec<(String, Vec<String>)> {
 
 #[tokio::test]
 async fn no_text_in_any_field_of_any_form_breaks_anything_or_becomes_markup() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     // Every form of every page, as whoever is logged in and as whoever is not sees it.
     let mut found: BTreeSet<(String, Vec<String>, bool)> = BTreeSet::new();
@@ -235,7 +235,7 @@ async fn no_text_in_any_field_of_any_form_breaks_anything_or_becomes_markup() {
 
 #[tokio::test]
 async fn no_text_in_any_query_of_any_page_breaks_anything_or_becomes_markup() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let (nobody, somebody) = (app.browser(), app.browser());
     somebody.log_in(&person.user.email, PASSWORD).await;
@@ -255,7 +255,7 @@ async fn no_text_in_any_query_of_any_page_breaks_anything_or_becomes_markup() {
 
 #[tokio::test]
 async fn no_text_in_a_header_breaks_anything_or_becomes_markup() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let texts = ["<zz9>\"><zz9>", "{{ 1234 * 1234 }}' OR '1'='1", "\u{e9}\u{ff}", "a=b; c=\"d=;,,*"];
     let names = [
@@ -305,7 +305,7 @@ async fn named(app: &TestApp, name: &str, number: usize) -> Option<(String, Valu
 
 #[tokio::test]
 async fn what_people_have_stored_is_text_wherever_it_is_shown() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let mut stored = 0;
     for (number, payload) in payloads().into_iter().enumerate() {
         let name: String = payload.chars().take(50).collect();

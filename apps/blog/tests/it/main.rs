@@ -33,6 +33,18 @@ async fn blog() -> TestApp {
     .await
 }
 
+/// The same without limits, for tests that try a great many things: a 429 would hide what comes of them.
+async fn unlimited_blog() -> TestApp {
+    let unlimited = |config: &mut Config| {
+        with_pages(config);
+        config.limits = None;
+    };
+    TestApp::host_with(&[&blog::MIGRATIONS], unlimited, |accounts| {
+        (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
+    })
+    .await
+}
+
 /// With the blog's templates, as its `main` has them.
 fn with_pages(config: &mut Config) {
     config.mail.templates = Blog::templates(Templates::builder()).build().expect("the blog's own templates");

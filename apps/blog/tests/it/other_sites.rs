@@ -6,7 +6,7 @@ use countersign::testing::{Answer, PASSWORD, TestApp};
 use serde_json::json;
 
 use crate::walk::{Person, operations, page_path, page_routes};
-use crate::{blog, publish};
+use crate::{publish, unlimited_blog};
 
 /// How browsers say that a request comes from elsewhere; older ones by `Origin` alone.
 const ELSEWHERE: [&[(&str, &str)]; 6] = [
@@ -44,7 +44,7 @@ async fn send(
 
 #[tokio::test]
 async fn no_operation_is_done_with_a_cookie_that_another_site_has_sent() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let cookie = cookie_of(&app, &person.user.email).await;
     let mut refused = 0;
@@ -77,7 +77,7 @@ async fn no_operation_is_done_with_a_cookie_that_another_site_has_sent() {
 
 #[tokio::test]
 async fn no_page_takes_a_form_of_another_site() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let cookie = cookie_of(&app, &person.user.email).await;
     let before = app.mailbox().list().len();
@@ -104,7 +104,7 @@ async fn no_page_takes_a_form_of_another_site() {
 
 #[tokio::test]
 async fn no_script_of_another_site_reads_an_answer() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     let cookie = cookie_of(&app, &person.user.email).await;
     let mut paths: Vec<String> = page_routes().iter().map(|route| page_path(&route.path, &person)).collect();
@@ -128,7 +128,7 @@ async fn no_script_of_another_site_reads_an_answer() {
 
 #[tokio::test]
 async fn no_page_can_be_put_into_a_frame() {
-    let app = blog().await;
+    let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
     publish(&person.user, "One").await;
     let (nobody, somebody) = (app.browser(), app.browser());

@@ -85,8 +85,8 @@ impl Accounts {
         solution: Option<&ChallengeSolution>,
         client: &ClientInfo,
     ) -> Result<(), ForgotPasswordError> {
-        self.take(Limit::Mail, client)?;
         self.demand_challenge::<ForgotPasswordError>(ChallengePurpose::ForgotPassword, solution).await?;
+        self.take(Limit::Mail, client)?;
         let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
         let user = found.map(|(user, _)| user);
         self.promise_alone(Secret {

@@ -94,8 +94,8 @@ impl Accounts {
         if mode == RegistrationMode::Closed {
             return Err(RegisterError::Closed);
         }
-        self.take(Limit::Register, &client)?;
         self.demand_challenge::<RegisterError>(ChallengePurpose::Register, challenge_solution.as_ref()).await?;
+        self.take(Limit::Register, &client)?;
         let now = self.clock().now();
         let invitation = invitation.filter(|_| mode == RegistrationMode::Invite).map(|code| hash_of(&code));
         if mode == RegistrationMode::Invite {
