@@ -14,7 +14,7 @@ use crate::broken::{Broken, Outcome};
 use crate::client::{Client, login};
 
 /// Connections that are kept busy.
-const CONNECTIONS: usize = 128;
+const CONNECTIONS: usize = 1_000;
 const ADDRESSES: usize = 1_000;
 /// After the first wait and each further one, in seconds: how the server slows guesses down (docs/operating.md).
 const FIRST_WAIT: u64 = 30;

@@ -101,10 +101,14 @@ impl Accounts {
         let LogIn { identifier, password, client } = log_in;
         let identifier = Identifier::parse(identifier, self.config().login_by);
         let device = self.device_of(&client);
-        // Whoever shows no device is counted before anything is looked up.
+        // Whoever shows no device is counted, and refused if there is no place to wait, before anything is looked up: so
+        // floods do not keep others from the database.
         let mut taken = match device {
             Some(_) => None,
-            None => Some(self.take(Limit::LogIn, &client)?),
+            None => {
+                self.hashing().find_place(client.asker(Standing::Stranger))?;
+                Some(self.take(Limit::LogIn, &client)?)
+            }
         };
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {

@@ -158,7 +158,7 @@ pub fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a PNG of 20,000 by 20,000", flat_png(20_000, 20_000, Grayscale, One)),
         ("a PNG of as many pixels as are decoded", flat_png(16_000, 2_090, Rgba, Eight)),
-        ("a PNG of many pixels of 16 bits", flat_png(8_000, 4_000, Rgba, Sixteen)),
+        ("a PNG of many pixels of 16 bits", flat_png(8_000, 2_090, Rgba, Sixteen)),
         ("a GIF of 10,000 frames", gif(300, 300, 10_000)),
         ("a GIF of as many pixels as are decoded", gif(5_780, 5_780, 1)),
         (
