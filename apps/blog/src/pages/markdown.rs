@@ -12,6 +12,8 @@ use quick_cache::sync::Cache;
 const EXCERPT_CHARS_MAX: usize = 900;
 /// What a preview elsewhere shows.
 const SUMMARY_CHARS_MAX: usize = 200;
+/// Quotes and lists within one another.
+const DEPTH_MAX: usize = 32;
 /// Excerpts that are kept as HTML. Making it costs more than everything else of a page.
 const KEPT_MAX: usize = 512;
 
@@ -95,7 +97,8 @@ fn kept(text: &str) -> Arc<str> {
 pub(super) fn render(text: &str, below: Below) -> String {
     let mut raw = String::with_capacity(text.len() + text.len() / 2);
     let mut open_links = Vec::new();
-    let events = events(text).map(|event| harmless(event, below));
+    let mut depth = 0;
+    let events = events(text).filter(|event| is_shallow(event, &mut depth)).map(|event| harmless(event, below));
     html::push_html(&mut raw, events.filter(|event| leads_somewhere(event, &mut open_links)));
     SANITISER.clean(&raw).to_string()
 }
@@ -159,6 +162,22 @@ fn leads_somewhere(event: &Event<'_>, open_links: &mut Vec<bool>) -> bool {
     }
 }
 
+/// Leaves out quotes and lists that stand in too many others, and keeps what is in them: the time that an HTML parser takes
+/// for a tag grows with how deep it is. `depth` is that of what is open.
+fn is_shallow(event: &Event<'_>, depth: &mut usize) -> bool {
+    match event {
+        Event::Start(Tag::BlockQuote(_) | Tag::List(_) | Tag::Item) => {
+            *depth += 1;
+            *depth <= DEPTH_MAX
+        }
+        Event::End(TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item) => {
+            *depth = depth.saturating_sub(1);
+            *depth < DEPTH_MAX
+        }
+        _ => true,
+    }
+}
+
 fn is_harmless(url: &str) -> bool {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
@@ -186,8 +205,11 @@ pub(crate) fn assert_is_harmless(text: &str) {
     for html in [&*render(text, Below::PageTitle), &*render(text, Below::PostTitle), &*excerpt.html] {
         // What follows a `<` is markup; what was escaped is text, whatever it says.
         for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest)) {
-            let (name, attributes) =
-                tag.trim_start_matches('/').split_once(' ').unwrap_or((tag.trim_start_matches('/'), ""));
+            if let Some(name) = tag.strip_prefix('/') {
+                assert!(TAGS.contains(&name), "{name}: {html}");
+                continue;
+            }
+            let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
             assert!(TAGS.contains(&name), "{name}: {html}");
             let value = attributes.strip_prefix("href=\"").map(|rest| rest.split('"').next().unwrap_or(rest));
             match (name, value) {
@@ -207,6 +229,8 @@ fn unescaped(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -274,6 +298,9 @@ mod tests {
     }
 
     proptest! {
+        // Found again by the seed that a failure prints; nothing is written beside the sources.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn no_text_becomes_anything_that_runs_or_loads(
             text in "([a-z<>\\[\\]()!`*_#~|:/\"'&;=\\\\\n -]|javascript:|<script|onerror=|https://|&#[0-9]{1,4};|\\PC){0,80}",
@@ -284,9 +311,29 @@ mod tests {
 
     #[test]
     fn what_repeats_without_end_is_rendered_all_the_same() {
-        for piece in ["[", "![](", "*a_", "> ", "- ", "`", "~~", "<a ", "&", "|a|\n|-|\n", "1. a\n   ", "[a]: b\n", "#"]
-        {
-            assert_is_harmless(&piece.repeat(20_000 / piece.len()));
+        for piece in [
+            "[",
+            "![](",
+            "*a_",
+            "> ",
+            "+ ",
+            "1. ",
+            "> + ",
+            "- ",
+            "`",
+            "~~",
+            "<a ",
+            "&",
+            "|a|\n|-|\n",
+            "1. a\n   ",
+            "[a]: b\n",
+            "#",
+        ] {
+            let begun = Instant::now();
+            assert_is_harmless(&piece.repeat(10_000 / piece.len()));
+            let took = begun.elapsed();
+            // On a busy machine and without optimisation.
+            assert!(took < Duration::from_secs(20), "{piece:?} took {took:?}");
         }
     }
 }
