@@ -35,9 +35,10 @@ pub use http::router;
 pub use jobs::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 pub use operations::{
     ActiveToken, AddressProof, ChangePassword, ChangePasswordError, EditProfile, EditProfileError, LogIn, LogInError,
-    PUBLISH_AHEAD, ProveAddress, ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register,
+    MissingPicture, PUBLISH_AHEAD, ProveAddress, ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register,
     RegisterError, Registered, RemoveProfilePictureError, ResetPasswordError, RotateSigningKeyError,
-    SetProfilePictureError, TokenKind, Tokens, UndoEmailChangeError,
+    SetProfilePictureError, TokenKind, Tokens, UndoEmailChangeError, count_pictures,
+    follow_picture, list_pictures,
 };
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to

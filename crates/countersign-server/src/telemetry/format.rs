@@ -1,6 +1,6 @@
 //! Decides how a line of the log looks: an object of JSON, or text for a person, either with the id of its request.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use countersign::clock::{Clock as _, SystemClock};
 use tracing::field::{Field, Visit};
