@@ -22,7 +22,7 @@ function freePort() {
 }
 
 export class Blog {
-  static async start(program) {
+  static async start(program, settings = {}) {
     const blog = new Blog();
     blog.folder = await mkdtemp(join(tmpdir(), "blog-browser-"));
     const port = await freePort();
@@ -39,6 +39,7 @@ export class Blog {
         ARGON2_MEMORY_KIB: "19456",
         ARGON2_ITERATIONS: "2",
         ARGON2_LANES: "1",
+        ...settings,
       },
       stdio: ["ignore", "pipe", "pipe"],
     });

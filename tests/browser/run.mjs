@@ -11,6 +11,7 @@ import { Browser } from "./browser.mjs";
 import { tests as life } from "./life.mjs";
 import { tests as looks } from "./looks.mjs";
 import { tests as harm } from "./harm.mjs";
+import { tests as work } from "./work.mjs";
 
 function options(words) {
   const found = { program: undefined, screenshots: undefined, chromium: "/usr/bin/chromium", names: [] };
@@ -36,15 +37,17 @@ function within(milliseconds, promise) {
 const TEST_MAX = 120_000;
 const given = options(process.argv.slice(2));
 const blog = await Blog.start(given.program);
+// One whose forms ask for a proof of work.
+const busyBlog = await Blog.start(given.program, { CHALLENGE: "always" });
 const browser = await Browser.start(given.chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
-  for (const { name, test } of [...life, ...looks, ...harm]) {
+  for (const { name, test } of [...life, ...looks, ...harm, ...work]) {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {
-      await within(TEST_MAX, test({ blog, browser }));
+      await within(TEST_MAX, test({ blog, busyBlog, browser }));
       browser.demandQuiet();
       passed += 1;
       console.log(`test ${name} ... ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);
@@ -58,6 +61,7 @@ try {
 } finally {
   await browser.end();
   await blog.end();
+  await busyBlog.end();
 }
 console.log(`\ntest result: ${failures.length ? "FAILED" : "ok"}. ${passed} passed; ${failures.length} failed; 0 ignored`);
 process.exitCode = failures.length ? 1 : 0;

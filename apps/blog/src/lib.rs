@@ -3,6 +3,8 @@
 //! It is a host application in the small. A request flows `http → operations → store`, and a plain read
 //! `http → store`, and `pages` flow like `http`; everything about users comes from the `countersign` library.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod model;
 mod operations;

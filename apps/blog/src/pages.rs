@@ -14,6 +14,7 @@ use countersign::model::Language;
 use countersign::templates::TemplatesBuilder;
 use tower_http::compression::CompressionLayer;
 
+pub(crate) use self::markdown::assert_is_harmless as assert_markdown_is_harmless;
 use crate::State;
 
 /// Everything that is read and written in a browser.

@@ -77,7 +77,7 @@ struct Part {
     measure: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part {
         name: "full-load",
         heading: "64 clients log in without pause, and the bare engine in turn",
@@ -98,6 +98,11 @@ const PARTS: [Part; 5] = [
         name: "timing",
         heading: "unknown address against wrong password; idle, and while 4 others log in",
         measure: parts::timing::measure,
+    },
+    Part {
+        name: "slowloris",
+        heading: "GET /api/users/me while 5,000 connections send a byte of a head now and then",
+        measure: parts::slowloris::measure,
     },
 ];
 

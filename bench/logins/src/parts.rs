@@ -4,4 +4,5 @@ pub(crate) mod crowd;
 pub(crate) mod disconnect;
 pub(crate) mod full_load;
 pub(crate) mod me;
+pub(crate) mod slowloris;
 pub(crate) mod timing;

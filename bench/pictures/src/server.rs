@@ -41,6 +41,7 @@ impl Installation {
         let mut command = Command::new(&self.program);
         command.args(arguments.split(' ')).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("DATABASE_URL", "sqlite:countersign.db").env("PORT", self.address.port().to_string());
+        command.env("RATE_LIMITS", "off");
         command.env("MEDIA_DIR", "media").env("LOG", "error").env("ACCESS_TOKEN_EXPIRE_MINUTES", "1440");
         command.env("ARGON2_MEMORY_KIB", "19456").env("ARGON2_ITERATIONS", "2").env("ARGON2_LANES", "1");
         if !self.secret_key.is_empty() {

@@ -122,7 +122,7 @@ pub(crate) fn refresh(token: &str) -> Vec<u8> {
     form("/api/users/token", &format!("grant_type=refresh_token&refresh_token={token}"))
 }
 
-fn form(path: &str, body: &str) -> Vec<u8> {
+pub(crate) fn form(path: &str, body: &str) -> Vec<u8> {
     post(path, "application/x-www-form-urlencoded", body)
 }
 

@@ -78,9 +78,8 @@ impl Db {
         if verdict != "ok" {
             return Err(SnapshotError::Damaged(verdict));
         }
-        let broken: Option<(String,)> = sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1")
-            .fetch_optional(readers)
-            .await?;
+        let broken: Option<(String,)> =
+            sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1").fetch_optional(readers).await?;
         match broken {
             Some((table,)) => Err(SnapshotError::BrokenReferences { table }),
             None => Ok(()),

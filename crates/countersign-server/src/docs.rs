@@ -47,7 +47,11 @@ const ASSETS: [Asset; 5] = [
     },
     Asset { name: "page.js", content_type: JAVASCRIPT, content: include_bytes!("../assets/docs/page.js") },
     Asset { name: "page.css", content_type: CSS, content: include_bytes!("../assets/docs/page.css") },
-    Asset { name: "favicon.svg", content_type: "image/svg+xml", content: include_bytes!("../assets/docs/favicon.svg") },
+    Asset {
+        name: "favicon.svg",
+        content_type: "image/svg+xml; charset=utf-8",
+        content: include_bytes!("../assets/docs/favicon.svg"),
+    },
 ];
 
 /// For what may be another content under the same address after the next release.

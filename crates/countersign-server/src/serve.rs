@@ -1,17 +1,18 @@
 //! Decides how connections are accepted, bounded and ended.
 
+mod guests;
 mod head_timer;
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::header::{CONNECTION, HOST};
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,17 +20,15 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 use tracing::{info, warn};
 
+use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
 use crate::Draining;
 
-/// How long a client may take for a request's head, from connecting or from its previous request.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(15);
 /// Head and trailers of one request.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
 /// Requests of one client at the same time over HTTP/2.
@@ -43,8 +42,23 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(500);
 pub(crate) struct ServePolicy {
     pub(crate) connections_max: u32,
     pub(crate) shutdown_max: Duration,
+    /// How long a client may take for a request's head, from connecting or from its previous request.
+    pub(crate) head_time_max: Duration,
     /// How long a connection without a new request is kept; longer than any request may take.
     pub(crate) idle_max: Duration,
+}
+
+/// How long a silent connection is kept.
+#[derive(Clone, Copy)]
+struct Patience {
+    head_time_max: Duration,
+    idle_max: Duration,
+}
+
+impl ServePolicy {
+    fn patience(&self) -> Patience {
+        Patience { head_time_max: self.head_time_max, idle_max: self.idle_max }
+    }
 }
 
 /// The signals that end serving.
@@ -75,25 +89,29 @@ pub(crate) async fn serve(
     draining: &Draining,
     mut signals: StopSignals,
 ) {
-    let slots = Arc::new(Semaphore::new(policy.connections_max as usize));
-    let builder = connection_builder();
+    let guests = Guests::new(policy.connections_max);
+    let builder = connection_builder(policy.head_time_max);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    // Who has been accepted and waits for a place.
+    let mut newcomer: Option<(TcpStream, SocketAddr)> = None;
     let signal = loop {
         tokio::select! {
             name = signals.next() => break name,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            (stream, peer, slot) = accept(&listener, &slots) => {
-                let connection = connection(builder.clone(), app.clone(), stream, peer, graceful.watcher(), policy.idle_max);
-                connections.spawn(async move {
-                    connection.await;
-                    drop(slot);
-                });
+            accepted = accept(&listener), if newcomer.is_none() => newcomer = Some(accepted),
+            () = guests.room(), if newcomer.is_some() => {
+                let Some((stream, peer)) = newcomer.take() else { continue };
+                let ticket = guests.enter(peer, Instant::now());
+                let usher = ticket.usher();
+                let connection =
+                    connection(builder.clone(), app.clone(), stream, peer, ticket, graceful.watcher(), policy.patience());
+                usher.tell(connections.spawn(connection));
             }
         }
     };
     draining.begin();
-    drop(listener);
+    drop((listener, newcomer));
     info!(signal, "stopping: no new connections, requests under way are finished");
     tokio::select! {
         () = graceful.shutdown() => info!("stopped"),
@@ -103,9 +121,9 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-fn connection_builder() -> Builder<TokioExecutor> {
+fn connection_builder(head_time_max: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX as usize);
+    builder.http1().header_read_timeout(head_time_max).max_buf_size(HEAD_BYTES_MAX as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -116,12 +134,11 @@ fn connection_builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Waits for a free slot and then for a client.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
+/// Waits for a client.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, slot),
+            Ok(accepted) => return accepted,
             // The client went away while it waited in the queue.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
             }
@@ -133,36 +150,69 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, S
     }
 }
 
-/// Serves one connection until the client leaves, is silent for too long, or the server stops.
+/// Serves one connection until the client leaves, is silent for too long, is shown out, or the server stops.
 async fn connection(
     mut builder: Builder<TokioExecutor>,
     app: Router,
     stream: TcpStream,
     peer: SocketAddr,
+    ticket: Ticket,
     watcher: Watcher,
-    idle_max: Duration,
+    patience: Patience,
 ) {
     // Answers are small and whole; waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
-    builder.http1().timer(HeadTimer::new(HEAD_TIME_MAX));
-    let requests = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&requests);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        counter.fetch_add(1, Ordering::Relaxed);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request)
+    builder.http1().timer(HeadTimer::new(patience.head_time_max));
+    let desk = ticket.desk();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let under_way = desk.begin();
+        let answer = (under_way.is_some() && names_its_host(&request)).then(|| {
+            let mut request = request.map(|body| desk.watch(body));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.clone().oneshot(request)
+        });
+        async move {
+            let _under_way = under_way.ok_or(ShownOut)?;
+            let Some(answer) = answer else { return Ok(without_a_host()) };
+            let Ok(answer) = answer.await;
+            Ok::<_, ShownOut>(answer)
+        }
     });
     let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
     // The head's time limit begins only once the version of HTTP is known, and HTTP/2 has none at all: so a client that
     // sends nothing, or nothing more, is shown out here.
-    let mut patience = HEAD_TIME_MAX;
+    let mut wait = patience.head_time_max;
     let mut seen = 0;
-    while timeout(patience, &mut served).await.is_err() {
-        let now = requests.load(Ordering::Relaxed);
+    while timeout(wait, &mut served).await.is_err() {
+        let now = ticket.requests();
         if now == seen {
             return;
         }
         seen = now;
-        patience = idle_max;
+        wait = patience.idle_max;
     }
+}
+
+/// The connection is being ended, so its request is not begun.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection makes room for others")]
+struct ShownOut;
+
+/// Whether a request says which host it is for, and only once (RFC 9112, section 3.2): what a proxy before us and we take
+/// for the host must not differ. HTTP/2 has it in the address, and HTTP/1.0 need not have it.
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (None, _) => request.version() != Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// As bare as the answers to other heads that cannot be understood.
+fn without_a_host() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }

@@ -3,6 +3,7 @@
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
+mod limits;
 mod load;
 mod mail;
 mod media;
@@ -12,6 +13,7 @@ mod report;
 mod sources;
 mod values;
 
+pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use values::{
@@ -25,7 +27,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use countersign::config::{Blocklist, LoginBy, RegistrationMode, SecretKey};
+use countersign::config::{Blocklist, ChallengeWhen, LoginBy, RegistrationMode, SecretKey};
 use countersign::model::{ForwardedHeader, SigningAlgorithm};
 use countersign_db::DatabaseUrl;
 
@@ -151,6 +153,16 @@ pub struct ShellSettings {
     #[conf(env, default_value = "on", value_parser = blocklist)]
     pub password_blocklist: Blocklist,
 
+    /// When registering and asking for a new password takes a proof of work, which makes it costly to do either many times:
+    /// `off`, `under_load` (while more passwords than usual are waiting to be hashed) or `always`. Pages do the work by
+    /// script; clients of the API have to know of it.
+    #[conf(env, default_value = "off", value_parser = parse_challenge)]
+    pub challenge: ChallengeWhen,
+
+    /// How much work that is: 2 to this power of hashes, on average. With 18 it takes a phone half a second.
+    #[conf(env, default_value = "18", value_parser = whole_number(8..=24))]
+    pub challenge_bits: u8,
+
     /// Memory for one password hash, in KiB. More makes guessing stolen hashes dearer, and each login too. Existing hashes
     /// are renewed at the next login.
     #[conf(env, default_value = "65536", value_parser = whole_number(19456..=262_144))]
@@ -186,6 +198,10 @@ pub struct ShellSettings {
     /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
+
+    /// How often things may be tried.
+    #[conf(flatten)]
+    pub limits: LimitSettings,
 
     /// How mail is sent, and in which words.
     #[conf(flatten)]
@@ -247,6 +263,11 @@ pub struct ShellSettings {
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true` with `S3_ENDPOINT_URL`, `false` without")]
     pub s3_path_style: Option<bool>,
 
+    /// How long a client may take for the head of a request, from connecting or from its previous request, in seconds.
+    /// Then it is disconnected.
+    #[conf(env, default_value = "15", value_parser = whole_number(1..=120))]
+    pub head_timeout_seconds: u32,
+
     /// How long a request may take before it is answered with 503, in seconds.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
     pub request_timeout_seconds: u32,
@@ -255,8 +276,9 @@ pub struct ShellSettings {
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 
-    /// How many clients may be connected at the same time; further ones wait. Each takes an open file, and the limit on those
-    /// is raised at the start as far as the system allows.
+    /// How many clients may be connected at the same time. For further ones those are disconnected that have sent nothing
+    /// for longest; only while all of them wait for answers do newcomers wait. Each takes an open file, and the limit on
+    /// those is raised at the start as far as the system allows.
     #[conf(env, default_value = "2000", value_parser = whole_number(1..=100_000))]
     pub connections_max: u32,
 
@@ -287,6 +309,11 @@ fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 
 fn parse_login_by(text: &str) -> Result<LoginBy, String> {
     chosen(text, &[("email", LoginBy::Email), ("email_or_username", LoginBy::EmailOrUsername)])
+}
+
+fn parse_challenge(text: &str) -> Result<ChallengeWhen, String> {
+    use ChallengeWhen::{Always, Off, UnderLoad};
+    chosen(text, &[("off", Off), ("under_load", UnderLoad), ("always", Always)])
 }
 
 fn parse_proxy_header(text: &str) -> Result<ForwardedHeader, String> {

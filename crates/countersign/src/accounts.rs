@@ -8,10 +8,14 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::limits::Limiter;
 use crate::mail::{Mailbox, Mailer};
 use crate::media::{DecodingPool, Storage, StorageError};
 use crate::model::{EmailState, Profile, Session, UserId, Verification};
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
+use crate::secrets::attempt_key::AttemptKeys;
+use crate::secrets::challenge::ChallengeKeys;
+use crate::secrets::device_cookie::DeviceKeys;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::one_time_secret::OneTimeKeys;
 use crate::secrets::session_secret::SessionSecretKeys;
@@ -30,6 +34,10 @@ struct Parts {
     key_lookup: tokio::sync::Mutex<KeyLookup>,
     session_secrets: SessionSecretKeys,
     one_time_keys: OneTimeKeys,
+    attempt_keys: AttemptKeys,
+    device_keys: DeviceKeys,
+    limiter: Limiter,
+    challenge_keys: ChallengeKeys,
     session_cache: Option<SessionCache>,
     hashing: HashingPool,
     /// Opened when it is first needed: a host without pictures needs none.
@@ -58,6 +66,10 @@ impl Accounts {
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
         let session_secrets = SessionSecretKeys::new(config.secret_keys());
         let one_time_keys = OneTimeKeys::new(config.secret_keys());
+        let attempt_keys = AttemptKeys::new(&config.secret_keys()[0]);
+        let device_keys = DeviceKeys::new(config.secret_keys());
+        let limiter = Limiter::new(config.limits.as_ref());
+        let challenge_keys = ChallengeKeys::new(config.secret_keys());
         let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let decoding = DecodingPool::new(&config.media);
@@ -72,6 +84,10 @@ impl Accounts {
             key_lookup,
             session_secrets,
             one_time_keys,
+            attempt_keys,
+            device_keys,
+            limiter,
+            challenge_keys,
             session_cache,
             hashing,
             storage,
@@ -128,6 +144,22 @@ impl Accounts {
 
     pub(crate) fn one_time_keys(&self) -> &OneTimeKeys {
         &self.0.one_time_keys
+    }
+
+    pub(crate) fn attempt_keys(&self) -> &AttemptKeys {
+        &self.0.attempt_keys
+    }
+
+    pub(crate) fn device_keys(&self) -> &DeviceKeys {
+        &self.0.device_keys
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    pub(crate) fn challenge_keys(&self) -> &ChallengeKeys {
+        &self.0.challenge_keys
     }
 
     /// To be called when a transaction is committed that promises a job. One that is forgotten is found a little later.

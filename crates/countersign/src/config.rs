@@ -1,5 +1,6 @@
 //! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
 
+mod challenge;
 mod media;
 
 use std::num::NonZeroUsize;
@@ -8,9 +9,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::limits::LimitPolicy;
 use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
 
+pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
 
@@ -53,10 +56,14 @@ pub struct Config {
     pub login_by: LoginBy,
     /// Whether common passwords are refused.
     pub blocklist: Blocklist,
+    /// When a proof of work is asked for, and how much.
+    pub challenge: ChallengePolicy,
     /// What a new password hash costs.
     pub hash_parameters: HashParameters,
     /// How much hashing may go on at once.
     pub hashing: HashingPolicy,
+    /// How often things may be tried; `None` is without end.
+    pub limits: Option<LimitPolicy>,
     /// Bounds on requests.
     pub http: HttpPolicy,
     /// Proxies that are believed about whom they speak for.
@@ -89,8 +96,10 @@ impl Config {
             links: LinkPolicy::default(),
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,
+            challenge: ChallengePolicy::default(),
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
+            limits: Some(LimitPolicy::default()),
             http: HttpPolicy::default(),
             proxies: ProxyPolicy::default(),
             media: MediaPolicy::default(),
@@ -270,8 +279,8 @@ pub struct HashingPolicy {
     /// Memory that hashing may take, in bytes. `None`: what the threads need at today's costs and 256 MiB for imported
     /// hashes of higher ones, but at most half of what the machine or the control group has.
     pub memory_bytes_max: Option<u64>,
-    /// Requests waiting for their turn. One more is refused at once, unless it comes from a network that has fewer
-    /// waiting than another.
+    /// Requests waiting for their turn, and as many from devices that their users have logged in with before. One more is
+    /// refused at once, unless it comes from a network that has fewer waiting than another.
     pub queue_max: usize,
     /// How long a request waits before it is refused.
     pub wait_max: Duration,

@@ -1,5 +1,6 @@
 //! Decides how the accounts speak HTTP: one file per URL resource, and what their requests and answers share.
 
+mod challenge;
 mod client;
 pub(crate) mod cookie;
 pub mod current_user;
@@ -19,12 +20,13 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::response::{IntoResponse, Response};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::Accounts;
 use crate::config::HttpPolicy;
+use crate::{Accounts, Tokens};
 
 /// The JSON API of the accounts, with its description, to be nested under `/api`.
 ///
@@ -35,6 +37,7 @@ where
     Accounts: FromRef<S>,
 {
     OpenApiRouter::with_openapi(SharedSchemas::openapi())
+        .merge(challenge::routes())
         .merge(email::routes())
         .merge(password::routes())
         .merge(sessions::routes())
@@ -82,6 +85,36 @@ struct MessageResponse {
 
 fn message(text: &'static str) -> Private<MessageResponse> {
     Private(MessageResponse { message: text })
+}
+
+/// Tokens (RFC 6749, section 5.1).
+#[derive(Serialize, ToSchema)]
+struct TokenResponse {
+    /// A JWT, to be sent as `Authorization: Bearer <access_token>`.
+    access_token: String,
+    /// `bearer`
+    #[schema(example = "bearer")]
+    token_type: &'static str,
+    /// How long the access token is valid, in seconds.
+    #[schema(minimum = 0, example = 1800)]
+    expires_in: i64,
+    /// Gets the next tokens, once.
+    refresh_token: String,
+    /// `account`: everything the user may do.
+    #[schema(example = "account")]
+    scope: &'static str,
+}
+
+impl From<Tokens> for TokenResponse {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token.expose_secret().to_owned(),
+            token_type: "bearer",
+            expires_in: tokens.expires_in.as_secs(),
+            refresh_token: tokens.refresh_token.expose_secret().to_owned(),
+            scope: "account",
+        }
+    }
 }
 
 const NO_STORE: (HeaderName, &str) = (CACHE_CONTROL, "no-store");

@@ -14,6 +14,7 @@ pub mod config;
 mod error;
 pub mod http;
 mod jobs;
+pub mod limits;
 pub mod mail;
 pub mod media;
 pub mod model;
@@ -33,17 +34,18 @@ pub use accounts::Accounts;
 pub use error::InternalError;
 pub use http::router;
 pub use jobs::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
+pub use limits::TooManyAttempts;
 pub use operations::{
-    ActiveToken, AddressProof, ChangePassword, ChangePasswordError, EditProfile, EditProfileError, LogIn, LogInError,
-    MissingPicture, PUBLISH_AHEAD, ProveAddress, ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register,
-    RegisterError, Registered, RemoveProfilePictureError, ResetPasswordError, RotateSigningKeyError,
-    SetProfilePictureError, TokenKind, Tokens, UndoEmailChangeError, count_pictures,
-    follow_picture, list_pictures,
+    ActiveToken, AddressProof, ChallengeFault, ChallengeRequired, ChangePassword, ChangePasswordError, EditProfile,
+    EditProfileError, ForgotPasswordError, LogIn, LogInError, MissingPicture, PUBLISH_AHEAD, ProveAddress,
+    ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError, Registered,
+    RemoveProfilePictureError, RequestMailError, ResetPasswordError, RotateSigningKeyError, SetProfilePictureError,
+    TokenKind, Tokens, UndoEmailChangeError, count_pictures, follow_picture, list_pictures,
 };
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

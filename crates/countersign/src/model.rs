@@ -1,5 +1,6 @@
 //! Decides what a user, an address, a password and an id are: parsed once, then trusted. No I/O, no serde, no SQL.
 
+mod challenge;
 mod client;
 mod common_passwords;
 mod email_address;
@@ -15,8 +16,9 @@ mod session;
 mod signing_key;
 mod user;
 
+pub use challenge::{Challenge, ChallengePurpose, ChallengeSolution};
 pub use client::ClientInfo;
-pub(crate) use client::Network;
+pub(crate) use client::{Asker, Network, Standing};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::EventKind;
 pub(crate) use event::SecurityEvent;

@@ -1,6 +1,9 @@
 //! Decides everything that must stay secret: the only home of randomness and cryptography.
 
 pub(crate) mod access_token;
+pub(crate) mod attempt_key;
+pub(crate) mod challenge;
+pub(crate) mod device_cookie;
 pub(crate) mod hashing_pool;
 pub(crate) mod one_time_secret;
 pub(crate) mod password_hash;

@@ -1,5 +1,6 @@
 //! Decides what is asked of the database: one file a table, all SQL of this crate.
 
+pub(crate) mod attempts;
 pub(crate) mod changes;
 pub(crate) mod invitations;
 pub(crate) mod jobs;
@@ -10,4 +11,5 @@ pub(crate) mod registrations;
 pub(crate) mod security_events;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
+pub(crate) mod spent_challenges;
 pub(crate) mod users;

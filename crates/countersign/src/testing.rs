@@ -6,16 +6,19 @@
 
 mod browser;
 mod contract;
+pub mod parsers;
 pub mod pictures;
 mod smtp_server;
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::extract::ConnectInfo;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Request};
 use countersign_db::testing::TempDb;
 use countersign_db::{Db, Migrations};
@@ -171,7 +174,8 @@ impl TestApp {
 
     /// Somebody who presents this access token.
     pub fn bearer(&self, token: Option<String>) -> Caller {
-        Caller { router: self.router.clone(), contract: Arc::clone(&self.contract), token }
+        let contract = Arc::clone(&self.contract);
+        Caller { router: self.router.clone(), contract, token, address: None, cookie: None }
     }
 
     /// A new user by this name, with the address `<name>@example.com` and [`PASSWORD`], logged in.
@@ -227,6 +231,8 @@ pub struct Caller {
     router: Router,
     contract: Arc<Contract>,
     token: Option<String>,
+    address: Option<IpAddr>,
+    cookie: Option<String>,
 }
 
 /// Somebody who has an account and is logged in.
@@ -250,6 +256,26 @@ impl Caller {
     /// The access token that is presented.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+
+    /// The same, over a network: from this address.
+    ///
+    /// # Panics
+    /// When that is none.
+    #[must_use]
+    pub fn at(&self, address: &str) -> Self {
+        Self { address: Some(address.parse().expect("an address")), ..self.clone() }
+    }
+
+    /// The same, with this cookie.
+    #[must_use]
+    pub fn with_cookie(&self, name: &str, value: &str) -> Self {
+        Self { cookie: Some(format!("{name}={value}")), ..self.clone() }
+    }
+
+    /// Looks at pages.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.clone())
     }
 
     /// Sends `GET`.
@@ -310,11 +336,17 @@ impl Caller {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
         self.send_request(request.body(body).expect("a request")).await
     }
 
     /// Sends a request as it is, without the caller's token.
-    pub async fn send_request(&self, request: Request<Body>) -> Answer {
+    pub async fn send_request(&self, mut request: Request<Body>) -> Answer {
+        if let Some(address) = self.address {
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 4711)));
+        }
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let Ok(response) = self.router.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
@@ -358,6 +390,13 @@ impl Answer {
         assert_eq!(body["status"], status, "{body}");
         assert_eq!(body["type"], format!("/problems#{code}"), "{body}");
         body
+    }
+
+    /// The value of a cookie that it sets.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let set = self.headers.get_all(SET_COOKIE).iter().filter_map(|header| header.to_str().ok());
+        let pair = set.filter_map(|text| text.split(';').next()?.split_once('=')).find(|(found, _)| *found == name);
+        pair.map(|(_, value)| value.to_owned())
     }
 
     /// The body as text.

@@ -17,35 +17,38 @@ const KEPT_MAX: usize = 512;
 
 static KEPT: LazyLock<Cache<String, Arc<str>>> = LazyLock::new(|| Cache::new(KEPT_MAX));
 
+/// All that Markdown can become here.
+const TAGS: [&str; 24] = [
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "del",
+    "em",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
+];
+
 static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
     builder
-        .tags(HashSet::from([
-            "a",
-            "blockquote",
-            "br",
-            "code",
-            "del",
-            "em",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-            "h6",
-            "hr",
-            "li",
-            "ol",
-            "p",
-            "pre",
-            "strong",
-            "table",
-            "tbody",
-            "td",
-            "th",
-            "thead",
-            "tr",
-            "ul",
-        ]))
+        .tags(HashSet::from(TAGS))
         .add_tag_attributes("a", &["href"])
         .add_tag_attributes("ol", &["start"])
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
@@ -174,8 +177,38 @@ fn lower(level: HeadingLevel, below: Below) -> HeadingLevel {
     HeadingLevel::try_from((level as usize + by).min(6)).unwrap_or(HeadingLevel::H6)
 }
 
+/// Renders a text in every way that pages do, and looks at what comes out.
+///
+/// # Panics
+/// When that has a tag that is not one of ours, or an attribute that could run or load anything.
+pub(crate) fn assert_is_harmless(text: &str) {
+    let excerpt = excerpt(text);
+    for html in [&*render(text, Below::PageTitle), &*render(text, Below::PostTitle), &*excerpt.html] {
+        // What follows a `<` is markup; what was escaped is text, whatever it says.
+        for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest)) {
+            let (name, attributes) =
+                tag.trim_start_matches('/').split_once(' ').unwrap_or((tag.trim_start_matches('/'), ""));
+            assert!(TAGS.contains(&name), "{name}: {html}");
+            let value = attributes.strip_prefix("href=\"").map(|rest| rest.split('"').next().unwrap_or(rest));
+            match (name, value) {
+                ("a", Some(url)) => assert!(is_harmless(&unescaped(url)), "{url}: {html}"),
+                ("a", None) => assert!(attributes.starts_with("rel=\""), "{html}"),
+                ("ol", _) => assert!(attributes.is_empty() || attributes.starts_with("start=\""), "{html}"),
+                _ => assert_eq!(attributes, "", "{html}"),
+            }
+        }
+    }
+    assert!(summary(text).chars().count() <= SUMMARY_CHARS_MAX + 1);
+}
+
+fn unescaped(url: &str) -> String {
+    url.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -238,5 +271,22 @@ mod tests {
         assert!(!super::excerpt("short").cut);
         assert_eq!(summary("# A\n\n**b** <i>c</i>\nd"), "A b <i>c</i> d");
         assert_eq!(summary(&text).chars().count(), SUMMARY_CHARS_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_becomes_anything_that_runs_or_loads(
+            text in "([a-z<>\\[\\]()!`*_#~|:/\"'&;=\\\\\n -]|javascript:|<script|onerror=|https://|&#[0-9]{1,4};|\\PC){0,80}",
+        ) {
+            assert_is_harmless(&text);
+        }
+    }
+
+    #[test]
+    fn what_repeats_without_end_is_rendered_all_the_same() {
+        for piece in ["[", "![](", "*a_", "> ", "- ", "`", "~~", "<a ", "&", "|a|\n|-|\n", "1. a\n   ", "[a]: b\n", "#"]
+        {
+            assert_is_harmless(&piece.repeat(20_000 / piece.len()));
+        }
     }
 }

@@ -70,7 +70,7 @@ pub(super) async fn publish(
         return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, None));
     };
     match publish_post(&state.accounts, profile(user), draft).await {
-        Ok(post) => Ok(To::path(format!("/posts/{}", post.id)).done("post-published").into_response()),
+        Ok(post) => Ok(To::path(format!("/posts/{}", post.id)).done(&visitor, "post-published").into_response()),
         Err(PublishPostError::AuthorGone) => Ok(To::path("/login").into_response()),
         Err(PublishPostError::Internal(error)) => Err(error.into()),
     }
@@ -106,7 +106,7 @@ pub(super) async fn save(
         return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(id)));
     };
     match edit_post(&state.accounts, profile(user), id, &draft.into()).await {
-        Ok(_) => Ok(To::path(format!("/posts/{id}")).done("post-saved").into_response()),
+        Ok(_) => Ok(To::path(format!("/posts/{id}")).done(&visitor, "post-saved").into_response()),
         Err(EditPostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
         Err(EditPostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),
         Err(EditPostError::Internal(error)) => Err(error.into()),
@@ -130,7 +130,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     let user = logged_in!(visitor);
     match delete_post(&state.accounts, user.id, id).await {
-        Ok(()) => Ok(To::path("/").done("post-deleted").into_response()),
+        Ok(()) => Ok(To::path("/").done(&visitor, "post-deleted").into_response()),
         Err(DeletePostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
         Err(DeletePostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),
         Err(DeletePostError::Internal(error)) => Err(error.into()),

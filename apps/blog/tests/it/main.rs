@@ -4,12 +4,18 @@
 
 mod counts;
 mod documents;
+mod duplicates;
+mod hosts;
+mod injection;
+mod other_sites;
 mod pages;
+mod paths;
 mod posts;
 mod safe_methods;
 mod scanner;
 mod schema;
 mod users;
+mod walk;
 
 use blog::{Blog, BlogSettings};
 use conf::Conf as _;
@@ -22,6 +28,18 @@ use serde_json::{Value, json};
 /// A blog with its default settings and an empty database.
 async fn blog() -> TestApp {
     TestApp::host_with(&[&blog::MIGRATIONS], with_pages, |accounts| {
+        (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
+    })
+    .await
+}
+
+/// The same without limits, for tests that try a great many things: a 429 would hide what comes of them.
+async fn unlimited_blog() -> TestApp {
+    let unlimited = |config: &mut Config| {
+        with_pages(config);
+        config.limits = None;
+    };
+    TestApp::host_with(&[&blog::MIGRATIONS], unlimited, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
     .await

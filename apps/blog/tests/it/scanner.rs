@@ -118,12 +118,12 @@ fn local(address: &str) -> Option<String> {
 }
 
 /// What stands in the tags of this name.
-fn tags(page: &str, name: &str) -> Vec<String> {
+pub(crate) fn tags(page: &str, name: &str) -> Vec<String> {
     let begin = format!("<{name} ");
     page.split(&begin).skip(1).map(|rest| rest.split('>').next().unwrap().to_owned()).collect()
 }
 
-fn attribute(tag: &str, name: &str) -> Option<String> {
+pub(crate) fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!("{name}="))?;
     let value = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next()?,

@@ -1,20 +1,22 @@
-//! Decides whether an answer tells that an address has an account, in bytes or in time: forgotten passwords, mails that verify
-//! once more, and registrations where addresses are proven first.
+//! Decides whether an answer tells that an address has an account, in bytes or in time: logins, forgotten passwords, mails
+//! that verify once more, changes of an address, and registrations where addresses are proven first.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::Bench;
 use crate::broken::{Broken, Outcome};
-use crate::http::{Connection, User, post_json};
+use crate::http::{Connection, Tokens, User, form, post_json};
 use crate::parts::outage::healthy;
 use crate::report::{Figure, Goal};
 use crate::server::Installation;
 use crate::setup::OnPostgres;
 use crate::statistics::{PairedRatio, median};
 
-/// So many addresses of either kind are asked for in turn, so that on both sides an earlier secret is superseded.
-const ADDRESSES: usize = 64;
+/// And so many addresses that nobody has, so that on both sides an earlier mail is superseded.
+const USERS: usize = 64;
+/// Who asks for another address.
+const ASKING: User = User(USERS);
 /// Before anything counts.
 const WARM_UP_PAIRS: usize = 20;
 /// After each request. The work that it promised, which is more where there is an account, is done by then: so it does not
@@ -34,7 +36,7 @@ pub(crate) fn on_postgres(bench: &Bench) -> Outcome<Vec<Figure>> {
 }
 
 /// What is asked; the address of number `n` has an account or not.
-type Ask = fn(usize, Owner) -> Vec<u8>;
+type Ask<'a> = &'a dyn Fn(usize, Owner) -> Vec<u8>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
@@ -44,11 +46,15 @@ enum Owner {
 
 /// Of the same length, whether or not somebody has it.
 fn address(number: usize, owner: Owner) -> String {
-    let name = match owner {
-        Owner::Somebody => "user",
-        Owner::Nobody => "none",
-    };
-    format!("{name}-{:04}@example.org", number % ADDRESSES)
+    match owner {
+        Owner::Somebody => format!("user-{:04}@example.org", number % USERS),
+        Owner::Nobody => format!("none-{:04}@example.org", number % USERS),
+    }
+}
+
+fn login(number: usize, owner: Owner) -> Vec<u8> {
+    let body = format!("username={}&password=not+the+password", address(number, owner).replace('@', "%40"));
+    form("/api/users/token", &body)
 }
 
 fn forgot(number: usize, owner: Owner) -> Vec<u8> {
@@ -68,28 +74,50 @@ fn register(number: usize, owner: Owner) -> Vec<u8> {
     post_json("/api/users", &body)
 }
 
+/// By somebody who is logged in.
+fn change(access_token: &str, number: usize, owner: Owner) -> Vec<u8> {
+    let body = serde_json::json!({ "email": address(number, owner) }).to_string();
+    let length = body.len();
+    format!(
+        "POST /api/users/me/email HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {access_token}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
 async fn measure(bench: &Bench, installation: &Installation, database: &str) -> Outcome<Vec<Figure>> {
     let mut figures = Vec::new();
+    let count = bench.scale.neutral_pairs;
     {
-        let (server, _sink, address) = healthy(installation, &[]).await?;
+        // The change of an address needs a recent login, and a run is long.
+        let (server, _sink, address) = healthy(installation, &[("REAUTHENTICATION_MINUTES", "1440")]).await?;
         let mut connection = Connection::open(address).await?;
-        for number in 0..ADDRESSES {
+        for number in 0..=USERS {
             connection.ask(&User(number).registration()).await?.expect(201)?;
         }
-        for (name, ask) in [("forgot", forgot as Ask), ("resend", resend)] {
-            figures.push(pairs(address, bench.scale.neutral_pairs, ask, &format!("{name}_{database}")).await?);
+        let tokens = Tokens::read(&connection.ask(&ASKING.login()).await?.expect(200)?)?;
+        let change = |number, owner| change(&tokens.access, number, owner);
+        let asked: [(&str, u16, usize, Ask<'_>); 4] = [
+            // They cost a hash each.
+            ("login", 401, count / 2, &login),
+            ("forgot", 202, count, &forgot),
+            ("resend", 202, count, &resend),
+            ("change", 202, count, &change),
+        ];
+        for (name, status, count, ask) in asked {
+            figures.push(pairs(address, count, status, ask, &format!("{name}_{database}")).await?);
         }
         drop(connection);
         server.stop().await?;
     }
     let (server, _sink, address) = healthy(installation, &[("REGISTRATION", "verified")]).await?;
-    figures.push(pairs(address, bench.scale.neutral_pairs, register, &format!("register_{database}")).await?);
+    figures.push(pairs(address, count, 202, &register, &format!("register_{database}")).await?);
     server.stop().await?;
     Ok(figures)
 }
 
 /// One request after the other on one connection; which of the two goes first alternates.
-async fn pairs(server: SocketAddr, count: usize, ask: Ask, name: &str) -> Outcome<Figure> {
+async fn pairs(server: SocketAddr, count: usize, status: u16, ask: Ask<'_>, name: &str) -> Outcome<Figure> {
     let mut connection = Connection::open(server).await?;
     let mut pairs = Vec::with_capacity(count);
     let mut expected = None;
@@ -101,7 +129,7 @@ async fn pairs(server: SocketAddr, count: usize, ask: Ask, name: &str) -> Outcom
             let asked = Instant::now();
             let answer = connection.ask(&request).await?;
             took[turn] = asked.elapsed().as_secs_f64() * 1000.0;
-            let answer = answer.expect(202)?;
+            let answer = answer.expect(status)?;
             let bytes = lasting(answer.head, answer.body);
             if *expected.get_or_insert_with(|| bytes.clone()) != bytes {
                 return Err(Broken(format!("{name}: the answers differ: {bytes}")));

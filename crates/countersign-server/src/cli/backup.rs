@@ -61,8 +61,7 @@ pub(super) async fn back_up<H: Host>(file: &Path) -> Result<Finding, Failure> {
     archive.add_database(&database)?;
     let (program, version) = (H::NAME.to_owned(), H::VERSION.to_owned());
     let created_at = format!("{now:.0}");
-    let manifest =
-        Manifest { format: FORMAT, program, version, created_at, schema, rows, pictures, pictures_missing };
+    let manifest = Manifest { format: FORMAT, program, version, created_at, schema, rows, pictures, pictures_missing };
     archive.finish(&manifest)?;
     let bytes = fs::metadata(workshop.path(ARCHIVE))?.len();
     fs::rename(workshop.path(ARCHIVE), file)?;
@@ -76,7 +75,9 @@ pub(super) async fn back_up<H: Host>(file: &Path) -> Result<Finding, Failure> {
     if pictures_missing == 0 {
         return Ok(Finding::InOrder);
     }
-    complain(&format!("error: {pictures_missing} pictures that users have are not in the storage; the rest is backed up"));
+    complain(&format!(
+        "error: {pictures_missing} pictures that users have are not in the storage; the rest is backed up"
+    ));
     Ok(Finding::NotInOrder)
 }
 

@@ -152,7 +152,8 @@ async fn put_pictures(backup: &Backup, storage: &Storage) -> Result<(), Failure>
     backup
         .for_each_picture(PICTURES_AT_ONCE, async |pictures| {
             done += pictures.len() as u64;
-            try_join_all(pictures.into_iter().map(|(file, bytes)| async move { storage.put(&file, bytes).await })).await?;
+            try_join_all(pictures.into_iter().map(|(file, bytes)| async move { storage.put(&file, bytes).await }))
+                .await?;
             bar::show(done, all);
             Ok::<(), Failure>(())
         })

@@ -110,6 +110,7 @@ where
     let policy = ServePolicy {
         connections_max: shell.connections_max,
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
+        head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
         idle_max: request_time_max + IDLE_BEYOND_REQUEST,
     };
     let signals = StopSignals::listen()?;

@@ -236,8 +236,11 @@ impl ShellSettings {
         config.links.undo_email_change.clone_from(&self.undo_email_change_url);
         config.login_by = self.login_by;
         config.blocklist = self.password_blocklist;
+        config.challenge.when = self.challenge;
+        config.challenge.bits = self.challenge_bits;
         config.hash_parameters = self.hash_parameters()?;
         config.hashing = self.hashing_policy();
+        config.limits = self.limits.policy();
         config.http = self.http_policy();
         config.media = self.media_policy();
         config.mail = mail;

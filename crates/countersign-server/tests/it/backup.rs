@@ -11,22 +11,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use countersign::testing::pictures::{self, quarters};
-use countersign_db::{DatabaseKind, Db, PoolPolicy, on_db};
 use countersign_db::testing::TempDb;
+use countersign_db::{DatabaseKind, Db, PoolPolicy, on_db};
 use serde_json::json;
 
+use crate::PASSWORD;
 use crate::client::{Answer, FORM, login_form};
 use crate::media::{bucket_settings, names, send, upload};
 use crate::s3::S3Server;
 use crate::sandbox::{Sandbox, eventually};
-use crate::PASSWORD;
 
 const SHORT_ROUNDS: usize = 3;
 const DATABASE: &str = "sqlite:data/countersign.db";
 
 /// An installation on SQLite and a folder, whatever database the other tests are for.
 fn installation() -> Sandbox {
-    Sandbox::with_database(DATABASE).set("MEDIA_DIR", "media")
+    // All come from one address, as quickly as they can.
+    Sandbox::with_database(DATABASE).set("MEDIA_DIR", "media").set("RATE_LIMITS", "off")
 }
 
 /// An installation with users who have pictures, and a backup of it as `backup.tar`.
@@ -36,7 +37,10 @@ fn backed_up(users: &[&str]) -> Sandbox {
     let server = sandbox.start("serve");
     for name in users {
         server.register(name).ok(201);
-        assert_eq!(upload(server.address, &id_of(&server.me(&server.token(name))), &server.token(name), &picture()), Some(200));
+        assert_eq!(
+            upload(server.address, &id_of(&server.me(&server.token(name))), &server.token(name), &picture()),
+            Some(200)
+        );
     }
     drop(server);
     let ended = sandbox.run(&["backup", "backup.tar"]).with(0);
@@ -99,7 +103,8 @@ fn keep_busy(address: SocketAddr, id: &str, token: &str, is_over: &AtomicBool, m
     while !is_over.load(Ordering::Relaxed) {
         let number = made.fetch_add(1, Ordering::Relaxed);
         let name = format!("busy{number}");
-        let body = json!({ "username": name, "email": format!("{name}@example.com"), "password": PASSWORD }).to_string();
+        let body =
+            json!({ "username": name, "email": format!("{name}@example.com"), "password": PASSWORD }).to_string();
         send(address, "POST /api/users", "Content-Type: application/json\r\n", body.as_bytes());
         let form = format!("{}: {}\r\n", FORM.0, FORM.1);
         send(address, "POST /api/users/token", &form, login_form(&name).as_bytes());
@@ -134,9 +139,8 @@ async fn a_backup_made_while_people_are_busy_is_consistent_and_they_log_in_where
             let ended = sandbox.run(&["backup", "backup.tar"]).with(0);
             let there = elsewhere(&sandbox.path("backup.tar"));
             there.run(&["restore", "backup.tar"]).with(0);
-            let pictures = tokio::task::block_in_place(|| {
-                tokio::runtime::Handle::current().block_on(assert_consistent(&there))
-            });
+            let pictures =
+                tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(assert_consistent(&there)));
             assert!(ended.stdout.contains(&format!(" {pictures} pictures, ")), "{}", ended.stdout);
             let restored = there.start("serve");
             restored.me(&restored.token("ada")).ok(200);
@@ -153,7 +157,8 @@ fn a_backup_that_was_tampered_with_is_refused_and_nothing_is_changed() {
     // The first byte after the header in which the name stands.
     let content_of = |name: &str| {
         let headers = good.chunks(512).enumerate();
-        let mut found = headers.filter(|(_, block)| block.starts_with(name.as_bytes()) && block[257..].starts_with(b"ustar"));
+        let mut found =
+            headers.filter(|(_, block)| block.starts_with(name.as_bytes()) && block[257..].starts_with(b"ustar"));
         (found.next().unwrap().0 + 1) * 512
     };
     let flipped = |at: usize| {

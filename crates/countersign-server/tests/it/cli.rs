@@ -55,8 +55,8 @@ fn every_command_of_the_help_has_a_snapshot() {
     assert_eq!(
         commands,
         [
-            "dev", "serve", "secret", "migrate", "keys", "media", "backup", "restore", "jobs", "invite", "mail", "settings", "doctor",
-            "tune", "openapi", "help"
+            "dev", "serve", "secret", "migrate", "keys", "media", "backup", "restore", "jobs", "invite", "mail",
+            "settings", "doctor", "tune", "openapi", "help"
         ]
     );
 }

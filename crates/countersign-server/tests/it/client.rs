@@ -81,11 +81,16 @@ impl Connection {
 
     /// Waits for the server to end the connection without another word.
     pub(crate) fn is_ended(&mut self) {
+        assert_eq!(self.everything(), "");
+    }
+
+    /// Everything that comes until the server ends the connection.
+    pub(crate) fn everything(&mut self) -> String {
         let mut rest = Vec::new();
-        match self.0.read_to_end(&mut rest) {
-            Ok(_) => assert_eq!(String::from_utf8_lossy(&rest), ""),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+        if let Err(error) = self.0.read_to_end(&mut rest) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
         }
+        String::from_utf8_lossy(&rest).into_owned()
     }
 
     /// The socket, for what is not HTTP.

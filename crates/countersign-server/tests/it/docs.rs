@@ -50,7 +50,7 @@ async fn everything_the_documentation_needs_comes_from_this_server() {
         let content_type = match asset.rsplit('.').next().unwrap() {
             "js" => "text/javascript; charset=utf-8",
             "css" => "text/css; charset=utf-8",
-            "svg" => "image/svg+xml",
+            "svg" => "image/svg+xml; charset=utf-8",
             other => panic!("what is {other}?"),
         };
         assert_eq!(answer.header("content-type"), Some(content_type), "{asset}");

@@ -193,6 +193,27 @@ async fn dev_logs_for_a_person_and_nothing_secret_at_any_level() {
     }
 }
 
+/// How many lines of the log say that a proxy is not named.
+fn warnings_of_unknown_proxies(sandbox: &Sandbox) -> usize {
+    let mut server = sandbox.start("serve");
+    for _ in 0..3 {
+        let headers = [FORM, ("X-Forwarded-For", "203.0.113.7")];
+        let answer = server.request("POST", "/api/users/token", &headers, "username=nobody&password=x");
+        assert_eq!(answer.status, 401);
+    }
+    server.signal("TERM");
+    let ended = server.process.wait().with(0);
+    ended.stderr.lines().filter(|line| line.contains("WARN") && line.contains("TRUSTED_PROXIES")).count()
+}
+
+#[tokio::test]
+async fn a_proxy_that_nobody_has_named_is_noticed_once() {
+    let database = current_database().await;
+    assert_eq!(warnings_of_unknown_proxies(&Sandbox::with_database(database.url())), 1);
+    let named = Sandbox::with_database(database.url()).set("TRUSTED_PROXIES", "127.0.0.1");
+    assert_eq!(warnings_of_unknown_proxies(&named), 0);
+}
+
 #[tokio::test]
 async fn a_failed_start_says_nothing_secret() {
     let url = format!("postgres://zoe:{DATABASE_PASSWORD}@127.0.0.1:1/app?password={DATABASE_PASSWORD}");

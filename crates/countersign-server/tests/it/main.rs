@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod backup;
+mod challenge;
 mod cli;
 mod client;
 mod dev;
@@ -16,6 +17,7 @@ mod logs;
 mod mail;
 mod media;
 mod migrate;
+mod oversized;
 #[path = "../../../countersign/tests/it/s3.rs"]
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
 mod s3;
@@ -23,6 +25,8 @@ mod sandbox;
 mod serving;
 mod settings;
 mod shutdown;
+mod slow_clients;
+mod smuggling;
 mod verify;
 
 use countersign::MIGRATIONS;

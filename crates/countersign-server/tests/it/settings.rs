@@ -110,6 +110,8 @@ fn every_problem_is_reported_in_one_go_and_no_bad_secret_repeated() {
         .set("PORT", "65536")
         .set("ALGORITHM", "none")
         .set("ARGON2_MEMORY_KIB", "19455")
+        .set("RATE_LIMIT_LOGIN", "100/10")
+        .set("RATE_LIMIT_ACCOUNT_TRIES", "2")
         .set("LOG_FORMAT", "xml");
     let report = sandbox.run(&["serve"]).with(1);
     assert!(!report.all().contains("hunter2"), "{}", report.all());

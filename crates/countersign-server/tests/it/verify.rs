@@ -72,6 +72,7 @@ async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) ->
         email: EmailAddress::parse(email).unwrap(),
         password: Password::presented(PASSWORD),
         invitation: None,
+        challenge_solution: None,
         client: ClientInfo::default(),
     };
     accounts.register(ada).await.unwrap();

@@ -3,6 +3,7 @@ import "./theme.js";
 
 const parts = [
   ["form", "./forms.js"],
+  ["[data-challenge]", "./challenge.js"],
   ["input[type=password]", "./passwords.js"],
   ["[data-more]", "./more.js"],
   ["[data-picture]", "./picture.js"],

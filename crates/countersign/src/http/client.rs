@@ -2,14 +2,16 @@
 //! and which languages it prefers.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::header::{ACCEPT_LANGUAGE, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
 
+use super::cookie;
 use crate::Accounts;
-use crate::model::ClientInfo;
+use crate::model::{ClientInfo, ProxyPolicy};
 
 /// Enough to tell one's devices apart, and for more languages than somebody reads.
 const HEADER_CHARS_MAX: usize = 200;
@@ -22,6 +24,7 @@ where
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let accounts = Accounts::from_ref(state);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let text = |name: HeaderName| {
             // `to_str` lets visible ASCII through alone.
@@ -30,15 +33,38 @@ where
         };
         Ok(Self {
             address: peer.map(|ConnectInfo(peer)| {
-                let accounts = Accounts::from_ref(state);
                 let proxies = &accounts.config().proxies;
                 // A line that is no text counts as one that says nothing.
                 let lines = parts.headers.get_all(proxies.header.as_str()).iter();
                 let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
+                if !lines.is_empty() {
+                    warn_of_unknown_proxy(proxies, peer.ip());
+                }
                 proxies.client_address(peer.ip(), lines.into_iter())
             }),
             user_agent: text(USER_AGENT),
             languages: text(ACCEPT_LANGUAGE),
+            device_cookie: cookie::get_device(accounts.config(), &parts.headers),
         })
+    }
+}
+
+/// Whoever speaks for others from near by is most likely a proxy that nobody has told us of. Then all its clients count as one,
+/// and one of them can use up what all of them may do.
+fn warn_of_unknown_proxy(proxies: &ProxyPolicy, peer: IpAddr) {
+    static WARNED: Once = Once::new();
+    let is_near = match peer.to_canonical() {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+    };
+    if is_near && proxies.trusted.is_empty() {
+        WARNED.call_once(|| {
+            let header = proxies.header.as_str();
+            tracing::warn!(
+                %peer,
+                header,
+                "a proxy seems to stand in front, and TRUSTED_PROXIES does not name it: all its clients count as one"
+            );
+        });
     }
 }

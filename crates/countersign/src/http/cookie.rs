@@ -1,5 +1,5 @@
-//! Decides how a browser's session cookie is set and read, and from where a request with one is taken (RFC 6265; Fetch
-//! Metadata).
+//! Decides how the cookies of a browser are set and read, and from where a request with that of a session is taken (RFC 6265;
+//! Fetch Metadata).
 
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
@@ -9,9 +9,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::problem::{CROSS_SITE, Problem};
 use crate::config::Config;
 
-/// A name that only a secure origin without a `Domain` can set.
-const SECURE_NAME: &str = "__Host-session";
-const LOCAL_NAME: &str = "session";
+/// A name that begins so can be set by a secure origin alone, and for itself alone.
+const PREFIX: &str = "__Host-";
+const SESSION: &str = "session";
+const DEVICE: &str = "device";
+/// How long a browser keeps the cookie of its device.
+const DEVICE_AGE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// `None` on loopback without TLS, where browsers would not send a secure cookie back.
 fn secure(config: &Config) -> Option<&'static str> {
@@ -22,35 +25,73 @@ fn secure(config: &Config) -> Option<&'static str> {
     if is_local { None } else { Some("; Secure") }
 }
 
-fn name(config: &Config) -> &'static str {
-    if secure(config).is_some() { SECURE_NAME } else { LOCAL_NAME }
+/// What comes before a cookie's name.
+fn prefix(config: &Config) -> &'static str {
+    if secure(config).is_some() { PREFIX } else { "" }
+}
+
+/// The cookies of this name, the first one first.
+fn find<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
+    let prefix = prefix(config);
+    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(found, _)| found.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
+}
+
+/// `Set-Cookie` for what says nothing of who somebody is: a choice of theirs, or what was done. With an age of 0 it is taken
+/// away.
+///
+/// # Panics
+/// When the value is not made of letters, digits and hyphens.
+pub(crate) fn set_plain(config: &Config, name: &str, value: &str, seconds: u32) -> HeaderValue {
+    let (prefix, secure) = (prefix(config), secure(config).unwrap_or_default());
+    let text = format!("{prefix}{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(text).expect("letters, digits and hyphens")
+}
+
+/// The first such cookie of this name.
+pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    find(config, headers, name).next()
 }
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
 pub(crate) fn set(config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(config, cookie.expose_secret(), config.session_ttl)
+    header(config, SESSION, cookie.expose_secret(), config.session_ttl)
+}
+
+/// `Set-Cookie` by which a device is known from now on.
+pub(crate) fn set_device(config: &Config, cookie: &SecretString) -> HeaderValue {
+    header(config, DEVICE, cookie.expose_secret(), DEVICE_AGE)
 }
 
 /// `Set-Cookie` that takes it away.
 pub(crate) fn clear(config: &Config) -> HeaderValue {
-    header(config, "", SignedDuration::ZERO)
+    header(config, SESSION, "", SignedDuration::ZERO)
 }
 
-fn header(config: &Config, value: &str, age: SignedDuration) -> HeaderValue {
-    let secure = secure(config).unwrap_or_default();
-    let text = format!("{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", name(config), age.as_secs());
+fn header(config: &Config, name: &str, value: &str, age: SignedDuration) -> HeaderValue {
+    let (prefix, secure, age) = (prefix(config), secure(config).unwrap_or_default(), age.as_secs());
+    let text = format!("{prefix}{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::try_from(text).expect("a cookie is base64");
     header.set_sensitive(true);
     header
 }
 
-/// The session cookie. Two of that name contradict one another: then there is none.
+/// The session cookie.
 pub(crate) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
-    let pairs =
-        headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).flat_map(|text| text.split(';'));
-    let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(found, _)| *found == name(config));
+    only(config, headers, SESSION)
+}
+
+/// The cookie of the device.
+pub(crate) fn get_device(config: &Config, headers: &HeaderMap) -> Option<SecretString> {
+    only(config, headers, DEVICE).map(SecretString::from)
+}
+
+/// The cookie of this name. Two of one name contradict one another: then there is none.
+fn only<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut found = find(config, headers, name);
     match (found.next(), found.next()) {
-        (Some((_, value)), None) => Some(value),
+        (Some(value), None) => Some(value),
         _ => None,
     }
 }
@@ -99,6 +140,9 @@ mod tests {
         ] {
             assert_eq!(set(&config(url), &"x".to_owned().into()).to_str().unwrap(), expected, "{url}");
         }
+        let device = set_device(&config("https://a.example"), &"x".to_owned().into());
+        let expected = "__Host-device=x; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(device.to_str().unwrap(), expected);
         let cleared = clear(&config("http://localhost"));
         assert_eq!(cleared.to_str().unwrap(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }

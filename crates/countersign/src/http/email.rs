@@ -11,12 +11,14 @@ use utoipa_axum::routes;
 use super::current_user::{CurrentUser, require_recent};
 use super::fields::{Fields, Invalid, JsonBody};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, INVALID_VERIFICATION, Problem, ProblemBody,
-    ServiceProblems, USERNAME_TAKEN,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, INVALID_VERIFICATION, LimitProblems, Problem,
+    ProblemBody, ServiceProblems, USERNAME_TAKEN,
 };
 use super::{MessageResponse, Private, message};
 use crate::model::{ClientInfo, EmailAddress, Username};
-use crate::{Accounts, AddressProof, ProveAddress, ProveAddressError, ProvenAddress, UndoEmailChangeError};
+use crate::{
+    Accounts, AddressProof, ProveAddress, ProveAddressError, ProvenAddress, RequestMailError, UndoEmailChangeError,
+};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -89,6 +91,7 @@ fn address(mut fields: Fields) -> Result<EmailAddress, Problem> {
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Recent login required`"),
         AuthenticationProblems,
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
     security(("OAuth2PasswordBearer" = [])),
@@ -104,6 +107,15 @@ async fn change_email(
     accounts.request_email_change(caller.user.id, caller.session, &address, &client).await?;
     let text = "If this email can be used, you will receive a message there to confirm it.";
     Ok((StatusCode::ACCEPTED, message(text)))
+}
+
+impl From<RequestMailError> for Problem {
+    fn from(error: RequestMailError) -> Self {
+        match error {
+            RequestMailError::TooMany(limited) => limited.into(),
+            RequestMailError::Internal(error) => error.into(),
+        }
+    }
 }
 
 /// What came by mail: the token of the link, or the address and the code.
@@ -155,6 +167,7 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
         (status = OK, body = MessageResponse, description = "What it was good for"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, `Username already exists` or `Email already registered`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -176,6 +189,7 @@ impl From<ProveAddressError> for Problem {
             ProveAddressError::Invalid => Self::new(&INVALID_VERIFICATION),
             ProveAddressError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             ProveAddressError::EmailTaken => Self::new(&EMAIL_TAKEN),
+            ProveAddressError::TooMany(limited) => limited.into(),
             ProveAddressError::Internal(error) => error.into(),
         }
     }
@@ -192,6 +206,7 @@ impl From<ProveAddressError> for Problem {
     responses(
         (status = ACCEPTED, body = MessageResponse, description = "The same for every address"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -226,6 +241,7 @@ struct UndoEmailChangeRequest {
         (status = OK, body = MessageResponse, description = "The former address is the account's again"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, or `Email already registered`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -246,6 +262,7 @@ impl From<UndoEmailChangeError> for Problem {
         match error {
             UndoEmailChangeError::InvalidToken => Self::new(&INVALID_VERIFICATION),
             UndoEmailChangeError::EmailTaken => Self::new(&EMAIL_TAKEN),
+            UndoEmailChangeError::TooMany(limited) => limited.into(),
             UndoEmailChangeError::Internal(error) => error.into(),
         }
     }

@@ -50,7 +50,7 @@ fn not_found() -> Problem {
 async fn drawn_picture(State(accounts): State<Accounts>, Path(file): Path<String>) -> Result<Response, Problem> {
     let id: UserId = file.strip_suffix(".svg").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
     let profile = accounts.find_profile(id).await?.ok_or_else(not_found)?;
-    let headers = [(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "public, max-age=3600")];
+    let headers = [(CONTENT_TYPE, "image/svg+xml; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")];
     Ok((INERT, headers, default_picture(id.uuid(), &profile.username)).into_response())
 }
 

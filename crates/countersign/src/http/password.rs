@@ -2,19 +2,22 @@
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use axum::response::IntoResponse;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::cookie;
 use super::current_user::CurrentUser;
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, INVALID_RESET_TOKEN, OVERLOADED, Problem, ProblemBody, ServiceProblems,
-    WRONG_PASSWORD,
+    AuthenticationProblems, BodyProblems, INVALID_RESET_TOKEN, LimitProblems, OVERLOADED, Problem, ProblemBody,
+    ServiceProblems, WRONG_PASSWORD,
 };
 use super::{MessageResponse, Private, message};
-use crate::model::{ClientInfo, EmailAddress, Password};
-use crate::{Accounts, ChangePassword, ChangePasswordError, ResetPasswordError};
+use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password};
+use crate::{Accounts, ChangePassword, ChangePasswordError, ForgotPasswordError, ResetPasswordError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -62,6 +65,7 @@ fn change(mut fields: Fields, caller: &CurrentUser, client: ClientInfo) -> Resul
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Current password is incorrect`"),
         AuthenticationProblems,
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
     security(("OAuth2PasswordBearer" = [])),
@@ -71,9 +75,10 @@ async fn change_password(
     caller: CurrentUser,
     client: ClientInfo,
     JsonBody(body): JsonBody,
-) -> Result<Private<MessageResponse>, Problem> {
-    accounts.change_password(change(body, &caller, client)?).await?;
-    Ok(message("Password changed successfully"))
+) -> Result<impl IntoResponse, Problem> {
+    let device = accounts.change_password(change(body, &caller, client)?).await?;
+    let device = [(SET_COOKIE, cookie::set_device(accounts.config(), &device))];
+    Ok((device, message("Password changed successfully")))
 }
 
 fn common_password(field: &'static str) -> Problem {
@@ -86,6 +91,7 @@ impl From<ChangePasswordError> for Problem {
         match error {
             ChangePasswordError::WrongPassword => Self::new(&WRONG_PASSWORD),
             ChangePasswordError::CommonPassword => common_password("new_password"),
+            ChangePasswordError::TooMany(limited) => limited.into(),
             ChangePasswordError::Overloaded(_) => Self::new(&OVERLOADED),
             ChangePasswordError::Internal(error) => error.into(),
         }
@@ -94,10 +100,15 @@ impl From<ChangePasswordError> for Problem {
 
 /// Whose password is forgotten.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `forgot_password` reads")]
+#[expect(
+    dead_code,
+    reason = "documents the body that `forgot_password` reads, so that all its errors are told at once"
+)]
 struct ForgotPasswordRequest {
     #[schema(format = Email, max_length = 120)]
     email: String,
+    /// Where a proof of work is asked for: `<challenge>:<number>`.
+    challenge_solution: Option<String>,
 }
 
 /// Ask for a new password
@@ -110,7 +121,9 @@ struct ForgotPasswordRequest {
     request_body = ForgotPasswordRequest,
     responses(
         (status = ACCEPTED, body = MessageResponse, description = "The same for every address"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "A proof of work is missing, wrong, late or used: only where the setting `CHALLENGE` asks for one"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -119,12 +132,24 @@ async fn forgot_password(
     client: ClientInfo,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Private<MessageResponse>), Problem> {
-    let Ok(email) = fields.required("email", EmailAddress::parse) else {
+    let email = fields.required("email", EmailAddress::parse);
+    let solution = fields.optional("challenge_solution", |text| Ok::<_, Invalid>(ChallengeSolution::presented(text)));
+    let (Ok(email), Ok(solution)) = (email, solution) else {
         return Err(fields.into_problem());
     };
-    accounts.forgot_password(&email, &client).await?;
+    accounts.forgot_password(&email, solution.as_ref(), &client).await?;
     let text = "If an account exists with this email, you will receive password reset instructions.";
     Ok((StatusCode::ACCEPTED, message(text)))
+}
+
+impl From<ForgotPasswordError> for Problem {
+    fn from(error: ForgotPasswordError) -> Self {
+        match error {
+            ForgotPasswordError::ChallengeRequired(required) => required.into(),
+            ForgotPasswordError::TooMany(limited) => limited.into(),
+            ForgotPasswordError::Internal(error) => error.into(),
+        }
+    }
 }
 
 /// A new password, by a token that came by mail.
@@ -140,7 +165,8 @@ struct ResetPasswordRequest {
 
 /// Choose a new password
 ///
-/// Ends all sessions. A password that is refused does not use up the token.
+/// Ends all sessions. A password that is refused does not use up the token. A cookie makes the device a known one, so that
+/// whoever guesses at the account from elsewhere does not keep it out.
 #[utoipa::path(
     post,
     path = "/users/reset-password",
@@ -150,6 +176,7 @@ struct ResetPasswordRequest {
         (status = OK, body = MessageResponse, description = "Log in with it"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired reset token`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -157,14 +184,15 @@ async fn reset_password(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     JsonBody(mut fields): JsonBody,
-) -> Result<Private<MessageResponse>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let token = fields.required("token", |text| Ok::<_, Invalid>(text.to_owned().into()));
     let new = fields.required("new_password", Password::choose);
     let (Ok(token), Ok(new)) = (token, new) else {
         return Err(fields.into_problem());
     };
-    accounts.reset_password(&token, new, &client).await?;
-    Ok(message("Password reset successfully. You can now log in with your new password."))
+    let device = accounts.reset_password(&token, new, &client).await?;
+    let device = [(SET_COOKIE, cookie::set_device(accounts.config(), &device))];
+    Ok((device, message("Password reset successfully. You can now log in with your new password.")))
 }
 
 impl From<ResetPasswordError> for Problem {
@@ -172,6 +200,7 @@ impl From<ResetPasswordError> for Problem {
         match error {
             ResetPasswordError::InvalidToken => Self::new(&INVALID_RESET_TOKEN),
             ResetPasswordError::CommonPassword => common_password("new_password"),
+            ResetPasswordError::TooMany(limited) => limited.into(),
             ResetPasswordError::Overloaded(_) => Self::new(&OVERLOADED),
             ResetPasswordError::Internal(error) => error.into(),
         }

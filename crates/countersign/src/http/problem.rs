@@ -8,17 +8,19 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign_db::DbError;
 use serde::Serialize;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::NO_STORE;
+use super::challenge::ChallengeResponse;
 use super::fields::FieldFault;
-use crate::InternalError;
+use crate::{InternalError, TooManyAttempts};
 
 /// The media type of a problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -86,6 +88,9 @@ kinds! {
     /// The invitation is no good.
     INVALID_INVITATION = "invalid_invitation", 403, "Invalid or expired invitation",
         "Registering takes the code of an invitation here, and there is none, or it has run out, is used up, or is for another address.";
+    /// Work has to be done first.
+    CHALLENGE_REQUIRED = "challenge_required", 403, "A proof of work is required",
+        "Registering, or asking for a new password: a proof of work is asked for, and it is missing, wrong, too late or used. The member `challenge` has one to be solved; send the request again with the solution as `challenge_solution`.";
     /// The password given to confirm is wrong.
     WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
         "Confirming who one is: the password is another.";
@@ -94,7 +99,7 @@ kinds! {
         "A request with a session cookie, or a login that would set one, came from a page of another site (`Sec-Fetch-Site`, `Origin`).";
     /// The login is too old for this.
     REAUTHENTICATION_REQUIRED = "reauthentication_required", 403, "Recent login required",
-        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again.";
+        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again with what that answers.";
     /// No such session.
     SESSION_NOT_FOUND = "session_not_found", 404, "Session not found",
         "The caller has no session with this id; it may have ended.";
@@ -146,6 +151,9 @@ kinds! {
     /// The database does not answer.
     DATABASE_UNAVAILABLE = "database_unavailable", 503, "Database unavailable",
         "The database does not answer at the moment; `Retry-After` says when to try again.";
+    /// Too many attempts.
+    TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many attempts",
+        "This was tried too often from this network, or for this account or address; whether there is such an account has no part in it. `Retry-After` says when to try again, `RateLimit` and `RateLimit-Policy` which limit it was.";
     /// Too many passwords to hash.
     OVERLOADED = "overloaded", 503, "Too many logins at the moment",
         "More passwords are waiting to be hashed than can be in time; `Retry-After` says when to try again.";
@@ -160,6 +168,15 @@ pub struct Problem {
     kind: &'static ProblemKind,
     detail: Detail,
     oauth: Option<&'static str>,
+    /// Boxed, because few problems have one, and every result would carry its room.
+    way_out: Option<Box<WayOut>>,
+}
+
+/// What makes the same request succeed.
+#[derive(Debug)]
+enum WayOut {
+    Wait(TooManyAttempts),
+    Work(ChallengeResponse),
 }
 
 #[derive(Debug)]
@@ -172,7 +189,7 @@ enum Detail {
 impl Problem {
     /// A problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: Detail::Title, oauth: None }
+        Self { kind, detail: Detail::Title, oauth: None, way_out: None }
     }
 
     /// With this `detail`.
@@ -191,11 +208,39 @@ impl Problem {
         Self { oauth: Some(error), ..self }
     }
 
+    /// With a challenge, after whose solution the request can be sent again.
+    pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
+        Self { way_out: Some(Box::new(WayOut::Work(challenge))), ..self }
+    }
+
     /// What kind of problem it is.
     pub fn kind(&self) -> &'static ProblemKind {
         self.kind
     }
 }
+
+impl From<TooManyAttempts> for Problem {
+    fn from(limited: TooManyAttempts) -> Self {
+        let seconds = limited.retry_after_seconds;
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let detail = format!("Too many attempts; try again in {seconds} {unit}");
+        Self { way_out: Some(Box::new(WayOut::Wait(limited))), ..Self::new(&TOO_MANY_REQUESTS) }.detail(detail)
+    }
+}
+
+/// What says when to try again (RFC 9110, section 10.2.3), and which limit it was (draft-ietf-httpapi-ratelimit-headers).
+pub(crate) fn limit_headers(limited: &TooManyAttempts) -> [(HeaderName, HeaderValue); 3] {
+    let TooManyAttempts { policy, quota, window_seconds, retry_after_seconds } = limited;
+    let text = |text: String| HeaderValue::try_from(text).expect("names of limits are letters and hyphens");
+    [
+        (RETRY_AFTER, HeaderValue::from(*retry_after_seconds)),
+        (RATE_LIMIT_POLICY, text(format!("\"{policy}\";q={quota};w={window_seconds}"))),
+        (RATE_LIMIT, text(format!("\"{policy}\";r=0;t={retry_after_seconds}"))),
+    ]
+}
+
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
@@ -256,6 +301,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
+    /// With `challenge_required`: a challenge to be solved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    challenge: Option<ChallengeResponse>,
 }
 
 /// A problem with the request's fields on the wire; `detail` has one item for each fault.
@@ -286,7 +335,12 @@ pub struct FieldProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, oauth: error } = self;
+        let Self { kind, detail, oauth: error, way_out } = self;
+        let (limited, challenge) = match way_out.map(|way_out| *way_out) {
+            None => (None, None),
+            Some(WayOut::Wait(limited)) => (Some(limited), None),
+            Some(WayOut::Work(challenge)) => (None, Some(challenge)),
+        };
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");
         let mut response = match detail {
@@ -301,7 +355,8 @@ impl IntoResponse for Problem {
                     _ => title.to_owned(),
                 };
                 let error_description = error.map(|_| detail.clone());
-                let body = Json(ProblemBody { r#type, title, status, detail, code, error, error_description });
+                let body =
+                    Json(ProblemBody { r#type, title, status, detail, code, error, error_description, challenge });
                 ([(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
             }
         };
@@ -313,6 +368,7 @@ impl IntoResponse for Problem {
             503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))),
             _ => {}
         }
+        headers.extend(limited.iter().flat_map(limit_headers));
         response
     }
 }
@@ -367,6 +423,30 @@ impl IntoResponses for BodyProblems {
     fn responses() -> Responses {
         [problem(&UNREADABLE_BODY), problem(&PAYLOAD_TOO_LARGE), problem(&UNSUPPORTED_MEDIA_TYPE), field_problem()]
             .into()
+    }
+}
+
+/// For the description of an endpoint that is limited.
+pub struct LimitProblems;
+
+impl IntoResponses for LimitProblems {
+    fn responses() -> Responses {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
+        let mut response = ResponseBuilder::new().description(TOO_MANY_REQUESTS.when).content(PROBLEM_JSON, content);
+        let seconds = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+            .minimum(Some(1));
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        for (name, schema, description) in [
+            (RETRY_AFTER, seconds, "When to try again, in seconds."),
+            (RATE_LIMIT_POLICY, text(), "The limit: its name, how often (`q`), in how many seconds (`w`)."),
+            (RATE_LIMIT, text(), "What is left of it (`r`), and for how many seconds (`t`)."),
+        ] {
+            let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
+            response = response.header(name.as_str(), header);
+        }
+        [(TOO_MANY_REQUESTS.status.to_string(), response.build().into())].into()
     }
 }
 

@@ -4,22 +4,22 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::Private;
 use super::cookie;
-use super::current_user::CurrentUser;
+use super::current_user::{CurrentUser, bearer_token};
 use super::fields::{Fields, Invalid, JsonBody};
 use super::path::{PathId, PathParameter};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, INVALID_TOKEN, OVERLOADED, ParameterProblems, Problem, ProblemBody,
-    SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
+    AuthenticationProblems, BodyProblems, INVALID_TOKEN, LimitProblems, OVERLOADED, ParameterProblems, Problem,
+    ProblemBody, SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
 };
+use super::{Private, TokenResponse};
 use crate::model::{ClientInfo, Password, Session, SessionId};
 use crate::{Accounts, LogIn, ReauthenticateError};
 
@@ -180,17 +180,20 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 
 /// Log in with a cookie
 ///
-/// For browsers: sets a session cookie that scripts cannot read, instead of answering with tokens. A new session each time.
+/// For browsers: sets a session cookie that scripts cannot read, instead of answering with tokens. A new
+/// session each time; that of the cookie which came along ends. Another cookie makes the device a known one: whoever guesses
+/// at the account from elsewhere does not keep it out.
 #[utoipa::path(
     post,
     path = "/users/login",
     tag = "sessions",
     request_body = LoginRequest,
     responses(
-        (status = NO_CONTENT, description = "Logged in; the answer sets the cookie"),
+        (status = NO_CONTENT, description = "Logged in; the answer sets the cookies"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`, or `Email not verified`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -203,12 +206,17 @@ async fn log_in(
     // Nor may another site log a visitor in as somebody else.
     cookie::refuse_other_sites(accounts.config(), &Method::POST, &headers)?;
     let tokens = accounts.log_in(credentials(body, client)?).await?;
+    if let Some(cookie) = cookie::get(accounts.config(), &headers)
+        && let Some(before) = accounts.verify_session_cookie(cookie).await?
+    {
+        accounts.end_session(before.user.id, before.session).await?;
+    }
+    let session = cookie::set(accounts.config(), &tokens.session_cookie);
+    let device = tokens.device_cookie.map(|device| cookie::set_device(accounts.config(), &device));
     Ok((
         StatusCode::NO_CONTENT,
-        [
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (SET_COOKIE, cookie::set(accounts.config(), &tokens.session_cookie)),
-        ],
+        [(CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        AppendHeaders([Some(session), device].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))),
     ))
 }
 
@@ -242,16 +250,20 @@ struct ReauthenticationRequest {
 
 /// Confirm who one is
 ///
-/// Takes the password once more. For a while after that, and after a login, acts are allowed that need a recent login.
+/// Takes the password once more. For a while after that, and after a login, acts are allowed that need a recent login. The
+/// session ends and another one begins: whoever came with an access token gets new tokens, whoever came with a cookie gets
+/// another.
 #[utoipa::path(
     post,
     path = "/users/me/reauthenticate",
     tag = "sessions",
     request_body = ReauthenticationRequest,
     responses(
-        (status = NO_CONTENT, description = "Confirmed"),
+        (status = OK, body = TokenResponse, description = "Confirmed; the tokens of the session that goes on"),
+        (status = NO_CONTENT, description = "Confirmed; the answer sets the cookie of the session that goes on"),
         AuthenticationProblems,
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
     security(("OAuth2PasswordBearer" = [])),
@@ -260,14 +272,20 @@ async fn reauthenticate(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
     client: ClientInfo,
+    headers: HeaderMap,
     JsonBody(mut fields): JsonBody,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let password = fields.required("password", |text| Ok::<_, Invalid>(Password::presented(text)));
     let Ok(password) = password else {
         return Err(fields.into_problem());
     };
-    accounts.reauthenticate(caller.user.id, caller.session, password, &client).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let tokens = accounts.reauthenticate(caller.user.id, caller.session, password, &client).await?;
+    if bearer_token(&headers).is_some() {
+        return Ok(Private(TokenResponse::from(tokens)).into_response());
+    }
+    let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
+    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (SET_COOKIE, cookie)];
+    Ok((StatusCode::NO_CONTENT, headers).into_response())
 }
 
 impl From<ReauthenticateError> for Problem {
@@ -275,6 +293,7 @@ impl From<ReauthenticateError> for Problem {
         match error {
             ReauthenticateError::WrongPassword => Self::new(&WRONG_PASSWORD),
             ReauthenticateError::SessionOver => Self::new(&INVALID_TOKEN),
+            ReauthenticateError::TooMany(limited) => limited.into(),
             ReauthenticateError::Overloaded(_) => Self::new(&OVERLOADED),
             ReauthenticateError::Internal(error) => error.into(),
         }

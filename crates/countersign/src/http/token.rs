@@ -3,23 +3,26 @@
 //! asking about them (RFC 7662).
 
 use axum::extract::{FromRef, State};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use axum::response::IntoResponse;
+use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Private;
+use super::cookie;
 use super::current_user::bearer_token;
 use super::fields::{AtFault, Fields, FormBody, Invalid};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, NOT_AUTHENTICATED,
-    OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
+    AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, LimitProblems,
+    NOT_AUTHENTICATED, OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
 };
+use super::{Private, TokenResponse};
 use crate::Accounts;
 use crate::model::{ClientInfo, Password};
-use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind, Tokens};
+use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
 where
@@ -81,40 +84,12 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
 }
 
 const INVALID_REQUEST: &str = "invalid_request";
+/// RFC 6749 has a code for this in section 4.1.2.1 alone; its section 5.2 foresees no limits.
+const TEMPORARILY_UNAVAILABLE: &str = "temporarily_unavailable";
 
 /// Reads a token, which may be any text.
 fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, AtFault> {
     fields.required(name, |text| Ok::<_, Invalid>(text.to_owned().into()))
-}
-
-/// Tokens (RFC 6749, section 5.1).
-#[derive(Serialize, ToSchema)]
-struct TokenResponse {
-    /// A JWT, to be sent as `Authorization: Bearer <access_token>`.
-    access_token: String,
-    /// `bearer`
-    #[schema(example = "bearer")]
-    token_type: &'static str,
-    /// How long the access token is valid, in seconds.
-    #[schema(minimum = 0, example = 1800)]
-    expires_in: i64,
-    /// Gets the next tokens, once.
-    refresh_token: String,
-    /// `account`: everything the user may do.
-    #[schema(example = "account")]
-    scope: &'static str,
-}
-
-impl From<Tokens> for TokenResponse {
-    fn from(tokens: Tokens) -> Self {
-        Self {
-            access_token: tokens.access_token.expose_secret().to_owned(),
-            token_type: "bearer",
-            expires_in: tokens.expires_in.as_secs(),
-            refresh_token: tokens.refresh_token.expose_secret().to_owned(),
-            scope: "account",
-        }
-    }
 }
 
 /// Log in, or refresh
@@ -128,10 +103,11 @@ impl From<Tokens> for TokenResponse {
     tag = "users",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = OK, body = TokenResponse, description = "Tokens"),
+        (status = OK, body = TokenResponse, description = "Tokens; for browsers, a login sets a cookie by which this device is known from then on"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Email not verified`: only where the setting `REGISTRATION` is `verified`"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -139,12 +115,14 @@ async fn create_token(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     form: Result<FormBody, Problem>,
-) -> Result<Private<TokenResponse>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let tokens = match grant(form, &client)? {
         Grant::Password(log_in) => accounts.log_in(log_in).await?,
         Grant::RefreshToken(token) => accounts.refresh_tokens(&token, &client).await?,
     };
-    Ok(Private(tokens.into()))
+    let device =
+        tokens.device_cookie.as_ref().map(|device| [(SET_COOKIE, cookie::set_device(accounts.config(), device))]);
+    Ok((device, Private(TokenResponse::from(tokens))))
 }
 
 impl From<RefreshTokensError> for Problem {
@@ -152,6 +130,7 @@ impl From<RefreshTokensError> for Problem {
         match error {
             RefreshTokensError::Invalid => Self::new(&INVALID_REFRESH_TOKEN).oauth("invalid_grant"),
             RefreshTokensError::Reused => Self::new(&REFRESH_TOKEN_REUSED).oauth("invalid_grant"),
+            RefreshTokensError::TooMany(limited) => Self::from(limited).oauth(TEMPORARILY_UNAVAILABLE),
             RefreshTokensError::Internal(error) => error.into(),
         }
     }
@@ -162,6 +141,7 @@ impl From<LogInError> for Problem {
         match error {
             LogInError::WrongCredentials => Self::new(&WRONG_CREDENTIALS).oauth("invalid_grant"),
             LogInError::EmailNotVerified => Self::new(&EMAIL_NOT_VERIFIED).oauth("invalid_grant"),
+            LogInError::TooMany(limited) => Self::from(limited).oauth(TEMPORARILY_UNAVAILABLE),
             LogInError::Overloaded(_) => Self::new(&OVERLOADED),
             LogInError::Internal(error) => error.into(),
         }

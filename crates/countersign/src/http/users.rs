@@ -1,6 +1,6 @@
 //! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
-mod multipart;
+pub(crate) mod multipart;
 pub(crate) mod picture;
 
 use axum::Json;
@@ -17,12 +17,12 @@ use super::current_user::{CurrentUser, refuse_others, require_recent};
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::path::PathId;
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, OVERLOADED,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, LimitProblems, OVERLOADED,
     ParameterProblems, Problem, ProblemBody, REGISTRATION_CLOSED, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
 };
 use super::{MessageResponse, Private, message};
 use crate::config::MediaPolicy;
-use crate::model::{ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
+use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password, Profile, SessionId, User, UserId, Username};
 use crate::{Accounts, EditProfile, EditProfileError, Register, RegisterError, Registered};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -115,6 +115,8 @@ struct UserCreate {
     /// Where registering takes one: the code of an invitation.
     #[schema(format = Password)]
     invitation: Option<String>,
+    /// Where a proof of work is asked for: `<challenge>:<number>`.
+    challenge_solution: Option<String>,
 }
 
 fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Problem> {
@@ -122,9 +124,10 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
     let email = fields.required("email", EmailAddress::parse);
     let password = fields.required("password", Password::choose);
     let invitation = fields.optional("invitation", |text| Ok::<_, Invalid>(text.trim().to_owned().into()));
-    match (username, email, password, invitation) {
-        (Ok(username), Ok(email), Ok(password), Ok(invitation)) => {
-            Ok(Register { username, email, password, invitation, client })
+    let solution = fields.optional("challenge_solution", |text| Ok::<_, Invalid>(ChallengeSolution::presented(text)));
+    match (username, email, password, invitation, solution) {
+        (Ok(username), Ok(email), Ok(password), Ok(invitation), Ok(challenge_solution)) => {
+            Ok(Register { username, email, password, invitation, challenge_solution, client })
         }
         _ => Err(fields.into_problem()),
     }
@@ -143,8 +146,9 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
         (status = CREATED, body = UserPrivate, description = "The new account"),
         (status = ACCEPTED, body = MessageResponse, description = "A mail says how it goes on; the same for every address (`verified`)"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), or `Registration is closed` (`closed`)"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), `Registration is closed` (`closed`), or that a proof of work is missing, wrong, late or used (`CHALLENGE`)"),
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
 )]
@@ -169,12 +173,14 @@ impl From<RegisterError> for Problem {
         match error {
             RegisterError::Closed => Self::new(&REGISTRATION_CLOSED),
             RegisterError::InvalidInvitation => Self::new(&INVALID_INVITATION),
+            RegisterError::ChallengeRequired(required) => required.into(),
             RegisterError::CommonPassword => {
                 let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
                 Self::fields(vec![FieldFault::new(Place::Body, "password", invalid)])
             }
             RegisterError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             RegisterError::EmailTaken => Self::new(&EMAIL_TAKEN),
+            RegisterError::TooMany(limited) => limited.into(),
             RegisterError::Overloaded(_) => Self::new(&OVERLOADED),
             RegisterError::Internal(error) => error.into(),
         }
@@ -252,6 +258,7 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user`, or `Recent login required` for another e-mail address"),
         AuthenticationProblems,
         BodyProblems,
+        LimitProblems,
         ServiceProblems,
     ),
     security(("OAuth2PasswordBearer" = [])),
@@ -278,6 +285,7 @@ impl From<EditProfileError> for Problem {
             EditProfileError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             EditProfileError::EmailTaken => Self::new(&EMAIL_TAKEN),
             EditProfileError::UserGone => Self::new(&INVALID_TOKEN),
+            EditProfileError::TooMany(limited) => limited.into(),
             EditProfileError::Internal(error) => error.into(),
         }
     }

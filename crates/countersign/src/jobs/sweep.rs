@@ -1,10 +1,12 @@
-//! Decides what is taken away when its time is over: sessions, one-time tokens, invitations, devices not seen for long.
+//! Decides what is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not
+//! seen for long, attempts that are forgiven.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 
 use super::JobError;
 use crate::accounts::Accounts;
+use crate::limits::FORGIVEN_AFTER;
 use crate::store;
 
 /// Rows that are taken away in one transaction, so that logins need not wait for it.
@@ -27,7 +29,9 @@ impl Accounts {
         let mut tx = self.db().write().await?;
         let sessions = store::sessions::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
+        let attempts = store::attempts::delete_forgiven(tx.conn(), FORGIVEN_AFTER, now, ROWS_AT_ONCE).await?;
+        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         tx.commit().await?;
-        Ok(sessions.max(tokens))
+        Ok(sessions.max(tokens).max(attempts).max(challenges))
     }
 }

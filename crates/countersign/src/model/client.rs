@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use secrecy::SecretString;
+
 /// Where a request comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ClientInfo {
     /// The address; `None` when the call did not come over a network.
     pub address: Option<IpAddr>,
@@ -11,6 +13,9 @@ pub struct ClientInfo {
     pub user_agent: Option<String>,
     /// The languages it prefers, as its `Accept-Language` header says; at most 200 characters.
     pub languages: Option<String>,
+    /// The cookie of a device that somebody has logged in with before, as it was presented: whether it is genuine is still to
+    /// be seen.
+    pub device_cookie: Option<SecretString>,
 }
 
 /// What one customer of a network provider usually has: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177).
@@ -19,6 +24,22 @@ pub(crate) enum Network {
     V4(u32),
     V6(u64),
     Unknown,
+}
+
+/// In which line somebody waits for a password to be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Anybody.
+    Stranger,
+    /// Whoever has shown who they are before: by a login on this device, or by reading their mail.
+    Known,
+}
+
+/// Somebody who waits for a password to be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) network: Network,
+    pub(crate) standing: Standing,
 }
 
 impl ClientInfo {
@@ -45,6 +66,11 @@ impl ClientInfo {
             Some(IpAddr::V6(address)) => Network::V6((address.to_bits() >> 64) as u64),
             None => Network::Unknown,
         }
+    }
+
+    /// Somebody who waits, as they stand.
+    pub(crate) fn asker(&self, standing: Standing) -> Asker {
+        Asker { network: self.network(), standing }
     }
 }
 

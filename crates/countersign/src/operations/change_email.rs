@@ -4,9 +4,11 @@
 use countersign_db::DbError;
 use secrecy::SecretString;
 
+use super::steps::attempts::RequestMailError;
 use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventId, EventKind, SessionId, TokenPurpose, UserId};
 use crate::secrets::one_time_secret::hash_of;
 use crate::secrets::password_hash;
@@ -22,6 +24,9 @@ pub enum UndoEmailChangeError {
     /// Somebody else has the former address by now.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Too many secrets were presented by this network; the token can be used again.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Something broke.
     #[error(transparent)]
     Internal(#[from] InternalError),
@@ -41,9 +46,11 @@ impl Accounts {
         session: SessionId,
         address: &EmailAddress,
         client: &ClientInfo,
-    ) -> Result<(), DbError> {
+    ) -> Result<(), RequestMailError> {
+        self.take(Limit::Mail, client)?;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
+        self.count_mail(tx.conn(), address, now).await??;
         let contact = store::users::find_contact(tx.conn(), user).await?;
         let language = contact.and_then(|contact| contact.language).unwrap_or_else(|| self.language_of(client));
         let purpose = TokenPurpose::ConfirmEmailChange;
@@ -66,6 +73,7 @@ impl Accounts {
         token: &SecretString,
         client: &ClientInfo,
     ) -> Result<(), UndoEmailChangeError> {
+        self.take(Limit::Secret, client)?;
         let now = self.clock().now();
         let found = store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash_of(token), now).await?;
         let token = found.filter(|token| token.purpose == TokenPurpose::UndoEmailChange);

@@ -7,6 +7,7 @@ use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::RegistrationMode;
 use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, SessionId, TokenPurpose, User, UserId, Username};
 use crate::session_cache::Changed;
 use crate::store;
@@ -35,6 +36,9 @@ pub enum EditProfileError {
     /// The user is gone.
     #[error("the user is gone")]
     UserGone,
+    /// Too many mails for this network or this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Something broke.
     #[error(transparent)]
     Internal(#[from] InternalError),
@@ -56,6 +60,11 @@ impl Accounts {
         let _changing = self.changing(Changed::User(user));
         let mut tx = self.db().write().await?;
         let before = store::users::find_contact(tx.conn(), user).await?.ok_or(EditProfileError::UserGone)?;
+        let another = [&email, &to_prove].into_iter().flatten().find(|address| **address != before.email);
+        if let Some(address) = another {
+            self.take(Limit::Mail, &client)?;
+            self.count_mail(tx.conn(), address, now).await??;
+        }
         let language = before.language.unwrap_or_else(|| self.language_of(&client));
         let edited = store::users::update_profile(tx.conn(), user, username.as_ref(), email.as_ref(), now).await;
         let edited = match edited {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use jiff::Timestamp;
 
+use super::steps::attempts::Attempt;
 use super::steps::issue_tokens::{Issue, Tokens};
-
 use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EmailAddress, EventKind, Password, SessionId, UserId, Username, Verification};
+use crate::limits::{Limit, TooManyAttempts};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Password, Standing, Username, Verification};
 use crate::secrets;
+use crate::secrets::attempt_key::Counted;
+use crate::secrets::device_cookie::KnownDevice;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash};
 use crate::store;
@@ -38,6 +40,9 @@ pub enum LogInError {
     /// that.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
+    /// Too many logins of this network have failed, or of this account.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -52,69 +57,146 @@ impl From<DbError> for LogInError {
     }
 }
 
-impl Accounts {
-    /// Logs a user in. An unknown identifier costs the same work as a wrong password.
-    pub async fn log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
-        let LogIn { identifier, password, client } = log_in;
-        let password = Arc::new(password);
-        let costs = &self.config().hash_parameters;
-        let found = self.find_credentials(&identifier).await?;
-        // A hash that cannot be read matches nothing, like that of a user who does not exist.
-        let hash = found.as_ref().and_then(|found| PasswordHash::parse(&found.password_hash).ok());
-        let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
-        let matched = self.hashing().verify(client.network(), &hash, &password).await?;
-        let Some(Credentials { user, password_hash: stored, verification }) = found.filter(|_| matched) else {
-            return Err(LogInError::WrongCredentials);
-        };
-        if verification == Verification::Unverified && self.config().registration == RegistrationMode::Verified {
-            return Err(LogInError::EmailNotVerified);
+/// What was typed, as far as it can be somebody's.
+enum Identifier {
+    Address(EmailAddress),
+    Username(Username),
+    Nobodys(String),
+}
+
+impl Identifier {
+    fn parse(text: String, by: LoginBy) -> Self {
+        if let Ok(address) = EmailAddress::parse(&text) {
+            return Self::Address(address);
         }
-        let upgrade = if hash.needs_upgrade(costs) {
-            Some(self.hashing().hash(client.network(), *costs, &password).await?)
-        } else {
-            None
-        };
-        self.start_session(user, &stored, upgrade, &client).await
+        match (by, Username::parse(&text)) {
+            (LoginBy::EmailOrUsername, Ok(username)) => Self::Username(username),
+            _ => Self::Nobodys(text),
+        }
     }
 
-    async fn find_credentials(&self, identifier: &str) -> Result<Option<Credentials>, DbError> {
-        let mut read = self.db().read().await?;
-        if let Ok(email) = EmailAddress::parse(identifier) {
-            return store::users::find_credentials_by_email(read.conn(), &email).await;
+    fn counted(&self) -> Counted<'_> {
+        match self {
+            Self::Address(address) => Counted::Address(address),
+            Self::Username(username) => Counted::Username(username),
+            Self::Nobodys(text) => Counted::Text(text),
         }
-        match (self.config().login_by, Username::parse(identifier)) {
-            (LoginBy::EmailOrUsername, Ok(username)) => {
-                store::users::find_credentials_by_username(read.conn(), &username).await
+    }
+}
+
+/// A login whose attempt has been counted.
+struct Guess<'g> {
+    found: Option<Credentials>,
+    password: Password,
+    client: &'g ClientInfo,
+    /// The device, if the user who was found has logged in with it before.
+    device: Option<KnownDevice>,
+    attempt: &'g Attempt,
+}
+
+impl Accounts {
+    /// Logs a user in. An unknown identifier costs the same work as a wrong password, and is limited in the same way. A device
+    /// that the user has logged in with before counts for itself alone.
+    pub async fn log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
+        let LogIn { identifier, password, client } = log_in;
+        let identifier = Identifier::parse(identifier, self.config().login_by);
+        let device = self.device_of(&client);
+        // Whoever shows no device is counted before anything is looked up.
+        let mut taken = match device {
+            Some(_) => None,
+            None => Some(self.take(Limit::LogIn, &client)?),
+        };
+        let found = self.find_credentials(&identifier).await?;
+        let is_theirs = |device: &KnownDevice| {
+            found.as_ref().is_some_and(|found| self.device_keys().is_of(device, found.user, &found.password_hash))
+        };
+        let device = device.filter(is_theirs);
+        if device.is_none() && taken.is_none() {
+            taken = Some(self.take(Limit::LogIn, &client)?);
+        }
+        let logged_in = match self.reserve_login(&identifier, device.as_ref(), &client).await {
+            Ok(attempt) => {
+                let guess = Guess { found, password, client: &client, device, attempt: &attempt };
+                let logged_in = self.compare(guess).await;
+                if let Err(LogInError::EmailNotVerified | LogInError::Overloaded(_)) = logged_in {
+                    self.refund_attempt_alone(&attempt).await?;
+                }
+                logged_in
             }
-            _ => Ok(None),
+            Err(error) => Err(error),
+        };
+        if let (Some(taken), Ok(_) | Err(LogInError::EmailNotVerified | LogInError::Overloaded(_))) =
+            (taken, &logged_in)
+        {
+            taken.give_back();
         }
+        logged_in
+    }
+
+    async fn find_credentials(&self, identifier: &Identifier) -> Result<Option<Credentials>, DbError> {
+        let mut read = self.db().read().await?;
+        match identifier {
+            Identifier::Address(email) => store::users::find_credentials_by_email(read.conn(), email).await,
+            Identifier::Username(username) => store::users::find_credentials_by_username(read.conn(), username).await,
+            Identifier::Nobodys(_) => Ok(None),
+        }
+    }
+
+    async fn reserve_login(
+        &self,
+        identifier: &Identifier,
+        device: Option<&KnownDevice>,
+        client: &ClientInfo,
+    ) -> Result<Attempt, LogInError> {
+        // What would be refused for want of a place need not be written down first.
+        self.hashing().find_place(client.asker(standing(device)))?;
+        let counted = device.map_or_else(|| identifier.counted(), Counted::Device);
+        Ok(self.reserve_attempt(&counted).await??)
+    }
+
+    async fn compare(&self, guess: Guess<'_>) -> Result<Tokens, LogInError> {
+        let costs = &self.config().hash_parameters;
+        let asker = guess.client.asker(standing(guess.device.as_ref()));
+        let password = Arc::new(guess.password);
+        // A hash that cannot be read matches nothing, like that of a user who does not exist.
+        let hash = guess.found.as_ref().and_then(|found| PasswordHash::parse(&found.password_hash).ok());
+        let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
+        let matched = self.hashing().verify(asker, &hash, &password).await?;
+        let Some(credentials) = guess.found.filter(|_| matched) else {
+            return Err(LogInError::WrongCredentials);
+        };
+        let is_verified = credentials.verification == Verification::Verified;
+        if !is_verified && self.config().registration == RegistrationMode::Verified {
+            return Err(LogInError::EmailNotVerified);
+        }
+        let upgrade =
+            if hash.needs_upgrade(costs) { Some(self.hashing().hash(asker, *costs, &password).await?) } else { None };
+        self.start_session(&credentials, upgrade, guess.client, guess.device.as_ref(), guess.attempt).await
     }
 
     async fn start_session(
         &self,
-        user: UserId,
-        stored: &str,
+        Credentials { user, password_hash: stored, .. }: &Credentials,
         upgrade: Option<String>,
         client: &ClientInfo,
+        device: Option<&KnownDevice>,
+        attempt: &Attempt,
     ) -> Result<Tokens, LogInError> {
-        let now = self.clock().now();
+        let (user, now) = (*user, self.clock().now());
         let salt = secrets::bytes::<32>();
-        let session = NewSession {
-            id: SessionId::new(now),
-            user,
-            salt: &salt,
-            client,
-            now,
-            expires_at: now.saturating_add(self.config().session_ttl).unwrap_or(Timestamp::MAX),
-            idle_expires_at: self.idle_end(now),
-        };
+        let session = self.new_session(user, &salt, client, now);
         let mut tx = self.db().write().await?;
         // Changed or deleted between the look and the leap.
         if !store::users::note_login(tx.conn(), user, stored, now).await? {
             return Err(LogInError::WrongCredentials);
         }
-        if let Some(upgrade) = upgrade {
-            store::users::replace_password_hash(tx.conn(), user, stored, &upgrade, now).await?;
+        if let Some(upgrade) = &upgrade {
+            store::users::replace_password_hash(tx.conn(), user, stored, upgrade, now).await?;
+        }
+        match device {
+            // What others have tried stays: one who logs in now and then must not give them new tries.
+            None => self.refund_attempt(tx.conn(), attempt, now).await?,
+            Some(_) => self.forget_attempts(tx.conn(), attempt).await?,
         }
         store::sessions::delete_expired_of(tx.conn(), user, now).await?;
         store::sessions::insert(tx.conn(), &session).await?;
@@ -129,6 +211,13 @@ impl Accounts {
             self.jobs_are_due();
         }
         let NewSession { id, expires_at, .. } = session;
-        Ok(self.issue_tokens(&Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at }, now).await?)
+        let issue = Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at };
+        let tokens = self.issue_tokens(&issue, now).await?;
+        let device_cookie = self.device_keys().cookie(user, device, upgrade.as_deref().unwrap_or(stored), now);
+        Ok(Tokens { device_cookie: Some(device_cookie), ..tokens })
     }
+}
+
+fn standing(device: Option<&KnownDevice>) -> Standing {
+    if device.is_some() { Standing::Known } else { Standing::Stranger }
 }

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, OneTimeToken, TokenPurpose, UserId, Username};
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
@@ -59,6 +60,9 @@ pub enum ProveAddressError {
     /// Somebody has the address by now.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Too many secrets were presented by this network.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Something broke.
     #[error(transparent)]
     Internal(#[from] InternalError),
@@ -74,6 +78,7 @@ impl Accounts {
     /// Takes what came by mail as the proof that the caller reads that address.
     pub async fn prove_address(&self, prove: ProveAddress) -> Result<ProvenAddress, ProveAddressError> {
         let ProveAddress { proof, username, client } = prove;
+        self.take(Limit::Secret, &client)?;
         let now = self.clock().now();
         let token = match &proof {
             AddressProof::Token(token) => {

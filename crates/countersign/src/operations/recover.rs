@@ -5,15 +5,50 @@ use std::sync::Arc;
 use countersign_db::DbError;
 use secrecy::SecretString;
 
+use super::steps::attempts::RequestMailError;
+use super::steps::challenge::ChallengeRequired;
 use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EmailAddress, EventKind, Password, TokenPurpose, Verification};
+use crate::limits::{Limit, TooManyAttempts};
+use crate::model::{
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose,
+    Verification,
+};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
 use crate::store;
+
+/// Why no mail was promised.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgotPasswordError {
+    /// A proof of work has to be done first.
+    #[error(transparent)]
+    ChallengeRequired(#[from] ChallengeRequired),
+    /// Too many mails for this network or this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for ForgotPasswordError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<RequestMailError> for ForgotPasswordError {
+    fn from(error: RequestMailError) -> Self {
+        match error {
+            RequestMailError::TooMany(limited) => Self::TooMany(limited),
+            RequestMailError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
 
 /// Why no new password was set.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +59,9 @@ pub enum ResetPasswordError {
     /// The password is among the most common; the token can be used again.
     #[error("the password is among the most common ones")]
     CommonPassword,
+    /// Too many secrets were presented by this network; the token can be used again.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed; the token can be used again.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -41,7 +79,14 @@ impl From<DbError> for ResetPasswordError {
 impl Accounts {
     /// Promises a mail by which a new password can be chosen, if somebody has this address. Nothing tells the caller
     /// whether.
-    pub async fn forgot_password(&self, address: &EmailAddress, client: &ClientInfo) -> Result<(), DbError> {
+    pub async fn forgot_password(
+        &self,
+        address: &EmailAddress,
+        solution: Option<&ChallengeSolution>,
+        client: &ClientInfo,
+    ) -> Result<(), ForgotPasswordError> {
+        self.demand_challenge::<ForgotPasswordError>(ChallengePurpose::ForgotPassword, solution).await?;
+        self.take(Limit::Mail, client)?;
         let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
         let user = found.map(|(user, _)| user);
         self.promise_alone(Secret {
@@ -51,11 +96,17 @@ impl Accounts {
             address,
             language: self.language_of(client),
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Promises once more the mail that asks to confirm an address, if it waits for that. Nothing tells the caller whether.
-    pub async fn resend_verification(&self, address: &EmailAddress, client: &ClientInfo) -> Result<(), DbError> {
+    pub async fn resend_verification(
+        &self,
+        address: &EmailAddress,
+        client: &ClientInfo,
+    ) -> Result<(), RequestMailError> {
+        self.take(Limit::Mail, client)?;
         let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
         let unverified = found.filter(|(_, verification)| *verification == Verification::Unverified);
         self.promise_alone(Secret {
@@ -68,9 +119,10 @@ impl Accounts {
         .await
     }
 
-    async fn promise_alone(&self, secret: Secret<'_>) -> Result<(), DbError> {
+    async fn promise_alone(&self, secret: Secret<'_>) -> Result<(), RequestMailError> {
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
+        self.count_mail(tx.conn(), secret.address, now).await??;
         match self.promise_secret(tx.conn(), secret, now).await {
             // Deleted between the look and the leap.
             Err(DbError::ForeignKeyViolation) => return Ok(()),
@@ -82,13 +134,17 @@ impl Accounts {
     }
 
     /// Sets a new password by a token from a mail. It shows who reads the address: so all sessions end, and so does
-    /// everything else that was under way.
+    /// everything else that was under way, and with what strangers have tried. Gives the cookie by which this device is known
+    /// from then on; see [`Tokens::device_cookie`].
+    ///
+    /// [`Tokens::device_cookie`]: crate::Tokens::device_cookie
     pub async fn reset_password(
         &self,
         token: &SecretString,
         new: Password,
         client: &ClientInfo,
-    ) -> Result<(), ResetPasswordError> {
+    ) -> Result<SecretString, ResetPasswordError> {
+        self.take(Limit::Secret, client)?;
         if self.config().blocklist == Blocklist::Common && new.is_common() {
             return Err(ResetPasswordError::CommonPassword);
         }
@@ -98,7 +154,8 @@ impl Accounts {
         let token = found.filter(|token| token.purpose == TokenPurpose::ResetPassword);
         let token = token.ok_or(ResetPasswordError::InvalidToken)?;
         let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
-        let new = self.hashing().hash(client.network(), self.config().hash_parameters, &Arc::new(new)).await?;
+        let asker = client.asker(Standing::Known);
+        let new = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(new)).await?;
 
         let now = self.clock().now();
         let _changing = self.changing(Changed::User(user));
@@ -112,10 +169,11 @@ impl Accounts {
             store::one_time_tokens::delete_of_user(tx.conn(), user, purpose).await?;
         }
         store::sessions::delete_others(tx.conn(), user, None).await?;
+        self.forget_strangers(tx.conn(), user).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;
         self.promise_notice(tx.conn(), user, EventKind::PasswordChanged, client, now).await?;
         tx.commit().await?;
         self.jobs_are_due();
-        Ok(())
+        Ok(self.device_keys().cookie(user, None, &new, now))
     }
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::steps::issue_tokens::{Issue, Tokens};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, LiveSession};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
@@ -22,6 +23,9 @@ pub enum RefreshTokensError {
     /// It had been exchanged longer ago than is forgiven. The session has been ended.
     #[error("the refresh token had been used before")]
     Reused,
+    /// Too many refresh tokens of this network were refused.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Something broke.
     #[error(transparent)]
     Internal(#[from] InternalError),
@@ -51,6 +55,7 @@ impl Accounts {
         token: &SecretString,
         client: &ClientInfo,
     ) -> Result<Tokens, RefreshTokensError> {
+        let attempt = self.take(Limit::Refresh, client)?;
         let now = self.clock().now();
         let token = PresentedRefreshToken::parse(token).ok_or(RefreshTokensError::Invalid)?;
         let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
@@ -63,6 +68,7 @@ impl Accounts {
                 return Err(RefreshTokensError::Reused);
             }
         }
+        attempt.give_back();
         let issue = Issue {
             user: session.authenticated.user.id,
             session: token.session,

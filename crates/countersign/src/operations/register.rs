@@ -6,11 +6,16 @@ use countersign_db::{Conn, DbError};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::steps::challenge::ChallengeRequired;
 use super::steps::promise::Secret;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
-use crate::model::{ClientInfo, EmailAddress, Password, TokenPurpose, User, UserId, Username};
+use crate::limits::{Limit, TooManyAttempts};
+use crate::model::{
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, Standing, TokenPurpose, User, UserId,
+    Username,
+};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::store;
@@ -26,6 +31,8 @@ pub struct Register {
     pub password: Password,
     /// The code of an invitation.
     pub invitation: Option<SecretString>,
+    /// The proof of work, where one is asked for.
+    pub challenge_solution: Option<ChallengeSolution>,
     /// Who is asking.
     pub client: ClientInfo,
 }
@@ -48,6 +55,9 @@ pub enum RegisterError {
     /// There is no such invitation, or it has run out, is used up, or is for another address.
     #[error("the invitation is not valid")]
     InvalidInvitation,
+    /// A proof of work has to be done first.
+    #[error(transparent)]
+    ChallengeRequired(#[from] ChallengeRequired),
     /// One of the most common passwords.
     #[error("the password is among the most common ones")]
     CommonPassword,
@@ -57,6 +67,9 @@ pub enum RegisterError {
     /// Somebody has this address.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Too many registrations of this network, or too many mails to this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -76,11 +89,13 @@ impl Accounts {
     ///
     /// The password is hashed before the database is asked, so that a taken name costs the asker as much as a free one.
     pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
-        let Register { username, email, password, invitation, client } = register;
+        let Register { username, email, password, invitation, challenge_solution, client } = register;
         let mode = self.config().registration;
         if mode == RegistrationMode::Closed {
             return Err(RegisterError::Closed);
         }
+        self.demand_challenge::<RegisterError>(ChallengePurpose::Register, challenge_solution.as_ref()).await?;
+        self.take(Limit::Register, &client)?;
         let now = self.clock().now();
         let invitation = invitation.filter(|_| mode == RegistrationMode::Invite).map(|code| hash_of(&code));
         if mode == RegistrationMode::Invite {
@@ -92,7 +107,8 @@ impl Accounts {
         if self.config().blocklist == Blocklist::Common && password.is_common() {
             return Err(RegisterError::CommonPassword);
         }
-        let hash = self.hashing().hash(client.network(), self.config().hash_parameters, &Arc::new(password)).await?;
+        let asker = client.asker(Standing::Stranger);
+        let hash = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(password)).await?;
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         let registered = if mode == RegistrationMode::Verified {
@@ -144,10 +160,11 @@ impl Accounts {
         password_hash: &str,
         client: &ClientInfo,
         now: Timestamp,
-    ) -> Result<(), DbError> {
+    ) -> Result<(), RegisterError> {
+        self.count_mail(conn.reborrow(), address, now).await??;
         let (purpose, language) = (TokenPurpose::CompleteRegistration, self.language_of(client));
         let secret = Secret { purpose, user: None, session: None, address, language };
         let token = self.promise_secret(conn.reborrow(), secret, now).await?;
-        store::registrations::insert(conn, token, username, password_hash).await
+        Ok(store::registrations::insert(conn, token, username, password_hash).await?)
     }
 }

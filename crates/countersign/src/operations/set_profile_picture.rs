@@ -6,8 +6,9 @@ use countersign_db::DbError;
 use super::steps::discard_picture::discard_picture;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
 use crate::media::{PrepareError, StorageError, Upload};
-use crate::model::{PictureFile, User, UserId};
+use crate::model::{ClientInfo, PictureFile, User, UserId};
 use crate::secrets::random_picture_file;
 use crate::session_cache::Changed;
 use crate::store;
@@ -51,9 +52,10 @@ impl From<PrepareError> for SetProfilePictureError {
 }
 
 impl Accounts {
-    /// An upload that takes as many bytes as a picture may have.
-    pub fn new_upload(&self) -> Upload {
-        Upload::new(self.config().media.upload_bytes_max)
+    /// An upload that takes as many bytes as a picture may have, unless this network has sent too many.
+    pub fn new_upload(&self, client: &ClientInfo) -> Result<Upload, TooManyAttempts> {
+        self.take(Limit::Upload, client)?;
+        Ok(Upload::new(self.config().media.upload_bytes_max))
     }
 
     /// Gives a user the picture in `upload`: a JPEG, PNG, GIF or WebP, of which a square of 300 by 300 pixels is made.

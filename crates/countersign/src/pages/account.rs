@@ -2,20 +2,24 @@
 //! password along when the login is older.
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
-use super::outcome::To;
+use super::outcome::{To, later};
 use super::picture::{self, Chosen};
 use super::shown::{Moment, device};
 use super::visitor::Visitor;
 use crate::http::cookie;
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::{INVALID_TOKEN, Problem};
-use crate::model::{EmailAddress, Password, Username};
+use crate::model::{EmailAddress, Password, SessionId, Username};
 use crate::templates::{Value, context};
-use crate::{ChangePassword, ChangePasswordError, EditProfile, EditProfileError, ReauthenticateError};
+use crate::{
+    ChangePassword, ChangePasswordError, EditProfile, EditProfileError, ReauthenticateError, RequestMailError,
+    TooManyAttempts,
+};
 
 /// The forms of the page; the one that was sent comes back with its faults.
 struct Forms {
@@ -123,32 +127,66 @@ pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Respons
     let edit =
         EditProfile { username: Some(username), email: None, session: caller.session, client: visitor.client.clone() };
     match visitor.accounts().edit_profile(caller.user.id, edit).await {
-        Ok(_) => Ok(To::path("/account").done("profile-saved").into_response()),
+        Ok(_) => Ok(To::path("/account").done(&visitor, "profile-saved").into_response()),
         Err(EditProfileError::UsernameTaken | EditProfileError::EmailTaken) => {
             forms.profile.fault::<()>("username", Fault("fault-username-taken"));
             page(&visitor, caller, StatusCode::BAD_REQUEST, &forms).await
         }
         Err(EditProfileError::UserGone) => Err(Problem::new(&INVALID_TOKEN)),
+        Err(EditProfileError::TooMany(limited)) => Err(limited.into()),
         Err(EditProfileError::Internal(error)) => Err(error.into()),
     }
 }
 
-/// Takes the password of the form if the login is no recent one; `Some` if all is well.
-async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Option<()>, Problem> {
+/// What came of asking for the password; what is wrong stands in the form.
+enum Confirmed {
+    Yes(Recent),
+    No,
+    TooOften(TooManyAttempts),
+}
+
+/// Somebody whose login is recent.
+struct Recent {
+    session: SessionId,
+    /// That of the session, if it is another than before.
+    cookie: Option<HeaderValue>,
+}
+
+/// Takes the password of the form if the login is no recent one.
+async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Confirmed, Problem> {
     let accounts = visitor.accounts();
     if accounts.is_recent(caller.authenticated_at) {
-        return Ok(Some(()));
+        return Ok(Confirmed::Yes(Recent { session: caller.session, cookie: None }));
     }
     let Some(password) = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text))) else {
-        return Ok(None);
+        return Ok(Confirmed::No);
     };
-    match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
-        Ok(()) => Ok(Some(())),
-        Err(ReauthenticateError::WrongPassword) => Ok(form.fault("password", Fault("fault-password-wrong"))),
-        Err(ReauthenticateError::Overloaded(_)) => Ok(form.fault("", Fault("fault-busy"))),
-        Err(ReauthenticateError::SessionOver) => Err(Problem::new(&INVALID_TOKEN)),
-        Err(ReauthenticateError::Internal(error)) => Err(error.into()),
-    }
+    let (name, fault) = match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
+        Ok(tokens) => {
+            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
+            return Ok(Confirmed::Yes(Recent { session: tokens.session, cookie: Some(cookie) }));
+        }
+        Err(ReauthenticateError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            return Ok(Confirmed::TooOften(limited));
+        }
+        Err(ReauthenticateError::WrongPassword) => ("password", "fault-password-wrong"),
+        Err(ReauthenticateError::Overloaded(_)) => ("", "fault-busy"),
+        Err(ReauthenticateError::SessionOver) => return Err(Problem::new(&INVALID_TOKEN)),
+        Err(ReauthenticateError::Internal(error)) => return Err(error.into()),
+    };
+    form.fault::<()>(name, Fault(fault));
+    Ok(Confirmed::No)
+}
+
+/// The page, with the form that was sent too often.
+async fn limited_page(
+    visitor: &Visitor,
+    caller: &CurrentUser,
+    forms: &Forms,
+    limited: &TooManyAttempts,
+) -> Result<Response, Problem> {
+    Ok(later(page(visitor, caller, StatusCode::TOO_MANY_REQUESTS, forms).await?, limited))
 }
 
 pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Response, Problem> {
@@ -159,20 +197,39 @@ pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Respons
     let Some(address) = address else {
         return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     };
-    if confirm(&visitor, caller, &mut forms.email).await?.is_none() {
-        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+    let recent = match confirm(&visitor, caller, &mut forms.email).await? {
+        Confirmed::Yes(recent) => recent,
+        Confirmed::No => return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await,
+        Confirmed::TooOften(limited) => return limited_page(&visitor, caller, &forms, &limited).await,
+    };
+    let asked = visitor.accounts().request_email_change(caller.user.id, recent.session, &address, &visitor.client);
+    match asked.await {
+        Ok(()) => Ok(To::path("/account").done(&visitor, "email-proof-sent").cookies(recent.cookie).into_response()),
+        Err(RequestMailError::TooMany(limited)) => {
+            forms.email.fault::<()>("", limited.into());
+            let mut response = limited_page(&visitor, caller, &forms, &limited).await?;
+            response.headers_mut().extend(recent.cookie.map(|cookie| (SET_COOKIE, cookie)));
+            Ok(response)
+        }
+        Err(RequestMailError::Internal(error)) => Err(error.into()),
     }
-    visitor.accounts().request_email_change(caller.user.id, caller.session, &address, &visitor.client).await?;
-    Ok(To::path("/account").done("email-proof-sent").into_response())
 }
 
 pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Problem> {
     let visitor = visitor.at("/account");
     let caller = logged_in!(visitor);
     if let Ok(address) = EmailAddress::parse(&caller.user.email) {
-        visitor.accounts().resend_verification(&address, &visitor.client).await?;
+        match visitor.accounts().resend_verification(&address, &visitor.client).await {
+            Ok(()) => {}
+            Err(RequestMailError::TooMany(limited)) => {
+                let mut forms = Forms::new(caller);
+                forms.email.fault::<()>("", limited.into());
+                return limited_page(&visitor, caller, &forms, &limited).await;
+            }
+            Err(RequestMailError::Internal(error)) => return Err(error.into()),
+        }
     }
-    Ok(To::path("/account").done("verification-sent").into_response())
+    Ok(To::path("/account").done(&visitor, "verification-sent").into_response())
 }
 
 pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Response, Problem> {
@@ -187,7 +244,14 @@ pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Resp
     let client = visitor.client.clone();
     let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
     let (status, name, fault) = match visitor.accounts().change_password(change).await {
-        Ok(()) => return Ok(To::path("/account").done("password-changed").into_response()),
+        Ok(device) => {
+            let device = cookie::set_device(visitor.accounts().config(), &device);
+            return Ok(To::path("/account").done(&visitor, "password-changed").cookie(device).into_response());
+        }
+        Err(ChangePasswordError::TooMany(limited)) => {
+            forms.password.fault::<()>("", limited.into());
+            return limited_page(&visitor, caller, &forms, &limited).await;
+        }
         Err(ChangePasswordError::WrongPassword) => {
             (StatusCode::BAD_REQUEST, "current_password", "fault-password-wrong")
         }
@@ -217,10 +281,14 @@ fn deletion_page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, fo
 
 pub(super) async fn delete(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let caller = logged_in!(visitor);
-    if confirm(&visitor, caller, &mut form).await?.is_none() {
-        return Ok(deletion_page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &form));
+    match confirm(&visitor, caller, &mut form).await? {
+        Confirmed::Yes(_) => {}
+        Confirmed::No => return Ok(deletion_page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &form)),
+        Confirmed::TooOften(limited) => {
+            return Ok(later(deletion_page(&visitor, caller, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
+        }
     }
     let accounts = visitor.accounts();
     accounts.delete_account(caller.user.id).await?;
-    Ok(To::path("/").done("account-deleted").cookie(cookie::clear(accounts.config())).into_response())
+    Ok(To::path("/").done(&visitor, "account-deleted").cookie(cookie::clear(accounts.config())).into_response())
 }

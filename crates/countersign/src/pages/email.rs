@@ -3,10 +3,10 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::form::{Fault, Form};
-use super::outcome::{To, secretive};
+use super::outcome::{To, later, secretive};
 use super::visitor::Visitor;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
@@ -55,9 +55,9 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         Ok(proven) => {
             let inside = if visitor.caller.is_some() { "/account" } else { "/login" };
             Ok(match proven {
-                ProvenAddress::Verified(_) => To::path(inside).done("verified"),
-                ProvenAddress::Registered(_) => To::path("/login").done("registered-verified"),
-                ProvenAddress::Changed(_) => To::path(inside).done("email-confirmed"),
+                ProvenAddress::Verified(_) => To::path(inside).done(&visitor, "verified"),
+                ProvenAddress::Registered(_) => To::path("/login").done(&visitor, "registered-verified"),
+                ProvenAddress::Changed(_) => To::path(inside).done(&visitor, "email-confirmed"),
             }
             .into_response())
         }
@@ -72,6 +72,10 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         Err(ProveAddressError::EmailTaken) => {
             form.fault::<()>("", Fault("fault-email-taken"));
             Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, Name::AsAskedFor))
+        }
+        Err(ProveAddressError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(proof_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form, Name::AsAskedFor), &limited))
         }
         Err(ProveAddressError::Internal(error)) => Err(error.into()),
     }
@@ -95,7 +99,7 @@ pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, P
         return Ok(undo_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().undo_email_change(&token, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done("email-undone").into_response()),
+        Ok(()) => Ok(To::path("/login").done(&visitor, "email-undone").into_response()),
         Err(UndoEmailChangeError::InvalidToken) => {
             form.fault::<()>("", Fault("fault-undo-token"));
             Ok(undo_page(&visitor, StatusCode::BAD_REQUEST, &form))
@@ -103,6 +107,12 @@ pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, P
         Err(UndoEmailChangeError::EmailTaken) => {
             form.fault::<()>("", Fault("fault-email-taken"));
             Ok(undo_page(&visitor, StatusCode::BAD_REQUEST, &form))
+        }
+        Err(UndoEmailChangeError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            // The button stays: the token is still good.
+            let form = form.with("token", token.expose_secret());
+            Ok(later(undo_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
         }
         Err(UndoEmailChangeError::Internal(error)) => Err(error.into()),
     }

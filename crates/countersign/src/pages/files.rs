@@ -12,7 +12,8 @@ use crate::http::problem::{NOT_FOUND, Problem};
 const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const FOR_ONCE: HeaderValue = HeaderValue::from_static("no-cache");
 /// A drawing is a document that could run scripts, were it opened by itself.
-const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+const NOTHING: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox");
 
 pub(super) async fn file(State(accounts): State<Accounts>, Path((version, name)): Path<(String, String)>) -> Response {
     let assets = accounts.config().mail.templates.assets();

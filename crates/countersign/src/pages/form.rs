@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
 
+use crate::TooManyAttempts;
 use crate::http::fields::{Fields, FormBody, Invalid};
 use crate::http::problem::Problem;
 use crate::model::{InvalidEmailAddress, InvalidPassword, InvalidUsername};
@@ -36,6 +37,12 @@ impl From<InvalidPassword> for Fault {
             InvalidPassword::TooShort => "fault-password-short",
             InvalidPassword::TooLong => "fault-password-long",
         })
+    }
+}
+
+impl From<TooManyAttempts> for Fault {
+    fn from(limited: TooManyAttempts) -> Self {
+        Self(if limited.retry_after_seconds <= 60 { "fault-limited-minute" } else { "fault-limited" })
     }
 }
 

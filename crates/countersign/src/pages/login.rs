@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::own_path;
-use super::outcome::To;
+use super::outcome::{To, later};
 use super::visitor::Visitor;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::http::cookie;
@@ -50,7 +50,12 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
                 accounts.end_session(before.user.id, before.session).await?;
             }
             let to = To::path(next.unwrap_or_else(|| HOME.to_owned()));
-            return Ok(to.cookie(cookie::set(accounts.config(), &tokens.session_cookie)).into_response());
+            return Ok(to.logged_in(accounts.config(), &tokens).into_response());
+        }
+        Err(LogInError::TooMany(limited)) => {
+            let fault = if limited.retry_after_seconds > 60 { Fault("fault-limited-login") } else { limited.into() };
+            form.fault::<()>("", fault);
+            return Ok(later(page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
         }
         Err(LogInError::WrongCredentials) => (StatusCode::UNAUTHORIZED, "fault-credentials"),
         Err(LogInError::EmailNotVerified) => (StatusCode::FORBIDDEN, "fault-unverified"),
@@ -66,5 +71,5 @@ pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
     if let Some(caller) = &visitor.caller {
         accounts.end_session(caller.user.id, caller.session).await?;
     }
-    Ok(To::path(HOME).done("logged-out").cookie(cookie::clear(accounts.config())).into_response())
+    Ok(To::path(HOME).done(&visitor, "logged-out").cookie(cookie::clear(accounts.config())).into_response())
 }

@@ -10,9 +10,11 @@ use axum::response::{Html, IntoResponse as _, Response};
 use super::next::in_query;
 use super::shown::{picture_url, pictures_origin};
 use crate::Accounts;
+use crate::config::Config;
+use crate::http::cookie;
 use crate::http::problem::{INTERNAL, Problem};
 use crate::model::{Language, Profile, User};
-use crate::templates::{Templates, Value, context};
+use crate::templates::{Value, context};
 
 /// Pages run no script and take no style but the site's own files, send forms nowhere else, and stand in no frame. A chosen
 /// picture is shown before it is sent (`blob:`).
@@ -34,17 +36,19 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    pub(super) fn of(templates: &Templates, headers: &HeaderMap, here: &str) -> Self {
+    pub(super) fn of(config: &Config, headers: &HeaderMap, here: &str) -> Self {
+        let templates = &config.mail.templates;
+        let cookie = |name| cookie::get_plain(config, headers, name);
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
-        let chosen = cookie(headers, "language").and_then(|tag| Language::parse(tag).ok());
+        let chosen = cookie("language").and_then(|tag| Language::parse(tag).ok());
         let language = match chosen.filter(|chosen| templates.catalogue().languages().contains(chosen)) {
             Some(chosen) => chosen,
             None => templates.negotiate(accepted).clone(),
         };
-        let done = cookie(headers, "done").map(|what| format!("done-{what}"));
+        let done = cookie("done").map(|what| format!("done-{what}"));
         Self {
             language,
-            theme: cookie(headers, "theme").and_then(theme),
+            theme: cookie("theme").and_then(theme),
             done: done.filter(|key| templates.catalogue().has(key)),
             here: here.to_owned(),
         }
@@ -96,7 +100,7 @@ impl Looks {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
         if self.done.is_some() {
-            headers.insert(SET_COOKIE, HeaderValue::from_static("done=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
+            headers.insert(SET_COOKIE, cookie::set_plain(accounts.config(), "done", "", 0));
         }
         headers
     }
@@ -121,13 +125,6 @@ fn shown_user(accounts: &Accounts, user: &User) -> Value {
 /// The theme of this name; `None` for whichever the system prefers.
 pub(super) fn theme(name: &str) -> Option<&'static str> {
     ["light", "dark"].into_iter().find(|theme| *theme == name)
-}
-
-/// The first cookie of this name.
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
-    let mut pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(found, value)| (found == name).then_some(value))
 }
 
 /// An error's page, in the reader's language and the host's layout. Nobody is shown as logged in on it.
@@ -156,7 +153,7 @@ impl ErrorPage {
             _ => ("problem-title", "problem-text"),
         };
         let own = context! { heading, explanation, status => status.as_u16() };
-        let mut looks = Looks::of(&accounts.config().mail.templates, &self.0, "/");
+        let mut looks = Looks::of(accounts.config(), &self.0, "/");
         // It is for the next page to say.
         looks.done = None;
         looks.page(accounts, None, status, "pages/error.html", own)

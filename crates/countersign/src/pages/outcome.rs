@@ -4,6 +4,12 @@ use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::visitor::Visitor;
+use crate::config::Config;
+use crate::http::cookie;
+use crate::http::problem::limit_headers;
+use crate::{Tokens, TooManyAttempts};
+
 /// How long what was done may wait to be said, in seconds.
 const DONE_SECONDS: u32 = 60;
 
@@ -19,18 +25,27 @@ impl To {
         Self { location: path.into(), cookies: Vec::new() }
     }
 
-    /// And has the next page say what was done: the text `done-<what>`.
+    /// And has the next page say to the visitor what was done: the text `done-<what>`.
     ///
     /// # Panics
     /// When `what` is not made of letters and hyphens.
     #[must_use]
-    pub fn done(self, what: &'static str) -> Self {
-        let text = format!("done={what}; Path=/; Max-Age={DONE_SECONDS}; HttpOnly; SameSite=Lax");
-        self.cookie(HeaderValue::try_from(text).expect("a key of letters and hyphens"))
+    pub fn done(self, visitor: &Visitor, what: &'static str) -> Self {
+        self.cookie(cookie::set_plain(visitor.accounts().config(), "done", what, DONE_SECONDS))
     }
 
-    pub(super) fn cookie(mut self, cookie: HeaderValue) -> Self {
-        self.cookies.push(cookie);
+    /// With the cookies of a login.
+    pub(super) fn logged_in(self, config: &Config, tokens: &Tokens) -> Self {
+        let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(config, device));
+        self.cookie(cookie::set(config, &tokens.session_cookie)).cookies(device)
+    }
+
+    pub(super) fn cookie(self, cookie: HeaderValue) -> Self {
+        self.cookies([cookie])
+    }
+
+    pub(super) fn cookies(mut self, cookies: impl IntoIterator<Item = HeaderValue>) -> Self {
+        self.cookies.extend(cookies);
         self
     }
 }
@@ -50,5 +65,11 @@ impl IntoResponse for To {
 /// The address of the page is a secret, which no other site shall learn.
 pub(super) fn secretive(mut response: Response) -> Response {
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The page says that something was tried too often; when it may be tried again stands in its headers.
+pub(super) fn later(mut response: Response, limited: &TooManyAttempts) -> Response {
+    response.headers_mut().extend(limit_headers(limited));
     response
 }

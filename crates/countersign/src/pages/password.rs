@@ -5,13 +5,15 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{Fault, Form};
-use super::outcome::{To, secretive};
+use super::outcome::{To, later, secretive};
+use super::shown::challenge;
 use super::visitor::Visitor;
-use crate::ResetPasswordError;
+use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::{EmailAddress, Password};
+use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, Password};
 use crate::templates::context;
+use crate::{ForgotPasswordError, ResetPasswordError};
 
 pub(super) async fn show_forgot(visitor: Visitor) -> Response {
     let email = visitor.user().map(|user| user.email.clone()).unwrap_or_default();
@@ -19,15 +21,30 @@ pub(super) async fn show_forgot(visitor: Visitor) -> Response {
 }
 
 fn forgot_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
-    visitor.page(status, "pages/forgot_password.html", context! { form => form.context() })
+    let own = context! {
+        form => form.context(),
+        challenge => challenge(visitor.accounts(), ChallengePurpose::ForgotPassword),
+    };
+    visitor.page(status, "pages/forgot_password.html", own)
 }
 
 pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let Some(address) = form.required("email", |text| EmailAddress::parse(text.trim())) else {
         return Ok(forgot_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
-    visitor.accounts().forgot_password(&address, &visitor.client).await?;
-    Ok(To::path("/forgot-password").done("reset-sent").into_response())
+    let solution = form.optional("challenge_solution", |text| Ok::<_, Fault>(ChallengeSolution::presented(text)));
+    match visitor.accounts().forgot_password(&address, solution.flatten().as_ref(), &visitor.client).await {
+        Ok(()) => Ok(To::path("/forgot-password").done(&visitor, "reset-sent").into_response()),
+        Err(ForgotPasswordError::ChallengeRequired(_)) => {
+            form.fault::<()>("", Fault("fault-challenge"));
+            Ok(forgot_page(&visitor, StatusCode::FORBIDDEN, &form))
+        }
+        Err(ForgotPasswordError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(forgot_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
+        }
+        Err(ForgotPasswordError::Internal(error)) => Err(error.into()),
+    }
 }
 
 pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
@@ -52,7 +69,14 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
         return Ok(reset_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done("password-reset").into_response()),
+        Ok(device) => {
+            let device = cookie::set_device(visitor.accounts().config(), &device);
+            Ok(To::path("/login").done(&visitor, "password-reset").cookie(device).into_response())
+        }
+        Err(ResetPasswordError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            Ok(later(reset_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
+        }
         Err(ResetPasswordError::InvalidToken) => {
             let mut form = Form::empty().with("token", "");
             form.fault::<()>("", Fault("fault-reset-token"));

@@ -27,8 +27,8 @@ pub(super) async fn set(visitor: Visitor, request: Request) -> Result<Chosen, Pr
         Ok(caller) => caller,
         Err(to_login) => return Ok(Chosen::Ends(*to_login)),
     };
-    let Err(problem) = take_picture(visitor.accounts(), caller.user.id, request).await else {
-        return Ok(Chosen::Ends(To::path("/account").done("picture-saved").into_response()));
+    let Err(problem) = take_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
+        return Ok(Chosen::Ends(To::path("/account").done(&visitor, "picture-saved").into_response()));
     };
     let kinds = [
         (&FILE_TOO_LARGE, "fault-picture-large", StatusCode::BAD_REQUEST),
@@ -50,7 +50,7 @@ pub(super) async fn remove(visitor: Visitor) -> Result<Response, Problem> {
     };
     match visitor.accounts().remove_profile_picture(caller.user.id).await {
         Ok(_) | Err(RemoveProfilePictureError::NoPicture) => {
-            Ok(To::path("/account").done("picture-removed").into_response())
+            Ok(To::path("/account").done(&visitor, "picture-removed").into_response())
         }
         Err(RemoveProfilePictureError::UserGone) => Err(Problem::new(&INVALID_TOKEN)),
         Err(RemoveProfilePictureError::Internal(error)) => Err(error.into()),

@@ -1,6 +1,5 @@
 //! Decides how a language and a theme are chosen: both are kept in cookies, which say nothing of who somebody is.
 
-use axum::http::HeaderValue;
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
@@ -8,28 +7,25 @@ use super::looks::theme;
 use super::next::own_path;
 use super::outcome::To;
 use super::visitor::Visitor;
+use crate::http::cookie;
 use crate::model::Language;
 
 const YEAR_SECONDS: u32 = 365 * 86_400;
 
 pub(super) async fn choose(visitor: Visitor, mut form: Form) -> Response {
+    let config = visitor.accounts().config();
     let mut read = |name| form.optional(name, |text| Ok::<_, Fault>(text.to_owned())).flatten();
     let next = read("next");
     let mut to = To::path(next.as_deref().and_then(own_path).unwrap_or("/"));
     let language = read("language").and_then(|tag| Language::parse(&tag).ok());
     if let Some(language) = language.filter(|language| visitor.languages().contains(language)) {
-        to = to.cookie(cookie("language", &language.to_string(), YEAR_SECONDS));
+        to = to.cookie(cookie::set_plain(config, "language", &language.to_string(), YEAR_SECONDS));
     }
     if let Some(chosen) = read("theme") {
         to = to.cookie(match theme(&chosen) {
-            Some(theme) => cookie("theme", theme, YEAR_SECONDS),
-            None => cookie("theme", "", 0),
+            Some(theme) => cookie::set_plain(config, "theme", theme, YEAR_SECONDS),
+            None => cookie::set_plain(config, "theme", "", 0),
         });
     }
     to.into_response()
-}
-
-fn cookie(name: &str, value: &str, seconds: u32) -> HeaderValue {
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax");
-    HeaderValue::try_from(text).expect("a tag is ASCII")
 }

@@ -5,13 +5,13 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::in_query;
-use super::outcome::To;
+use super::outcome::{To, later};
+use super::shown::challenge;
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
-use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::{EmailAddress, InvalidPassword, Password, Username};
+use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, InvalidPassword, Password, Username};
 use crate::templates::context;
 use crate::{LogIn, LogInError, Register, RegisterError, Registered};
 
@@ -29,6 +29,7 @@ fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
         form => form.context(),
         closed => mode == RegistrationMode::Closed,
         invited => mode == RegistrationMode::Invite,
+        challenge => challenge(visitor.accounts(), ChallengePurpose::Register),
     };
     visitor.page(status, "pages/register.html", own)
 }
@@ -36,6 +37,7 @@ fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
 pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let visitor = visitor.at("/register");
     let invitation = form.optional("invitation", |text| Ok::<_, Fault>(text.trim().to_owned()));
+    let solution = form.optional("challenge_solution", |text| Ok::<_, Fault>(ChallengeSolution::presented(text)));
     let username = form.required("username", Username::parse);
     let email = form.required("email", |text| EmailAddress::parse(text.trim()));
     let password =
@@ -47,18 +49,30 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
     };
     let accounts = visitor.accounts();
     let (client, address) = (visitor.client.clone(), email.as_str().to_owned());
-    let register = Register { username, email, password, invitation: invitation.map(Into::into), client };
+    let register = Register {
+        username,
+        email,
+        password,
+        invitation: invitation.map(Into::into),
+        challenge_solution: solution.flatten(),
+        client,
+    };
     let (status, name, fault) = match accounts.register(register).await {
         Ok(Registered::User(_)) => return welcome(&visitor, address, again).await,
         Ok(Registered::AwaitsProof) => {
             let to = To::path(format!("/verify-email?email={}", in_query(&address)));
-            return Ok(to.done("verification-sent").into_response());
+            return Ok(to.done(&visitor, "verification-sent").into_response());
         }
         Err(RegisterError::UsernameTaken) => (StatusCode::BAD_REQUEST, "username", "fault-username-taken"),
         Err(RegisterError::EmailTaken) => (StatusCode::BAD_REQUEST, "email", "fault-email-taken"),
         Err(RegisterError::CommonPassword) => (StatusCode::UNPROCESSABLE_ENTITY, "password", "fault-password-common"),
         Err(RegisterError::InvalidInvitation) => (StatusCode::FORBIDDEN, "invitation", "fault-invitation"),
+        Err(RegisterError::ChallengeRequired(_)) => (StatusCode::FORBIDDEN, "", "fault-challenge"),
         Err(RegisterError::Closed) => (StatusCode::FORBIDDEN, "", "fault-registration-closed"),
+        Err(RegisterError::TooMany(limited)) => {
+            form.fault::<()>("", limited.into());
+            return Ok(later(page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
+        }
         Err(RegisterError::Overloaded(_)) => (StatusCode::SERVICE_UNAVAILABLE, "", "fault-busy"),
         Err(RegisterError::Internal(error)) => return Err(error.into()),
     };
@@ -70,11 +84,13 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
     let accounts = visitor.accounts();
     match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
         Ok(tokens) => {
-            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
-            Ok(To::path("/").done("registered").cookie(cookie).into_response())
+            if let Some(before) = &visitor.caller {
+                accounts.end_session(before.user.id, before.session).await?;
+            }
+            Ok(To::path("/").done(visitor, "registered").logged_in(accounts.config(), &tokens).into_response())
         }
         Err(LogInError::Internal(error)) => Err(error.into()),
         // The account is there all the same.
-        Err(_) => Ok(To::path("/login").done("registered-verified").into_response()),
+        Err(_) => Ok(To::path("/login").done(visitor, "registered-verified").into_response()),
     }
 }

@@ -15,7 +15,7 @@ pub(super) async fn end(visitor: Visitor, PathId(session): PathId<SessionId>) ->
         Err(to_login) => return Ok(*to_login),
     };
     if visitor.accounts().end_session(caller.user.id, session).await? {
-        Ok(To::path("/account").done("session-ended").into_response())
+        Ok(To::path("/account").done(&visitor, "session-ended").into_response())
     } else {
         Err(Problem::new(&SESSION_NOT_FOUND))
     }
@@ -28,5 +28,5 @@ pub(super) async fn end_others(visitor: Visitor) -> Result<Response, Problem> {
         Err(to_login) => return Ok(*to_login),
     };
     visitor.accounts().end_other_sessions(caller.user.id, caller.session).await?;
-    Ok(To::path("/account").done("others-ended").into_response())
+    Ok(To::path("/account").done(&visitor, "others-ended").into_response())
 }

@@ -1,11 +1,12 @@
-//! Decides how things look that several pages show: instants, pictures, and where a session is.
+//! Decides how things look that several pages show: instants, pictures, where a session is, and the work a form asks for.
 
 use axum::http::Uri;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::Accounts;
-use crate::model::Profile;
+use crate::config::ChallengeWhen;
+use crate::model::{ChallengePurpose, Profile};
 use crate::templates::{Value, context};
 
 /// An instant for a template: `iso` for machines; `day`, `month`, `year` and `time` for the texts `date` and `moment`.
@@ -31,6 +32,14 @@ pub fn picture_url(accounts: &Accounts, profile: &Profile) -> String {
 pub(super) fn pictures_origin(accounts: &Accounts) -> Option<String> {
     let uri: Uri = accounts.config().media.picture_url(Some("x")).parse().ok()?;
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// The proof of work that a form's script does, for the macro `work`; none where none is ever asked for.
+pub(super) fn challenge(accounts: &Accounts, purpose: ChallengePurpose) -> Option<Value> {
+    let challenge = accounts.offer_challenge(purpose)?;
+    let (expires_in, always) =
+        (challenge.expires_in.as_secs(), accounts.config().challenge.when == ChallengeWhen::Always);
+    Some(context! { text => challenge.text, bits => challenge.bits, expires_in, always })
 }
 
 /// What a browser calls itself, in words: the browser and the system; `None` for other programs and unknown ones.

@@ -45,7 +45,7 @@ where
             Some(session) => accounts.verify_session_cookie(session).await?.map(CurrentUser::from),
         };
         let here = parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
-        let looks = Looks::of(&accounts.config().mail.templates, &parts.headers, here);
+        let looks = Looks::of(accounts.config(), &parts.headers, here);
         if parts.headers.contains_key(COOKIE) {
             // Mail that is caused here comes in the language that was chosen here.
             client.languages = Some(looks.language.to_string());

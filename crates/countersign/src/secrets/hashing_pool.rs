@@ -1,7 +1,7 @@
 //! Decides how many passwords are hashed at once, in how much memory, in which order, and who waits how long.
 //!
 //! A fixed set of threads computes all hashes, each in an arena that it keeps. Who asks waits in a bounded queue that is
-//! fair between networks; who goes away leaves it. Nothing is begun that nobody waits for, and memory is bounded however
+//! fair between networks, or in that of those who are known; who goes away leaves it. Nothing is begun that nobody waits for, and memory is bounded however
 //! many ask.
 
 mod machine;
@@ -10,16 +10,16 @@ mod queue;
 mod speed;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_argon2::{Arena, Params};
 use tokio::sync::oneshot;
 
 use self::metrics::Metrics;
-use self::queue::FairQueue;
+use self::queue::Queues;
 use super::password_hash::{Derivation, NewHash, PasswordHash, Tag};
 use crate::config::{HashParameters, HashingPolicy};
-use crate::model::{Network, Password};
+use crate::model::{Asker, Network, Password};
 
 pub use self::metrics::{HashingMetrics, Histogram};
 pub use self::speed::{HashingSpeed, measure_hashing};
@@ -27,6 +27,10 @@ pub use self::speed::{HashingSpeed, measure_hashing};
 /// Room beside the threads' own arenas for one imported hash that costs more than ours, unless the policy says otherwise:
 /// the most that a readable hash may ask for.
 const IMPORT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The part of the queue, and of the longest wait, from which on there is load.
+const LOAD_SHARE: usize = 8;
+const LOAD_SHARE_OF_TIME: u32 = 8;
 
 /// The queue is full, the turn did not come in time, or there is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +52,7 @@ struct Shared {
 }
 
 struct State {
-    queue: FairQueue<Network, Entry>,
+    queue: Queues<Network, Entry>,
     /// What is left of the budget beside the threads' own arenas.
     spare_bytes: u64,
     stopping: bool,
@@ -103,7 +107,7 @@ impl HashingPool {
     /// Starts the threads. Their memory is not touched before the first hash.
     pub(crate) fn new(policy: &HashingPolicy, parameters: &HashParameters) -> Self {
         let plan = Plan::new(policy, &NewHash::params(parameters), machine::memory_bytes());
-        let state = State { queue: FairQueue::default(), spare_bytes: plan.spare_bytes, stopping: false };
+        let state = State { queue: Queues::default(), spare_bytes: plan.spare_bytes, stopping: false };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -124,24 +128,44 @@ impl HashingPool {
     /// Whether `password` is the one that `hash` was made of.
     pub(crate) async fn verify(
         &self,
-        network: Network,
+        asker: Asker,
         hash: &PasswordHash,
         password: &Arc<Password>,
     ) -> Result<bool, Overloaded> {
-        let tag = self.derive(network, hash.derivation(password)).await?;
+        let tag = self.derive(asker, hash.derivation(password)).await?;
         Ok(hash.matches(password, &tag))
     }
 
     /// A new hash of `password` with these costs, as it is stored.
     pub(crate) async fn hash(
         &self,
-        network: Network,
+        asker: Asker,
         parameters: HashParameters,
         password: &Arc<Password>,
     ) -> Result<String, Overloaded> {
         let new = NewHash::new(parameters);
-        let tag = self.derive(network, new.derivation(password)).await?;
+        let tag = self.derive(asker, new.derivation(password)).await?;
         Ok(new.encode(&tag))
+    }
+
+    /// Whether there is a place to wait, for whoever does something beforehand that would be in vain without.
+    pub(crate) fn find_place(&self, asker: Asker) -> Result<(), Overloaded> {
+        let state = self.shared.lock();
+        let has_room = state.queue.has_room(asker.standing, asker.network, self.shared.policy.queue_max);
+        if has_room && !self.shared.is_hopeless(state.queue.ahead_of(asker.standing, asker.network)) {
+            return Ok(());
+        }
+        drop(state);
+        self.shared.metrics.refused();
+        Err(Overloaded)
+    }
+
+    /// Whether more are waiting than usual: an eighth of those who may, or for an eighth of the time that anybody may.
+    pub(crate) fn is_under_load(&self) -> bool {
+        let queued = self.shared.lock().queue.len();
+        queued > 0
+            && (queued.saturating_mul(LOAD_SHARE) >= self.shared.policy.queue_max
+                || self.shared.expected_wait(queued).saturating_mul(LOAD_SHARE_OF_TIME) > self.shared.policy.wait_max)
     }
 
     /// How it goes.
@@ -150,9 +174,9 @@ impl HashingPool {
         self.shared.metrics.read(queued)
     }
 
-    async fn derive(&self, network: Network, derivation: Derivation) -> Result<Tag, Overloaded> {
+    async fn derive(&self, asker: Asker, derivation: Derivation) -> Result<Tag, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
-        let ticket = self.shared.enqueue(network, Entry { derivation, reply, since: Instant::now() })?;
+        let ticket = self.shared.enqueue(asker, Entry { derivation, reply, since: Instant::now() })?;
         match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).await {
             Ok(answered) => answered.map_err(|_| Overloaded)?,
             Err(_) if ticket.withdraw() => {
@@ -175,14 +199,14 @@ impl Drop for HashingPool {
 /// A place in the queue; whoever drops it leaves the queue.
 struct Ticket<'s> {
     shared: &'s Shared,
-    network: Network,
+    asker: Asker,
     id: u64,
 }
 
 impl Ticket<'_> {
     /// Leaves the queue; whether the hash had not been begun.
     fn withdraw(&self) -> bool {
-        self.shared.lock().queue.remove(self.network, self.id)
+        self.shared.lock().queue.remove(self.asker.standing, self.asker.network, self.id)
     }
 }
 
@@ -198,9 +222,13 @@ impl Shared {
     /// Whether so many hashes take longer than anybody may wait, as far as the latest ones tell. A quick refusal is better
     /// than a late one.
     fn is_hopeless(&self, ahead: usize) -> bool {
-        let each = self.metrics.usual_time();
+        self.expected_wait(ahead) > self.policy.wait_max
+    }
+
+    /// How long so many hashes take, as far as the latest ones tell.
+    fn expected_wait(&self, ahead: usize) -> Duration {
         let rounds = u32::try_from(ahead / self.plan.threads).unwrap_or(u32::MAX);
-        each.saturating_mul(rounds) > self.policy.wait_max
+        self.metrics.usual_time().saturating_mul(rounds)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -208,17 +236,18 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(&self, network: Network, entry: Entry) -> Result<Ticket<'_>, Overloaded> {
+    fn enqueue(&self, asker: Asker, entry: Entry) -> Result<Ticket<'_>, Overloaded> {
         if self.plan.extra_bytes(&entry.derivation) > self.plan.spare_bytes {
             tracing::warn!("a stored password hash asks for more memory than HASHING_MEMORY_BYTES_MAX leaves");
             return Err(Overloaded);
         }
+        let Asker { network, standing } = asker;
         let mut state = self.lock();
-        if self.is_hopeless(state.queue.ahead_of(network)) {
+        if self.is_hopeless(state.queue.ahead_of(standing, network)) {
             self.metrics.refused();
             return Err(Overloaded);
         }
-        let pushed = state.queue.push(network, entry, self.policy.queue_max);
+        let pushed = state.queue.push(standing, network, entry, self.policy.queue_max);
         drop(state);
         let Ok(pushed) = pushed else {
             self.metrics.refused();
@@ -230,7 +259,7 @@ impl Shared {
             let _ = displaced.reply.send(Err(Overloaded));
         }
         self.changed.notify_one();
-        Ok(Ticket { shared: self, network, id: pushed.id })
+        Ok(Ticket { shared: self, asker, id: pushed.id })
     }
 }
 

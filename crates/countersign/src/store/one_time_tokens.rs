@@ -155,6 +155,19 @@ pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId) -> Result<bool, 
     Ok(consumed.is_some())
 }
 
+/// Has what one session asked for be what another asked for, which goes on in its place.
+pub(crate) async fn hand_over(conn: Conn<'_>, from: SessionId, to: SessionId) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_one_time_tokens SET session_id = $2 WHERE session_id = $1")
+            .bind(from.uuid())
+            .bind(to.uuid())
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
 /// Takes away a user's tokens for a purpose: a newer one supersedes them, or they have become pointless.
 pub(crate) async fn delete_of_user(conn: Conn<'_>, user: UserId, purpose: TokenPurpose) -> Result<(), DbError> {
     on_db!(conn, c => {

@@ -32,8 +32,17 @@ macro_rules! embedded {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../assets/pages/", $name)))),*] };
 }
 
-const EMBEDDED: [(&str, &str); 8] =
-    embedded!["favicon.svg", "forms.js", "more.js", "passwords.js", "picture.js", "site.css", "site.js", "theme.js"];
+const EMBEDDED: [(&str, &str); 9] = embedded![
+    "challenge.js",
+    "favicon.svg",
+    "forms.js",
+    "more.js",
+    "passwords.js",
+    "picture.js",
+    "site.css",
+    "site.js",
+    "theme.js",
+];
 
 /// The library's own.
 pub(super) fn embedded() -> BTreeMap<String, String> {
@@ -45,7 +54,7 @@ pub(super) fn media_type(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "css" => Some("text/css; charset=utf-8"),
         "js" => Some("text/javascript; charset=utf-8"),
-        "svg" => Some("image/svg+xml"),
+        "svg" => Some("image/svg+xml; charset=utf-8"),
         _ => None,
     }
 }

@@ -46,6 +46,7 @@ impl App {
             email: EmailAddress::parse(email).unwrap(),
             password: Password::choose(PASSWORD).unwrap(),
             invitation: None,
+            challenge_solution: None,
             client: ClientInfo::default(),
         };
         match self.accounts.register(register).await? {
@@ -132,6 +133,7 @@ async fn a_common_password_is_refused_unless_the_list_is_off() {
         email: EmailAddress::parse(&format!("{name}@example.com")).unwrap(),
         password: Password::choose("Password1").unwrap(),
         invitation: None,
+        challenge_solution: None,
         client: ClientInfo::default(),
     };
     assert!(matches!(app.accounts.register(register("ada")).await, Err(RegisterError::CommonPassword)));

@@ -57,6 +57,27 @@ async fn a_login_sets_a_cookie_that_scripts_cannot_read_and_the_next_login_anoth
 }
 
 #[tokio::test]
+async fn a_login_ends_the_session_it_was_made_in() {
+    let app = TestApp::start().await;
+    app.user("ada").await;
+    let first = cookie(&log_in(&app, &[SAME]).await);
+    let second = cookie(&log_in(&app, &[SAME, ("cookie", &first)]).await);
+    send(&app, "GET", "/api/users/me", &[("cookie", &first), SAME], "").await.problem(401, "invalid_token");
+    // So does giving the password once more.
+    let password = json!({ "password": PASSWORD }).to_string();
+    let path = "/api/users/me/reauthenticate";
+    let confirmed = send(&app, "POST", path, &[("cookie", &second), SAME], &password).await;
+    confirmed.ok(204);
+    let third = cookie(&confirmed);
+    send(&app, "GET", "/api/users/me", &[("cookie", &second), SAME], "").await.problem(401, "invalid_token");
+    assert_eq!(send(&app, "GET", "/api/users/me", &[("cookie", &third), SAME], "").await.ok(200)["username"], "ada");
+    // A login that fails ends nothing.
+    let wrong = json!({ "username": "ada@example.com", "password": "another" }).to_string();
+    send(&app, "POST", "/api/users/login", &[("cookie", &third), SAME], &wrong).await.problem(401, "wrong_credentials");
+    send(&app, "GET", "/api/users/me", &[("cookie", &third), SAME], "").await.ok(200);
+}
+
+#[tokio::test]
 async fn a_cookie_writes_only_from_our_own_pages() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;

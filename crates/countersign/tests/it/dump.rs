@@ -50,6 +50,8 @@ fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
 async fn busy_life() -> Life {
     let introspection_secret = generate_secret_key();
     let app = TestApp::with(|config| {
+        // A burglar who has all the time there is.
+        config.limits = None;
         config.signing_algorithm = SigningAlgorithm::EdDsa;
         config.introspection_secret = Some(introspection_secret.clone());
     })

@@ -3,18 +3,27 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod accounts;
+mod asvs;
 mod cache;
+mod challenge;
 mod contract_mail;
 mod cookies;
+mod devices;
 mod dump;
 mod emails;
 mod jobs;
 mod keys;
+mod limits;
+mod look_alikes;
 mod migrations;
+mod neutral;
 mod pages;
+mod parsers;
 mod pictures;
 mod proxies;
+mod races;
 mod recovery;
+mod redirects;
 mod refresh_model;
 mod refresh_stress;
 mod requests;

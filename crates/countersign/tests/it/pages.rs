@@ -127,6 +127,24 @@ async fn a_login_sets_the_cookie_and_leads_back_but_never_to_another_site() {
 }
 
 #[tokio::test]
+async fn cookies_of_pages_are_secure_and_of_this_host_alone() {
+    let app = TestApp::with(|config| "https://accounts.example.org".clone_into(&mut config.public_url)).await;
+    let browser = registered(&app, "ada").await;
+    browser.submit("/preferences", &[("theme", "dark"), ("language", "de")]).await;
+    for name in ["session", "done", "theme", "language"] {
+        assert!(browser.cookie(&format!("__Host-{name}")).is_some() && browser.cookie(name).is_none(), "{name}");
+    }
+    for (path, fields) in [("/preferences", ("theme", "light")), ("/preferences", ("language", "en"))] {
+        let answer = browser.submit(path, &[fields]).await;
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure") && cookie.contains("; Path=/;"), "{cookie}");
+    }
+    // What a neighbour under the same domain sets has another name.
+    browser.set_cookie("theme", "dark");
+    assert!(browser.open("/account").await.text().contains("data-theme=\"light\""));
+}
+
+#[tokio::test]
 async fn a_failed_login_says_so_and_keeps_the_address() {
     let app = TestApp::start().await;
     registered(&app, "ada").await;

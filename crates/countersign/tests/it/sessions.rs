@@ -336,7 +336,29 @@ async fn acts_that_need_a_recent_login_say_so_and_a_password_confirms() {
     app.anonymous().post(confirm, json!({ "password": PASSWORD })).await.problem(401, "not_authenticated");
     ada_later.delete(&path).await.problem(403, "reauthentication_required");
 
-    ada_later.post(confirm, json!({ "password": PASSWORD })).await.ok(204);
-    ada_later.patch(&path, json!({ "email": "new@example.com" })).await.ok(200);
-    ada_later.delete(&path).await.ok(204);
+    let confirmed = ada_later.post(confirm, json!({ "password": PASSWORD })).await.ok(200);
+    let ada_confirmed = app.bearer(Some(text(&confirmed, "access_token")));
+    ada_confirmed.patch(&path, json!({ "email": "new@example.com" })).await.ok(200);
+    ada_confirmed.delete(&path).await.ok(204);
+}
+
+#[tokio::test]
+async fn whoever_confirms_the_password_goes_on_in_a_new_session() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let login = tokens(&app, &ada).await;
+    let before = app.bearer(Some(text(&login, "access_token")));
+    let confirm = "/api/users/me/reauthenticate";
+    let confirmed = before.post(confirm, json!({ "password": PASSWORD })).await;
+    assert_eq!(confirmed.headers["cache-control"], "no-store");
+    let confirmed = confirmed.ok(200);
+    before.get("/api/users/me").await.problem(401, "invalid_token");
+    refresh(&app, &text(&login, "refresh_token")).await.problem(400, "invalid_refresh_token");
+    let refreshed = refresh(&app, &text(&confirmed, "refresh_token")).await.ok(200);
+    let after = app.bearer(Some(text(&refreshed, "access_token")));
+    assert_eq!(after.get("/api/users/me").await.ok(200)["username"], "ada");
+    // The other session is none of its business.
+    ada.get("/api/users/me").await.ok(200);
+    let sessions = after.get("/api/users/me/sessions").await.ok(200)["sessions"].as_array().unwrap().len();
+    assert_eq!(sessions, 2);
 }

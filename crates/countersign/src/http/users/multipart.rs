@@ -7,19 +7,19 @@ const BOUNDARY_BYTES_MAX: usize = 70;
 
 /// The body does not follow the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// What a part says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PartHead {
+pub(crate) struct PartHead {
     /// The field's name.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Whether it is a file, or else a text.
-    pub(super) kind: PartKind,
+    pub(crate) kind: PartKind,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum PartKind {
+pub(crate) enum PartKind {
     #[default]
     Text,
     File,
@@ -27,7 +27,7 @@ pub(super) enum PartKind {
 
 /// What comes out, in order.
 #[derive(Debug)]
-pub(super) enum Event<'b> {
+pub(crate) enum Event<'b> {
     /// A part begins.
     Part(PartHead),
     /// More of its content.
@@ -44,7 +44,7 @@ enum State {
 }
 
 /// Takes a body apart.
-pub(super) struct Multipart {
+pub(crate) struct Multipart {
     /// CR LF, two hyphens, the boundary.
     delimiter: Vec<u8>,
     kept: Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) struct Multipart {
 
 impl Multipart {
     /// For a body of this `Content-Type`; `None` when that is another one.
-    pub(super) fn of_type(content_type: &str) -> Option<Result<Self, Malformed>> {
+    pub(crate) fn of_type(content_type: &str) -> Option<Result<Self, Malformed>> {
         let (media_type, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
         if !media_type.trim().eq_ignore_ascii_case("multipart/form-data") {
             return None;
@@ -68,12 +68,12 @@ impl Multipart {
     }
 
     /// Whether the last delimiter has come.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.state == State::Epilogue
     }
 
     /// The next bytes of the body.
-    pub(super) fn push<E: From<Malformed>>(
+    pub(crate) fn push<E: From<Malformed>>(
         &mut self,
         bytes: &[u8],
         mut on_event: impl FnMut(Event<'_>) -> Result<(), E>,

@@ -18,12 +18,12 @@ use crate::http::current_user::{CurrentUser, refuse_others};
 use crate::http::fields::{FieldFault, Invalid, Place};
 use crate::http::path::PathId;
 use crate::http::problem::{
-    AuthenticationProblems, FILE_TOO_LARGE, INTERNAL, INVALID_IMAGE, INVALID_TOKEN, NO_PICTURE, PAYLOAD_TOO_LARGE,
-    ParameterProblems, Problem, ProblemBody, STORAGE_UNAVAILABLE, ServiceProblems, TOO_MANY_UPLOADS, UNREADABLE_BODY,
-    UPLOAD_TOO_SLOW, causes,
+    AuthenticationProblems, FILE_TOO_LARGE, INTERNAL, INVALID_IMAGE, INVALID_TOKEN, LimitProblems, NO_PICTURE,
+    PAYLOAD_TOO_LARGE, ParameterProblems, Problem, ProblemBody, STORAGE_UNAVAILABLE, ServiceProblems, TOO_MANY_UPLOADS,
+    UNREADABLE_BODY, UPLOAD_TOO_SLOW, causes,
 };
 use crate::media::{StorageError, Upload, UploadError};
-use crate::model::{User, UserId};
+use crate::model::{ClientInfo, User, UserId};
 use crate::{Accounts, RemoveProfilePictureError, SetProfilePictureError};
 
 /// Everything of a body but the file, in bytes.
@@ -66,6 +66,7 @@ struct PictureUpload {
         (status = REQUEST_TIMEOUT, body = ProblemBody, content_type = "application/problem+json", description = "The picture did not come in time"),
         (status = PAYLOAD_TOO_LARGE, body = ProblemBody, content_type = "application/problem+json", description = "Too much beside the picture"),
         AuthenticationProblems,
+        LimitProblems,
         ParameterProblems,
         ServiceProblems,
     ),
@@ -74,6 +75,7 @@ struct PictureUpload {
 async fn set_picture(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
+    client: ClientInfo,
     PathId(id): PathId<UserId>,
     request: Request,
 ) -> Result<Private<UserPrivate>, Problem> {
@@ -81,18 +83,30 @@ async fn set_picture(
         Incoming::new(&accounts, request).throw_away().await;
         return Err(problem);
     }
-    let user = take_picture(&accounts, id, request).await?;
+    let user = take_picture(&accounts, id, &client, request).await?;
     Ok(Private(UserPrivate::new(user, &accounts.config().media)))
 }
 
 /// Reads the picture of a `multipart/form-data` body and makes it this user's; for the page of the account, too.
-pub(crate) async fn take_picture(accounts: &Accounts, id: UserId, request: Request) -> Result<User, Problem> {
+pub(crate) async fn take_picture(
+    accounts: &Accounts,
+    id: UserId,
+    client: &ClientInfo,
+    request: Request,
+) -> Result<User, Problem> {
     let mut incoming = Incoming::new(accounts, request);
+    let upload = match accounts.new_upload(client) {
+        Ok(upload) => upload,
+        Err(limited) => {
+            incoming.throw_away().await;
+            return Err(limited.into());
+        }
+    };
     let Some(_place) = accounts.decoding().admit() else {
         incoming.throw_away().await;
         return Err(Problem::new(&TOO_MANY_UPLOADS));
     };
-    let upload = match read_upload(accounts, &mut incoming).await {
+    let upload = match read_upload(accounts, upload, &mut incoming).await {
         Ok(upload) => upload,
         Err(problem) => {
             incoming.throw_away().await;
@@ -220,12 +234,13 @@ impl From<Malformed> for Problem {
 }
 
 /// The part `file`.
-async fn read_upload(accounts: &Accounts, incoming: &mut Incoming) -> Result<Upload, Problem> {
+async fn read_upload(accounts: &Accounts, empty: Upload, incoming: &mut Incoming) -> Result<Upload, Problem> {
     let mut multipart = match Multipart::of_type(&incoming.content_type) {
         Some(multipart) => multipart?,
         // A body of another type has no fields.
         None => return Err(at_fault(Invalid::missing())),
     };
+    let mut empty = Some(empty);
     let mut upload: Option<Upload> = None;
     let mut is_in_file = false;
     let (mut all_bytes, mut file_bytes) = (0, 0);
@@ -242,7 +257,7 @@ async fn read_upload(accounts: &Accounts, incoming: &mut Incoming) -> Result<Upl
                         if head.kind == PartKind::Text {
                             return Err(at_fault(Invalid::value("expected a file")));
                         }
-                        upload = Some(accounts.new_upload());
+                        upload = empty.take();
                     }
                 }
                 Event::Data(data) => {

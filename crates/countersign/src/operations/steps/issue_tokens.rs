@@ -10,6 +10,8 @@ use crate::secrets::access_token::Bearer;
 
 /// What a client needs to act as a user.
 pub struct Tokens {
+    /// The session that they are of.
+    pub session: SessionId,
     /// The access token, a JWT.
     pub access_token: SecretString,
     /// How long it is valid.
@@ -18,6 +20,9 @@ pub struct Tokens {
     pub refresh_token: SecretString,
     /// For browsers, instead of the two: the session's cookie.
     pub session_cookie: SecretString,
+    /// For browsers, after a login: the cookie by which this device is known from then on, so that whoever guesses at the
+    /// account from elsewhere does not keep its user out. It opens nothing.
+    pub device_cookie: Option<SecretString>,
 }
 
 /// A session, as far as its tokens depend on it.
@@ -41,8 +46,10 @@ impl Accounts {
             now.saturating_add(self.config().access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
         let bearer = Bearer { user: issue.user, session: issue.session };
         Ok(Tokens {
+            session: issue.session,
             access_token: self.sign_access_token(bearer, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
+            device_cookie: None,
             session_cookie: self.session_secrets().session_cookie(issue.session, issue.salt),
             refresh_token: self.session_secrets().refresh_token(issue.session, issue.salt, issue.refresh_counter),
         })

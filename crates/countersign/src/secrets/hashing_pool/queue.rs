@@ -1,8 +1,10 @@
 //! Decides who is next, and who has to leave when the queue is full: every source has its own line, the lines are served
-//! in turn, and the longest one is cut.
+//! in turn, and the longest one is cut. Whoever is known does not wait behind strangers.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+
+use crate::model::Standing;
 
 /// A bounded queue that is fair between sources.
 pub(super) struct FairQueue<S, T> {
@@ -38,9 +40,7 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
     pub(super) fn push(&mut self, source: S, item: T, len_max: usize) -> Result<Pushed<T>, T> {
         let mut displaced = None;
         if self.len >= len_max {
-            let own = self.lines.get(&source).map_or(0, VecDeque::len);
-            let longest = self.lines.iter().max_by_key(|(_, line)| line.len());
-            let Some((&longest, _)) = longest.filter(|(_, line)| line.len() > own + 1) else {
+            let Some(longest) = self.line_to_cut_for(source) else {
                 return Err(item);
             };
             // The line has more than one item, so it does not become empty.
@@ -56,6 +56,18 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
         line.push_back((id, item));
         self.len += 1;
         Ok(Pushed { id, displaced })
+    }
+
+    /// Whether a push would find a place.
+    fn has_room(&self, source: S, len_max: usize) -> bool {
+        self.len < len_max || self.line_to_cut_for(source).is_some()
+    }
+
+    /// The longest line, if it stays the longer one.
+    fn line_to_cut_for(&self, source: S) -> Option<S> {
+        let own = self.lines.get(&source).map_or(0, VecDeque::len);
+        let (longest, line) = self.lines.iter().max_by_key(|(_, line)| line.len())?;
+        (line.len() > own + 1).then_some(*longest)
     }
 
     /// How many items would be served before another one of this source, if nothing else came.
@@ -98,6 +110,80 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
             self.turn.retain(|other| *other != source);
         }
         true
+    }
+}
+
+/// A queue for each standing. While something waits in both they are served alternately; and since each has a bound of its own,
+/// strangers can neither fill the one of those who are known nor slow it down to less than half.
+pub(super) struct Queues<S, T> {
+    strangers: FairQueue<S, T>,
+    known: FairQueue<S, T>,
+    /// Who comes first, if something waits in both.
+    turn: Standing,
+}
+
+impl<S, T> Default for Queues<S, T> {
+    fn default() -> Self {
+        Self { strangers: FairQueue::default(), known: FairQueue::default(), turn: Standing::Known }
+    }
+}
+
+impl<S: Copy + Eq + Hash, T> Queues<S, T> {
+    pub(super) fn len(&self) -> usize {
+        self.strangers.len() + self.known.len()
+    }
+
+    /// The same as [`FairQueue::push`]; the bound is that of either queue.
+    pub(super) fn push(&mut self, standing: Standing, source: S, item: T, len_max: usize) -> Result<Pushed<T>, T> {
+        self.queue_mut(standing).push(source, item, len_max)
+    }
+
+    /// Whether a push would find a place.
+    pub(super) fn has_room(&self, standing: Standing, source: S, len_max: usize) -> bool {
+        self.queue(standing).has_room(source, len_max)
+    }
+
+    /// How many items would be served before another one of this source, if nothing else came.
+    pub(super) fn ahead_of(&self, standing: Standing, source: S) -> usize {
+        let own = self.queue(standing).ahead_of(source);
+        own + self.queue(other(standing)).len().min(own + 1)
+    }
+
+    /// The next item that will do.
+    pub(super) fn take(&mut self, will_do: impl Fn(&T) -> bool) -> Option<T> {
+        for standing in [self.turn, other(self.turn)] {
+            if let Some(item) = self.queue_mut(standing).take(&will_do) {
+                self.turn = other(standing);
+                return Some(item);
+            }
+        }
+        None
+    }
+
+    /// Takes an item out; whether it was still there.
+    pub(super) fn remove(&mut self, standing: Standing, source: S, id: u64) -> bool {
+        self.queue_mut(standing).remove(source, id)
+    }
+
+    fn queue(&self, standing: Standing) -> &FairQueue<S, T> {
+        match standing {
+            Standing::Stranger => &self.strangers,
+            Standing::Known => &self.known,
+        }
+    }
+
+    fn queue_mut(&mut self, standing: Standing) -> &mut FairQueue<S, T> {
+        match standing {
+            Standing::Stranger => &mut self.strangers,
+            Standing::Known => &mut self.known,
+        }
+    }
+}
+
+fn other(standing: Standing) -> Standing {
+    match standing {
+        Standing::Stranger => Standing::Known,
+        Standing::Known => Standing::Stranger,
     }
 }
 
@@ -159,6 +245,68 @@ mod tests {
         assert!(!queue.remove('b', ids[0]));
         assert_eq!(drain(&mut queue), [1, 3]);
         assert!(!queue.remove('a', ids[0]));
+    }
+
+    fn queues(items: &[(Standing, char, u32)], len_max: usize) -> Queues<char, u32> {
+        let mut queues = Queues::default();
+        for (standing, source, item) in items {
+            assert!(queues.push(*standing, *source, *item, len_max).is_ok());
+        }
+        queues
+    }
+
+    use Standing::{Known, Stranger};
+
+    #[test]
+    fn whoever_is_known_and_strangers_are_served_alternately_and_each_fairly() {
+        let mut queues = queues(
+            &[
+                (Stranger, 'a', 1),
+                (Stranger, 'a', 2),
+                (Stranger, 'b', 3),
+                (Stranger, 'b', 4),
+                (Known, 'a', 10),
+                (Known, 'a', 11),
+                (Known, 'c', 12),
+            ],
+            100,
+        );
+        assert_eq!(queues.len(), 7);
+        let served: Vec<u32> = std::iter::from_fn(|| queues.take(|_| true)).collect();
+        assert_eq!(served, [10, 1, 12, 3, 11, 2, 4]);
+    }
+
+    #[test]
+    fn a_queue_full_of_strangers_refuses_nobody_who_is_known() {
+        let mut queues = queues(&[(Stranger, 'a', 1), (Stranger, 'b', 2)], 2);
+        assert!(!queues.has_room(Stranger, 'c', 2));
+        assert!(queues.push(Stranger, 'c', 3, 2).is_err());
+        for item in [4, 5] {
+            assert!(queues.has_room(Known, 'c', 2));
+            assert!(queues.push(Known, 'c', item, 2).is_ok_and(|pushed| pushed.displaced.is_none()));
+        }
+        assert!(queues.push(Known, 'c', 6, 2).is_err());
+        assert_eq!(queues.len(), 4);
+    }
+
+    #[test]
+    fn whoever_is_known_waits_for_as_many_strangers_as_of_their_own_at_the_most() {
+        let strangers: Vec<_> = (0..50).map(|item| (Stranger, 'a', item)).collect();
+        let mut queues = queues(&strangers, 100);
+        assert_eq!(queues.ahead_of(Known, 'a'), 1);
+        assert_eq!(queues.ahead_of(Stranger, 'a'), 50);
+        assert!(queues.push(Known, 'b', 100, 100).is_ok());
+        assert_eq!(queues.ahead_of(Known, 'a'), 3);
+        assert_eq!(queues.ahead_of(Stranger, 'a'), 51);
+    }
+
+    #[test]
+    fn who_leaves_a_queue_leaves_that_of_their_standing() {
+        let mut queues = queues(&[(Stranger, 'a', 1)], 9);
+        let id = queues.push(Known, 'a', 2, 9).ok().unwrap().id;
+        assert!(queues.remove(Known, 'a', id));
+        assert!(!queues.remove(Known, 'a', id));
+        assert_eq!(queues.take(|_| true), Some(1));
     }
 
     proptest! {

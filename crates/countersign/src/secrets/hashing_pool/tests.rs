@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::*;
+use crate::model::Standing;
 
 const PASSWORD: &str = "correct horse battery staple";
 const MIB: u64 = 1024 * 1024;
@@ -25,8 +26,12 @@ fn password() -> Arc<Password> {
     Arc::new(Password::presented(PASSWORD))
 }
 
-fn client(last: u8) -> Network {
-    Network::V4(last.into())
+fn client(last: u8) -> Asker {
+    Asker { network: Network::V4(last.into()), standing: Standing::Stranger }
+}
+
+fn known(last: u8) -> Asker {
+    Asker { standing: Standing::Known, ..client(last) }
 }
 
 /// Polls once, so that what it waits for is in the queue.
@@ -98,6 +103,26 @@ async fn a_full_queue_refuses_at_once_but_not_whoever_has_a_shorter_line() {
     assert_eq!(third.await, Err(Overloaded), "the newest of the longest line made room");
     assert_eq!(pool.metrics().refused, 2);
     assert_eq!(pool.metrics().queued, 2);
+}
+
+#[tokio::test]
+async fn a_full_line_of_strangers_refuses_no_known_device() {
+    let pool = HashingPool::new(&HashingPolicy { queue_max: 1, ..policy() }, &slow());
+    let occupied = password();
+    let mut running = Box::pin(pool.hash(client(1), slow(), &occupied));
+    begin(&mut running).await;
+    until(|| pool.metrics().running == 1).await;
+    let mut second = Box::pin(pool.hash(client(1), slow(), &occupied));
+    assert!(begin(&mut second).await.is_none());
+    assert_eq!(pool.find_place(client(1)), Err(Overloaded));
+    assert_eq!(pool.hash(client(1), slow(), &occupied).await, Err(Overloaded));
+
+    assert_eq!(pool.find_place(known(1)), Ok(()));
+    let mut device = Box::pin(pool.hash(known(1), slow(), &occupied));
+    assert!(begin(&mut device).await.is_none());
+
+    device.await.unwrap();
+    second.await.unwrap();
 }
 
 #[tokio::test]

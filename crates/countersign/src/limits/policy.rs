@@ -1,0 +1,184 @@
+//! Decides which limits hold: their rates, and how the wait grows after wrong passwords.
+
+use std::num::NonZeroU32;
+
+use jiff::SignedDuration;
+
+use super::{Limit, TooManyAttempts};
+
+/// So often in so long: a network may use all its tries at once, and gets them back evenly over the period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    tries: NonZeroU32,
+    period: SignedDuration,
+}
+
+/// Why there is no such rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRate {
+    /// No tries, or more than a million.
+    #[error("tries must be between 1 and 1000000")]
+    Tries,
+    /// Less than a second, or more than a day.
+    #[error("the period must be between a second and 24 hours")]
+    Period,
+}
+
+impl Rate {
+    /// From 1 to 1,000,000 tries in a second to 24 hours.
+    pub fn new(tries: u32, period: SignedDuration) -> Result<Self, InvalidRate> {
+        let tries = NonZeroU32::new(tries).filter(|tries| tries.get() <= 1_000_000).ok_or(InvalidRate::Tries)?;
+        if period < SignedDuration::from_secs(1) || period > SignedDuration::from_hours(24) {
+            return Err(InvalidRate::Period);
+        }
+        Ok(Self { tries, period })
+    }
+
+    const fn per_ten_minutes(tries: u32) -> Self {
+        Self { tries: NonZeroU32::new(tries).expect("not zero"), period: SignedDuration::from_mins(10) }
+    }
+
+    /// How often.
+    pub fn tries(self) -> u32 {
+        self.tries.get()
+    }
+
+    /// In how long.
+    pub fn period(self) -> SignedDuration {
+        self.period
+    }
+
+    /// After how long one try comes back. Rounded up, so that there are never more than may be.
+    pub(crate) fn interval_microseconds(self) -> i64 {
+        let period = i64::try_from(self.period.as_micros()).expect("a day at the most");
+        let tries = i64::from(self.tries.get());
+        period / tries + i64::from(period % tries > 0)
+    }
+
+    /// The same.
+    pub(crate) fn interval(self) -> SignedDuration {
+        SignedDuration::from_micros(self.interval_microseconds())
+    }
+
+    /// How far ahead the instant may be at which all tries are back, if there is to be one left.
+    pub(crate) fn slack(self) -> SignedDuration {
+        SignedDuration::from_micros(self.interval_microseconds() * i64::from(self.tries.get() - 1))
+    }
+
+    /// Takes one try of those that will all be back at an instant: the instant after that, or why there is none left. All in
+    /// microseconds since 1970.
+    pub(super) fn take(self, full_at: i64, now: i64) -> (i64, Result<(), SignedDuration>) {
+        let interval = self.interval_microseconds();
+        let fullest = now + interval * i64::from(self.tries.get());
+        // More than all tries are missing only when the clock was set back.
+        let full_at = full_at.clamp(now, fullest);
+        let wait = full_at + interval - fullest;
+        if wait <= 0 { (full_at + interval, Ok(())) } else { (full_at, Err(SignedDuration::from_micros(wait))) }
+    }
+}
+
+/// The limits. Those for a network are counted in memory by each instance, those for an account in the database by all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitPolicy {
+    /// Logins of a network that fail.
+    pub log_in: Rate,
+    /// Registrations of a network.
+    pub register: Rate,
+    /// Mails that a network causes to addresses of its choice.
+    pub mail: Rate,
+    /// Secrets of mails that a network presents.
+    pub secret: Rate,
+    /// Refresh tokens of a network that are refused.
+    pub refresh: Rate,
+    /// Pictures that a network sends.
+    pub upload: Rate,
+    /// Wrong passwords to one account before each further one has to wait.
+    pub account_tries: NonZeroU32,
+    /// Mails to one address that strangers can cause.
+    pub mail_to_address: Rate,
+}
+
+impl Default for LimitPolicy {
+    fn default() -> Self {
+        const HOURLY: Rate =
+            Rate { tries: NonZeroU32::new(5).expect("not zero"), period: SignedDuration::from_mins(60) };
+        Self {
+            log_in: Rate::per_ten_minutes(100),
+            register: Rate::per_ten_minutes(100),
+            mail: Rate::per_ten_minutes(50),
+            secret: Rate::per_ten_minutes(100),
+            refresh: Rate::per_ten_minutes(1_000),
+            upload: Rate::per_ten_minutes(100),
+            account_tries: const { NonZeroU32::new(10).expect("not zero") },
+            mail_to_address: HOURLY,
+        }
+    }
+}
+
+/// One failure is forgiven for each full hour without another one.
+pub(crate) const FORGIVEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// The first wait, which doubles with each further failure.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// Long enough to make guessing hopeless, short enough to be no lock.
+const WAIT_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+impl LimitPolicy {
+    pub(super) fn rate(&self, limit: Limit) -> Rate {
+        match limit {
+            Limit::LogIn => self.log_in,
+            Limit::Register => self.register,
+            Limit::Mail => self.mail,
+            Limit::Secret => self.secret,
+            Limit::Refresh => self.refresh,
+            Limit::Upload => self.upload,
+        }
+    }
+
+    /// How long the next attempt has to wait after so many failures in a row: not at all at first, then half a minute, which
+    /// doubles up to a quarter of an hour. Nobody is locked out, and nobody guesses more than 109 times a day with the default
+    /// of 10 tries: those, 5 while the wait grows, and 94 in what is left of the day.
+    pub fn wait(&self, failures: i64) -> SignedDuration {
+        let beyond = failures.saturating_sub(self.account_tries.get().into());
+        if beyond < 0 {
+            return SignedDuration::ZERO;
+        }
+        FIRST_WAIT.saturating_mul(1 << beyond.min(10)).min(WAIT_MAX)
+    }
+
+    /// What whoever has to wait is told.
+    pub(crate) fn account_limited(&self, wait: SignedDuration) -> TooManyAttempts {
+        let tries = self.account_tries.get();
+        let window = FORGIVEN_AFTER.saturating_mul(i32::try_from(tries).unwrap_or(i32::MAX));
+        TooManyAttempts::new("account", tries, window, wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_begin_after_the_free_tries_and_grow_to_a_bound() {
+        let policy = LimitPolicy::default();
+        for (failures, seconds) in
+            [(0, 0), (9, 0), (10, 30), (11, 60), (12, 120), (14, 480), (15, 900), (16, 900), (i64::MAX, 900)]
+        {
+            assert_eq!(policy.wait(failures), SignedDuration::from_secs(seconds), "{failures}");
+        }
+    }
+
+    #[test]
+    fn rates_out_of_range_are_refused() {
+        let day = SignedDuration::from_hours(24);
+        assert!(Rate::new(1_000_000, day).is_ok() && Rate::new(1, SignedDuration::from_secs(1)).is_ok());
+        assert_eq!(Rate::new(0, day), Err(InvalidRate::Tries));
+        assert_eq!(Rate::new(1_000_001, day), Err(InvalidRate::Tries));
+        assert_eq!(Rate::new(1, SignedDuration::from_millis(999)), Err(InvalidRate::Period));
+        assert_eq!(Rate::new(1, day + SignedDuration::from_secs(1)), Err(InvalidRate::Period));
+    }
+
+    #[test]
+    fn an_interval_that_does_not_divide_is_rounded_up() {
+        assert_eq!(Rate::new(7, SignedDuration::from_secs(10)).unwrap().interval_microseconds(), 1_428_572);
+    }
+}

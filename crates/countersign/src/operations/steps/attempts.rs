@@ -1,0 +1,151 @@
+//! Decides what counts as an attempt, and when one is taken back: before anything is compared, so that of many at once each
+//! counts, and in the same way whether or not there is anybody to be guessed at.
+
+use countersign_db::{Conn, DbError};
+use jiff::Timestamp;
+
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::limits::{FORGIVEN_AFTER, Limit, Taken, TooManyAttempts};
+use crate::model::{ClientInfo, EmailAddress, UserId, Username};
+use crate::secrets::attempt_key::{AttemptKey, Counted};
+use crate::secrets::device_cookie::KnownDevice;
+use crate::store;
+
+/// Why no mail was promised.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestMailError {
+    /// Too many mails for this network or this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for RequestMailError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// An attempt that counts as failed until it is taken back.
+pub(in crate::operations) struct Attempt {
+    /// `None` where nothing is limited.
+    key: Option<AttemptKey>,
+}
+
+impl Accounts {
+    /// Counts a try of the client's network.
+    pub(in crate::operations) fn take(&self, limit: Limit, client: &ClientInfo) -> Result<Taken, TooManyAttempts> {
+        self.limiter().take(limit, client.network(), self.clock().now())
+    }
+
+    /// The device that a client logs in from, if its cookie is genuine; whether it is that of the user is still to be seen.
+    pub(in crate::operations) fn device_of(&self, client: &ClientInfo) -> Option<KnownDevice> {
+        self.device_keys().read(client.device_cookie.as_ref()?, self.clock().now())
+    }
+
+    /// Counts an attempt as failed, before it is made.
+    pub(in crate::operations) async fn reserve_attempt(
+        &self,
+        counted: &Counted<'_>,
+    ) -> Result<Result<Attempt, TooManyAttempts>, DbError> {
+        let Some(policy) = &self.config().limits else {
+            return Ok(Ok(Attempt { key: None }));
+        };
+        let key = self.attempt_keys().key(counted);
+        let now = self.clock().now();
+        let limited = |next_at: Option<Timestamp>| {
+            Err(policy.account_limited(next_at.map(|next_at| next_at.duration_since(now)).unwrap_or_default()))
+        };
+        // Most of those who have to wait are told so without a turn at writing.
+        let next_at = store::attempts::find_next_at(self.db().read().await?.conn(), &key).await?;
+        if next_at.is_some_and(|next_at| next_at > now) {
+            return Ok(limited(next_at));
+        }
+        let mut tx = self.db().write().await?;
+        let Some(failures) = store::attempts::reserve(tx.conn(), &key, FORGIVEN_AFTER, now).await? else {
+            return Ok(limited(store::attempts::find_next_at(tx.conn(), &key).await?));
+        };
+        let wait = policy.wait(failures);
+        if !wait.is_zero() {
+            let next_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            store::attempts::hold_back(tx.conn(), &key, next_at).await?;
+        }
+        tx.commit().await?;
+        Ok(Ok(Attempt { key: Some(key) }))
+    }
+
+    /// Takes an attempt back that was not in vain, in the transaction of what it was for.
+    pub(in crate::operations) async fn refund_attempt(
+        &self,
+        conn: Conn<'_>,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        match &attempt.key {
+            Some(key) => store::attempts::refund(conn, key, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for one that was not made, or led to nothing else.
+    pub(in crate::operations) async fn refund_attempt_alone(&self, attempt: &Attempt) -> Result<(), DbError> {
+        if attempt.key.is_none() {
+            return Ok(());
+        }
+        let mut tx = self.db().write().await?;
+        self.refund_attempt(tx.conn(), attempt, self.clock().now()).await?;
+        tx.commit().await
+    }
+
+    /// Forgets an attempt and all before it.
+    pub(in crate::operations) async fn forget_attempts(
+        &self,
+        conn: Conn<'_>,
+        attempt: &Attempt,
+    ) -> Result<(), DbError> {
+        match &attempt.key {
+            Some(key) => store::attempts::delete(conn, key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets what strangers have tried with a user's names: the password is another now. What devices have tried fades by
+    /// itself.
+    pub(in crate::operations) async fn forget_strangers(
+        &self,
+        mut conn: Conn<'_>,
+        user: UserId,
+    ) -> Result<(), DbError> {
+        let Some(contact) = store::users::find_contact(conn.reborrow(), user).await? else {
+            return Ok(());
+        };
+        let keys = self.attempt_keys();
+        store::attempts::delete(conn.reborrow(), &keys.key(&Counted::Address(&contact.email))).await?;
+        match Username::parse(&contact.username) {
+            Ok(username) => store::attempts::delete(conn, &keys.key(&Counted::Username(&username))).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Counts a mail that a client has sent to an address of its choice, whoever has that address.
+    pub(in crate::operations) async fn count_mail(
+        &self,
+        mut conn: Conn<'_>,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<Result<(), TooManyAttempts>, DbError> {
+        let Some(policy) = &self.config().limits else {
+            return Ok(Ok(()));
+        };
+        let rate = policy.mail_to_address;
+        let key = self.attempt_keys().key(&Counted::MailTo(address));
+        if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), now).await? {
+            return Ok(Ok(()));
+        }
+        let full_at = store::attempts::find_next_at(conn, &key).await?.unwrap_or(now);
+        Ok(Err(TooManyAttempts::of_rate("mail-address", rate, full_at.duration_since(now) - rate.slack())))
+    }
+}

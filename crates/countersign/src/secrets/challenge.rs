@@ -1,0 +1,188 @@
+//! Decides what a challenge is, and which answers to one are right. Nothing is kept of those that were given out: a challenge
+//! carries all that has to be known of it, under an HMAC with a key derived from `SECRET_KEY`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::derived_key;
+use crate::config::SecretKey;
+use crate::model::{ChallengePurpose, ChallengeSolution};
+
+/// Purpose, bits, the second in which it expires, random bytes.
+const SAID_BYTES: usize = 1 + 1 + 8 + 16;
+const MAC_BYTES: usize = 32;
+const CHALLENGE_BYTES: usize = SAID_BYTES + MAC_BYTES;
+
+/// The keys of the installation: the present one signs challenges, the earlier ones still know theirs.
+pub(crate) struct ChallengeKeys(Vec<Hmac<Sha256>>);
+
+/// A challenge that was solved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Solved {
+    /// Its random bytes, by which it can be noted that it was used.
+    pub(crate) id: Uuid,
+    /// From then on nobody needs to know that.
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Why an answer is no solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsolved {
+    /// It is for no challenge of ours, for another act, for less work than is asked now, or the work was not done.
+    Wrong,
+    /// It comes too late.
+    Expired,
+}
+
+impl ChallengeKeys {
+    /// `keys` begins with the present one.
+    pub(crate) fn new(keys: &[SecretKey]) -> Self {
+        let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
+        Self(keys.iter().map(|key| hmac(derived_key(key, "challenges"))).collect())
+    }
+
+    /// A new challenge: some 80 characters of URL-safe Base64.
+    pub(crate) fn issue(&self, purpose: ChallengePurpose, bits: u8, expires_at: Timestamp) -> String {
+        let mut challenge = [0; CHALLENGE_BYTES];
+        let (said, mac) = challenge.split_at_mut(SAID_BYTES);
+        said[0] = code(purpose);
+        said[1] = bits;
+        said[2..10].copy_from_slice(&expires_at.as_second().to_be_bytes());
+        said[10..].copy_from_slice(&super::bytes::<16>());
+        let key = self.0.first().expect("there is a present key");
+        mac.copy_from_slice(&key.clone().chain_update(&*said).finalize().into_bytes());
+        URL_SAFE_NO_PAD.encode(challenge)
+    }
+
+    /// Whether the work was done that a challenge for this act asks for, and at least `bits` of it. What costs most is looked
+    /// at last.
+    pub(crate) fn verify(
+        &self,
+        solution: &ChallengeSolution,
+        purpose: ChallengePurpose,
+        bits: u8,
+        now: Timestamp,
+    ) -> Result<Solved, Unsolved> {
+        let (text, _) = solution.parts().ok_or(Unsolved::Wrong)?;
+        let mut challenge = [0; CHALLENGE_BYTES];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut challenge).map_err(|_| Unsolved::Wrong)?;
+        let (said, mac) = challenge.split_first_chunk::<SAID_BYTES>().expect("it is longer");
+        let is_ours = length == CHALLENGE_BYTES
+            && self.0.iter().any(|key| key.clone().chain_update(said).verify_slice(mac).is_ok());
+        if !is_ours || said[0] != code(purpose) || said[1] < bits {
+            return Err(Unsolved::Wrong);
+        }
+        let (second, random) = said[2..].split_first_chunk::<8>().expect("24 bytes");
+        let expires_at = Timestamp::from_second(i64::from_be_bytes(*second)).map_err(|_| Unsolved::Wrong)?;
+        if now >= expires_at {
+            return Err(Unsolved::Expired);
+        }
+        if zero_bits(&Sha256::digest(solution.as_bytes())) < u32::from(said[1]) {
+            return Err(Unsolved::Wrong);
+        }
+        Ok(Solved { id: Uuid::from_bytes(random.try_into().expect("16 bytes")), expires_at })
+    }
+}
+
+fn code(purpose: ChallengePurpose) -> u8 {
+    match purpose {
+        ChallengePurpose::Register => 1,
+        ChallengePurpose::ForgotPassword => 2,
+    }
+}
+
+/// How many zero bits it begins with.
+fn zero_bits(bytes: &[u8]) -> u32 {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let rest = bytes.get(zeros).map_or(0, |byte| byte.leading_zeros());
+    u32::try_from(zeros).unwrap_or(u32::MAX).saturating_mul(8).saturating_add(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::secrets::generate_secret_key;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+    const BITS: u8 = 8;
+
+    fn later() -> Timestamp {
+        NOW + SignedDuration::from_mins(5)
+    }
+
+    fn answers(challenge: &str) -> impl Iterator<Item = ChallengeSolution> {
+        (0..1_000_000).map(move |number| ChallengeSolution::presented(&format!("{challenge}:{number}")))
+    }
+
+    fn solve(challenge: &str) -> ChallengeSolution {
+        let is_right = |answer: &ChallengeSolution| zero_bits(&Sha256::digest(answer.as_bytes())) >= BITS.into();
+        answers(challenge).find(is_right).unwrap()
+    }
+
+    #[test]
+    fn a_solution_counts_for_its_act_its_time_and_its_key_alone() {
+        use ChallengePurpose::{ForgotPassword, Register};
+        let (key, newer) = (generate_secret_key(), generate_secret_key());
+        let keys = ChallengeKeys::new(std::slice::from_ref(&key));
+        let challenge = keys.issue(Register, BITS, later());
+        let solution = solve(&challenge);
+        let solved = keys.verify(&solution, Register, BITS, NOW).unwrap();
+        assert_eq!(solved.expires_at, later());
+        assert_eq!(ChallengeKeys::new(&[newer.clone(), key]).verify(&solution, Register, BITS, NOW), Ok(solved));
+        assert_eq!(ChallengeKeys::new(&[newer]).verify(&solution, Register, BITS, NOW), Err(Unsolved::Wrong));
+        assert_eq!(keys.verify(&solution, ForgotPassword, BITS, NOW), Err(Unsolved::Wrong));
+        assert_eq!(keys.verify(&solution, Register, BITS, later()), Err(Unsolved::Expired));
+        // More is asked by now.
+        assert_eq!(keys.verify(&solution, Register, BITS + 1, NOW), Err(Unsolved::Wrong));
+        let other = keys.issue(Register, BITS, later());
+        assert_ne!(keys.verify(&solve(&other), Register, BITS, NOW).unwrap().id, solved.id);
+    }
+
+    #[test]
+    fn an_answer_without_the_work_is_wrong() {
+        let keys = ChallengeKeys::new(&[generate_secret_key()]);
+        let challenge = keys.issue(ChallengePurpose::Register, BITS, later());
+        let right = answers(&challenge).take(2_560);
+        let right = right.filter(|answer| keys.verify(answer, ChallengePurpose::Register, BITS, NOW).is_ok()).count();
+        // Ten are to be expected of so many.
+        assert!((1..50).contains(&right), "{right}");
+    }
+
+    #[test]
+    fn a_challenge_that_was_changed_is_none_of_ours() {
+        let keys = ChallengeKeys::new(&[generate_secret_key()]);
+        let challenge = keys.issue(ChallengePurpose::Register, BITS, later());
+        let bytes = URL_SAFE_NO_PAD.decode(&challenge).unwrap();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            let solution = solve(&URL_SAFE_NO_PAD.encode(changed));
+            assert_eq!(keys.verify(&solution, ChallengePurpose::Register, 0, NOW), Err(Unsolved::Wrong), "{place}");
+        }
+    }
+
+    #[test]
+    fn zero_bits_are_counted_from_the_front() {
+        assert_eq!(zero_bits(&[0x80]), 0);
+        assert_eq!(zero_bits(&[0x01, 0]), 7);
+        assert_eq!(zero_bits(&[0, 0x10]), 11);
+        assert_eq!(zero_bits(&[0, 0]), 16);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_no_solution_is_wrong(text in "[A-Za-z0-9_:=-]{0,120}") {
+            let keys = ChallengeKeys::new(&[generate_secret_key()]);
+            let answer = ChallengeSolution::presented(&text);
+            prop_assert_eq!(keys.verify(&answer, ChallengePurpose::Register, 0, NOW), Err(Unsolved::Wrong));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Decides how attempts are counted that may be in vain: before anything is compared, so that of many at once each counts.
+
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::{SignedDuration, Timestamp};
+
+fn microseconds(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Counts an attempt as failed, after taking one off for each full `forgiven_after` since the last; how many that makes. `None`
+/// while it has to wait. Of many at once each sees those before it.
+pub(crate) async fn reserve(
+    conn: Conn<'_>,
+    key: &[u8],
+    forgiven_after: SignedDuration,
+    now: Timestamp,
+) -> Result<Option<i64>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar(
+            "INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, 1, $2, $2) \
+             ON CONFLICT (key) DO UPDATE SET last_at = $2, failures = 1 + CASE \
+             WHEN auth_attempts.failures > ($2 - auth_attempts.last_at) / $3 \
+             THEN auth_attempts.failures - ($2 - auth_attempts.last_at) / $3 ELSE 0 END \
+             WHERE auth_attempts.next_at <= $2 RETURNING failures",
+        )
+        .bind(key)
+        .bind(DbTime::from(now))
+        .bind(microseconds(forgiven_after))
+        .fetch_optional(c)
+        .await
+    })?)
+}
+
+/// Has the next attempt wait until then.
+pub(crate) async fn hold_back(conn: Conn<'_>, key: &[u8], next_at: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_attempts SET next_at = $2 WHERE key = $1")
+            .bind(key)
+            .bind(DbTime::from(next_at))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// When the next attempt may be made, if there were any.
+pub(crate) async fn find_next_at(conn: Conn<'_>, key: &[u8]) -> Result<Option<Timestamp>, DbError> {
+    let next_at: Option<DbTime> = on_db!(conn, c => {
+        sqlx::query_scalar("SELECT next_at FROM auth_attempts WHERE key = $1").bind(key).fetch_optional(c).await
+    })?;
+    Ok(next_at.and_then(DbTime::timestamp))
+}
+
+/// Takes an attempt back, and lets the next one be made at once.
+pub(crate) async fn refund(conn: Conn<'_>, key: &[u8], now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_attempts SET failures = failures - 1, next_at = $2 WHERE key = $1 AND failures > 0")
+            .bind(key)
+            .bind(DbTime::from(now))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Forgets all attempts.
+pub(crate) async fn delete(conn: Conn<'_>, key: &[u8]) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_attempts WHERE key = $1").bind(key).execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// Counts one of so many that come back one each `interval`; whether there was one left. The row's `next_at` is when all will
+/// be back, and may be `slack` ahead.
+pub(crate) async fn count(
+    conn: Conn<'_>,
+    key: &[u8],
+    interval: SignedDuration,
+    slack: SignedDuration,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let at = |ahead: SignedDuration| DbTime::from(now.saturating_add(ahead).unwrap_or(Timestamp::MAX));
+    let counted: Option<i64> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, 0, $2, $3) \
+             ON CONFLICT (key) DO UPDATE SET last_at = $2, next_at = CASE \
+             WHEN auth_attempts.next_at > $2 THEN auth_attempts.next_at + $5 ELSE $3 END \
+             WHERE auth_attempts.next_at <= $4 RETURNING next_at",
+        )
+        .bind(key)
+        .bind(DbTime::from(now))
+        .bind(at(interval))
+        .bind(at(slack))
+        .bind(microseconds(interval))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(counted.is_some())
+}
+
+/// Takes away what tells nothing any more, at most so many; how many there were.
+pub(crate) async fn delete_forgiven(
+    conn: Conn<'_>,
+    forgiven_after: SignedDuration,
+    now: Timestamp,
+    max: i64,
+) -> Result<u64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query(
+            "DELETE FROM auth_attempts WHERE key IN \
+             (SELECT key FROM auth_attempts WHERE next_at <= $1 AND last_at + failures * $2 <= $1 LIMIT $3)",
+        )
+        .bind(DbTime::from(now))
+        .bind(microseconds(forgiven_after))
+        .bind(max)
+        .execute(c)
+        .await
+        .map(|done| done.rows_affected())
+    })?)
+}

@@ -1,0 +1,83 @@
+"""Decides who sends the requests that schemathesis makes up: a user with a post, registered anew when the last one is out.
+
+`FUZZ_BASE` is the server, `FUZZ_INTROSPECTION_SECRET` what it takes from other services.
+"""
+
+import os
+import threading
+import uuid
+
+import requests
+import schemathesis
+
+BASE = os.environ["FUZZ_BASE"]
+INTROSPECTION_SECRET = os.environ["FUZZ_INTROSPECTION_SECRET"]
+PASSWORD = "correct-horse-battery-staple"
+SECONDS_MAX = 30
+
+
+class Person:
+    """Whoever is logged in at the moment."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.session = requests.Session()
+        self.token = None
+        self.ids = {}
+
+    def ask(self, method, path, **more):
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return self.session.request(method, BASE + path, headers=headers, timeout=SECONDS_MAX, **more)
+
+    def current_token(self):
+        """A token that is good at the moment: what was made up may have ended the session or deleted the account."""
+        with self.lock:
+            if self.token is None or self.ask("GET", "/api/users/me").status_code != 200:
+                self.begin()
+            return self.token
+
+    def begin(self):
+        self.token = None
+        name = f"fuzz-{uuid.uuid4()}"
+        email = f"{name}@example.com"
+        registered = self.ask("POST", "/api/users", json={"username": name, "email": email, "password": PASSWORD})
+        registered.raise_for_status()
+        login = self.ask("POST", "/api/users/token", data={"username": email, "password": PASSWORD})
+        login.raise_for_status()
+        self.token = login.json()["access_token"]
+        self.ids = {"user_id": registered.json()["id"]}
+        post = self.ask("POST", "/api/posts", json={"title": "A title", "content": "A text"})
+        if post.status_code == 201:
+            self.ids["post_id"] = post.json()["id"]
+        sessions = self.ask("GET", "/api/users/me/sessions").json()["sessions"]
+        self.ids["session_id"] = sessions[0]["id"]
+
+
+PERSON = Person()
+
+
+@schemathesis.auth(refresh_interval=None)
+class Bearer:
+    """The token of that user, where the operation says that it takes one."""
+
+    def get(self, case, ctx):
+        if case.operation.path.endswith("/introspect"):
+            return INTROSPECTION_SECRET
+        return PERSON.current_token()
+
+    def set(self, case, data, ctx):
+        case.headers = case.headers or {}
+        case.headers["Authorization"] = f"Bearer {data}"
+
+
+@schemathesis.hook
+def map_path_parameters(ctx, path_parameters):
+    """Half of the ids that are in order are those of that user: all others belong to nobody."""
+    for name, value in (path_parameters or {}).items():
+        try:
+            is_chosen = uuid.UUID(value).int % 2 == 0 and str(uuid.UUID(value)) == value
+        except (AttributeError, TypeError, ValueError):
+            continue
+        if is_chosen and name in PERSON.ids:
+            path_parameters[name] = PERSON.ids[name]
+    return path_parameters
