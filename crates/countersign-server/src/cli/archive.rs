@@ -295,7 +295,7 @@ fn find_sums(path: &Path) -> Result<(BufReader<io::Take<File>>, u64), ArchiveErr
     file.seek(SeekFrom::Start(end))?;
     let mut rest = Vec::new();
     (&file).take(3 * BLOCK).read_to_end(&mut rest)?;
-    if rest != [0; 2 * BLOCK as usize] {
+    if rest.len() as u64 != 2 * BLOCK || rest.iter().any(|byte| *byte != 0) {
         return Err(damaged("it does not end where it should"));
     }
     file.seek(SeekFrom::Start(position))?;

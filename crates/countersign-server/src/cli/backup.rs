@@ -192,10 +192,10 @@ impl Source<'_> {
         let mut after = None;
         loop {
             let page = list_pictures(self.copy, after).await?;
-            let Some((last, _)) = page.last() else {
+            let Some((user, _)) = page.last() else {
                 return Ok((found, lost));
             };
-            after = Some(*last);
+            after = Some(*user);
             for some in page.chunks(PICTURES_AT_ONCE) {
                 let fetches = some.iter().map(|(user, file)| self.fetch(*user, file.as_ref()));
                 for fetched in join_all(fetches).await {

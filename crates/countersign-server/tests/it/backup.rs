@@ -7,19 +7,21 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use countersign::MIGRATIONS;
 use countersign::testing::pictures::{self, quarters};
 use countersign_db::testing::TempDb;
-use countersign_db::{DatabaseKind, Db, PoolPolicy, on_db};
-use serde_json::json;
+use countersign_db::{DatabaseKind, Db, Migrations, PoolPolicy, on_db};
+use serde_json::{Value, json};
 
-use crate::PASSWORD;
 use crate::client::{Answer, FORM, login_form};
 use crate::media::{bucket_settings, names, send, upload};
 use crate::s3::S3Server;
 use crate::sandbox::{Sandbox, eventually};
+use crate::{PASSWORD, later_migrations};
 
 const SHORT_ROUNDS: usize = 3;
 const DATABASE: &str = "sqlite:data/countersign.db";
@@ -256,6 +258,37 @@ fn a_backup_that_is_killed_leaves_the_earlier_one_and_the_next_clears_up() {
     }
     assert_eq!(sandbox.names(), ["backup.tar", "data", "media", "new.tar"]);
     elsewhere(&sandbox.path("new.tar")).run(&["restore", "backup.tar"]).with(0);
+}
+
+#[test]
+fn a_backup_can_be_looked_at_and_checked_without_us() {
+    let sandbox = backed_up(&["ada"]);
+    let look = "mkdir out && cd out && tar -xf ../backup.tar && sha256sum --check --quiet SHA256SUMS";
+    assert!(Command::new("/bin/sh").args(["-c", look]).current_dir(sandbox.path("")).status().unwrap().success());
+    let manifest: Value = serde_json::from_str(&sandbox.read("out/manifest.json")).unwrap();
+    assert_eq!((&manifest["format"], &manifest["program"]), (&json!(1), &json!("countersign")));
+    assert_eq!((&manifest["rows"]["auth_users"], &manifest["pictures"]), (&json!(1), &json!(1)));
+    assert_eq!(manifest["schema"]["auth"], MIGRATIONS.steps.last().unwrap().step.version);
+}
+
+#[tokio::test]
+async fn an_older_schema_is_backed_up_and_put_back_and_a_newer_one_is_refused() {
+    let older = Migrations { set: MIGRATIONS.set, steps: &MIGRATIONS.steps[..MIGRATIONS.steps.len() - 1] };
+    let sandbox = installation();
+    let db = open(&sandbox).await;
+    db.migrate(&[&older]).await.unwrap();
+    sandbox.run(&["backup", "backup.tar"]).with(0);
+    let there = elsewhere(&sandbox.path("backup.tar"));
+    let ended = there.run(&["restore", "backup.tar"]).with(0);
+    assert!(ended.stdout.contains("run `countersign migrate up`"), "{}", ended.stdout);
+    there.run(&["migrate", "up"]).with(0);
+    drop(there.start("serve"));
+
+    db.migrate(&[&later_migrations()]).await.unwrap();
+    let ended = sandbox.run(&["backup", "newer.tar"]).with(1);
+    assert!(ended.stderr.contains("made by a newer countersign"), "{}", ended.stderr);
+    assert_eq!(sandbox.names(), ["backup.tar", "data"]);
+    db.close().await;
 }
 
 #[test]
