@@ -352,3 +352,25 @@ async fn postgres_is_left_to_its_own_tools() {
     assert!(ended.stderr.contains("pg_restore"), "{}", ended.stderr);
     assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
 }
+
+/// The commands of `docs/operating.md`.
+#[tokio::test]
+async fn what_pg_dump_wrote_is_put_back_by_pg_restore_and_doctor_finds_it_in_order() {
+    let old = TempDb::of_kind(DatabaseKind::Postgres, &[&MIGRATIONS]).await;
+    let new = TempDb::of_kind(DatabaseKind::Postgres, &[&MIGRATIONS]).await;
+    let sandbox = Sandbox::with_database(old.url());
+    let server = sandbox.start("serve");
+    server.register("ada").ok(201);
+    // Where Debian has PostgreSQL's programs, beside where everybody has them.
+    let commands = "export PATH=\"$PATH:$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)\" && \
+        pg_dump --format=custom --file=accounts.dump \"$OLD\" && \
+        pg_restore --clean --if-exists --exit-on-error --single-transaction --dbname=\"$NEW\" accounts.dump";
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", commands]).current_dir(sandbox.path("")).env("OLD", old.url()).env("NEW", new.url());
+    assert!(shell.status().unwrap().success());
+    drop(server);
+    let restored = Sandbox::with_database(new.url());
+    let ended = restored.run(&["doctor"]).with(0);
+    assert!(ended.stdout.contains("ok    database: the schema is current"), "{}", ended.stdout);
+    restored.start("serve").log_in("ada").ok(200);
+}
