@@ -109,7 +109,7 @@ impl Db {
         }
     }
 
-    async fn open_sqlite(options: SqliteConnectOptions, policy: &PoolPolicy) -> Result<Self, DbError> {
+    pub(crate) async fn open_sqlite(options: SqliteConnectOptions, policy: &PoolPolicy) -> Result<Self, DbError> {
         let pool = || SqlitePoolOptions::new().acquire_timeout(policy.wait_max).test_before_acquire(false);
         // The writer first: it creates the file and turns on the write-ahead log that readers need.
         let begun = Instant::now();

@@ -3,6 +3,7 @@
 //! - [`Db`] is the handle: [`Db::read`] for queries, [`Db::write`] for a transaction.
 //! - [`on_db!`] runs one `sqlx` expression on whichever driver a [`Conn`] holds.
 //! - [`Migrations`] are embedded, append-only and applied under a table of their own.
+//! - [`Db::snapshot_into`] copies an SQLite database that is in use.
 //! - [`DbTime`] is an instant with the same precision in both.
 //!
 //! The portable subset of SQL: `$n` placeholders, `RETURNING`, `ON CONFLICT`, common table expressions, partial
@@ -23,6 +24,7 @@ mod conn;
 mod db;
 mod error;
 mod migrate;
+mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -34,5 +36,6 @@ pub use error::DbError;
 #[doc(hidden)]
 pub use migrate::EmbeddedStep;
 pub use migrate::{AppliedMigration, MigrateError, Migrations, SchemaState, SchemaStatus, Step};
+pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

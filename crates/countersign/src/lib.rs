@@ -37,10 +37,10 @@ pub use jobs::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 pub use limits::TooManyAttempts;
 pub use operations::{
     ActiveToken, AddressProof, ChallengeFault, ChallengeRequired, ChangePassword, ChangePasswordError, EditProfile,
-    EditProfileError, ForgotPasswordError, LogIn, LogInError, PUBLISH_AHEAD, ProveAddress, ProveAddressError,
-    ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError, Registered,
+    EditProfileError, ForgotPasswordError, LogIn, LogInError, MissingPicture, PUBLISH_AHEAD, ProveAddress,
+    ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError, Registered,
     RemoveProfilePictureError, RequestMailError, ResetPasswordError, RotateSigningKeyError, SetProfilePictureError,
-    TokenKind, Tokens, UndoEmailChangeError,
+    TokenKind, Tokens, UndoEmailChangeError, count_pictures, follow_picture, list_pictures,
 };
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to

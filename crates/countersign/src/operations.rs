@@ -1,6 +1,7 @@
 //! Decides what happens: verbs, one file each, with their input, outcome and closed error.
 
 mod authenticate;
+mod back_up_pictures;
 mod change_email;
 mod change_password;
 mod delete_account;
@@ -19,6 +20,7 @@ mod remove_profile_picture;
 mod set_profile_picture;
 mod steps;
 
+pub use back_up_pictures::{MissingPicture, count_pictures, follow_picture, list_pictures};
 pub use change_email::UndoEmailChangeError;
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub use edit_profile::{EditProfile, EditProfileError};

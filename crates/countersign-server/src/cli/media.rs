@@ -1,7 +1,5 @@
 //! Decides how pictures are moved from one storage to another, and how those are cleared away that are nobody's.
 
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use countersign::Accounts;
@@ -11,7 +9,7 @@ use countersign_db::{Db, PoolPolicy};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, Finding, MediaCommand, complain, say, settings_for};
+use super::{Failure, Finding, MediaCommand, bar, complain, say, settings_for};
 use crate::Host;
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Purpose, Settings, ShellSettings};
@@ -51,6 +49,12 @@ struct Progress {
     failures: Vec<String>,
 }
 
+impl Progress {
+    fn done(&self) -> u64 {
+        self.copied + self.present + self.vanished + self.failures.len() as u64
+    }
+}
+
 async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
     let mut all: u64 = 0;
     let mut files = from.list()?;
@@ -68,7 +72,7 @@ async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
                 return Err(Failure(format!("gave up after {FAILURES_MAX} failures")));
             }
         }
-        show(&progress, all);
+        bar::show(progress.done(), all);
     }
     let Progress { copied, present, vanished, bytes, failures } = progress;
     for failure in &failures {
@@ -112,25 +116,6 @@ async fn copy_one(
         }
         _ => Err(StorageError::Altered),
     }
-}
-
-/// A bar on the terminal; nothing where there is none.
-fn show(progress: &Progress, all: u64) {
-    const CELLS: u64 = 30;
-    let mut terminal = io::stderr();
-    if !terminal.is_terminal() {
-        return;
-    }
-    let done = progress.copied + progress.present + progress.vanished + progress.failures.len() as u64;
-    let all = all.max(done).max(1);
-    let filled = done * CELLS / all;
-    let mut bar = String::new();
-    for cell in 0..CELLS {
-        bar.push(if cell < filled { '#' } else { '.' });
-    }
-    let _ = write!(bar, "  {done} of {all}");
-    let end = if done == all { "\n" } else { "" };
-    let _ = write!(terminal, "\r{bar}{end}").and_then(|()| terminal.flush());
 }
 
 async fn sweep<H: Host>(age_minutes: u32) -> Result<Finding, Failure> {

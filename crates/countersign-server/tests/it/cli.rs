@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["dev"],
         &["serve"],
@@ -25,6 +25,8 @@ fn help_needs_no_manual() {
         &["media"],
         &["media", "copy"],
         &["media", "sweep"],
+        &["backup"],
+        &["restore"],
         &["jobs"],
         &["jobs", "list"],
         &["jobs", "retry"],
@@ -53,8 +55,8 @@ fn every_command_of_the_help_has_a_snapshot() {
     assert_eq!(
         commands,
         [
-            "dev", "serve", "secret", "migrate", "keys", "media", "jobs", "invite", "mail", "settings", "doctor",
-            "tune", "openapi", "help"
+            "dev", "serve", "secret", "migrate", "keys", "media", "backup", "restore", "jobs", "invite", "mail",
+            "settings", "doctor", "tune", "openapi", "help"
         ]
     );
 }

@@ -13,7 +13,7 @@ use crate::sandbox::{Sandbox, eventually};
 use crate::{KEY, PASSWORD, current_database};
 
 /// The names of the pictures in a folder, whatever else is there.
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -27,7 +27,7 @@ fn file_name(number: usize) -> String {
     format!("{number:032x}.jpg")
 }
 
-fn bucket_settings(sandbox: Sandbox, server: &S3Server) -> Sandbox {
+pub(crate) fn bucket_settings(sandbox: Sandbox, server: &S3Server) -> Sandbox {
     let policy = server.policy();
     sandbox
         .set("S3_ENDPOINT_URL", policy.endpoint_url.unwrap())
@@ -121,7 +121,7 @@ fn settings_of_pictures_that_do_not_go_together_are_named() {
 }
 
 /// Sends a request that closes the connection; `None` when that broke off.
-fn send(address: SocketAddr, head: &str, headers: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
+pub(crate) fn send(address: SocketAddr, head: &str, headers: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let length = body.len();
     let head =
@@ -134,7 +134,7 @@ fn send(address: SocketAddr, head: &str, headers: &str, body: &[u8]) -> Option<(
     Some((status, answer.split_off(end + 4)))
 }
 
-fn upload(address: SocketAddr, id: &str, token: &str, picture: &[u8]) -> Option<u16> {
+pub(crate) fn upload(address: SocketAddr, id: &str, token: &str, picture: &[u8]) -> Option<u16> {
     let part = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
     let body = [part.as_bytes(), picture, b"\r\n--b--\r\n"].concat();
     let headers = format!("Authorization: Bearer {token}\r\nContent-Type: multipart/form-data; boundary=b\r\n");

@@ -347,6 +347,31 @@ pub(crate) async fn replace_image_file(
     Ok(row.map(User::from))
 }
 
+/// How many users have a picture.
+pub(crate) async fn count_image_files(conn: Conn<'_>) -> Result<i64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar("SELECT COUNT(*) FROM auth_users WHERE image_file IS NOT NULL").fetch_one(c).await
+    })?)
+}
+
+/// Users who have a picture, and its file: those next after an id, in the order of ids.
+pub(crate) async fn list_image_files(
+    conn: Conn<'_>,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<(UserId, String)>, DbError> {
+    let rows: Vec<(Uuid, String)> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT id, image_file FROM auth_users WHERE image_file IS NOT NULL AND id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(after.map_or(Uuid::nil(), UserId::uuid))
+        .bind(i64::from(limit))
+        .fetch_all(c)
+        .await
+    })?;
+    Ok(rows.into_iter().map(|(id, file)| (id.into(), file)).collect())
+}
+
 /// Whether some user has this file.
 pub(crate) async fn has_image_file(conn: Conn<'_>, file: &str) -> Result<bool, DbError> {
     let found: Option<Uuid> = on_db!(conn, c => {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Request;
-use countersign::PICTURE_AGE_MIN;
 use countersign::config::{Delivery, StoragePolicy};
 use countersign::testing::pictures::{self, quarters};
 use countersign::testing::{Answer, Caller, TestApp, User};
+use countersign::{MissingPicture, PICTURE_AGE_MIN, count_pictures, follow_picture, list_pictures};
+use countersign_db::{DatabaseKind, Db, SnapshotError};
 use futures_util::StreamExt as _;
 use jiff::SignedDuration;
 
@@ -429,6 +430,47 @@ async fn the_sweep_takes_what_is_nobodys_and_old_enough() {
         app.accounts().storage().unwrap().check().await.unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_copy_of_the_database_follows_pictures_that_are_replaced_or_taken_away() {
+    let app = TestApp::start().await;
+    let live = app.accounts().db();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("copy.db");
+    if live.kind() == DatabaseKind::Postgres {
+        assert!(matches!(live.snapshot_into(&file).await, Err(SnapshotError::NotSqlite)));
+        return;
+    }
+    let mut users = Vec::new();
+    for name in ["ada", "grace", "joan", "mary"] {
+        let user = app.user(name).await;
+        user.upload(&path(&user), "me.jpg", &a_picture()).await.ok(200);
+        users.push(user);
+    }
+    live.snapshot_into(&file).await.unwrap();
+    let copy = Db::open_copy(&file).await.unwrap();
+    let copied = list_pictures(&copy, None).await.unwrap();
+    assert_eq!(copied, list_pictures(live, None).await.unwrap());
+    assert_eq!((copied.len(), count_pictures(live).await.unwrap()), (4, 4));
+    assert!(list_pictures(&copy, Some(copied[3].0)).await.unwrap().is_empty());
+
+    let [ada, grace, joan, mary] = &users[..] else { unreachable!() };
+    ada.upload(&path(ada), "me.jpg", &a_picture()).await.ok(200);
+    grace.delete(&path(grace)).await.ok(200);
+    joan.delete(&format!("/api/users/{}", joan.id)).await.ok(204);
+    let mut became = Vec::new();
+    for user in [ada, grace, joan, mary] {
+        let (_, file) = copied.iter().find(|(id, _)| *id == user.id).unwrap();
+        became.push(follow_picture(live, &copy, user.id, file.as_ref().unwrap(), app.clock.now()).await.unwrap());
+    }
+    let present = list_pictures(live, None).await.unwrap();
+    let (_, new) = present.iter().find(|(id, _)| *id == ada.id).unwrap();
+    let replaced = MissingPicture::Replaced(new.clone().unwrap());
+    assert_eq!(became, [replaced, MissingPicture::Removed, MissingPicture::Removed, MissingPicture::Lost]);
+    assert_eq!(list_pictures(&copy, None).await.unwrap(), present);
+    copy.check_whole().await.unwrap();
+    assert_eq!(copy.count_rows().await.unwrap()["auth_users"], 4, "joan had been there");
 }
 
 #[tokio::test]

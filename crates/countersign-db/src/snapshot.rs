@@ -1,0 +1,127 @@
+//! Decides how an SQLite database is copied while others write to it, and what is looked at before a copy is believed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlitePool};
+
+use crate::db::Pools;
+use crate::{Db, DbError, PoolPolicy};
+
+/// Why a database was not copied, or a copy is not believed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// It is a PostgreSQL database, which is copied by PostgreSQL's own tools.
+    #[error("this is no SQLite database; a PostgreSQL one is copied by PostgreSQL's own tools")]
+    NotSqlite,
+    /// The copy's path is not Unicode, which SQLite takes alone.
+    #[error("the path of the copy is not Unicode")]
+    NotUnicode,
+    /// The file's structure is damaged.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// Rows refer to rows that do not exist.
+    #[error("rows of the table {table} refer to rows that do not exist")]
+    BrokenReferences {
+        /// The first such table.
+        table: String,
+    },
+    /// The database could not be asked.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for SnapshotError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// How long is waited for others to let go of a file that shall be out of use.
+const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
+
+impl Db {
+    /// Writes everything that is committed at this moment into another file, in one transaction that holds up no writer
+    /// (`VACUUM INTO`). The file may exist only if it is empty; it is not synchronised to the disk.
+    pub async fn snapshot_into(&self, file: &Path) -> Result<(), SnapshotError> {
+        let Pools::Sqlite { options, .. } = &self.0 else {
+            return Err(SnapshotError::NotSqlite);
+        };
+        let file = file.to_str().ok_or(SnapshotError::NotUnicode)?;
+        // A connection of its own: the pools are for requests, which wait only so long.
+        let mut conn = options.as_ref().clone().connect().await?;
+        sqlx::query("VACUUM INTO $1").bind(file).execute(&mut conn).await?;
+        Ok(conn.close().await?)
+    }
+
+    /// Opens a copy that nobody else uses and that need not survive a crash. Without a write-ahead log, so that the file is
+    /// the whole database as soon as it is closed.
+    pub async fn open_copy(file: &Path) -> Result<Self, DbError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(false)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Memory)
+            .synchronous(SqliteSynchronous::Off)
+            .disable_statement_logging();
+        Self::open_sqlite(options, &PoolPolicy::default()).await
+    }
+
+    /// Reads all of an SQLite database, to see whether its pages and indexes are in order and every reference leads to a
+    /// row.
+    pub async fn check_whole(&self) -> Result<(), SnapshotError> {
+        let readers = self.sqlite_readers()?;
+        let verdict: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(readers).await?;
+        if verdict != "ok" {
+            return Err(SnapshotError::Damaged(verdict));
+        }
+        let broken: Option<(String,)> =
+            sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1").fetch_optional(readers).await?;
+        match broken {
+            Some((table,)) => Err(SnapshotError::BrokenReferences { table }),
+            None => Ok(()),
+        }
+    }
+
+    /// How many rows each table of an SQLite database has.
+    pub async fn count_rows(&self) -> Result<BTreeMap<String, i64>, SnapshotError> {
+        let readers = self.sqlite_readers()?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        )
+        .fetch_all(readers)
+        .await?;
+        let mut counts = BTreeMap::new();
+        for table in tables {
+            let quoted = table.replace('"', "\"\"");
+            let count = AssertSqlSafe(format!("SELECT COUNT(*) FROM \"{quoted}\""));
+            counts.insert(table, sqlx::query_scalar(count).fetch_one(readers).await?);
+        }
+        Ok(counts)
+    }
+
+    fn sqlite_readers(&self) -> Result<&SqlitePool, SnapshotError> {
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => Ok(readers),
+            Pools::Postgres(_) => Err(SnapshotError::NotSqlite),
+        }
+    }
+}
+
+/// Takes the write-ahead log of an SQLite file into the file, so that nothing beside it belongs to it any more.
+///
+/// # Errors
+/// [`DbError::Unavailable`] when another program has the database open, [`DbError::Other`] when the file is no database.
+pub async fn take_out_of_use(file: &Path) -> Result<(), DbError> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        // SQLite leaves the write-ahead log only when it is alone.
+        .journal_mode(SqliteJournalMode::Delete)
+        .busy_timeout(IN_USE_WAIT_MAX)
+        .disable_statement_logging();
+    Ok(options.connect().await?.close().await?)
+}

@@ -1,0 +1,326 @@
+//! Decides what a backup looks like as a file, and when such a file is believed.
+//!
+//! A tar archive of plain files, so that it can be looked at without us: `FORMAT`, the pictures, `database.db`,
+//! `manifest.json`, and in the end `SHA256SUMS` over all before it, which `sha256sum -c` understands.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use countersign::model::PictureFile;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Which of our formats this program writes; it reads no later one.
+pub(super) const FORMAT: u32 = 1;
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_BEGIN: &str = "countersign backup ";
+const PICTURES: &str = "profile_pics/";
+const DATABASE: &str = "database.db";
+const MANIFEST: &str = "manifest.json";
+const SUMS: &str = "SHA256SUMS";
+
+/// A tar archive consists of blocks of so many bytes, and ends with two of zeros.
+const BLOCK: u64 = 512;
+/// No picture of ours is larger, in bytes.
+const PICTURE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
+/// 64 digits, two spaces, the longest name that we give, and the end of the line.
+const LINE_BYTES_MAX: u64 = 160;
+
+/// What is said about a backup in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// [`FORMAT`].
+    pub(super) format: u32,
+    /// The host application that wrote it.
+    pub(super) program: String,
+    /// Its version.
+    pub(super) version: String,
+    /// When the database was copied.
+    pub(super) created_at: String,
+    /// The latest migration of each set that the database has.
+    pub(super) schema: BTreeMap<String, i64>,
+    /// How many rows each table has.
+    pub(super) rows: BTreeMap<String, i64>,
+    /// How many pictures there are.
+    pub(super) pictures: u64,
+    /// How many pictures rows name that the storage had lost.
+    pub(super) pictures_missing: u64,
+}
+
+/// Why a file is not taken for a backup.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArchiveError {
+    #[error("it is no backup of ours")]
+    Foreign,
+    #[error("it is of format {0}, which a newer program writes; this one reads up to {FORMAT}")]
+    Newer(u32),
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    #[error("it cannot be read")]
+    Io(#[from] io::Error),
+}
+
+fn damaged(what: impl Into<String>) -> ArchiveError {
+    ArchiveError::Damaged(what.into())
+}
+
+/// Whether a file begins as a backup does; which format it is of.
+pub(super) fn format_of(file: &Path) -> Result<u32, ArchiveError> {
+    let mut begin = Vec::new();
+    File::open(file)?.take(2 * BLOCK).read_to_end(&mut begin)?;
+    let (header, content) = begin.split_at_checked(512).ok_or(ArchiveError::Foreign)?;
+    let name = header.strip_prefix(FORMAT_FILE.as_bytes());
+    let text = content.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
+    match (name, text.and_then(|text| text.strip_prefix(FORMAT_BEGIN))) {
+        (Some([0, ..]), Some(number)) => number.parse().map_err(|_| ArchiveError::Foreign),
+        _ => Err(ArchiveError::Foreign),
+    }
+}
+
+/// A backup that is being written.
+pub(super) struct ArchiveWriter {
+    tar: tar::Builder<BufWriter<File>>,
+    sums: File,
+    written_at: u64,
+}
+
+impl ArchiveWriter {
+    /// Begins a backup in the file `archive`; `sums` is used meanwhile.
+    pub(super) fn create(archive: &Path, sums: &Path, now: Timestamp) -> io::Result<Self> {
+        let archive = OpenOptions::new().write(true).create_new(true).mode(0o600).open(archive)?;
+        let sums = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(sums)?;
+        let tar = tar::Builder::new(BufWriter::with_capacity(1 << 18, archive));
+        let mut writer = Self { tar, sums, written_at: u64::try_from(now.as_second()).unwrap_or_default() };
+        writer.add(FORMAT_FILE, format!("{FORMAT_BEGIN}{FORMAT}\n").as_bytes())?;
+        Ok(writer)
+    }
+
+    pub(super) fn add_picture(&mut self, file: &PictureFile, bytes: &[u8]) -> io::Result<()> {
+        self.add(&format!("{PICTURES}{}", file.as_str()), bytes)
+    }
+
+    pub(super) fn add_database(&mut self, database: &Path) -> io::Result<()> {
+        let database = File::open(database)?;
+        let size = database.metadata()?.len();
+        let mut reader = Hashing { inner: database, hash: Sha256::new() };
+        self.tar.append(&header(DATABASE, size, self.written_at)?, &mut reader)?;
+        self.note(DATABASE, reader.hash)
+    }
+
+    /// Ends the backup; it is on the disk then.
+    pub(super) fn finish(mut self, manifest: &Manifest) -> io::Result<()> {
+        self.add(MANIFEST, format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())?;
+        let size = self.sums.stream_position()?;
+        self.sums.rewind()?;
+        self.tar.append(&header(SUMS, size, self.written_at)?, &self.sums)?;
+        let file = self.tar.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()
+    }
+
+    fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.tar.append(&header(name, bytes.len() as u64, self.written_at)?, bytes)?;
+        self.note(name, Sha256::new_with_prefix(bytes))
+    }
+
+    fn note(&mut self, name: &str, hash: Sha256) -> io::Result<()> {
+        self.sums.write_all(sums_line(name, hash).as_bytes())
+    }
+}
+
+fn header(name: &str, size: u64, written_at: u64) -> io::Result<tar::Header> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name)?;
+    header.set_size(size);
+    header.set_mode(0o600);
+    header.set_mtime(written_at);
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_cksum();
+    Ok(header)
+}
+
+fn sums_line(name: &str, hash: Sha256) -> String {
+    use std::fmt::Write as _;
+    let mut line = String::new();
+    for byte in hash.finalize() {
+        let _ = write!(line, "{byte:02x}");
+    }
+    line + "  " + name + "\n"
+}
+
+/// What is read through it is hashed.
+struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// A backup all of which has been read and found to be what was written.
+#[derive(Debug)]
+pub(super) struct Backup {
+    file: File,
+    pub(super) manifest: Manifest,
+}
+
+impl Backup {
+    /// Reads all of a file; `progress` is told how many of how many parts have been read.
+    pub(super) fn verified(path: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Self, ArchiveError> {
+        match format_of(path)? {
+            FORMAT => {}
+            later if later > FORMAT => return Err(ArchiveError::Newer(later)),
+            _ => return Err(ArchiveError::Foreign),
+        }
+        let (mut sums, parts) = find_sums(path)?;
+        let file = File::open(path)?;
+        let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 18, &file));
+        let (mut done, mut databases, mut pictures, mut manifest) = (0, 0_u32, 0, None);
+        for entry in archive.entries()?.raw(true) {
+            let mut entry = entry?;
+            let name = name_of(&entry)?;
+            let mut line = String::new();
+            (&mut sums).take(LINE_BYTES_MAX).read_line(&mut line).map_err(unreadable_sums)?;
+            if name == SUMS {
+                if !line.is_empty() {
+                    return Err(damaged("parts are missing"));
+                }
+                break;
+            }
+            let size = entry.size();
+            let mut content = Vec::new();
+            let mut reader = Hashing { inner: &mut entry, hash: Sha256::new() };
+            let read = if name == MANIFEST && size <= MANIFEST_BYTES_MAX {
+                reader.read_to_end(&mut content)? as u64
+            } else {
+                io::copy(&mut reader, &mut io::sink())?
+            };
+            if read != size {
+                return Err(damaged(format!("it ends within {name}")));
+            }
+            if sums_line(&name, reader.hash) != line {
+                return Err(damaged(format!("{name} is not what was written")));
+            }
+            match name.as_str() {
+                DATABASE => databases += 1,
+                MANIFEST => manifest = serde_json::from_slice::<Manifest>(&content).ok(),
+                FORMAT_FILE => {}
+                _ => pictures += 1,
+            }
+            done += 1;
+            progress(done, parts);
+        }
+        let manifest = manifest.ok_or_else(|| damaged("it has no manifest that can be read"))?;
+        if databases != 1 || pictures != manifest.pictures {
+            return Err(damaged("it has not the parts that its manifest names"));
+        }
+        Ok(Self { file, manifest })
+    }
+
+    /// Writes the database into a new file that nobody else may read.
+    pub(super) fn extract_database(&self, target: &Path) -> Result<(), ArchiveError> {
+        let mut archive = self.archive()?;
+        for entry in archive.entries()?.raw(true) {
+            let mut entry = entry?;
+            if name_of(&entry)? == DATABASE {
+                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target)?;
+                io::copy(&mut entry, &mut file)?;
+                return Ok(file.sync_all()?);
+            }
+        }
+        Err(damaged("it has no database"))
+    }
+
+    /// Hands out the pictures, so many at a time.
+    pub(super) async fn for_each_picture<E: From<ArchiveError>>(
+        &self,
+        at_once: usize,
+        mut put: impl AsyncFnMut(Vec<(PictureFile, Bytes)>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut archive = self.archive()?;
+        let mut batch = Vec::with_capacity(at_once);
+        for entry in archive.entries().map_err(ArchiveError::from)?.raw(true) {
+            let mut entry = entry.map_err(ArchiveError::from)?;
+            let name = name_of(&entry)?;
+            let Some(file) = name.strip_prefix(PICTURES).and_then(|file| file.parse().ok()) else {
+                continue;
+            };
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(ArchiveError::from)?;
+            batch.push((file, Bytes::from(bytes)));
+            if batch.len() == at_once {
+                put(std::mem::take(&mut batch)).await?;
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { put(batch).await }
+    }
+
+    fn archive(&self) -> Result<tar::Archive<BufReader<&File>>, ArchiveError> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(tar::Archive::new(BufReader::with_capacity(1 << 18, file)))
+    }
+}
+
+/// The checksums of a backup, and of how many parts they should be. They are the last part, and after them there is nothing
+/// but the end of the archive.
+fn find_sums(path: &Path) -> Result<(BufReader<io::Take<File>>, u64), ArchiveError> {
+    let mut file = File::open(path)?;
+    let mut archive = tar::Archive::new(BufReader::new(&file));
+    let (mut parts, mut found) = (0, None);
+    for entry in archive.entries_with_seek()?.raw(true) {
+        let entry = entry.map_err(|error| match error.kind() {
+            // What a header looks like is all that can be wrong with it.
+            ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => damaged(error.to_string()),
+            _ => ArchiveError::Io(error),
+        })?;
+        if name_of(&entry)? == SUMS {
+            found = Some((entry.raw_file_position(), entry.size()));
+            break;
+        }
+        parts += 1;
+    }
+    let (position, size) = found.ok_or_else(|| damaged("its end is missing"))?;
+    let end = position.saturating_add(size.next_multiple_of(BLOCK));
+    file.seek(SeekFrom::Start(end))?;
+    let mut rest = Vec::new();
+    (&file).take(3 * BLOCK).read_to_end(&mut rest)?;
+    if rest.len() as u64 != 2 * BLOCK || rest.iter().any(|byte| *byte != 0) {
+        return Err(damaged("it does not end where it should"));
+    }
+    file.seek(SeekFrom::Start(position))?;
+    Ok((BufReader::new(file.take(size)), parts))
+}
+
+/// The name of a part, if it is one that we give.
+fn name_of<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String, ArchiveError> {
+    let name = String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
+    let picture = name.strip_prefix(PICTURES).map(str::parse::<PictureFile>);
+    let is_ours = match (name.as_str(), picture) {
+        (FORMAT_FILE | DATABASE | MANIFEST | SUMS, _) => true,
+        (_, Some(Ok(_))) => entry.size() <= PICTURE_BYTES_MAX,
+        _ => false,
+    };
+    if is_ours && entry.header().entry_type() == tar::EntryType::Regular {
+        Ok(name)
+    } else {
+        Err(damaged(format!("{} is no part of a backup", name.escape_default())))
+    }
+}
+
+fn unreadable_sums(error: io::Error) -> ArchiveError {
+    match error.kind() {
+        ErrorKind::InvalidData => damaged("its checksums cannot be read"),
+        _ => ArchiveError::Io(error),
+    }
+}

@@ -1,0 +1,181 @@
+//! Decides what has to be in order before a backup is put back, and in which order that is done: the database comes last and
+//! at once, so that an installation is the old one or the new one.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use countersign::media::Storage;
+use countersign_db::{Db, DbError, SchemaState, take_out_of_use};
+use futures_util::future::try_join_all;
+
+use super::archive::{Backup, Manifest};
+use super::backup::{PICTURES_AT_ONCE, beside, folder_of};
+use super::{Failure, Finding, bar, complain, say, settings_for};
+use crate::Host;
+use crate::schema::{self, create_private_folder, migrations};
+use crate::settings::Purpose;
+
+/// What is done with a database and pictures that are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    Keep,
+    Replace,
+}
+
+pub(super) async fn restore<H: Host>(file: &Path, existing: Existing) -> Result<Finding, Failure> {
+    let shell = settings_for::<H>(Purpose::Inspect)?.shell;
+    let Some(target) = shell.database_url.sqlite_path() else {
+        return Err(Failure(
+            "DATABASE_URL names a PostgreSQL database, and backups of this program are of SQLite; what `pg_dump` wrote, \
+             `pg_restore` puts back"
+                .to_owned(),
+        ));
+    };
+    let storage = Storage::open(&shell.media_policy().storage)?;
+    refuse_occupied(target, &storage, existing).await?;
+    let backup = Backup::verified(file, bar::show).map_err(|error| {
+        let Failure(reason) = error.into();
+        Failure(format!("{}: {reason}; nothing was changed", file.display()))
+    })?;
+    refuse_strange_sets::<H>(&backup.manifest)?;
+
+    create_private_folder(folder_of(target))?;
+    let draft = Draft::beside(target)?;
+    backup.extract_database(&draft.0)?;
+    let state = examine::<H>(&draft.0, &backup.manifest).await?;
+    empty_place(target, existing).await?;
+    put_pictures(&backup, &storage).await?;
+    // Once more, because somebody may have started the site meanwhile.
+    empty_place(target, existing).await?;
+    fs::rename(&draft.0, target)?;
+    File::open(folder_of(target))?.sync_all()?;
+
+    let Manifest { program, version, created_at, rows, pictures, pictures_missing, .. } = &backup.manifest;
+    let users = rows.get("auth_users").copied().unwrap_or_default();
+    say(format_args!(
+        "restored what {program} {version} backed up at {created_at}: {users} users, {pictures} pictures"
+    ));
+    if *pictures_missing > 0 {
+        complain(&format!("warning: {pictures_missing} pictures that users have had been lost before the backup"));
+    }
+    if state == SchemaState::Older {
+        say(format_args!("its schema is older than this program; run `{} migrate up`", H::NAME));
+    }
+    Ok(Finding::InOrder)
+}
+
+async fn refuse_occupied(target: &Path, storage: &Storage, existing: Existing) -> Result<(), Failure> {
+    if existing == Existing::Replace {
+        return Ok(());
+    }
+    if target.exists() {
+        return Err(Failure(format!(
+            "there is a database at {} already; it was left alone. --force replaces it",
+            target.display()
+        )));
+    }
+    if storage.list()?.next().await?.is_some() {
+        return Err(Failure(
+            "there are pictures in MEDIA_DIR or the bucket already; they were left alone. --force adds to them, which also \
+             completes a restore that was cut off"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// A set of tables that this program does not know is that of another host application.
+fn refuse_strange_sets<H: Host>(manifest: &Manifest) -> Result<(), Failure> {
+    let known = migrations::<H>();
+    match manifest.schema.keys().find(|set| known.iter().all(|known| known.set != set.as_str())) {
+        Some(set) => Err(Failure(format!(
+            "it is a backup of {} and has tables of `{set}`, which {} does not know; nothing was changed",
+            manifest.program,
+            H::NAME
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether the database is whole, and one that this program can use or update.
+async fn examine<H: Host>(database: &Path, manifest: &Manifest) -> Result<SchemaState, Failure> {
+    let copy = Db::open_copy(database).await?;
+    let mut state = SchemaState::Current;
+    for status in copy.schema(&migrations::<H>()).await? {
+        match status.state() {
+            SchemaState::Current => {}
+            SchemaState::Older => state = SchemaState::Older,
+            SchemaState::Newer | SchemaState::Altered => schema::verdict::<H>(&status)?,
+        }
+    }
+    copy.check_whole().await?;
+    let rows = copy.count_rows().await?;
+    copy.close().await;
+    if rows == manifest.rows {
+        Ok(state)
+    } else {
+        Err(Failure("the database has not the rows that the backup's manifest names; nothing was changed".to_owned()))
+    }
+}
+
+/// Sees to it that nothing is where the database goes but, at the most, one file that nobody uses.
+async fn empty_place(target: &Path, existing: Existing) -> Result<(), Failure> {
+    if target.exists() {
+        if existing == Existing::Keep {
+            return Err(Failure(format!("there is a database at {} by now; it was left alone", target.display())));
+        }
+        match take_out_of_use(target).await {
+            // Not a database, or none any more: that may be why it is replaced.
+            Ok(()) | Err(DbError::Other(_)) => {}
+            Err(DbError::Unavailable(_)) => {
+                return Err(Failure(format!(
+                    "a program has {} open; stop it first. The database was left alone",
+                    target.display()
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // A log of another database would be taken for this one's.
+    for ending in ["-wal", "-shm", "-journal"] {
+        let mut name = target.as_os_str().to_owned();
+        name.push(ending);
+        if Path::new(&name).exists() {
+            fs::remove_file(&name)?;
+        }
+    }
+    Ok(())
+}
+
+async fn put_pictures(backup: &Backup, storage: &Storage) -> Result<(), Failure> {
+    let (mut done, all) = (0, backup.manifest.pictures);
+    backup
+        .for_each_picture(PICTURES_AT_ONCE, async |pictures| {
+            done += pictures.len() as u64;
+            try_join_all(pictures.into_iter().map(|(file, bytes)| async move { storage.put(&file, bytes).await }))
+                .await?;
+            bar::show(done, all);
+            Ok::<(), Failure>(())
+        })
+        .await
+}
+
+/// The database under a temporary name; gone if it is not given its own.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn beside(target: &Path) -> Result<Self, Failure> {
+        let draft = beside(target, ".restored");
+        if draft.exists() {
+            // Left by a restore that was killed.
+            fs::remove_file(&draft)?;
+        }
+        Ok(Self(draft))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
