@@ -8,13 +8,23 @@ const TABLES_BYTES_MAX: u64 = 48 * 1024 * 1024;
 /// Codes that are longer than this go on from the table into a tree.
 const TABLE_BITS: usize = 10;
 const LENGTH_MAX: usize = 15;
+/// Symbols for distances; there are fewer for lengths.
+const DISTANCES: u32 = 40;
 
 /// An upper bound of what the tables of all lossless parts of the file take, in bytes.
 pub(super) fn tables_bytes(file: &[u8], canvas: (u32, u32)) -> Result<u64, InvalidPicture> {
-    chunks(file.get(12..).unwrap_or_default(), canvas)
+    chunks(file.get(12..).unwrap_or_default(), canvas, Within::File)
 }
 
-fn chunks(mut rest: &[u8], canvas: (u32, u32)) -> Result<u64, InvalidPicture> {
+/// Where chunks stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    File,
+    /// A frame holds no frames.
+    Frame,
+}
+
+fn chunks(mut rest: &[u8], canvas: (u32, u32), within: Within) -> Result<u64, InvalidPicture> {
     let mut bytes: u64 = 0;
     while let Some((header, after)) = rest.split_at_checked(8) {
         let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
@@ -25,20 +35,16 @@ fn chunks(mut rest: &[u8], canvas: (u32, u32)) -> Result<u64, InvalidPicture> {
             b"ALPH" if body.first().is_some_and(|flags| flags & 3 == 1) => {
                 Scan::new(&body[1..]).stream(canvas.0, canvas.1)?
             }
+            b"ANMF" if within == Within::Frame => return Err(InvalidPicture::broken("a frame in a frame")),
             b"ANMF" if body.len() >= 16 => {
                 let size = |at: usize| 1 + u32::from_le_bytes([body[at], body[at + 1], body[at + 2], 0]);
-                chunks_of_frame(&body[16..], (size(6), size(9)))?
+                chunks(&body[16..], (size(6), size(9)), Within::Frame)?
             }
             _ => 0,
         });
         rest = after.get(length + length % 2..).unwrap_or_default();
     }
     Ok(bytes)
-}
-
-/// A frame holds no frames.
-fn chunks_of_frame(body: &[u8], size: (u32, u32)) -> Result<u64, InvalidPicture> {
-    if body.starts_with(b"ANMF") { Err(InvalidPicture::broken("a frame in a frame")) } else { chunks(body, size) }
 }
 
 /// Reads bits, the lowest of each byte first.
@@ -165,10 +171,13 @@ impl<'b> Scan<'b> {
         }
     }
 
-    /// A length or distance.
+    /// A length or distance. A code of a single symbol can name one that its alphabet does not have.
     fn prefixed(&mut self, symbol: u32) -> Result<u32, InvalidPicture> {
         if symbol < 4 {
             return Ok(symbol + 1);
+        }
+        if symbol >= DISTANCES {
+            return Err(InvalidPicture::broken("prefix code"));
         }
         let extra = (symbol - 2) >> 1;
         Ok(((2 + (symbol & 1)) << extra) + self.bits(extra)? + 1)
@@ -278,4 +287,32 @@ impl Code {
 fn alphabets(cache_bits: u32) -> [u16; 5] {
     let cache = if cache_bits == 0 { 0 } else { 1 << cache_bits };
     [256 + 24 + cache, 256, 256, 256, 40]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_that_its_alphabet_does_not_have_is_refused() {
+        let mut scan = Scan::new(&[0xff; 32]);
+        assert_eq!(scan.prefixed(DISTANCES - 1).unwrap(), (3 << 18) + (1 << 18));
+        for symbol in [DISTANCES, 66, 255] {
+            assert!(scan.prefixed(symbol).is_err(), "{symbol}");
+        }
+    }
+
+    #[test]
+    fn frames_in_frames_are_refused_at_any_place() {
+        let chunk = |name: &[u8; 4], body: &[u8]| {
+            let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+            [name.as_slice(), &length, body].concat()
+        };
+        let mut inner = Vec::new();
+        for _ in 0..1_000 {
+            inner = chunk(b"ANMF", &[vec![0; 16], chunk(b"EXIF", b""), inner].concat());
+        }
+        let file = [vec![0; 12], inner].concat();
+        assert_eq!(tables_bytes(&file, (1, 1)), Err(InvalidPicture::broken("a frame in a frame")));
+    }
 }
