@@ -103,13 +103,11 @@ impl Accounts {
         let device = self.device_of(&client);
         // Whoever shows no device is counted, and refused if there is no place to wait, before anything is looked up: so
         // floods do not keep others from the database.
-        let mut taken = match device {
-            Some(_) => None,
-            None => {
-                self.hashing().find_place(client.asker(Standing::Stranger))?;
-                Some(self.take(Limit::LogIn, &client)?)
-            }
-        };
+        let mut taken = None;
+        if device.is_none() {
+            self.hashing().find_place(client.asker(Standing::Stranger))?;
+            taken = Some(self.take(Limit::LogIn, &client)?);
+        }
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {
             found.as_ref().is_some_and(|found| self.device_keys().is_of(device, found.user, &found.password_hash))
