@@ -122,7 +122,12 @@ async fn measure(program: &Path, requests: usize) -> Outcome<Vec<Figure>> {
     let mut figures = vec![
         Figure::new("front_page_ms_p50", p50, Goal::AtMost(2.0), note.clone()),
         Figure::new("front_page_ms_p99", p99, Goal::None, note),
-        Figure::new("front_page_to_few_posts", p50 / p50_of_few, Goal::None, format!("{p50:.3} ms over {p50_of_few:.3} ms")),
+        Figure::new(
+            "front_page_to_few_posts",
+            p50 / p50_of_few,
+            Goal::None,
+            format!("{p50:.3} ms over {p50_of_few:.3} ms"),
+        ),
     ];
     let pages = [("deep_page", many.deep.clone()), ("post_page", many.post.clone()), ("feed", "/feed.xml".to_owned())];
     for (name, path) in pages {

@@ -1,5 +1,5 @@
-//! Decides how the attacker goes about it: leaked pairs of name and password from many addresses, without pause and without
-//! regard to what is answered.
+//! Decides how the attacker goes about it: leaked pairs of name and password from many addresses, so many in a given time,
+//! without regard to what is answered.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use tokio::task::JoinSet;
+use tokio::time::sleep_until;
 
 use crate::broken::{Broken, Outcome};
 use crate::client::{Client, login};
 
-/// Connections that are kept busy.
+/// More than wait for an answer at any moment.
 const CONNECTIONS: usize = 1_000;
 const ADDRESSES: usize = 1_000;
 /// After the first wait and each further one, in seconds: how the server slows guesses down (docs/operating.md).
@@ -57,8 +58,11 @@ pub(crate) struct Outcomes {
 }
 
 impl Attack {
-    /// Goes on until `end`.
-    pub(crate) fn begin(server: SocketAddr, targets: Targets, end: Instant) -> Self {
+    /// Makes its attempts at equal intervals, each on a connection of its own as long as answers take, and is over when all
+    /// are made.
+    pub(crate) fn begin(server: SocketAddr, targets: Targets, attempts: usize, window: Duration) -> Self {
+        let begun = Instant::now();
+        let interval = window.div_f64(attempts as f64);
         let guesses = (0..targets.accounts).map(|_| AtomicU32::new(0)).collect();
         let shared = Arc::new(Shared { next: AtomicUsize::new(0), guesses });
         let mut clients = JoinSet::new();
@@ -67,8 +71,12 @@ impl Attack {
             clients.spawn(async move {
                 let mut client = Client::connect(server).await?;
                 let mut answers = BTreeMap::new();
-                while Instant::now() < end {
+                loop {
                     let attempt = shared.next.fetch_add(1, Ordering::Relaxed);
+                    if attempt >= attempts {
+                        return Ok(answers);
+                    }
+                    sleep_until((begun + interval.mul_f64(attempt as f64)).into()).await;
                     let target = targets.of(attempt);
                     let answer = client.send(login(target, &password(attempt), address(attempt))).await?;
                     answer.is_complete()?;
@@ -79,7 +87,6 @@ impl Attack {
                     }
                     *answers.entry(answer.status.as_u16()).or_default() += 1;
                 }
-                Ok(answers)
             });
         }
         Self { clients, shared }
@@ -95,7 +102,7 @@ impl Attack {
         }
         let guesses: Vec<u32> = self.shared.guesses.iter().map(|guesses| guesses.load(Ordering::Relaxed)).collect();
         Ok(Outcomes {
-            attempts: self.shared.next.load(Ordering::Relaxed),
+            attempts: answers.values().sum(),
             answers,
             guesses_max: guesses.iter().copied().max().unwrap_or_default(),
             guesses: guesses.into_iter().map(u64::from).sum(),

@@ -28,15 +28,15 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// What a server may grow by that has been under attack for a while already, in MiB.
 const GROWTH_MAX: f64 = 16.0;
 
-/// How long the attack lasts, and how many attempts it is to make at the least.
+/// How long the attack lasts, and how many attempts it makes.
 struct Scale {
     window: Duration,
-    attempts_min: usize,
+    attempts: usize,
 }
 
-const FULL: Scale = Scale { window: Duration::from_mins(10), attempts_min: 100_000 };
+const FULL: Scale = Scale { window: Duration::from_mins(10), attempts: 100_000 };
 /// To see that everything works.
-const SHORT: Scale = Scale { window: Duration::from_secs(30), attempts_min: 5_000 };
+const SHORT: Scale = Scale { window: Duration::from_secs(30), attempts: 5_000 };
 
 fn main() -> ExitCode {
     match run() {
@@ -82,9 +82,9 @@ async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
     let usage = Usage::now(server.process())?;
     let begun = Instant::now();
     let end = begun + scale.window;
-    println!("\n{} attempts or more from 1,000 addresses for {:?}", scale.attempts_min, scale.window);
+    println!("\n{} attempts from 1,000 addresses in {:?}", scale.attempts, scale.window);
 
-    let attack = Attack::begin(server.address, TARGETS, end);
+    let attack = Attack::begin(server.address, TARGETS, scale.attempts, scale.window);
     let (process, warm) = (server.process(), begun + scale.window / 5);
     let mut early = JoinSet::new();
     early.spawn(async move {
@@ -112,7 +112,7 @@ async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
         Figure {
             name: "attempts",
             value: attack.attempts as f64,
-            goal: Goal::AtLeast(scale.attempts_min as f64),
+            goal: Goal::AtLeast(scale.attempts as f64),
             note: "what the attacker sent".to_owned(),
         },
         Figure {
