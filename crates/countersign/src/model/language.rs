@@ -22,7 +22,9 @@ const RANGES_MAX: usize = 32;
 impl Language {
     /// Parses a tag; letter case does not matter.
     pub fn parse(tag: &str) -> Result<Self, InvalidLanguage> {
-        if tag.len() > TAG_BYTES_MAX {
+        // The parser lets other characters through in some places.
+        let is_of_a_tag = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if tag.len() > TAG_BYTES_MAX || !tag.bytes().all(is_of_a_tag) {
             return Err(InvalidLanguage);
         }
         let identifier: LanguageIdentifier = tag.parse().map_err(|_| InvalidLanguage)?;
