@@ -35,6 +35,7 @@ mod schema;
 mod serve;
 pub mod settings;
 mod telemetry;
+mod tls;
 
 pub use cli::run;
 pub use http::{Audience, Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};

@@ -2,6 +2,7 @@
 
 mod guests;
 mod head_timer;
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
@@ -27,7 +29,9 @@ use tracing::{info, warn};
 
 use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
+use self::stream::Stream;
 use crate::Draining;
+use crate::tls::Tls;
 
 /// Head and trailers of one request.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
@@ -42,22 +46,33 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(500);
 pub(crate) struct ServePolicy {
     pub(crate) connections_max: u32,
     pub(crate) shutdown_max: Duration,
-    /// How long a client may take for a request's head, from connecting or from its previous request.
+    /// How long a client may take for a request's head, from connecting (a handshake included) or from its previous request.
     pub(crate) head_time_max: Duration,
     /// How long a connection without a new request is kept; longer than any request may take.
     pub(crate) idle_max: Duration,
+    /// Who the server is, if it speaks TLS.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// How long a silent connection is kept.
 #[derive(Clone, Copy)]
 struct Patience {
+    /// For its first head there is what the handshake has left of this.
+    first_head_time_max: Duration,
     head_time_max: Duration,
     idle_max: Duration,
 }
 
+impl Patience {
+    /// What is left of it when a handshake has taken so long.
+    fn after(self, handshake: Duration) -> Self {
+        Self { first_head_time_max: self.head_time_max.saturating_sub(handshake), ..self }
+    }
+}
+
 impl ServePolicy {
     fn patience(&self) -> Patience {
-        Patience { head_time_max: self.head_time_max, idle_max: self.idle_max }
+        Patience { first_head_time_max: self.head_time_max, head_time_max: self.head_time_max, idle_max: self.idle_max }
     }
 }
 
@@ -93,6 +108,8 @@ pub(crate) async fn serve(
     let builder = connection_builder(policy.head_time_max);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    // Ends when serving does: whoever is still shaking hands then has asked nothing and is not waited for.
+    let (serving, stopping) = watch::channel(());
     // Who has been accepted and waits for a place.
     let mut newcomer: Option<(TcpStream, SocketAddr)> = None;
     let signal = loop {
@@ -104,14 +121,26 @@ pub(crate) async fn serve(
                 let Some((stream, peer)) = newcomer.take() else { continue };
                 let ticket = guests.enter(peer, Instant::now());
                 let usher = ticket.usher();
-                let connection =
-                    connection(builder.clone(), app.clone(), stream, peer, ticket, graceful.watcher(), policy.patience());
-                usher.tell(connections.spawn(connection));
+                let (builder, app, watcher) = (builder.clone(), app.clone(), graceful.watcher());
+                let (patience, tls, mut stopping) = (policy.patience(), policy.tls.clone(), stopping.clone());
+                usher.tell(connections.spawn(async move {
+                    let connected = Instant::now();
+                    // Answers are small and whole; waiting to fill a packet only delays them.
+                    let _ = stream.set_nodelay(true);
+                    let begun = tokio::select! {
+                        biased;
+                        begun = timeout(patience.head_time_max, Stream::begin(stream, tls.as_ref())) => begun,
+                        _ = stopping.changed() => return,
+                    };
+                    let Ok(Some(stream)) = begun else { return };
+                    drop(stopping);
+                    connection(builder, app, stream, peer, ticket, watcher, patience.after(connected.elapsed())).await;
+                }));
             }
         }
     };
     draining.begin();
-    drop((listener, newcomer));
+    drop((listener, newcomer, serving));
     info!(signal, "stopping: no new connections, requests under way are finished");
     tokio::select! {
         () = graceful.shutdown() => info!("stopped"),
@@ -154,14 +183,12 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 async fn connection(
     mut builder: Builder<TokioExecutor>,
     app: Router,
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     ticket: Ticket,
     watcher: Watcher,
     patience: Patience,
 ) {
-    // Answers are small and whole; waiting to fill a packet only delays them.
-    let _ = stream.set_nodelay(true);
     builder.http1().timer(HeadTimer::new(patience.head_time_max));
     let desk = ticket.desk();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -181,7 +208,7 @@ async fn connection(
     let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
     // The head's time limit begins only once the version of HTTP is known, and HTTP/2 has none at all: so a client that
     // sends nothing, or nothing more, is shown out here.
-    let mut wait = patience.head_time_max;
+    let mut wait = patience.first_head_time_max;
     let mut seen = 0;
     while timeout(wait, &mut served).await.is_err() {
         let now = ticket.requests();

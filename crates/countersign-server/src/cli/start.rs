@@ -1,6 +1,7 @@
 //! Decides what has to be in order before the first request is taken, for `dev` and for `serve`.
 
 use std::fs::{self, OpenOptions};
+use std::future::pending;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use countersign::Accounts;
+use countersign::clock::Clock;
 use countersign::config::SecretKey;
 use countersign::mail::MailTransport;
 use countersign::secrets::generate_secret_key;
@@ -22,6 +24,7 @@ use super::{Failure, Finding, say};
 use crate::schema::{self, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
+use crate::tls::Tls;
 use crate::{Audience, Draining, Host, HttpSettings, assemble, serve as serving, telemetry};
 
 /// Where `dev` keeps what it makes.
@@ -52,10 +55,11 @@ where
         Some(key) => key,
         None => kept_secret_key(folder)?,
     };
+    let scheme = if settings.shell.tls_cert_file.is_some() { "https" } else { "http" };
     let url = settings.shell.database_url.clone();
     let transport = settings.mail.transport.clone();
     launch(settings, key, Schema::IsBroughtUpToDate, Audience::Developer, |address, db| {
-        banner::<H>(address, db, &url, &transport);
+        banner::<H>(&format!("{scheme}://{address}"), db, &url, &transport);
     })
     .await
 }
@@ -67,8 +71,9 @@ where
     let mut settings = begin::<H>(Purpose::Serve, LogFormat::Json)?;
     let key = settings.shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     let schema = if settings.shell.migrate_on_start { Schema::IsBroughtUpToDate } else { Schema::MustBeCurrent };
+    let encryption = if settings.shell.tls_cert_file.is_some() { "tls" } else { "none" };
     launch(settings, key, schema, Audience::Public, |address, db| {
-        info!(%address, database = %db.kind(), version = H::VERSION, "listening");
+        info!(%address, encryption, database = %db.kind(), version = H::VERSION, "listening");
     })
     .await
 }
@@ -95,6 +100,7 @@ where
     Accounts: FromRef<H::State>,
 {
     let Settings { mail, shell, host } = settings;
+    let tls = shell.tls_files().map(Tls::load).transpose()?;
     raise_file_limit(shell.connections_max);
     let listener = listen::<H>(&shell)?;
     let db = open::<H>(&shell, schema).await?;
@@ -103,6 +109,9 @@ where
         warn!("{WEAK_COSTS}");
     }
     let accounts = Accounts::new(db.clone(), config);
+    if let Some(tls) = &tls {
+        tls.warn_of_its_time(accounts.clock().now());
+    }
 
     let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
     let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default(), audience };
@@ -112,12 +121,16 @@ where
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
         head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
         idle_max: request_time_max + IDLE_BEYOND_REQUEST,
+        tls: tls.clone(),
     };
     let signals = StopSignals::listen()?;
     announce(listener.local_addr()?, &db);
     let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
     let serve = async {
-        serving::serve(listener, app, &policy, &http.draining, signals).await;
+        tokio::select! {
+            () = serving::serve(listener, app, &policy, &http.draining, signals) => {}
+            () = renewals(tls.as_ref(), accounts.clock()) => {}
+        }
         drop(stop_jobs);
     };
     // The last request may promise a job too, so these stop after serving.
@@ -129,6 +142,14 @@ where
     );
     let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
     Ok(Finding::InOrder)
+}
+
+/// Takes up renewed certificates, for ever.
+async fn renewals(tls: Option<&Tls>, clock: &dyn Clock) {
+    match tls {
+        Some(tls) => tls.keep_current(clock).await,
+        None => pending().await,
+    }
 }
 
 /// Like `TcpListener::bind`, but with room for a crowd that arrives at once: whoever finds the backlog full tries again
@@ -218,16 +239,16 @@ fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
         .map_err(|weak| Failure(format!("{}: {weak}; delete the file to have a new one made", path.display())))
 }
 
-fn banner<H: Host>(address: SocketAddr, db: &Db, url: &DatabaseUrl, transport: &MailTransport) {
+fn banner<H: Host>(site: &str, db: &Db, url: &DatabaseUrl, transport: &MailTransport) {
     let data = fs::canonicalize(DEV_FOLDER).unwrap_or_else(|_| DEV_FOLDER.into());
     let mail = match transport {
         MailTransport::Smtp(smtp) => format!("sent by {}:{}", smtp.server, smtp.port),
-        _ => format!("http://{address}/dev/mail"),
+        _ => format!("{site}/dev/mail"),
     };
     say(format_args!(
         "\n  {name} {version} is running, for this machine only\n\n\
-         \x20   Site       http://{address}\n\
-         \x20   API        http://{address}/docs\n\
+         \x20   Site       {site}\n\
+         \x20   API        {site}/docs\n\
          \x20   Mail       {mail}\n\
          \x20   Data       {data}\n\
          \x20   Database   {kind}, {url}\n\n\

@@ -27,6 +27,7 @@ mod settings;
 mod shutdown;
 mod slow_clients;
 mod smuggling;
+mod tls;
 mod verify;
 
 use countersign::MIGRATIONS;
