@@ -7,6 +7,7 @@ mod backup;
 mod challenge;
 mod cli;
 mod client;
+mod deploy;
 mod dev;
 mod docs;
 mod doctor;
