@@ -57,6 +57,23 @@ fn later_migrations() -> Migrations {
     Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
 }
 
+/// The migrations of the next version, which only adds.
+fn expanded_migrations() -> Migrations {
+    let mut steps: Vec<EmbeddedStep> = MIGRATIONS.steps.iter().map(|known| known_step(known, "")).collect();
+    let sql = "ALTER TABLE auth_users ADD COLUMN wish TEXT";
+    steps.push(EmbeddedStep { step: Step { version: 9000, name: "9000_wishes.expand" }, sqlite: sql, postgres: sql });
+    Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
+}
+
+/// The migrations of the version after that, which takes something away.
+fn contracted_migrations() -> Migrations {
+    let expanded = expanded_migrations();
+    let mut steps: Vec<EmbeddedStep> = expanded.steps.iter().map(|known| known_step(known, "")).collect();
+    let sql = "ALTER TABLE auth_users DROP COLUMN wish";
+    steps.push(EmbeddedStep { step: Step { version: 9001, name: "9001_no_wishes" }, sqlite: sql, postgres: sql });
+    Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
+}
+
 /// Migrations of the same names whose texts end differently.
 fn altered_migrations() -> Migrations {
     let steps = MIGRATIONS.steps.iter().map(|known| known_step(known, "\n-- altered\n")).collect();
