@@ -26,7 +26,7 @@ pub struct Migrations {
 }
 
 #[doc(hidden)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct EmbeddedStep {
     pub step: Step,
     pub sqlite: &'static str,

@@ -17,6 +17,9 @@ mod logs;
 mod mail;
 mod media;
 mod migrate;
+mod nginx;
+#[path = "../../../../tests/cluster/src/nginx.rs"]
+mod nginx_of_deploy;
 mod oversized;
 #[path = "../../../countersign/tests/it/s3.rs"]
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
