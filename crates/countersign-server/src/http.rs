@@ -173,7 +173,7 @@ where
         ))
         .build();
     OpenApiRouter::with_openapi(document)
-        .nest("/api", H::routes(settings, policy))
+        .merge(H::routes(settings, policy))
         .merge(countersign::http::well_known::routes())
 }
 

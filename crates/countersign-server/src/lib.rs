@@ -91,7 +91,7 @@ pub trait Host: 'static {
         countersign::pages::routes().route("/", get(|| async { Redirect::temporary("/account") }))
     }
 
-    /// Its JSON API without the prefix `/api`, with `countersign::http::routes(http)` merged in.
+    /// Its JSON API, under `/api`, with `countersign::http::routes(http)` merged in.
     fn routes(settings: &Self::Settings, http: &HttpPolicy) -> OpenApiRouter<Self::State>;
 }
 

@@ -17,7 +17,7 @@ use countersign::Accounts;
 use countersign::http::problem::{INTERNAL, Problem};
 use countersign::pages::ErrorPage;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 use tower::{Layer, Service};
 use tracing::info;
 
@@ -66,7 +66,8 @@ where
         Answering {
             id: RequestId::new(self.manners.accounts.clock().now()),
             asked: Asked::about(&request, &self.manners.accounts),
-            limit: sleep(self.manners.request_time_max),
+            time_max: self.manners.request_time_max,
+            limit: None,
             answer: self.route.call(request),
         }
     }
@@ -77,8 +78,10 @@ pin_project! {
     pub(super) struct Answering<A> {
         id: RequestId,
         asked: Asked,
+        time_max: Duration,
+        // Begun only for those that are not answered at once.
         #[pin]
-        limit: Sleep,
+        limit: Option<Sleep>,
         #[pin]
         answer: A,
     }
@@ -88,14 +91,18 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
     type Output = Result<Response, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let id = *this.id;
         id.during(|| {
             // A panic has been logged where it happened; this is what is left to say.
             let response = match catch_unwind(AssertUnwindSafe(|| this.answer.poll(cx))) {
                 Ok(Poll::Ready(Ok(response))) => response,
                 Ok(Poll::Pending) => {
-                    ready!(this.limit.poll(cx));
+                    if this.limit.is_none() {
+                        let end = tokio::time::Instant::from_std(this.asked.at) + *this.time_max;
+                        this.limit.set(Some(sleep_until(end)));
+                    }
+                    ready!(this.limit.as_pin_mut().map_or(Poll::Pending, |limit| limit.poll(cx)));
                     Problem::new(&TOOK_TOO_LONG).into_response()
                 }
                 Err(_) => Problem::new(&INTERNAL).into_response(),
@@ -141,11 +148,12 @@ impl Asked {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         info!(
+            // As a plain text, which is written faster than what may have arguments.
+            message = "answered",
             method = self.method.as_str(),
             route = self.route.as_ref().map_or("none", MatchedPath::as_str),
             status = response.status().as_u16(),
             milliseconds = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "answered",
         );
         response
     }
