@@ -35,7 +35,9 @@ pub use db::{DatabaseKind, Db, PoolPolicy};
 pub use error::DbError;
 #[doc(hidden)]
 pub use migrate::EmbeddedStep;
-pub use migrate::{AppliedMigration, MigrateError, Migrations, SchemaState, SchemaStatus, Step};
+pub use migrate::{
+    AppliedMigration, EXPANSION, MigrateError, Migrations, SchemaState, SchemaStatus, Step, UnknownStep,
+};
 pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

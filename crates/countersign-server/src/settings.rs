@@ -282,7 +282,13 @@ pub struct ShellSettings {
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
     pub request_timeout_seconds: u32,
 
-    /// How long requests under way may still take after SIGTERM or SIGINT, in seconds.
+    /// How long connections and requests are still taken after SIGTERM or SIGINT, while `/ready` answers 503 and every answer
+    /// ends its connection, in seconds. Behind a proxy: longer than it takes to notice, and than it keeps connections that
+    /// it does not use.
+    #[conf(env, default_value = "0", value_parser = whole_number(0..=600))]
+    pub shutdown_delay_seconds: u32,
+
+    /// How long requests under way may still take after that, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 

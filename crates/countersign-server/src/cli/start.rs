@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
-use crate::schema::{self, create_private_file, create_private_folder, refuse_missing};
+use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
 use crate::tls::Tls;
@@ -118,6 +118,7 @@ where
     let app = assemble::<H>(accounts.clone(), &host, &http);
     let policy = ServePolicy {
         connections_max: shell.connections_max,
+        shutdown_delay: Duration::from_secs(shell.shutdown_delay_seconds.into()),
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
         head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
         idle_max: request_time_max + IDLE_BEYOND_REQUEST,
@@ -208,7 +209,9 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
             info!(set = applied.set, version = applied.step.version, name = applied.step.name, "migrated");
         }
     }
-    schema::check::<H>(&db).await?;
+    if schema::check::<H>(&db).await? == Usable::Expanded {
+        info!("{}", schema::RUNS_ON);
+    }
     Ok(db)
 }
 

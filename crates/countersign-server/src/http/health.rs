@@ -1,6 +1,8 @@
 //! Decides whether the instance is alive, and whether it should get requests.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::State;
@@ -13,9 +15,10 @@ use utoipa_axum::routes;
 
 use super::{Draining, NOT_READY};
 use crate::Host;
-use crate::schema::{self, SchemaProblem};
+use crate::schema::{self, SchemaProblem, Usable};
 
-type SchemaCheck = for<'a> fn(&'a Db) -> Pin<Box<dyn Future<Output = Result<(), SchemaProblem>> + Send + 'a>>;
+type Checked<'a> = Pin<Box<dyn Future<Output = Result<Usable, SchemaProblem>> + Send + 'a>>;
+type SchemaCheck = for<'a> fn(&'a Db) -> Checked<'a>;
 
 #[derive(Clone)]
 pub(super) struct Health {
@@ -23,9 +26,11 @@ pub(super) struct Health {
     /// Compares the schema with that of the host.
     pub(super) check: SchemaCheck,
     pub(super) draining: Draining,
+    /// It has been said in the log that a newer program extended the schema.
+    pub(super) expansion_is_told: Arc<AtomicBool>,
 }
 
-pub(super) fn check<H: Host>(db: &Db) -> Pin<Box<dyn Future<Output = Result<(), SchemaProblem>> + Send + '_>> {
+pub(super) fn check<H: Host>(db: &Db) -> Checked<'_> {
     Box::pin(schema::check::<H>(db))
 }
 
@@ -76,7 +81,7 @@ async fn ready(State(state): State<Health>) -> Result<Json<HealthResponse>, Prob
     if state.draining.has_begun() {
         return Err(not_ready("The instance is stopping".to_owned()));
     }
-    (state.check)(&state.db).await.map_err(|found| match found {
+    let usable = (state.check)(&state.db).await.map_err(|found| match found {
         SchemaProblem::Db(error) => {
             tracing::warn!(
                 error = &error as &(dyn std::error::Error + 'static),
@@ -86,6 +91,9 @@ async fn ready(State(state): State<Health>) -> Result<Json<HealthResponse>, Prob
         }
         problem => not_ready(problem.to_string()),
     })?;
+    if usable == Usable::Expanded && !state.expansion_is_told.swap(true, Ordering::Relaxed) {
+        tracing::info!("{}", schema::RUNS_ON);
+    }
     state.db.check_writable().await.map_err(|error| {
         tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "the database cannot be written");
         not_ready("The database cannot be written".to_owned())
