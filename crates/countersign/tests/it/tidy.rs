@@ -212,6 +212,7 @@ fn the_documents_name_only_what_exists() {
         "docs/deploy/README.md",
         "docs/deploy/cloud-run.md",
         "docs/deploy/container.md",
+        "docs/deploy/several-instances.md",
         "docs/deploy/vps.md",
         "docs/operating.md",
         "docs/threat-model.md",
