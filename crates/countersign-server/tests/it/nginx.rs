@@ -170,10 +170,14 @@ async fn nginx_sends_a_request_elsewhere_that_no_instance_has_seen_and_repeats_n
         let answer = site.curl(&["-H", "Content-Type: application/json", "-d", &body], "https:///api/users");
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
-    let Site { server, nginx, _sandbox, _database } = site;
+    let Site { server, nginx, _sandbox: sandbox, _database: database } = site;
     drop(nginx);
-    let site =
-        Site { nginx: Nginx::start(&[trap.local_addr().unwrap(), server.address], 4), server, _sandbox, _database };
+    let site = Site {
+        nginx: Nginx::start(&[trap.local_addr().unwrap(), server.address], 4),
+        server,
+        _sandbox: sandbox,
+        _database: database,
+    };
     let hangs_up = std::thread::spawn(move || {
         let (mut stream, _) = trap.accept().unwrap();
         let mut head = [0; 1024];

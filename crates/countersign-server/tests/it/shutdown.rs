@@ -107,7 +107,8 @@ async fn over_http_2_the_farewell_comes_first_and_requests_under_way_are_answere
     let server = sandbox.start("serve");
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let mut connections = tokio::task::JoinSet::new();
+    connections.spawn(connection);
     let ask = async |client: h2::client::SendRequest<bytes::Bytes>| {
         let request = axum::http::Request::get("http://localhost/health").body(()).unwrap();
         let (answer, _) = client.ready().await?.send_request(request, true)?;
@@ -116,7 +117,7 @@ async fn over_http_2_the_farewell_comes_first_and_requests_under_way_are_answere
     assert_eq!(ask(client.clone()).await.unwrap(), 200);
     server.signal("TERM");
     // GOAWAY ends the connection by itself once nothing is under way, long before the delay is over.
-    tokio::time::timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, connections.join_next()).await.unwrap().unwrap().unwrap().unwrap();
     assert!(ask(client).await.is_err());
     server.get("/health").ok(200);
 }
