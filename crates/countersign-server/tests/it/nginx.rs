@@ -106,7 +106,7 @@ async fn behind_nginx_bodies_are_as_large_as_ours_may_be_and_no_larger() {
     let picture = format!("https:///api/users/{id}/picture");
     // 5 MiB are the application's to judge; it finds that this is no picture.
     for (bytes, status, code) in [
-        (5 << 20, 415, None),
+        (5 << 20, 400, Some("invalid_image")),
         ((5 << 20) + 1024, 413, Some("payload_too_large")),
         (7 << 20, 413, Some("payload_too_large")),
     ] {
