@@ -107,7 +107,7 @@ async fn behind_nginx_bodies_are_as_large_as_ours_may_be_and_no_larger() {
     // 5 MiB are the application's to judge; it finds that this is no picture.
     for (bytes, status, code) in [
         (5 << 20, 400, Some("invalid_image")),
-        ((5 << 20) + 1024, 413, Some("payload_too_large")),
+        ((5 << 20) + 1024, 400, Some("file_too_large")),
         (7 << 20, 413, Some("payload_too_large")),
     ] {
         std::fs::write(&file, vec![b'x'; bytes]).unwrap();
