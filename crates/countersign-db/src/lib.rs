@@ -24,6 +24,7 @@ mod conn;
 mod db;
 mod error;
 mod migrate;
+mod pool_state;
 mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -36,6 +37,10 @@ pub use error::DbError;
 #[doc(hidden)]
 pub use migrate::EmbeddedStep;
 pub use migrate::{AppliedMigration, MigrateError, Migrations, SchemaState, SchemaStatus, Step};
+pub use pool_state::PoolState;
 pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
+
+/// The target of the spans that make up a trace. They go to whoever collects traces, and not into the log.
+pub const TRACE_TARGET: &str = "countersign_trace";

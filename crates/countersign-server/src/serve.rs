@@ -1,11 +1,13 @@
 //! Decides how connections are accepted, bounded and ended.
 
+mod attendance;
 mod guests;
 mod head_timer;
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -29,6 +31,8 @@ use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
 use crate::Draining;
 
+pub(crate) use self::attendance::Attendance;
+
 /// Head and trailers of one request.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
 /// Requests of one client at the same time over HTTP/2.
@@ -46,6 +50,8 @@ pub(crate) struct ServePolicy {
     pub(crate) head_time_max: Duration,
     /// How long a connection without a new request is kept; longer than any request may take.
     pub(crate) idle_max: Duration,
+    /// Where connections are counted.
+    pub(crate) attendance: Arc<Attendance>,
 }
 
 /// How long a silent connection is kept.
@@ -89,7 +95,7 @@ pub(crate) async fn serve(
     draining: &Draining,
     mut signals: StopSignals,
 ) {
-    let guests = Guests::new(policy.connections_max);
+    let guests = Guests::new(policy.connections_max, Arc::clone(&policy.attendance));
     let builder = connection_builder(policy.head_time_max);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

@@ -166,6 +166,12 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
         );
         refuse("HOST", text);
     }
+    if let Some(address) = shell.telemetry.metrics_listen
+        && purpose == Purpose::Develop
+        && !address.ip().is_loopback()
+    {
+        refuse("METRICS_LISTEN", format!("is {address}: `dev` listens on this machine only"));
+    }
     if let Err(invalid) = shell.hash_parameters() {
         refuse("ARGON2_MEMORY_KIB", format!("does not go with the other ARGON2 settings: {invalid}"));
     }

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::RequestId;
+use super::{RequestId, TraceId};
 
 /// One object a line: `timestamp`, `level`, the event's fields, `target`, and in `span` the request's id and what the
 /// innermost span says.
@@ -41,6 +41,11 @@ where
                     line.write_str(part)?;
                 }
             }
+            if let Some(trace) = TraceId::current() {
+                for part in [r#","trace_id":""#, trace.as_str(), "\""] {
+                    line.write_str(part)?;
+                }
+            }
             let extensions = span.as_ref().map(|span| span.extensions());
             let fields = extensions.as_ref().and_then(|extensions| extensions.get::<FormattedFields<N>>());
             if let Some(fields) = fields.and_then(|fields| fields.strip_prefix('{')?.strip_suffix('}'))
@@ -66,10 +71,13 @@ where
         let mut usual = String::new();
         self.0.format_event(context, Writer::new(&mut usual), event)?;
         line.write_str(usual.trim_end())?;
-        match RequestId::current() {
-            Some(request) => writeln!(line, " request_id={}", request.as_str()),
-            None => writeln!(line),
+        if let Some(request) = RequestId::current() {
+            write!(line, " request_id={}", request.as_str())?;
         }
+        if let Some(trace) = TraceId::current() {
+            write!(line, " trace_id={}", trace.as_str())?;
+        }
+        writeln!(line)
     }
 }
 

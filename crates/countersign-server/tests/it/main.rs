@@ -7,6 +7,8 @@ mod backup;
 mod challenge;
 mod cli;
 mod client;
+#[cfg(feature = "otlp")]
+mod collector;
 mod dev;
 mod docs;
 mod doctor;
@@ -16,7 +18,9 @@ mod kill;
 mod logs;
 mod mail;
 mod media;
+mod metrics;
 mod migrate;
+mod monitoring;
 mod oversized;
 #[path = "../../../countersign/tests/it/s3.rs"]
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
@@ -27,6 +31,8 @@ mod settings;
 mod shutdown;
 mod slow_clients;
 mod smuggling;
+#[cfg(feature = "otlp")]
+mod traces;
 mod verify;
 
 use countersign::MIGRATIONS;
