@@ -1,11 +1,11 @@
 //! Decides how connections are opened, shared and bounded.
 
-use std::fmt;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, SqlitePool};
 
 use crate::conn::Begun;
 use crate::pool_state::Queues;
@@ -54,6 +54,12 @@ impl fmt::Display for DatabaseKind {
     }
 }
 
+/// Asks for a sign of life, and whether writing is allowed: on a standby it is not.
+async fn refuse_read_only(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let is_read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(conn).await?;
+    if is_read_only == "off" { Ok(()) } else { Err(sqlx::Error::Io(io::ErrorKind::ReadOnlyFilesystem.into())) }
+}
+
 /// The handle to the database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db(pub(crate) Pools, pub(crate) Queues);
@@ -97,12 +103,25 @@ impl Db {
                     .clone()
                     .options([("statement_timeout", STATEMENT_TIME_MAX), ("lock_timeout", STATEMENT_TIME_MAX)])
                     .disable_statement_logging();
+                let wait_max = policy.wait_max;
                 let pool = PgPoolOptions::new()
                     .max_connections(policy.connections_max)
-                    .acquire_timeout(policy.wait_max)
+                    .acquire_timeout(wait_max)
                     .test_before_acquire(false)
+                    // Behind an address that moves there may still be a standby, or a primary that was put out of office.
+                    .after_connect(|conn, _| Box::pin(refuse_read_only(conn)))
                     .before_acquire(|conn, meta| {
-                        Box::pin(async move { Ok(meta.idle_for < TRUSTED_IDLE_MAX || conn.ping().await.is_ok()) })
+                        Box::pin(
+                            async move { Ok(meta.idle_for < TRUSTED_IDLE_MAX || refuse_read_only(conn).await.is_ok()) },
+                        )
+                    })
+                    // The pool asks each connection for a sign of life when it comes back, and waits for it as long as the
+                    // system does: a quarter of an hour if the server's machine is gone, with the connection's place.
+                    .after_release(move |conn, _| {
+                        Box::pin(async move {
+                            let alive = tokio::time::timeout(wait_max, conn.ping()).await;
+                            alive.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
+                        })
                     })
                     .connect_with(options)
                     .await?;

@@ -50,12 +50,12 @@ impl From<sqlx::Error> for DbError {
 ///
 /// SQLite: primary result codes 5 (busy), 6 (locked), 13 (disk full); an extended code keeps the primary in its low byte
 /// (<https://www.sqlite.org/rescode.html>). PostgreSQL: classes 08 (connection), 40 (rollback, deadlock included),
-/// 53 (resources), 55P03 (lock not available) and 57 (intervention, shutdown, time-out)
-/// (PostgreSQL documentation, appendix A).
+/// 53 (resources), 55P03 (lock not available), 57 (intervention, shutdown, time-out) and 25006 (read-only, which a server
+/// is that has become a standby) (PostgreSQL documentation, appendix A).
 fn is_passing(code: &str) -> bool {
     const SQLITE_PASSING: [u32; 3] = [5, 6, 13];
     if code.len() == 5 {
-        ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
+        ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || ["55P03", "25006"].contains(&code)
     } else {
         code.parse::<u32>().is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
     }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn passing_refusals_are_told_from_lasting_ones() {
-        for code in ["5", "517", "6", "13", "40P01", "08006", "53300", "57P01", "55P03"] {
+        for code in ["5", "517", "6", "13", "40P01", "08006", "53300", "57P01", "55P03", "25006"] {
             assert!(is_passing(code), "{code}");
         }
         for code in ["1", "19", "2067", "42P01", "22001", "23505"] {

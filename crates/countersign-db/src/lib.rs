@@ -36,7 +36,9 @@ pub use db::{DatabaseKind, Db, PoolPolicy};
 pub use error::DbError;
 #[doc(hidden)]
 pub use migrate::EmbeddedStep;
-pub use migrate::{AppliedMigration, MigrateError, Migrations, SchemaState, SchemaStatus, Step};
+pub use migrate::{
+    AppliedMigration, EXPANSION, MigrateError, Migrations, SchemaState, SchemaStatus, Step, UnknownStep,
+};
 pub use pool_state::PoolState;
 pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;

@@ -3,6 +3,9 @@
 //! Migrations are embedded, append-only and numbered alike for both databases; they are the only SQL written twice.
 //! All pending ones run in one transaction under a lock, so that a killed process leaves the schema as it was and
 //! several instances that start together migrate once.
+//!
+//! A step whose name ends with [`EXPANSION`] only adds what the program before it can live without and beside. The name is
+//! kept in the database with the step, so that a program that does not know the step knows that much of it.
 
 use std::borrow::Cow;
 
@@ -23,7 +26,7 @@ pub struct Migrations {
 }
 
 #[doc(hidden)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct EmbeddedStep {
     pub step: Step,
     pub sqlite: &'static str,
@@ -49,13 +52,32 @@ macro_rules! migrations {
     };
 }
 
+/// How the names of steps end that leave everything in place which the program before them uses.
+pub const EXPANSION: &str = ".expand";
+
 /// One numbered change of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Its number; steps run in this order.
     pub version: i64,
-    /// Its file's name without the ending.
+    /// Its file's name without the ending `.sql`; see [`EXPANSION`].
     pub name: &'static str,
+}
+
+/// A step in a database that this program does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownStep {
+    /// Its number.
+    pub version: i64,
+    /// The name that the newer program gave it.
+    pub name: String,
+}
+
+impl UnknownStep {
+    /// Whether programs that do not know it run on beside those that do.
+    pub fn is_expansion(&self) -> bool {
+        self.name.ends_with(EXPANSION)
+    }
 }
 
 /// A step that [`Db::migrate`] has just applied.
@@ -76,8 +98,8 @@ pub struct SchemaStatus {
     pub applied: Vec<Step>,
     /// Steps that it lacks.
     pub pending: Vec<Step>,
-    /// Versions that it has and this program does not know: it was migrated by a newer one.
-    pub unknown: Vec<i64>,
+    /// Steps that it has and this program does not know: it was migrated by a newer one.
+    pub unknown: Vec<UnknownStep>,
     /// Versions whose text differs from what was applied.
     pub altered: Vec<i64>,
 }
@@ -87,9 +109,11 @@ pub struct SchemaStatus {
 pub enum SchemaState {
     /// Exactly what this program needs.
     Current,
+    /// Migrated by a newer program, which has added what this one can do without: it runs on.
+    Expanded,
     /// Steps are pending.
     Older,
-    /// Migrated by a newer program.
+    /// Migrated by a newer program, and not for this one.
     Newer,
     /// An applied step's text was changed afterwards; it has to be put back.
     Altered,
@@ -100,13 +124,22 @@ impl SchemaStatus {
     pub fn state(&self) -> SchemaState {
         if !self.altered.is_empty() {
             SchemaState::Altered
-        } else if !self.unknown.is_empty() {
+        } else if self.is_beyond_us() {
             SchemaState::Newer
         } else if !self.pending.is_empty() {
             SchemaState::Older
+        } else if !self.unknown.is_empty() {
+            SchemaState::Expanded
         } else {
             SchemaState::Current
         }
+    }
+
+    /// Whether a step is unknown that is no expansion, or one was made without the steps that are pending here: then the
+    /// two programs do not come one after the other.
+    fn is_beyond_us(&self) -> bool {
+        let all_expand = self.unknown.iter().all(UnknownStep::is_expansion);
+        !all_expand || (!self.unknown.is_empty() && !self.pending.is_empty())
     }
 }
 
@@ -175,21 +208,24 @@ impl Migrations {
 
     async fn status(&self, mut conn: Conn<'_>) -> Result<SchemaStatus, DbError> {
         let migrator = self.migrator(conn.kind());
-        let applied = self.applied_checksums(&mut conn).await?;
-        let found = |version: i64| applied.iter().find(|(applied, _)| *applied == version);
+        let applied = self.applied_steps(&mut conn).await?;
+        let found = |version: i64| applied.iter().find(|(applied, ..)| *applied == version);
         let (have, lack): (Vec<Step>, Vec<Step>) =
             self.steps.iter().map(|embedded| embedded.step).partition(|step| found(step.version).is_some());
-        let altered = migrator.iter().filter(|step| found(step.version).is_some_and(|(_, sum)| *sum != *step.checksum));
+        let altered =
+            migrator.iter().filter(|step| found(step.version).is_some_and(|(_, _, sum)| *sum != *step.checksum));
+        let unknown = applied.iter().filter(|(version, ..)| !migrator.version_exists(*version));
         Ok(SchemaStatus {
             set: self.set,
             altered: altered.map(|step| step.version).collect(),
-            unknown: applied.iter().map(|(version, _)| *version).filter(|v| !migrator.version_exists(*v)).collect(),
+            unknown: unknown.map(|(version, name, _)| UnknownStep { version: *version, name: name.clone() }).collect(),
             applied: have,
             pending: lack,
         })
     }
 
-    async fn applied_checksums(&self, conn: &mut Conn<'_>) -> Result<Vec<(i64, Vec<u8>)>, DbError> {
+    /// Version, name and checksum of each.
+    async fn applied_steps(&self, conn: &mut Conn<'_>) -> Result<Vec<(i64, String, Vec<u8>)>, DbError> {
         let table = self.table();
         let catalogue = match conn {
             Conn::Sqlite(_) => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
@@ -202,7 +238,7 @@ impl Migrations {
             return Ok(Vec::new());
         }
         // The table's name is one of ours, never input.
-        let select = AssertSqlSafe(format!("SELECT version, checksum FROM {table} ORDER BY version"));
+        let select = AssertSqlSafe(format!("SELECT version, description, checksum FROM {table} ORDER BY version"));
         Ok(on_db!(conn.reborrow(), c => sqlx::query_as(select).fetch_all(c).await)?)
     }
 }
@@ -270,8 +306,14 @@ async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Vec<AppliedMi
         if let Some(&version) = status.altered.first() {
             return Err(MigrateError::Altered { set: set.set, version });
         }
-        if let Some(&version) = status.unknown.first() {
-            return Err(MigrateError::Newer { set: set.set, version });
+        match status.state() {
+            SchemaState::Newer => {
+                let strange = status.unknown.iter().find(|step| !step.is_expansion()).or(status.unknown.first());
+                return Err(MigrateError::Newer { set: set.set, version: strange.map_or(0, |step| step.version) });
+            }
+            // Nothing of ours is pending, and sqlx would stumble over what it does not know.
+            SchemaState::Expanded => continue,
+            SchemaState::Current | SchemaState::Older | SchemaState::Altered => {}
         }
         let migrator = set.migrator(conn.kind());
         on_db!(conn.reborrow(), c => migrator.run_direct(None, c, false).await)

@@ -4,6 +4,7 @@ mod archive;
 mod backup;
 mod bar;
 mod doctor;
+mod health;
 mod invite;
 mod jobs;
 mod keys;
@@ -144,6 +145,15 @@ enum Command {
         /// With --from: the value of the header that it has
         #[arg(long, value_name = "VALUE", requires = "from")]
         forwarded: Vec<String>,
+    },
+    /// Ask a running server whether it is well, such as for a container's health check
+    ///
+    /// Ends with 0 if GET /health is answered with 200 within five seconds. Without a URL it asks the server that these settings
+    /// would start on this machine. The certificate is not looked at: nothing is sent that is secret.
+    Health {
+        /// Its address, such as https://accounts.example.org; with a path, such as …/ready, that is asked for
+        #[arg(value_name = "URL", value_parser = health::parse_url)]
+        url: Option<axum::http::Uri>,
     },
     /// Measure what password hashing costs on this machine, and recommend a setting
     ///
@@ -339,6 +349,7 @@ where
         Command::Settings => Ok(settings::show::<H>()),
         Command::Doctor { from: Some(peer), forwarded } => doctor::resolve::<H>(peer, &forwarded),
         Command::Doctor { from: None, .. } => wait_for(doctor::examine::<H>()),
+        Command::Health { url } => wait_for(health::ask::<H>(url)),
         Command::Tune { seconds } => wait_for(tune::tune::<H>(seconds)),
         Command::Openapi => {
             say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));

@@ -57,7 +57,7 @@ impl Draining {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -121,6 +121,7 @@ where
             db: accounts.db().clone(),
             check: health::check::<H>,
             draining: http.draining.clone(),
+            expansion_is_told: Arc::default(),
         })
         .split_for_parts();
     // Only what is the same for everybody is compressed: where an answer mixes a secret with what a client sent, its length
@@ -195,7 +196,7 @@ where
         ))
         .build();
     OpenApiRouter::with_openapi(document)
-        .nest("/api", H::routes(settings, policy))
+        .merge(H::routes(settings, policy))
         .merge(countersign::http::well_known::routes())
 }
 

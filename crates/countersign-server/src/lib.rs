@@ -36,6 +36,7 @@ mod schema;
 mod serve;
 pub mod settings;
 mod telemetry;
+mod tls;
 
 pub use cli::run;
 pub use http::{Audience, Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
@@ -94,7 +95,7 @@ pub trait Host: 'static {
         countersign::pages::routes().route("/", get(|| async { Redirect::temporary("/account") }))
     }
 
-    /// Its JSON API without the prefix `/api`, with `countersign::http::routes(http)` merged in.
+    /// Its JSON API, under `/api`, with `countersign::http::routes(http)` merged in.
     fn routes(settings: &Self::Settings, http: &HttpPolicy) -> OpenApiRouter<Self::State>;
 }
 

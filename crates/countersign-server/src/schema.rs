@@ -46,19 +46,35 @@ pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigr
     })
 }
 
-/// Whether the schema is exactly the one that the program needs.
-pub(crate) async fn check<H: Host>(db: &Db) -> Result<(), SchemaProblem> {
-    for status in db.schema(&migrations::<H>()).await? {
-        verdict::<H>(&status)?;
-    }
-    Ok(())
+/// What is said of an expanded schema.
+pub(crate) const RUNS_ON: &str = "the database's schema was extended by a newer version, beside which this one runs on";
+
+/// A schema that the program can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usable {
+    /// Exactly the one that it needs.
+    Current,
+    /// A newer program has added to it what this one can do without.
+    Expanded,
 }
 
-/// Whether one set is current; the graver problem where several hold.
-pub(crate) fn verdict<H: Host>(status: &SchemaStatus) -> Result<(), SchemaProblem> {
+/// Whether the program can use the schema.
+pub(crate) async fn check<H: Host>(db: &Db) -> Result<Usable, SchemaProblem> {
+    let mut usable = Usable::Current;
+    for status in db.schema(&migrations::<H>()).await? {
+        if verdict::<H>(&status)? == Usable::Expanded {
+            usable = Usable::Expanded;
+        }
+    }
+    Ok(usable)
+}
+
+/// Whether the program can use one set; the graver problem where several hold.
+pub(crate) fn verdict<H: Host>(status: &SchemaStatus) -> Result<Usable, SchemaProblem> {
     let set = status.set;
     match status.state() {
-        SchemaState::Current => Ok(()),
+        SchemaState::Current => Ok(Usable::Current),
+        SchemaState::Expanded => Ok(Usable::Expanded),
         SchemaState::Older => Err(SchemaProblem::Older { set, binary: H::NAME }),
         SchemaState::Newer => Err(SchemaProblem::Newer { set, binary: H::NAME, version: H::VERSION }),
         SchemaState::Altered => {

@@ -3,11 +3,13 @@
 mod attendance;
 mod guests;
 mod head_timer;
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -15,21 +17,24 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tower::ServiceExt as _;
 use tracing::{info, warn};
 
 use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
+use self::stream::Stream;
 use crate::Draining;
+use crate::tls::Tls;
 
 pub(crate) use self::attendance::Attendance;
 
@@ -41,15 +46,22 @@ const STREAMS_MAX: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Accepting fails when file descriptors run out; they come back only as connections end.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(500);
+/// So long after the last connection was taken its request may still begin.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Bounds on serving that are the operator's to set.
 pub(crate) struct ServePolicy {
     pub(crate) connections_max: u32,
+    /// How long it goes on after a signal, so that everybody learns of the end before it comes.
+    pub(crate) shutdown_delay: Duration,
+    /// How long requests under way may take after that.
     pub(crate) shutdown_max: Duration,
-    /// How long a client may take for a request's head, from connecting or from its previous request.
+    /// How long a client may take for a request's head, from connecting (a handshake included) or from its previous request.
     pub(crate) head_time_max: Duration,
     /// How long a connection without a new request is kept; longer than any request may take.
     pub(crate) idle_max: Duration,
+    /// Who the server is, if it speaks TLS.
+    pub(crate) tls: Option<Tls>,
     /// Where connections are counted.
     pub(crate) attendance: Arc<Attendance>,
 }
@@ -87,7 +99,18 @@ impl StopSignals {
     }
 }
 
-/// Serves until a signal comes; then requests under way are finished within the policy's time, or until a second signal.
+/// How far the end has come; every connection watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// Requests are still answered, but nobody should count on further ones.
+    Draining,
+    /// Requests under way are finished, and nothing is begun.
+    Ending,
+}
+
+/// Serves until a signal comes. Then everybody is told that the end is near, for as long as the policy says; then requests
+/// under way are finished within the policy's time. A second signal ends all of that at once.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -95,36 +118,104 @@ pub(crate) async fn serve(
     draining: &Draining,
     mut signals: StopSignals,
 ) {
-    let guests = Guests::new(policy.connections_max, Arc::clone(&policy.attendance));
-    let builder = connection_builder(policy.head_time_max);
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
-    // Who has been accepted and waits for a place.
-    let mut newcomer: Option<(TcpStream, SocketAddr)> = None;
-    let signal = loop {
-        tokio::select! {
-            name = signals.next() => break name,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = accept(&listener), if newcomer.is_none() => newcomer = Some(accepted),
-            () = guests.room(), if newcomer.is_some() => {
-                let Some((stream, peer)) = newcomer.take() else { continue };
-                let ticket = guests.enter(peer, Instant::now());
-                let usher = ticket.usher();
-                let connection =
-                    connection(builder.clone(), app.clone(), stream, peer, ticket, graceful.watcher(), policy.patience());
-                usher.tell(connections.spawn(connection));
+    let mut reception = Reception {
+        guests: Guests::new(policy.connections_max, Arc::clone(&policy.attendance)),
+        builder: connection_builder(policy.head_time_max),
+        app,
+        tls: policy.tls.clone(),
+        patience: policy.patience(),
+        draining: draining.clone(),
+        stages: watch::Sender::new(Stage::Serving),
+        connections: JoinSet::new(),
+    };
+    let signal = reception.receive_until(&listener, signals.next()).await;
+    draining.begin();
+    reception.stages.send_replace(Stage::Draining);
+    let mut second = None;
+    if !policy.shutdown_delay.is_zero() {
+        info!(signal, "stopping soon: new connections are taken for the last time, /ready says so");
+        second = reception.receive_until(&listener, timeout(policy.shutdown_delay, signals.next())).await.ok();
+        // Whoever the system has connected meanwhile would be cut off with the listener.
+        reception.receive_those_who_wait(&listener);
+    }
+    drop(listener);
+    if second.is_none() && !policy.shutdown_delay.is_zero() {
+        second = timeout(LAST_WORDS, signals.next()).await.ok();
+    }
+    info!(signal, "stopping: no new connections, requests under way are finished");
+    reception.stages.send_replace(Stage::Ending);
+    tokio::select! {
+        biased;
+        name = again(&mut signals, second) => warn!(signal = name, "stopped at once by a second signal"),
+        () = reception.everybody_left() => info!("stopped"),
+        () = sleep(policy.shutdown_max) => warn!("stopped: the time for requests under way is over, some were cut off"),
+    }
+    reception.connections.shutdown().await;
+}
+
+/// A second signal, which may have come already.
+async fn again(signals: &mut StopSignals, second: Option<&'static str>) -> &'static str {
+    match second {
+        Some(name) => name,
+        None => signals.next().await,
+    }
+}
+
+/// Where clients come in.
+struct Reception {
+    guests: Arc<Guests>,
+    builder: Builder<TokioExecutor>,
+    app: Router,
+    tls: Option<Tls>,
+    patience: Patience,
+    draining: Draining,
+    stages: watch::Sender<Stage>,
+    connections: JoinSet<()>,
+}
+
+impl Reception {
+    /// Takes connections until something else has come to pass.
+    async fn receive_until<T>(&mut self, listener: &TcpListener, event: impl Future<Output = T>) -> T {
+        let mut event = pin!(event);
+        // Who has been accepted and waits for a place.
+        let mut newcomer: Option<(TcpStream, SocketAddr)> = None;
+        loop {
+            tokio::select! {
+                outcome = event.as_mut() => return outcome,
+                Some(_) = self.connections.join_next(), if !self.connections.is_empty() => {}
+                accepted = accept(listener), if newcomer.is_none() => newcomer = Some(accepted),
+                () = self.guests.room(), if newcomer.is_some() => {
+                    let Some((stream, peer)) = newcomer.take() else { continue };
+                    self.receive(stream, peer);
+                }
             }
         }
-    };
-    draining.begin();
-    drop((listener, newcomer));
-    info!(signal, "stopping: no new connections, requests under way are finished");
-    tokio::select! {
-        () = graceful.shutdown() => info!("stopped"),
-        () = sleep(policy.shutdown_max) => warn!("stopped: the time for requests under way is over, some were cut off"),
-        name = signals.next() => warn!(signal = name, "stopped at once by a second signal"),
     }
-    connections.shutdown().await;
+
+    /// Takes the connections that have been made already.
+    fn receive_those_who_wait(&mut self, listener: &TcpListener) {
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            self.receive(stream, peer);
+        }
+    }
+
+    fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let ticket = self.guests.enter(peer, Instant::now());
+        let usher = ticket.usher();
+        let connection = Connection {
+            builder: self.builder.clone(),
+            app: self.app.clone(),
+            tls: self.tls.clone(),
+            patience: self.patience,
+            draining: self.draining.clone(),
+            stages: self.stages.subscribe(),
+        };
+        usher.tell(self.connections.spawn(connection.serve(stream, peer, ticket)));
+    }
+
+    async fn everybody_left(&mut self) {
+        while self.connections.join_next().await.is_some() {}
+    }
 }
 
 fn connection_builder(head_time_max: Duration) -> Builder<TokioExecutor> {
@@ -156,47 +247,92 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Serves one connection until the client leaves, is silent for too long, is shown out, or the server stops.
-async fn connection(
-    mut builder: Builder<TokioExecutor>,
+/// What one connection needs to know.
+struct Connection {
+    builder: Builder<TokioExecutor>,
     app: Router,
-    stream: TcpStream,
-    peer: SocketAddr,
-    ticket: Ticket,
-    watcher: Watcher,
+    tls: Option<Tls>,
     patience: Patience,
-) {
-    // Answers are small and whole; waiting to fill a packet only delays them.
-    let _ = stream.set_nodelay(true);
-    builder.http1().timer(HeadTimer::new(patience.head_time_max));
-    let desk = ticket.desk();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let under_way = desk.begin();
-        let answer = (under_way.is_some() && names_its_host(&request)).then(|| {
-            let mut request = request.map(|body| desk.watch(body));
-            request.extensions_mut().insert(ConnectInfo(peer));
-            app.clone().oneshot(request)
+    draining: Draining,
+    stages: watch::Receiver<Stage>,
+}
+
+impl Connection {
+    /// Serves until the client leaves, is silent for too long, is shown out, or the server stops.
+    async fn serve(self, stream: TcpStream, peer: SocketAddr, ticket: Ticket) {
+        let Self { mut builder, app, tls, patience, draining, mut stages } = self;
+        let connected = tokio::time::Instant::now();
+        // Answers are small and whole; waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let begun = tokio::select! {
+            biased;
+            begun = timeout(patience.head_time_max, Stream::begin(stream, tls.as_ref())) => begun,
+            // Whoever is still shaking hands has asked nothing and is not waited for.
+            _ = stages.wait_for(|stage| *stage == Stage::Ending) => return,
+        };
+        let Ok(Some(stream)) = begun else { return };
+        builder.http1().timer(HeadTimer::new(patience.head_time_max));
+        let desk = ticket.desk();
+        let is_http2 = Arc::new(AtomicBool::new(false));
+        let note = Arc::clone(&is_http2);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let under_way = desk.begin();
+            let ends_by_header = request.version() < Version::HTTP_2;
+            if !ends_by_header {
+                note.store(true, Ordering::Relaxed);
+            }
+            let answer = (under_way.is_some() && names_its_host(&request)).then(|| {
+                let mut request = request.map(|body| desk.watch(body));
+                request.extensions_mut().insert(ConnectInfo(peer));
+                app.clone().oneshot(request)
+            });
+            let draining = draining.clone();
+            async move {
+                let _under_way = under_way.ok_or(ShownOut)?;
+                let Some(answer) = answer else { return Ok(without_a_host()) };
+                let Ok(mut answer) = answer.await;
+                if ends_by_header && draining.has_begun() {
+                    // A proxy sends its next request elsewhere, instead of into a connection that is just being closed.
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, ShownOut>(answer)
+            }
         });
-        async move {
-            let _under_way = under_way.ok_or(ShownOut)?;
-            let Some(answer) = answer else { return Ok(without_a_host()) };
-            let Ok(answer) = answer.await;
-            Ok::<_, ShownOut>(answer)
+        let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        // The head's time limit begins only once the version of HTTP is known, and HTTP/2 has none at all: so a client that
+        // sends nothing, or nothing more, is shown out here.
+        let mut silence = pin!(sleep_until(connected + patience.head_time_max));
+        let mut seen = 0;
+        loop {
+            tokio::select! {
+                biased;
+                _ = served.as_mut() => return,
+                () = silence.as_mut() => {
+                    let now = ticket.requests();
+                    if now == seen {
+                        return;
+                    }
+                    seen = now;
+                    silence.as_mut().reset(tokio::time::Instant::now() + patience.idle_max);
+                }
+                stage = next_stage(&mut stages) => {
+                    // An HTTP/1 connection without a request would be closed at once, perhaps under a request that is on its
+                    // way; one of HTTP/2 takes a farewell first (GOAWAY, RFC 9113, section 6.8).
+                    if stage == Stage::Ending || is_http2.load(Ordering::Relaxed) {
+                        served.as_mut().graceful_shutdown();
+                    }
+                }
+            }
         }
-    });
-    let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
-    // The head's time limit begins only once the version of HTTP is known, and HTTP/2 has none at all: so a client that
-    // sends nothing, or nothing more, is shown out here.
-    let mut wait = patience.head_time_max;
-    let mut seen = 0;
-    while timeout(wait, &mut served).await.is_err() {
-        let now = ticket.requests();
-        if now == seen {
-            return;
-        }
-        seen = now;
-        wait = patience.idle_max;
     }
+}
+
+/// Waits for the next stage; for ever if there is none, which is when the connections are dropped.
+async fn next_stage(stages: &mut watch::Receiver<Stage>) -> Stage {
+    if stages.changed().await.is_err() {
+        return std::future::pending().await;
+    }
+    *stages.borrow_and_update()
 }
 
 /// The connection is being ended, so its request is not begun.

@@ -76,6 +76,16 @@ pub struct ShellSettings {
     #[conf(env, default_value = "8000", value_parser = whole_number(0..=65535))]
     pub port: u16,
 
+    /// The certificate that the server shows, where no proxy in front does that: a file in PEM, with those between it and its
+    /// authority after it. With it the port speaks HTTPS alone (TLS 1.2 and 1.3). A renewed one is taken up within seconds,
+    /// without a restart.
+    #[conf(env)]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// The private key of that certificate: a file in PEM, without a passphrase.
+    #[conf(env)]
+    pub tls_key_file: Option<PathBuf>,
+
     /// The public address of the site: scheme and host, and the port if it is not the scheme's own.
     #[conf(env, default_value = "http://localhost:8000")]
     pub frontend_url: FrontendUrl,
@@ -274,7 +284,13 @@ pub struct ShellSettings {
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
     pub request_timeout_seconds: u32,
 
-    /// How long requests under way may still take after SIGTERM or SIGINT, in seconds.
+    /// How long connections and requests are still taken after SIGTERM or SIGINT, while `/ready` answers 503 and every answer
+    /// ends its connection, in seconds. Behind a proxy: longer than it takes to notice, and than it keeps connections that
+    /// it does not use.
+    #[conf(env, default_value = "0", value_parser = whole_number(0..=600))]
+    pub shutdown_delay_seconds: u32,
+
+    /// How long requests under way may still take after that, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 

@@ -15,20 +15,22 @@ mod token;
 pub mod users;
 pub mod well_known;
 
-use axum::Json;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
+use self::problem::Problem;
 use crate::config::HttpPolicy;
 use crate::{Accounts, Tokens};
 
-/// The JSON API of the accounts, with its description, to be nested under `/api`.
+/// The JSON API of the accounts under `/api`, with its description.
 ///
 /// It refuses bodies larger than the policy says; a host's routes merged into it set a limit of their own.
 pub fn routes<S>(policy: &HttpPolicy) -> OpenApiRouter<S>
@@ -52,7 +54,7 @@ where
 #[openapi(components(schemas(problem::ProblemBody, problem::FieldProblemBody)))]
 struct SharedSchemas;
 
-/// The same as a plain router with its state, for a host that has an OpenAPI document of its own or none.
+/// The same as a plain router with its state, to be merged into that of a host that has an OpenAPI document of its own or none.
 pub fn router<S>(accounts: &Accounts) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -73,9 +75,23 @@ struct Private<T>(T);
 
 impl<T: Serialize> IntoResponse for Private<T> {
     fn into_response(self) -> Response {
-        ([NO_STORE], Json(self.0)).into_response()
+        let mut body = Vec::with_capacity(BODY_BYTES);
+        if serde_json::to_writer(&mut body, &self.0).is_err() {
+            return Problem::new(&problem::INTERNAL).into_response();
+        }
+        let mut response = Response::new(Body::from(body));
+        // With room for what the answers of a server have beside these.
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        *response.headers_mut() = headers;
+        response
     }
 }
+
+/// More than most answers have.
+const BODY_BYTES: usize = 512;
+const HEADERS: usize = 12;
 
 /// What has been done, in words for people.
 #[derive(Serialize, ToSchema)]

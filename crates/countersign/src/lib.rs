@@ -4,7 +4,7 @@
 //! [`Accounts::verify_access_token`], [`Accounts::edit_profile`], [`Accounts::delete_account`]. The database must have
 //! [`MIGRATIONS`].
 //!
-//! [`router`] is the HTTP API, to be nested under `/api`; [`http::current_user::CurrentUser`] tells a host's own handlers
+//! [`router`] is the HTTP API under `/api`; [`http::current_user::CurrentUser`] tells a host's own handlers
 //! who is calling.
 
 mod accounts;

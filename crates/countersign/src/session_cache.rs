@@ -9,7 +9,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use quick_cache::sync::Cache;
+use foldhash::quality::RandomState;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use crate::model::{LiveSession, SessionId, UserId};
 
@@ -21,7 +23,7 @@ const TRUST_MAX: Duration = Duration::from_secs(1);
 const LATE_COMMIT_MAX: Duration = Duration::from_mins(1);
 
 pub(crate) struct SessionCache {
-    entries: Cache<SessionId, Arc<LiveSession>>,
+    entries: Cache<SessionId, Arc<LiveSession>, UnitWeighter, RandomState>,
     /// Grows with everything that is forgotten.
     epoch: Mutex<u64>,
     polled_at: Mutex<Option<Instant>>,
@@ -72,7 +74,13 @@ impl SessionCache {
     /// For so many sessions at the most.
     pub(crate) fn new(sessions_max: usize) -> Self {
         Self {
-            entries: Cache::new(sessions_max),
+            entries: Cache::with(
+                sessions_max,
+                sessions_max as u64,
+                UnitWeighter,
+                RandomState::default(),
+                DefaultLifecycle::default(),
+            ),
             epoch: Mutex::default(),
             polled_at: Mutex::default(),
             watch: tokio::sync::Mutex::default(),

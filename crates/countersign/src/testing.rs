@@ -29,7 +29,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 pub use self::browser::Browser;
 pub use self::smtp_server::{SmtpMood, SmtpServer, SmtpServerOptions};
@@ -213,7 +212,7 @@ fn start_clock() -> Arc<ManualClock> {
 
 fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
     let served = accounts.clone();
-    let api = OpenApiRouter::new().nest("/api", http::routes(&accounts.config().http));
+    let api = http::routes(&accounts.config().http);
     let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
     let pages = pages::routes().merge(pages::assets()).with_state(served.clone());
     (router.merge(pages).merge(http::static_files(&served)), document)

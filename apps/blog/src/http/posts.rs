@@ -85,7 +85,7 @@ fn changes(mut fields: Fields) -> Result<Changes, Problem> {
 /// Newest first; among posts of the same time the order is fixed too.
 #[utoipa::path(
     get,
-    path = "/posts",
+    path = "/api/posts",
     tag = "posts",
     params(PageQuery),
     responses(
@@ -106,7 +106,7 @@ async fn list_posts(
 /// Publish a post
 #[utoipa::path(
     post,
-    path = "/posts",
+    path = "/api/posts",
     tag = "posts",
     request_body = PostCreate,
     responses(
@@ -139,7 +139,7 @@ impl From<PublishPostError> for Problem {
 /// Read a post
 #[utoipa::path(
     get,
-    path = "/posts/{post_id}",
+    path = "/api/posts/{post_id}",
     tag = "posts",
     params(("post_id" = Uuid, Path, description = "Which post")),
     responses(
@@ -163,7 +163,7 @@ async fn get_post(
 /// Rewrite one's own post
 #[utoipa::path(
     put,
-    path = "/posts/{post_id}",
+    path = "/api/posts/{post_id}",
     tag = "posts",
     params(("post_id" = Uuid, Path, description = "Which post")),
     request_body = PostCreate,
@@ -191,7 +191,7 @@ async fn replace_post(
 /// Change parts of one's own post
 #[utoipa::path(
     patch,
-    path = "/posts/{post_id}",
+    path = "/api/posts/{post_id}",
     tag = "posts",
     params(("post_id" = Uuid, Path, description = "Which post")),
     request_body = PostUpdate,
@@ -229,7 +229,7 @@ impl From<EditPostError> for Problem {
 /// Delete one's own post
 #[utoipa::path(
     delete,
-    path = "/posts/{post_id}",
+    path = "/api/posts/{post_id}",
     tag = "posts",
     params(("post_id" = Uuid, Path, description = "Which post")),
     responses(

@@ -22,7 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 /// Newest first; among posts of the same time the order is fixed too.
 #[utoipa::path(
     get,
-    path = "/users/{user_id}/posts",
+    path = "/api/users/{user_id}/posts",
     tag = "posts",
     params(("user_id" = Uuid, Path, description = "Whose posts"), PageQuery),
     responses(

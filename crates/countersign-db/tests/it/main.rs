@@ -4,3 +4,4 @@
 
 mod connection;
 mod migrate;
+mod outages;

@@ -6,6 +6,12 @@ use uuid::Uuid;
 
 pub(crate) static LIBRARY: Migrations = migrations!("library", [1 => "0001_test_shelves"]);
 static WITH_ROOMS: Migrations = migrations!("library", [1 => "0001_test_shelves", 2 => "0002_test_rooms"]);
+static WITH_COLOURS: Migrations = migrations!("library", [
+    1 => "0001_test_shelves", 2 => "0002_test_colours.expand"
+]);
+static WITH_ROOMS_AND_COLOURS: Migrations = migrations!("library", [
+    1 => "0001_test_shelves", 2 => "0002_test_colours.expand", 3 => "0002_test_rooms"
+]);
 static BROKEN: Migrations = migrations!("library", [
     1 => "0001_test_shelves", 2 => "0002_test_rooms", 3 => "0003_test_broken"
 ]);
@@ -81,6 +87,33 @@ async fn a_newer_schema_is_refused() {
     let db = TempDb::new(&[&WITH_ROOMS]).await;
     assert_eq!(state(db.db(), &LIBRARY).await, SchemaState::Newer);
     assert!(matches!(db.db().migrate(&[&LIBRARY]).await, Err(MigrateError::Newer { version: 2, .. })));
+}
+
+#[tokio::test]
+async fn a_program_runs_on_beside_an_expansion_that_it_does_not_know() {
+    let db = TempDb::new(&[&LIBRARY]).await;
+    db.db().migrate(&[&WITH_COLOURS]).await.unwrap();
+    assert_eq!(state(db.db(), &LIBRARY).await, SchemaState::Expanded);
+    assert!(db.db().migrate(&[&LIBRARY]).await.unwrap().is_empty());
+    populate(db.db()).await;
+    assert_eq!(count(db.db(), "SELECT COUNT(*) FROM shelves WHERE colour IS NULL").await, 20);
+    assert_eq!(state(db.db(), &WITH_COLOURS).await, SchemaState::Current);
+}
+
+#[tokio::test]
+async fn an_expansion_does_not_make_up_for_another_step_that_is_not_known() {
+    let db = TempDb::new(&[&WITH_ROOMS_AND_COLOURS]).await;
+    assert_eq!(state(db.db(), &LIBRARY).await, SchemaState::Newer);
+    assert!(matches!(db.db().migrate(&[&LIBRARY]).await, Err(MigrateError::Newer { version: 3, .. })));
+}
+
+#[tokio::test]
+async fn an_expansion_by_a_program_that_lacks_our_own_steps_is_refused() {
+    static OURS: Migrations = migrations!("library", [1 => "0001_test_shelves", 3 => "0002_test_rooms"]);
+    let db = TempDb::new(&[&LIBRARY]).await;
+    db.db().migrate(&[&WITH_COLOURS]).await.unwrap();
+    assert_eq!(state(db.db(), &OURS).await, SchemaState::Newer);
+    assert!(matches!(db.db().migrate(&[&OURS]).await, Err(MigrateError::Newer { version: 2, .. })));
 }
 
 #[tokio::test]

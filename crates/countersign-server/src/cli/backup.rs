@@ -121,7 +121,11 @@ async fn schema_of<H: Host>(copy: &Db) -> Result<BTreeMap<String, i64>, Failure>
             }
             // A set that this program has got since.
             (SchemaState::Older, None) if status.set != countersign::MIGRATIONS.set => {}
-            _ => schema::verdict::<H>(&status)?,
+            // What a newer program added is in the file too.
+            (SchemaState::Expanded, _) => {
+                latest.extend(status.unknown.iter().map(|step| (status.set.to_owned(), step.version)));
+            }
+            _ => drop(schema::verdict::<H>(&status)?),
         }
     }
     Ok(latest)

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use countersign::Accounts;
+use countersign::clock::{Clock as _, SystemClock};
 use countersign::config::{Config, StoragePolicy};
 use countersign::mail::{Smtp, SmtpTls};
 use countersign::media::Storage;
@@ -17,8 +18,9 @@ use countersign_db::{Db, PoolPolicy};
 use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;
-use crate::schema::{self, refuse_missing};
+use crate::schema::{self, Usable, refuse_missing};
 use crate::settings::{Loaded, Purpose, Report, Settings, ShellSettings, load};
+use crate::tls::Identity;
 
 /// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
 const CLOCK_SECOND_MIN: i64 = 1_767_225_600;
@@ -71,6 +73,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             examination.add(Verdict::Ok, "settings: all valid");
             examination.add(Verdict::Ok, "secret: SECRET_KEY is strong");
             network(&mut examination, &settings.shell);
+            certificate(&mut examination, &settings.shell);
             hashing(&mut examination, &settings.shell);
             files(&mut examination, &settings.shell);
             pictures(&mut examination, &settings.shell).await;
@@ -117,6 +120,9 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
     if shell.host.is_loopback() {
         examination
             .add(Verdict::Ok, format!("network: HOST={} is reached by a proxy on this machine alone", shell.host));
+    } else if shell.tls_cert_file.is_some() {
+        let text = format!("network: HOST={} is open to other machines, who are spoken to encrypted", shell.host);
+        examination.add(Verdict::Ok, text);
     } else if shell.frontend_url.is_https() {
         examination.add(
             Verdict::Ok,
@@ -130,10 +136,22 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
             Verdict::Warn,
             format!(
                 "network: HOST={} is open to other machines and FRONTEND_URL is not https; put a proxy that ends TLS in \
-                 front, or passwords travel in the clear",
+                 front or set TLS_CERT_FILE, or passwords travel in the clear",
                 shell.host
             ),
         );
+    }
+}
+
+fn certificate(examination: &mut Examination, shell: &ShellSettings) {
+    let Some(files) = shell.tls_files() else { return };
+    match Identity::load(&files) {
+        Ok(identity) => {
+            let now = SystemClock.now();
+            let verdict = if identity.is_untimely(now) { Verdict::Warn } else { Verdict::Ok };
+            examination.add(verdict, format!("tls: {}", identity.lifetime(now)));
+        }
+        Err(unusable) => examination.add(Verdict::Fail, format!("tls: {unusable}")),
     }
 }
 
@@ -246,9 +264,13 @@ async fn database<H: Host>(examination: &mut Examination, shell: &ShellSettings)
     examination.add(Verdict::Ok, format!("database: {} answers", db.kind()));
     examination.check(db.check_writable().await, "database: can be written");
     let schema = schema::check::<H>(&db).await;
-    let is_current = schema.is_ok();
-    examination.check(schema, "database: the schema is current");
-    if is_current {
+    let is_usable = schema.is_ok();
+    let good = match schema {
+        Ok(Usable::Expanded) => "database: the schema was extended by a newer version, beside which this one runs on",
+        _ => "database: the schema is current",
+    };
+    examination.check(schema.map(drop), good);
+    if is_usable {
         clock(examination, &db).await;
     }
     db.close().await;

@@ -1,6 +1,6 @@
 //! Decides how the schema of a database is shown and updated from the command line.
 
-use countersign_db::{Db, PoolPolicy, SchemaState};
+use countersign_db::{Db, PoolPolicy};
 
 use super::table::table;
 use super::{Failure, Finding, complain, say, settings_for};
@@ -25,15 +25,18 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
             row(step.version, step.name, state)
         }));
         rows.extend(status.pending.iter().map(|step| row(step.version, step.name, "pending")));
-        rows.extend(status.unknown.iter().map(|version| row(*version, "?", "applied by a newer version")));
+        rows.extend(status.unknown.iter().map(|step| {
+            let state = if step.is_expansion() { "added by a newer version" } else { "applied by a newer version" };
+            row(step.version, &step.name, state)
+        }));
     }
     say(format_args!("{}", table(&rows)));
     let mut finding = Finding::InOrder;
-    for status in statuses.iter().filter(|status| status.state() != SchemaState::Current) {
+    for status in &statuses {
         if let Err(problem) = schema::verdict::<H>(status) {
             complain(&format!("error: {problem}"));
+            finding = Finding::NotInOrder;
         }
-        finding = Finding::NotInOrder;
     }
     Ok(finding)
 }

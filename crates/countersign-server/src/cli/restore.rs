@@ -103,9 +103,9 @@ async fn examine<H: Host>(database: &Path, manifest: &Manifest) -> Result<Schema
     let mut state = SchemaState::Current;
     for status in copy.schema(&migrations::<H>()).await? {
         match status.state() {
-            SchemaState::Current => {}
+            SchemaState::Current | SchemaState::Expanded => {}
             SchemaState::Older => state = SchemaState::Older,
-            SchemaState::Newer | SchemaState::Altered => schema::verdict::<H>(&status)?,
+            SchemaState::Newer | SchemaState::Altered => drop(schema::verdict::<H>(&status)?),
         }
     }
     copy.check_whole().await?;

@@ -1,6 +1,7 @@
 //! Decides what has to be in order before the first request is taken, for `dev` and for `serve`.
 
 use std::fs::{self, OpenOptions};
+use std::future::pending;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use countersign::Accounts;
+use countersign::clock::Clock;
 use countersign::config::SecretKey;
 use countersign::mail::MailTransport;
 use countersign::secrets::generate_secret_key;
@@ -20,10 +22,11 @@ use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
 use crate::metrics::Readers;
-use crate::schema::{self, create_private_file, create_private_folder, refuse_missing};
+use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
 use crate::telemetry::{TraceSettings, Traces};
+use crate::tls::Tls;
 use crate::{Audience, Draining, Host, HttpSettings, Metrics, assemble, metrics, serve as serving, telemetry};
 
 /// Where `dev` keeps what it makes.
@@ -54,10 +57,11 @@ where
         Some(key) => key,
         None => kept_secret_key(folder)?,
     };
+    let scheme = if settings.shell.tls_cert_file.is_some() { "https" } else { "http" };
     let url = settings.shell.database_url.clone();
     let transport = settings.mail.transport.clone();
     let launched = launch(settings, key, Schema::IsBroughtUpToDate, Audience::Developer, |address, db| {
-        banner::<H>(address, db, &url, &transport);
+        banner::<H>(&format!("{scheme}://{address}"), db, &url, &transport);
     });
     until_the_last_trace(launched, traces).await
 }
@@ -69,8 +73,9 @@ where
     let (mut settings, traces) = begin::<H>(Purpose::Serve, LogFormat::Json)?;
     let key = settings.shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     let schema = if settings.shell.migrate_on_start { Schema::IsBroughtUpToDate } else { Schema::MustBeCurrent };
+    let encryption = if settings.shell.tls_cert_file.is_some() { "tls" } else { "none" };
     let launched = launch(settings, key, schema, Audience::Public, |address, db| {
-        info!(%address, database = %db.kind(), version = H::VERSION, "listening");
+        info!(%address, encryption, database = %db.kind(), version = H::VERSION, "listening");
     });
     until_the_last_trace(launched, traces).await
 }
@@ -123,6 +128,7 @@ where
     Accounts: FromRef<H::State>,
 {
     let Settings { mail, shell, host } = settings;
+    let tls = shell.tls_files().map(Tls::load).transpose()?;
     raise_file_limit(shell.connections_max);
     let listener = listen::<H>(&shell)?;
     let metrics_listener = shell.telemetry.metrics_listen.map(listen_for_metrics).transpose()?;
@@ -132,6 +138,9 @@ where
         warn!("{WEAK_COSTS}");
     }
     let accounts = Accounts::new(db.clone(), config);
+    if let Some(tls) = &tls {
+        tls.warn_of_its_time(accounts.clock().now());
+    }
 
     let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
     let telemetry = &shell.telemetry;
@@ -148,9 +157,11 @@ where
     let app = assemble::<H>(accounts.clone(), &host, &http);
     let policy = ServePolicy {
         connections_max: shell.connections_max,
+        shutdown_delay: Duration::from_secs(shell.shutdown_delay_seconds.into()),
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
         head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
         idle_max: request_time_max + IDLE_BEYOND_REQUEST,
+        tls: tls.clone(),
         attendance: http.metrics.as_ref().map(Metrics::attendance).unwrap_or_default(),
     };
     let signals = StopSignals::listen()?;
@@ -158,7 +169,10 @@ where
     let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
     let (stop_metrics, metrics_stop) = oneshot::channel::<()>();
     let serve = async {
-        serving::serve(listener, app, &policy, &http.draining, signals).await;
+        tokio::select! {
+            () = serving::serve(listener, app, &policy, &http.draining, signals) => {}
+            () = renewals(tls.as_ref(), accounts.clock()) => {}
+        }
         drop(stop_jobs);
     };
     let serve_metrics = async {
@@ -184,6 +198,14 @@ where
     tokio::join!(work, serve_metrics);
     let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
     Ok(Finding::InOrder)
+}
+
+/// Takes up renewed certificates, for ever.
+async fn renewals(tls: Option<&Tls>, clock: &dyn Clock) {
+    match tls {
+        Some(tls) => tls.keep_current(clock).await,
+        None => pending().await,
+    }
 }
 
 /// Like `TcpListener::bind`, but with room for a crowd that arrives at once: whoever finds the backlog full tries again
@@ -249,7 +271,9 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
             info!(set = applied.set, version = applied.step.version, name = applied.step.name, "migrated");
         }
     }
-    schema::check::<H>(&db).await?;
+    if schema::check::<H>(&db).await? == Usable::Expanded {
+        info!("{}", schema::RUNS_ON);
+    }
     Ok(db)
 }
 
@@ -280,16 +304,16 @@ fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
         .map_err(|weak| Failure(format!("{}: {weak}; delete the file to have a new one made", path.display())))
 }
 
-fn banner<H: Host>(address: SocketAddr, db: &Db, url: &DatabaseUrl, transport: &MailTransport) {
+fn banner<H: Host>(site: &str, db: &Db, url: &DatabaseUrl, transport: &MailTransport) {
     let data = fs::canonicalize(DEV_FOLDER).unwrap_or_else(|_| DEV_FOLDER.into());
     let mail = match transport {
         MailTransport::Smtp(smtp) => format!("sent by {}:{}", smtp.server, smtp.port),
-        _ => format!("http://{address}/dev/mail"),
+        _ => format!("{site}/dev/mail"),
     };
     say(format_args!(
         "\n  {name} {version} is running, for this machine only\n\n\
-         \x20   Site       http://{address}\n\
-         \x20   API        http://{address}/docs\n\
+         \x20   Site       {site}\n\
+         \x20   API        {site}/docs\n\
          \x20   Mail       {mail}\n\
          \x20   Data       {data}\n\
          \x20   Database   {kind}, {url}\n\n\

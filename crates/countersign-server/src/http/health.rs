@@ -1,6 +1,8 @@
 //! Decides whether the instance is alive, whether it should get requests, and how it says what is wrong.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::body::Body;
@@ -15,9 +17,10 @@ use utoipa_axum::routes;
 
 use super::{Draining, NOT_READY};
 use crate::Host;
-use crate::schema::{self, SchemaProblem};
+use crate::schema::{self, SchemaProblem, Usable};
 
-type SchemaCheck = for<'a> fn(&'a Db) -> Pin<Box<dyn Future<Output = Result<(), SchemaProblem>> + Send + 'a>>;
+type Checked<'a> = Pin<Box<dyn Future<Output = Result<Usable, SchemaProblem>> + Send + 'a>>;
+type SchemaCheck = for<'a> fn(&'a Db) -> Checked<'a>;
 
 #[derive(Clone)]
 pub(super) struct Health {
@@ -25,9 +28,11 @@ pub(super) struct Health {
     /// Compares the schema with that of the host.
     pub(super) check: SchemaCheck,
     pub(super) draining: Draining,
+    /// It has been said in the log that a newer program extended the schema.
+    pub(super) expansion_is_told: Arc<AtomicBool>,
 }
 
-pub(super) fn check<H: Host>(db: &Db) -> Pin<Box<dyn Future<Output = Result<(), SchemaProblem>> + Send + '_>> {
+pub(super) fn check<H: Host>(db: &Db) -> Checked<'_> {
     Box::pin(schema::check::<H>(db))
 }
 
@@ -171,7 +176,11 @@ async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
         SchemaProblem::Db(error) => withheld(&error, "Database unavailable"),
         problem => Reason(problem.to_string()),
     });
-    findings.note("schema", schema)?;
+    let is_expanded = matches!(schema, Ok(Usable::Expanded));
+    findings.note("schema", schema.map(|_| ()))?;
+    if is_expanded && !state.expansion_is_told.swap(true, Ordering::Relaxed) {
+        tracing::info!("{}", schema::RUNS_ON);
+    }
     let written = state.db.check_writable().await;
     findings.note("database_write", written.map_err(|error| withheld(&error, "The database cannot be written")))
 }

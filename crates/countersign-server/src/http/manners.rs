@@ -17,7 +17,7 @@ use countersign::Accounts;
 use countersign::http::problem::{INTERNAL, Problem};
 use countersign::pages::ErrorPage;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 use tower::{Layer, Service};
 use tracing::info;
 
@@ -75,7 +75,8 @@ where
             span: RequestSpan::begin(manners.traces, &request, &id, &manners.accounts),
             counted: Counted::begin(manners.metrics.as_ref()),
             asked: Asked::about(&request, &manners.accounts),
-            limit: sleep(manners.request_time_max),
+            time_max: manners.request_time_max,
+            limit: None,
             answer: self.route.call(request),
         }
     }
@@ -88,8 +89,10 @@ pin_project! {
         span: RequestSpan,
         counted: Counted,
         asked: Asked,
+        time_max: Duration,
+        // Begun only for those that are not answered at once.
         #[pin]
-        limit: Sleep,
+        limit: Option<Sleep>,
         #[pin]
         answer: A,
     }
@@ -99,7 +102,7 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
     type Output = Result<Response, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let id = *this.id;
         let (span, counted) = (this.span, this.counted);
         let poll = || {
@@ -107,7 +110,11 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
             let response = match catch_unwind(AssertUnwindSafe(|| this.answer.poll(cx))) {
                 Ok(Poll::Ready(Ok(response))) => response,
                 Ok(Poll::Pending) => {
-                    ready!(this.limit.poll(cx));
+                    if this.limit.is_none() {
+                        let end = tokio::time::Instant::from_std(this.asked.at) + *this.time_max;
+                        this.limit.set(Some(sleep_until(end)));
+                    }
+                    ready!(this.limit.as_pin_mut().map_or(Poll::Pending, |limit| limit.poll(cx)));
                     Problem::new(&TOOK_TOO_LONG).into_response()
                 }
                 Err(_) => Problem::new(&INTERNAL).into_response(),
@@ -157,11 +164,12 @@ impl Asked {
         let (route, took) = (self.route.as_ref().map(MatchedPath::as_str), self.at.elapsed());
         counted.answered(&self.method, route, response.status(), took);
         info!(
+            // As a plain text, which is written faster than what may have arguments.
+            message = "answered",
             method = self.method.as_str(),
             route = route.unwrap_or("none"),
             status = response.status().as_u16(),
             milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "answered",
         );
         response
     }

@@ -15,6 +15,7 @@ use super::names::{Known, Secrecy};
 use super::report::{Problem, Report, quote};
 use super::sources::Sources;
 use crate::Host;
+use crate::tls::TlsFiles;
 
 /// What the settings are read for; it decides what is asked of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +173,16 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
     {
         refuse("METRICS_LISTEN", format!("is {address}: `dev` listens on this machine only"));
     }
+    match (&shell.tls_cert_file, &shell.tls_key_file) {
+        (Some(_), None) => refuse("TLS_KEY_FILE", "is not set, but TLS_CERT_FILE is".to_owned()),
+        (None, Some(_)) => refuse("TLS_CERT_FILE", "is not set, but TLS_KEY_FILE is".to_owned()),
+        // Links in mails would lead nowhere, and cookies would do without `Secure`.
+        (Some(_), Some(_)) if !shell.frontend_url.is_https() => {
+            let text = format!("is {}, but with TLS_CERT_FILE the site is reached by https alone", shell.frontend_url);
+            refuse("FRONTEND_URL", text);
+        }
+        _ => {}
+    }
     if let Err(invalid) = shell.hash_parameters() {
         refuse("ARGON2_MEMORY_KIB", format!("does not go with the other ARGON2 settings: {invalid}"));
     }
@@ -199,6 +210,12 @@ impl ShellSettings {
             queue_max: self.hashing_queue_max,
             wait_max: Duration::from_secs(self.hashing_wait_seconds_max.into()),
         }
+    }
+
+    /// Where certificate and key are, if the server is to encrypt.
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = self.tls_cert_file.clone().zip(self.tls_key_file.clone())?;
+        Some(TlsFiles { certificate, key })
     }
 
     pub(crate) fn http_policy(&self) -> HttpPolicy {

@@ -1,8 +1,10 @@
 //! Decides how a line of the log looks: an object of JSON, or text for a person, either with the id of its request.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 
 use countersign::clock::{Clock as _, SystemClock};
+use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{self, Writer};
@@ -13,6 +15,9 @@ use super::{RequestId, TraceId};
 
 /// One object a line: `timestamp`, `level`, the event's fields, `target`, and in `span` the request's id and what the
 /// innermost span says.
+///
+/// Every request writes a line, so it is put together in one buffer and without the machinery of [`std::fmt`] where it can
+/// be: that takes a third of the time.
 pub(super) struct Json;
 
 impl<S, N> FormatEvent<S, N> for Json
@@ -20,43 +25,78 @@ where
     S: Subscriber + for<'s> LookupSpan<'s>,
     N: for<'w> FormatFields<'w> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        write!(line, r#"{{"timestamp":"{:.6}","level":"{}""#, SystemClock.now(), metadata.level())?;
-        let mut fields = JsonFields { line: line.by_ref(), outcome: Ok(()) };
+        let mut line = String::with_capacity(LINE_BYTES);
+        line.push_str(r#"{"timestamp":""#);
+        push_timestamp(&mut line, SystemClock.now())?;
+        line.push_str(r#"","level":""#);
+        line.push_str(metadata.level().as_str());
+        line.push('"');
+        let mut fields = JsonFields { line: &mut line, outcome: Ok(()) };
         event.record(&mut fields);
         fields.outcome?;
-        line.write_str(r#","target":""#)?;
-        write_escaped(&mut line, metadata.target())?;
-        line.write_char('"')?;
+        line.push_str(r#","target":""#);
+        push_escaped(&mut line, metadata.target());
+        line.push('"');
         let span = context.lookup_current();
         let request = RequestId::current();
         if span.is_some() || request.is_some() {
-            let name = span.as_ref().map_or("request", |span| span.name());
-            for part in [r#","span":{"name":""#, name, "\""] {
-                line.write_str(part)?;
-            }
+            line.push_str(r#","span":{"name":""#);
+            line.push_str(span.as_ref().map_or("request", |span| span.name()));
+            line.push('"');
             if let Some(request) = request {
-                for part in [r#","request_id":""#, request.as_str(), "\""] {
-                    line.write_str(part)?;
-                }
+                line.push_str(r#","request_id":""#);
+                line.push_str(request.as_str());
+                line.push('"');
             }
             if let Some(trace) = TraceId::current() {
-                for part in [r#","trace_id":""#, trace.as_str(), "\""] {
-                    line.write_str(part)?;
-                }
+                line.push_str(r#","trace_id":""#);
+                line.push_str(trace.as_str());
+                line.push('"');
             }
             let extensions = span.as_ref().map(|span| span.extensions());
             let fields = extensions.as_ref().and_then(|extensions| extensions.get::<FormattedFields<N>>());
             if let Some(fields) = fields.and_then(|fields| fields.strip_prefix('{')?.strip_suffix('}'))
                 && !fields.is_empty()
             {
-                write!(line, ",{fields}")?;
+                line.push(',');
+                line.push_str(fields);
             }
-            line.write_char('}')?;
+            line.push('}');
         }
-        line.write_str("}\n")
+        line.push_str("}\n");
+        writer.write_str(&line)
     }
+}
+
+/// More than the line about a request has.
+const LINE_BYTES: usize = 512;
+
+/// In UTC, to the microsecond (RFC 3339). All but the fraction is kept from the line before, if that is of the same second.
+fn push_timestamp(line: &mut String, now: Timestamp) -> fmt::Result {
+    thread_local! {
+        static SECOND: RefCell<(Timestamp, String)> = const { RefCell::new((Timestamp::MIN, String::new())) };
+    }
+    let Ok(mut microseconds) = u32::try_from(now.subsec_microsecond()) else {
+        return write!(line, "{now:.6}"); // before 1970
+    };
+    SECOND.with_borrow_mut(|(second, text)| {
+        if second.as_second() != now.as_second() {
+            *second = now;
+            text.clear();
+            write!(text, "{now:.0}")?;
+        }
+        line.push_str(text.trim_end_matches('Z'));
+        Ok(())
+    })?;
+    let mut fraction = *b".000000Z";
+    for digit in fraction[1..7].iter_mut().rev() {
+        *digit += u8::try_from(microseconds % 10).unwrap_or(0);
+        microseconds /= 10;
+    }
+    line.push_str(str::from_utf8(&fraction).unwrap_or_default());
+    Ok(())
 }
 
 /// The usual format of [`tracing_subscriber`], and then the request's id.
@@ -82,87 +122,91 @@ where
 }
 
 /// Writes the fields of an event as members of an object that has one already.
-struct JsonFields<'w> {
-    line: Writer<'w>,
+struct JsonFields<'l> {
+    line: &'l mut String,
     outcome: fmt::Result,
 }
 
 impl JsonFields<'_> {
-    fn member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+    fn name(&mut self, field: &Field) {
         let name = field.name();
-        let write = || {
-            for part in [",\"", name.strip_prefix("r#").unwrap_or(name), "\":"] {
-                self.line.write_str(part)?;
-            }
-            value(&mut self.line)
-        };
-        if self.outcome.is_ok() {
-            self.outcome = write();
-        }
+        self.line.push_str(",\"");
+        self.line.push_str(name.strip_prefix("r#").unwrap_or(name));
+        self.line.push_str("\":");
     }
 
-    fn text(&mut self, field: &Field, text: impl fmt::Display) {
-        self.member(field, |line| {
-            line.write_str("\"")?;
-            write!(Escaping(line), "{text}")?;
-            line.write_str("\"")
-        });
+    fn bare(&mut self, field: &Field, value: impl fmt::Display) {
+        self.name(field);
+        self.outcome = self.outcome.and(write!(self.line, "{value}"));
     }
 }
 
 impl Visit for JsonFields<'_> {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.member(field, |line| write!(line, "{value}"));
+        self.name(field);
+        self.line.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.member(field, |line| write!(line, "{value}"));
+        self.bare(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no infinity.
-        self.member(field, |line| if value.is_finite() { write!(line, "{value}") } else { line.write_str("null") });
+        if value.is_finite() { self.bare(field, value) } else { self.bare(field, "null") }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.member(field, |line| write!(line, "{value}"));
+        self.bare(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, value);
+        self.name(field);
+        self.line.push('"');
+        push_escaped(self.line, value);
+        self.line.push('"');
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, format_args!("{value:?}"));
+        self.name(field);
+        self.line.push('"');
+        self.outcome = self.outcome.and(write!(Escaping(self.line), "{value:?}"));
+        self.line.push('"');
     }
 }
 
 /// Writes what is part of a text in JSON.
-struct Escaping<'w, 'l>(&'w mut Writer<'l>);
+struct Escaping<'l>(&'l mut String);
 
-impl fmt::Write for Escaping<'_, '_> {
+impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        write_escaped(self.0, text)
+        push_escaped(self.0, text);
+        Ok(())
     }
 }
 
 /// RFC 8259, section 7.
-fn write_escaped(line: &mut Writer<'_>, text: &str) -> fmt::Result {
-    let mut rest = text;
-    // Byte by byte: what has to be escaped is ASCII, and no part of another character is.
-    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        let (before, after) = rest.split_at(at);
-        line.write_str(before)?;
-        let mut characters = after.chars();
-        match characters.next() {
-            Some('"') => line.write_str(r#"\""#)?,
-            Some('\\') => line.write_str(r"\\")?,
-            Some(control) => write!(line, "\\u{:04x}", u32::from(control))?,
-            None => {}
-        }
-        rest = characters.as_str();
+fn push_escaped(line: &mut String, text: &str) {
+    let has_to_be = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // Byte by byte: what has to be escaped is ASCII, and no part of another character is. Mostly nothing has to be, which is
+    // asked of all bytes at once.
+    if !text.bytes().fold(false, |any, byte| any | has_to_be(byte)) {
+        line.push_str(text);
+        return;
     }
-    line.write_str(rest)
+    for character in text.chars() {
+        match character {
+            '"' => line.push_str(r#"\""#),
+            '\\' => line.push_str(r"\\"),
+            '\0'..' ' => {
+                line.push_str("\\u00");
+                for shift in [4, 0] {
+                    line.extend(char::from_digit(u32::from(character) >> shift & 15, 16));
+                }
+            }
+            other => line.push(other),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,9 +218,21 @@ mod tests {
         for text in ["", "plain", "\"quoted\"", "C:\\", "a\nb\r\t\u{0}\u{1f}", "é 李 \u{7f}\u{2028}", "\u{1b}[31mred\\"]
         {
             let mut line = String::new();
-            write_escaped(&mut Writer::new(&mut line), text).unwrap();
+            push_escaped(&mut line, text);
             let read: String = serde_json::from_str(&format!("\"{line}\"")).unwrap();
             assert_eq!(read, text);
+        }
+    }
+
+    #[test]
+    fn times_are_written_to_the_microsecond() {
+        let later = "2026-11-25T04:45:12.000001Z";
+        for written in
+            ["2026-11-25T04:45:12.120450Z", later, later, "2026-11-25T04:45:13.999999Z", "1969-12-31T23:59:59.500000Z"]
+        {
+            let mut line = String::new();
+            push_timestamp(&mut line, written.parse().unwrap()).unwrap();
+            assert_eq!(line, written);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 28] = [
+    let commands: [&[&str]; 29] = [
         &[],
         &["dev"],
         &["serve"],
@@ -36,6 +36,7 @@ fn help_needs_no_manual() {
         &["mail", "test"],
         &["settings"],
         &["doctor"],
+        &["health"],
         &["tune"],
         &["openapi"],
     ];
@@ -56,7 +57,7 @@ fn every_command_of_the_help_has_a_snapshot() {
         commands,
         [
             "dev", "serve", "secret", "migrate", "keys", "media", "backup", "restore", "jobs", "invite", "mail",
-            "settings", "doctor", "tune", "openapi", "help"
+            "settings", "doctor", "health", "tune", "openapi", "help"
         ]
     );
 }

@@ -9,6 +9,7 @@ mod cli;
 mod client;
 #[cfg(feature = "otlp")]
 mod collector;
+mod deploy;
 mod dev;
 mod docs;
 mod doctor;
@@ -21,6 +22,9 @@ mod media;
 mod metrics;
 mod migrate;
 mod monitoring;
+mod nginx;
+#[path = "../../../../tests/cluster/src/nginx.rs"]
+mod nginx_of_deploy;
 mod oversized;
 #[path = "../../../countersign/tests/it/s3.rs"]
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
@@ -31,6 +35,7 @@ mod settings;
 mod shutdown;
 mod slow_clients;
 mod smuggling;
+mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
 mod verify;
@@ -60,6 +65,23 @@ fn later_migrations() -> Migrations {
     let mut steps: Vec<EmbeddedStep> = MIGRATIONS.steps.iter().map(|known| known_step(known, "")).collect();
     let sql = "CREATE TABLE auth_wishes (wish TEXT NOT NULL)";
     steps.push(EmbeddedStep { step: Step { version: 9000, name: "9000_wishes" }, sqlite: sql, postgres: sql });
+    Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
+}
+
+/// The migrations of the next version, which only adds.
+fn expanded_migrations() -> Migrations {
+    let mut steps: Vec<EmbeddedStep> = MIGRATIONS.steps.iter().map(|known| known_step(known, "")).collect();
+    let sql = "ALTER TABLE auth_users ADD COLUMN wish TEXT";
+    steps.push(EmbeddedStep { step: Step { version: 9000, name: "9000_wishes.expand" }, sqlite: sql, postgres: sql });
+    Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
+}
+
+/// The migrations of the version after that, which takes something away.
+fn contracted_migrations() -> Migrations {
+    let expanded = expanded_migrations();
+    let mut steps: Vec<EmbeddedStep> = expanded.steps.iter().map(|known| known_step(known, "")).collect();
+    let sql = "ALTER TABLE auth_users DROP COLUMN wish";
+    steps.push(EmbeddedStep { step: Step { version: 9001, name: "9001_no_wishes" }, sqlite: sql, postgres: sql });
     Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
 }
 

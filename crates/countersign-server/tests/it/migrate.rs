@@ -2,7 +2,10 @@ use countersign_db::DatabaseKind;
 use countersign_db::testing::{TempDb, database_under_test};
 
 use crate::sandbox::{Process, Sandbox};
-use crate::{EmptyPlace, altered_migrations, current_database, later_migrations, older_database};
+use crate::{
+    EmptyPlace, altered_migrations, contracted_migrations, current_database, expanded_migrations, later_migrations,
+    older_database,
+};
 
 /// The address of a database that does not exist, on a server that does.
 async fn missing_database() -> (TempDb, String) {
@@ -84,6 +87,42 @@ async fn a_newer_database_is_refused_by_every_command() {
     }
     let stderr = sandbox.unset("MIGRATE_ON_START").run(&["serve"]).with(1).stderr;
     assert!(stderr.contains("install that version or a later one"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_database_that_a_newer_version_only_added_to_is_served() {
+    let database = current_database().await;
+    database.db().migrate(&[&expanded_migrations()]).await.unwrap();
+    let sandbox = Sandbox::with_database(database.url());
+    let status = sandbox.run(&["migrate", "status"]).with(0).stdout;
+    assert!(status.contains("9000_wishes.expand") && status.contains("added by a newer version"), "{status}");
+    assert_eq!(sandbox.run(&["migrate", "up"]).with(0).stdout, "nothing to do, the schema is current\n");
+    let doctor = sandbox.run(&["doctor"]).all();
+    assert!(doctor.contains("extended by a newer version"), "{doctor}");
+    for migrates in ["false", "true"] {
+        let sandbox = Sandbox::with_database(database.url()).set("MIGRATE_ON_START", migrates);
+        let server = sandbox.start("serve");
+        server.get("/ready").ok(200);
+        server.register(&format!("ada{}", migrates.len())).ok(201);
+        let told = server.stderr().matches("extended by a newer version").count();
+        assert_eq!(told, 1, "{}", server.stderr());
+    }
+}
+
+#[tokio::test]
+async fn a_running_instance_stays_ready_when_the_schema_is_extended_and_no_longer_than_that() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url());
+    let server = sandbox.start("serve");
+    database.db().migrate(&[&expanded_migrations()]).await.unwrap();
+    for _ in 0..2 {
+        server.get("/ready").ok(200);
+    }
+    server.register("ada").ok(201);
+    assert_eq!(server.stderr().matches("extended by a newer version").count(), 1, "{}", server.stderr());
+    database.db().migrate(&[&contracted_migrations()]).await.unwrap();
+    let detail = server.get("/ready").problem(503, "not_ready")["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("install that version or a later one"), "{detail}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Connection, FORM, login_form};
 use crate::current_database;
-use crate::sandbox::{Sandbox, Server, eventually};
+use crate::sandbox::{PATIENCE, Sandbox, Server, eventually};
 
 /// Waits until nobody listens any more, which tells that a signal has arrived.
 fn takes_no_new_clients(server: &Server) {
@@ -51,6 +51,74 @@ async fn a_request_under_way_at_sigterm_is_answered() {
 #[tokio::test]
 async fn a_request_under_way_at_sigint_is_answered() {
     a_login_survives("INT").await;
+}
+
+/// Waits until the instance says that it is about to stop.
+fn says_that_it_stops(server: &Server) {
+    eventually("/ready says that the instance is stopping", || (server.get("/ready").status == 503).then_some(()));
+}
+
+#[tokio::test]
+async fn with_a_delay_connections_are_taken_until_it_is_over_and_each_ends_with_its_answer() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("SHUTDOWN_DELAY_SECONDS", 600);
+    let mut server = sandbox.start("serve");
+    let mut kept = Connection::open(server.address);
+    for _ in 0..2 {
+        kept.request("GET", "/health", &[], "");
+        assert_eq!(kept.answer().header("connection"), None);
+    }
+    server.signal("TERM");
+    says_that_it_stops(&server);
+    // A proxy that still has this connection may use it, and learns that it was the last time.
+    kept.request("GET", "/health", &[], "");
+    let answer = kept.answer();
+    answer.ok(200);
+    assert_eq!(answer.header("connection"), Some("close"));
+    kept.is_ended();
+    let answer = server.register("ada");
+    answer.ok(201);
+    assert_eq!(answer.header("connection"), Some("close"));
+    server.signal("TERM");
+    let ended = server.process.wait().with(0);
+    assert!(ended.stderr.contains("stopped at once by a second signal"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_only_after_the_delay() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("SHUTDOWN_DELAY_SECONDS", 1);
+    let mut server = sandbox.start("serve");
+    let mut idle = Connection::open(server.address);
+    idle.request("GET", "/health", &[], "");
+    idle.answer().ok(200);
+    let signalled = Instant::now();
+    server.signal("TERM");
+    idle.is_ended();
+    assert!(signalled.elapsed() >= Duration::from_secs(1), "it was closed after {:?}", signalled.elapsed());
+    let ended = server.process.wait().with(0);
+    assert!(ended.stderr.contains("\"message\":\"stopped\""), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn over_http_2_the_farewell_comes_first_and_requests_under_way_are_answered() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("SHUTDOWN_DELAY_SECONDS", 600);
+    let server = sandbox.start("serve");
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let ask = async |client: h2::client::SendRequest<bytes::Bytes>| {
+        let request = axum::http::Request::get("http://localhost/health").body(()).unwrap();
+        let (answer, _) = client.ready().await?.send_request(request, true)?;
+        answer.await.map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(ask(client.clone()).await.unwrap(), 200);
+    server.signal("TERM");
+    // GOAWAY ends the connection by itself once nothing is under way, long before the delay is over.
+    tokio::time::timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
+    assert!(ask(client).await.is_err());
+    server.get("/health").ok(200);
 }
 
 #[tokio::test]

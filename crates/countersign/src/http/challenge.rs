@@ -49,7 +49,7 @@ impl From<Challenge> for ChallengeResponse {
 /// `challenge_required`, which carries a challenge too. The setting `CHALLENGE` decides when that is.
 #[utoipa::path(
     get,
-    path = "/challenge",
+    path = "/api/challenge",
     tag = "users",
     params(("for" = String, Query, pattern = "^(register|forgot-password)$", description = "The act that it is for")),
     responses(

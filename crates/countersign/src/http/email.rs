@@ -47,7 +47,7 @@ struct EmailResponse {
 /// See the state of one's own e-mail address
 #[utoipa::path(
     get,
-    path = "/users/me/email",
+    path = "/api/users/me/email",
     tag = "email",
     responses(
         (status = OK, body = EmailResponse, description = "The address, and whether it is verified"),
@@ -83,7 +83,7 @@ fn address(mut fields: Fields) -> Result<EmailAddress, Problem> {
 /// by which the change can be undone. The answer is the same whether or not somebody has the address. Needs a recent login.
 #[utoipa::path(
     post,
-    path = "/users/me/email",
+    path = "/api/users/me/email",
     tag = "email",
     request_body = EmailRequest,
     responses(
@@ -160,7 +160,7 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
 /// account's. Each works once.
 #[utoipa::path(
     post,
-    path = "/users/verify-email",
+    path = "/api/users/verify-email",
     tag = "email",
     request_body = VerifyEmailRequest,
     responses(
@@ -200,7 +200,7 @@ impl From<ProveAddressError> for Problem {
 /// If the address waits to be confirmed; the answer is the same if not. The newest mail counts alone.
 #[utoipa::path(
     post,
-    path = "/users/resend-verification",
+    path = "/api/users/resend-verification",
     tag = "email",
     request_body = EmailRequest,
     responses(
@@ -234,7 +234,7 @@ struct UndoEmailChangeRequest {
 /// knows it; a mail to the restored address lets a new one be chosen.
 #[utoipa::path(
     post,
-    path = "/users/undo-email-change",
+    path = "/api/users/undo-email-change",
     tag = "email",
     request_body = UndoEmailChangeRequest,
     responses(

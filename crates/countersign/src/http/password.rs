@@ -57,7 +57,7 @@ fn change(mut fields: Fields, caller: &CurrentUser, client: ClientInfo) -> Resul
 /// All other sessions end, and a mail says so to the account's address.
 #[utoipa::path(
     patch,
-    path = "/users/me/password",
+    path = "/api/users/me/password",
     tag = "users",
     request_body = ChangePasswordRequest,
     responses(
@@ -116,7 +116,7 @@ struct ForgotPasswordRequest {
 /// Sends a mail to the address, if it has an account; the answer is the same if not. The newest mail counts alone.
 #[utoipa::path(
     post,
-    path = "/users/forgot-password",
+    path = "/api/users/forgot-password",
     tag = "users",
     request_body = ForgotPasswordRequest,
     responses(
@@ -169,7 +169,7 @@ struct ResetPasswordRequest {
 /// whoever guesses at the account from elsewhere does not keep it out.
 #[utoipa::path(
     post,
-    path = "/users/reset-password",
+    path = "/api/users/reset-password",
     tag = "users",
     request_body = ResetPasswordRequest,
     responses(

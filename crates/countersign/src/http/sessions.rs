@@ -87,7 +87,7 @@ struct SessionListResponse {
 /// List one's own sessions
 #[utoipa::path(
     get,
-    path = "/users/me/sessions",
+    path = "/api/users/me/sessions",
     tag = "sessions",
     responses(
         (status = OK, body = SessionListResponse, description = "Where the caller is logged in"),
@@ -115,7 +115,7 @@ struct EndedResponse {
 /// End all other sessions
 #[utoipa::path(
     delete,
-    path = "/users/me/sessions",
+    path = "/api/users/me/sessions",
     tag = "sessions",
     responses(
         (status = OK, body = EndedResponse, description = "Only the caller's session is left"),
@@ -135,7 +135,7 @@ async fn end_other_sessions(
 /// End one of one's own sessions
 #[utoipa::path(
     delete,
-    path = "/users/me/sessions/{session_id}",
+    path = "/api/users/me/sessions/{session_id}",
     tag = "sessions",
     params(("session_id" = Uuid, Path, description = "Which session")),
     responses(
@@ -185,7 +185,7 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 /// at the account from elsewhere does not keep it out.
 #[utoipa::path(
     post,
-    path = "/users/login",
+    path = "/api/users/login",
     tag = "sessions",
     request_body = LoginRequest,
     responses(
@@ -225,7 +225,7 @@ async fn log_in(
 /// Ends the session of this request with its tokens, and takes the cookie away.
 #[utoipa::path(
     post,
-    path = "/users/logout",
+    path = "/api/users/logout",
     tag = "sessions",
     responses(
         (status = NO_CONTENT, description = "Logged out"),
@@ -255,7 +255,7 @@ struct ReauthenticationRequest {
 /// another.
 #[utoipa::path(
     post,
-    path = "/users/me/reauthenticate",
+    path = "/api/users/me/reauthenticate",
     tag = "sessions",
     request_body = ReauthenticationRequest,
     responses(

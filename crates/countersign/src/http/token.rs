@@ -99,7 +99,7 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
 /// later it ends the session, because somebody else may have it.
 #[utoipa::path(
     post,
-    path = "/users/token",
+    path = "/api/users/token",
     tag = "users",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -165,7 +165,7 @@ struct RevocationRequest {
 /// already (RFC 7009).
 #[utoipa::path(
     post,
-    path = "/users/token/revoke",
+    path = "/api/users/token/revoke",
     tag = "users",
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = OK, description = "It is not valid any more"), BodyProblems, ServiceProblems),
@@ -244,7 +244,7 @@ impl IntrospectionResponse {
 /// session that was ended, which the signature of a token does not tell.
 #[utoipa::path(
     post,
-    path = "/users/token/introspect",
+    path = "/api/users/token/introspect",
     tag = "users",
     request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
     responses(

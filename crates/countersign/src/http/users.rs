@@ -139,7 +139,7 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
 /// `verified` answers the same for every address, and the account comes to be when the address is confirmed.
 #[utoipa::path(
     post,
-    path = "/users",
+    path = "/api/users",
     tag = "users",
     request_body = UserCreate,
     responses(
@@ -190,7 +190,7 @@ impl From<RegisterError> for Problem {
 /// See one's own account
 #[utoipa::path(
     get,
-    path = "/users/me",
+    path = "/api/users/me",
     tag = "users",
     responses(
         (status = OK, body = UserPrivate, description = "The caller's account"),
@@ -206,7 +206,7 @@ async fn get_me(State(accounts): State<Accounts>, caller: CurrentUser) -> Privat
 /// See what everybody may see of a user
 #[utoipa::path(
     get,
-    path = "/users/{user_id}",
+    path = "/api/users/{user_id}",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "Which user")),
     responses(
@@ -248,7 +248,7 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
 /// `REGISTRATION` is `verified`), it becomes the account's when it is confirmed, and the answer still has the present one.
 #[utoipa::path(
     patch,
-    path = "/users/{user_id}",
+    path = "/api/users/{user_id}",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     request_body = UserUpdate,
@@ -296,7 +296,7 @@ impl From<EditProfileError> for Problem {
 /// Whatever belongs to it goes with it, and its username and e-mail address become free. Needs a recent login.
 #[utoipa::path(
     delete,
-    path = "/users/{user_id}",
+    path = "/api/users/{user_id}",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     responses(

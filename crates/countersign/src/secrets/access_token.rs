@@ -6,10 +6,12 @@ use std::time::Instant;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use foldhash::quality::RandomState;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use quick_cache::sync::Cache;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -44,7 +46,7 @@ pub(crate) struct Keyring {
     /// Which of them signs.
     signing: usize,
     /// Tokens whose signature has been checked, by their whole text; their times are compared each time.
-    checked: Option<Cache<Box<str>, Checked>>,
+    checked: Option<Cache<Box<str>, Checked, UnitWeighter, RandomState>>,
 }
 
 /// What a token with a good signature says.
@@ -206,7 +208,10 @@ impl Keyring {
     /// remembered at the most, until the ring is replaced.
     pub(crate) fn new(issuer: &str, keys: Vec<TokenKey>, signing_kid: &str, remembered_max: usize) -> Option<Self> {
         let signing = keys.iter().position(|key| key.kid == signing_kid)?;
-        let checked = (remembered_max > 0).then(|| Cache::new(remembered_max));
+        let checked = (remembered_max > 0).then(|| {
+            let weight_max = remembered_max as u64;
+            Cache::with(remembered_max, weight_max, UnitWeighter, RandomState::default(), DefaultLifecycle::default())
+        });
         Some(Self { issuer: issuer.to_owned(), keys, signing, checked })
     }
 

@@ -55,7 +55,7 @@ struct PictureUpload {
 /// picture is deleted.
 #[utoipa::path(
     patch,
-    path = "/users/{user_id}/picture",
+    path = "/api/users/{user_id}/picture",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     request_body(content = PictureUpload, content_type = "multipart/form-data"),
@@ -142,7 +142,7 @@ impl From<StorageError> for Problem {
 /// Remove one's own profile picture
 #[utoipa::path(
     delete,
-    path = "/users/{user_id}/picture",
+    path = "/api/users/{user_id}/picture",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     responses(

@@ -1,0 +1,28 @@
+//! Decides what ends a part early: something that cannot be, not a promise that was broken, which is counted.
+
+use std::fmt;
+
+/// Why there is no verdict, in words.
+#[derive(Debug)]
+pub(crate) struct Broken(pub(crate) String);
+
+pub(crate) type Outcome<T> = Result<T, Broken>;
+
+impl<E: std::error::Error> From<E> for Broken {
+    /// With the chain of causes.
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
