@@ -64,7 +64,14 @@ impl ReadConn {
 
 /// A write transaction; rolled back when dropped without [`Tx::commit`].
 #[derive(Debug)]
-pub enum Tx {
+pub struct Tx {
+    pub(crate) begun: Begun,
+    /// Of the trace, where there is one; it ends when this is dropped.
+    pub(crate) _span: tracing::Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum Begun {
     /// `BEGIN IMMEDIATE` on the one SQLite writer.
     Sqlite(Transaction<'static, Sqlite>),
     /// `BEGIN` (read committed) on PostgreSQL.
@@ -74,26 +81,26 @@ pub enum Tx {
 impl Tx {
     /// The connection, for one call of a store function.
     pub fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(tx) => Conn::Sqlite(tx),
-            Self::Postgres(tx) => Conn::Postgres(tx),
+        match &mut self.begun {
+            Begun::Sqlite(tx) => Conn::Sqlite(tx),
+            Begun::Postgres(tx) => Conn::Postgres(tx),
         }
     }
 
     /// Makes everything written in this transaction durable and visible.
     pub async fn commit(self) -> Result<(), DbError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+        match self.begun {
+            Begun::Sqlite(tx) => tx.commit().await?,
+            Begun::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
     /// Undoes everything written in this transaction.
     pub async fn roll_back(self) -> Result<(), DbError> {
-        match self {
-            Self::Sqlite(tx) => tx.rollback().await?,
-            Self::Postgres(tx) => tx.rollback().await?,
+        match self.begun {
+            Begun::Sqlite(tx) => tx.rollback().await?,
+            Begun::Postgres(tx) => tx.rollback().await?,
         }
         Ok(())
     }

@@ -7,8 +7,10 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, SqlitePool};
 
+use crate::conn::Begun;
+use crate::pool_state::Queues;
 use crate::url::Address;
-use crate::{DatabaseUrl, DbError, ReadConn, Tx, on_db};
+use crate::{DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
 
 /// How many connections are kept and how long a caller waits for one.
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ async fn refuse_read_only(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 /// The handle to the database; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Db(pub(crate) Pools);
+pub struct Db(pub(crate) Pools, pub(crate) Queues);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
@@ -123,7 +125,7 @@ impl Db {
                     })
                     .connect_with(options)
                     .await?;
-                Ok(Self(Pools::Postgres(pool)))
+                Ok(Self(Pools::Postgres(pool), Queues::default()))
             }
         }
     }
@@ -146,7 +148,7 @@ impl Db {
             .max_connections(policy.connections_max)
             .connect_with(options.clone().create_if_missing(false).read_only(true))
             .await?;
-        Ok(Self(Pools::Sqlite { writer, readers, options: Box::new(options) }))
+        Ok(Self(Pools::Sqlite { writer, readers, options: Box::new(options) }, Queues::default()))
     }
 
     /// Which database this is.
@@ -159,19 +161,25 @@ impl Db {
 
     /// A connection for reading; every statement sees what was committed when it began.
     pub async fn read(&self) -> Result<ReadConn, DbError> {
-        Ok(match &self.0 {
-            Pools::Sqlite { readers, .. } => ReadConn::Sqlite(readers.acquire().await?),
-            Pools::Postgres(pool) => ReadConn::Postgres(pool.acquire().await?),
-        })
+        let waiting = self.1.reading().enter();
+        let acquired = match &self.0 {
+            Pools::Sqlite { readers, .. } => readers.acquire().await.map(ReadConn::Sqlite),
+            Pools::Postgres(pool) => pool.acquire().await.map(ReadConn::Postgres),
+        };
+        Ok(waiting.end(acquired)?)
     }
 
     /// Begins a write transaction. On SQLite it waits for the one writer and takes the write lock at once, so that it
     /// cannot fail half-way for having read before it wrote.
     pub async fn write(&self) -> Result<Tx, DbError> {
-        Ok(match &self.0 {
-            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        // From the wait for a connection until the end.
+        let span = tracing::info_span!(target: TRACE_TARGET, "transaction");
+        let waiting = self.1.writing().enter();
+        let begun = match &self.0 {
+            Pools::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+            Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+        };
+        Ok(Tx { begun: waiting.end(begun)?, _span: span })
     }
 
     /// Asks the database for a sign of life (`SELECT 1`).

@@ -24,6 +24,7 @@ mod conn;
 mod db;
 mod error;
 mod migrate;
+mod pool_state;
 mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -38,6 +39,10 @@ pub use migrate::EmbeddedStep;
 pub use migrate::{
     AppliedMigration, EXPANSION, MigrateError, Migrations, SchemaState, SchemaStatus, Step, UnknownStep,
 };
+pub use pool_state::PoolState;
 pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
+
+/// The target of the spans that make up a trace. They go to whoever collects traces, and not into the log.
+pub const TRACE_TARGET: &str = "countersign_trace";

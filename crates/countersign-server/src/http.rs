@@ -17,13 +17,15 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use conf::Conf as _;
 use countersign::Accounts;
-use countersign::config::HttpPolicy;
+use countersign::config::{HttpPolicy, SecretKey};
 use countersign::http::problem::{self, Problem, ProblemKind};
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::metrics::{self, Metrics, Readers};
+use crate::telemetry::TraceParents;
 use crate::{Host, docs};
 
 /// The request was given up after the set time.
@@ -61,7 +63,7 @@ impl Draining {
 }
 
 /// What serving over HTTP depends on beside the accounts and the host.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpSettings {
     /// Handed to the routes.
     pub policy: HttpPolicy,
@@ -71,6 +73,12 @@ pub struct HttpSettings {
     pub draining: Draining,
     /// Whom the instance is for.
     pub audience: Audience,
+    /// Where requests are counted, if they are.
+    pub metrics: Option<Metrics>,
+    /// What has to be shown to read the metrics at `/metrics`; without it they are not there.
+    pub metrics_token: Option<SecretKey>,
+    /// Whose traces are gone on with, if requests are traced.
+    pub traces: Option<TraceParents>,
 }
 
 /// Whom an instance is for.
@@ -89,6 +97,9 @@ impl Default for HttpSettings {
             request_time_max: Duration::from_secs(30),
             draining: Draining::default(),
             audience: Audience::Public,
+            metrics: None,
+            metrics_token: None,
+            traces: None,
         }
     }
 }
@@ -123,18 +134,30 @@ where
         (Audience::Developer, Some(mailbox)) => dev_mail::routes(mailbox.clone()),
         _ => Router::new(),
     };
+    let metrics_page = match (&http.metrics, &http.metrics_token) {
+        (Some(metrics), Some(token)) => {
+            metrics::routes(metrics.clone(), accounts.clone(), Readers::Holders(token.clone()))
+        }
+        _ => Router::new(),
+    };
     Router::new()
         .merge(pages)
         .merge(api)
         .merge(health)
         .merge(documents)
         .merge(dev_pages)
+        .merge(metrics_page)
         .merge(countersign::http::static_files(&accounts))
         .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")
         })
-        .layer(manners::Manners { accounts, request_time_max: http.request_time_max })
+        .layer(manners::Manners {
+            accounts,
+            request_time_max: http.request_time_max,
+            metrics: http.metrics.clone(),
+            traces: http.traces,
+        })
 }
 
 /// The OpenAPI document of a host with its default settings; it takes no database.

@@ -31,6 +31,7 @@
 mod cli;
 mod docs;
 mod http;
+mod metrics;
 mod schema;
 mod serve;
 pub mod settings;
@@ -39,6 +40,8 @@ mod tls;
 
 pub use cli::run;
 pub use http::{Audience, Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
+pub use metrics::Metrics;
+pub use telemetry::TraceParents;
 pub use utoipa_axum::router::OpenApiRouter;
 
 use axum::Router;

@@ -1,5 +1,6 @@
 //! Decides how connections are accepted, bounded and ended.
 
+mod attendance;
 mod guests;
 mod head_timer;
 mod stream;
@@ -35,6 +36,8 @@ use self::stream::Stream;
 use crate::Draining;
 use crate::tls::Tls;
 
+pub(crate) use self::attendance::Attendance;
+
 /// Head and trailers of one request.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
 /// Requests of one client at the same time over HTTP/2.
@@ -59,6 +62,8 @@ pub(crate) struct ServePolicy {
     pub(crate) idle_max: Duration,
     /// Who the server is, if it speaks TLS.
     pub(crate) tls: Option<Tls>,
+    /// Where connections are counted.
+    pub(crate) attendance: Arc<Attendance>,
 }
 
 /// How long a silent connection is kept.
@@ -114,7 +119,7 @@ pub(crate) async fn serve(
     mut signals: StopSignals,
 ) {
     let mut reception = Reception {
-        guests: Guests::new(policy.connections_max),
+        guests: Guests::new(policy.connections_max, Arc::clone(&policy.attendance)),
         builder: connection_builder(policy.head_time_max),
         app,
         tls: policy.tls.clone(),

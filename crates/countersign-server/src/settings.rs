@@ -11,11 +11,13 @@ mod names;
 mod reference;
 mod report;
 mod sources;
+mod telemetry;
 mod values;
 
 pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
+pub use telemetry::{OtlpHeaders, TelemetrySettings};
 pub use values::{
     FrontendUrl, LogFilter, LogFormat, MediaDelivery, Networks, SecretKeys, SecretText, chosen, switch, whole_number,
 };
@@ -306,6 +308,10 @@ pub struct ShellSettings {
     /// How it is logged: `human` or `json`.
     #[conf(env, default_help_str = "`human` for `dev`, `json` for `serve`")]
     pub log_format: Option<LogFormat>,
+
+    /// Who is told how the program does.
+    #[conf(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;

@@ -1,12 +1,21 @@
-//! Decides what reaches the log, and that nothing secret does.
+//! Decides what reaches the log and the traces, and that nothing secret does.
 
 mod format;
 mod lines;
+mod request_span;
+#[cfg(feature = "otlp")]
+mod traces;
+#[cfg(not(feature = "otlp"))]
+#[path = "telemetry/no_traces.rs"]
+mod traces;
 
+use std::error::Error;
 use std::io::{self, IsTerminal as _};
 use std::panic;
 
+use axum::http::{HeaderName, HeaderValue};
 use countersign::secrets::random_uuid_v7;
+use countersign_db::TRACE_TARGET;
 use jiff::Timestamp;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
@@ -17,11 +26,14 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use self::format::{Human, Json};
 use self::lines::Lines;
+pub(crate) use self::request_span::RequestSpan;
+pub use self::request_span::TraceParents;
+pub(crate) use self::traces::Traces;
 use crate::settings::{LogFilter, LogFormat};
 
 /// Crates that see statements, headers or bodies, and would log them at their chattier levels. They stay at `warn`,
 /// whatever `LOG` asks for.
-const DISCREET: [&str; 10] = [
+const DISCREET: [&str; 12] = [
     "sqlx",
     "sqlx_core",
     "sqlx_postgres",
@@ -32,12 +44,16 @@ const DISCREET: [&str; 10] = [
     "rustls",
     "jsonwebtoken",
     "tower_http",
+    "hyper_rustls",
+    "reqwest",
 ];
 
 static LINES: Lines = Lines::new();
 
 tokio::task_local! {
     static REQUEST: RequestId;
+    /// Set beside it where requests are traced.
+    static TRACE: TraceId;
 }
 
 /// The id of a request: a UUIDv7 in its usual form.
@@ -69,8 +85,49 @@ impl RequestId {
     }
 }
 
-/// Starts logging to standard error, and to log panics there too.
-pub(crate) fn start(filter: &LogFilter, format: LogFormat) {
+/// The id of a trace: 32 hexadecimal digits (W3C Trace Context, section 3.2.2.3).
+#[derive(Clone, Copy)]
+pub(crate) struct TraceId([u8; 32]);
+
+impl TraceId {
+    #[cfg(feature = "otlp")]
+    fn new(id: [u8; 16]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |at: usize| {
+            let byte = id[at / 2];
+            DIGITS[usize::from(if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 })]
+        };
+        Self(std::array::from_fn(digit))
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("digits are ASCII")
+    }
+
+    /// Of the request that is being handled here.
+    fn current() -> Option<Self> {
+        TRACE.try_with(|id| *id).ok()
+    }
+}
+
+/// Where traces go.
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "only asked whether there is one"))]
+pub(crate) struct TraceSettings {
+    pub(crate) program: &'static str,
+    pub(crate) version: &'static str,
+    /// The collector's address, to which `/v1/traces` is added.
+    pub(crate) endpoint: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Which part of the requests is traced, from 0 to 1.
+    pub(crate) ratio: f64,
+}
+
+/// Starts logging to standard error, and to log panics there too; and tracing, if it is asked for.
+pub(crate) fn start(
+    filter: &LogFilter,
+    format: LogFormat,
+    wanted: Option<&TraceSettings>,
+) -> Result<Option<Traces>, Box<dyn Error + Send + Sync>> {
     LINES.gather();
     let lines = fmt::layer().with_writer(&LINES);
     let lines = match format {
@@ -78,9 +135,15 @@ pub(crate) fn start(filter: &LogFilter, format: LogFormat) {
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(Json).boxed(),
     };
     let filter = filter.env_filter().and(filter_fn(is_discreet));
+    let log = Registry::default().with(lines.with_filter(filter));
+    let traces = wanted.map(Traces::start).transpose();
     // Only a second start in the same process fails, and then the first one's log goes on.
-    let _ = Registry::default().with(lines.with_filter(filter)).try_init();
+    let _ = match &traces {
+        Ok(Some(traces)) => log.with(traces.layer().with_filter(filter_fn(is_of_a_trace))).try_init(),
+        _ => log.try_init(),
+    };
     log_panics();
+    Ok(traces?)
 }
 
 /// Writes what is still waiting to be written. Lines that warn never wait.
@@ -90,7 +153,11 @@ pub(crate) fn flush() {
 
 fn is_discreet(event: &Metadata<'_>) -> bool {
     let crate_name = event.target().split("::").next().unwrap_or_default();
-    *event.level() <= Level::WARN || !DISCREET.contains(&crate_name)
+    !is_of_a_trace(event) && (*event.level() <= Level::WARN || !DISCREET.contains(&crate_name))
+}
+
+fn is_of_a_trace(span: &Metadata<'_>) -> bool {
+    span.target() == TRACE_TARGET
 }
 
 /// A formatted panic message may quote what a request contained (`"byte index 3 is not a char boundary; it is inside …"`),

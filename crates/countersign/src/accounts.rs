@@ -21,6 +21,7 @@ use crate::secrets::one_time_secret::OneTimeKeys;
 use crate::secrets::session_secret::SessionSecretKeys;
 use crate::session_cache::{Changed, Changing, SessionCache};
 use crate::store;
+use crate::tally::{AccountsMetrics, Tally};
 
 /// The accounts of an application; cheap to clone. Its methods are what can be done, one file each in `operations/`.
 #[derive(Clone)]
@@ -45,6 +46,7 @@ struct Parts {
     decoding: DecodingPool,
     mailer: Mailer,
     jobs_due: Notify,
+    tally: Tally,
 }
 
 impl Accounts {
@@ -94,6 +96,7 @@ impl Accounts {
             decoding,
             mailer,
             jobs_due: Notify::new(),
+            tally: Tally::new(),
         }))
     }
 
@@ -219,6 +222,15 @@ impl Accounts {
     /// How the hashing of passwords goes.
     pub fn hashing_metrics(&self) -> HashingMetrics {
         self.hashing().metrics()
+    }
+
+    /// What has been done since the start, by this instance.
+    pub fn metrics(&self) -> AccountsMetrics {
+        self.tally().read(self.session_cache().map_or(0, SessionCache::len))
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 
     /// Where a user is logged in, the session used last first; at most 100.

@@ -13,15 +13,16 @@ pub use pictures::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use countersign_db::DbError;
+use countersign_db::{DbError, TRACE_TARGET};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{sleep, timeout};
+use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
 use crate::accounts::Accounts;
 use crate::mail::SendMailError;
-use crate::model::{Job, JobId, QueuedJob};
+use crate::model::{Job, JobBacklog, JobId, QueuedJob};
 use crate::secrets;
 use crate::store;
 use crate::store::jobs::Claimed;
@@ -88,7 +89,8 @@ impl Accounts {
                         let accounts = self.clone();
                         let id = tries.spawn({
                             let job = job.clone();
-                            async move { accounts.do_job(&job).await }
+                            let span = info_span!(target: TRACE_TARGET, parent: None, "job", kind = job.kind);
+                            async move { accounts.do_job(&job).await }.instrument(span)
                         });
                         taken.insert(id.id(), job);
                     }
@@ -137,6 +139,11 @@ impl Accounts {
     /// What waits and what was given up, the oldest first; at most 1,000.
     pub async fn list_jobs(&self) -> Result<Vec<QueuedJob>, DbError> {
         store::jobs::list(self.db().read().await?.conn(), LIST_MAX).await
+    }
+
+    /// How much is to be done, in the database that all instances share.
+    pub async fn job_backlog(&self) -> Result<JobBacklog, DbError> {
+        store::jobs::count_backlog(self.db().read().await?.conn(), self.clock().now()).await
     }
 
     /// Tries a job again at once, or all that were given up; how many.
@@ -202,22 +209,30 @@ impl Accounts {
         let now = self.clock().now();
         let (kind, attempts) = (claimed.kind.as_str(), claimed.attempts);
         let period = claimed.job().and_then(|job| period(&job));
+        let tally = self.tally();
         let mut tx = self.db().write().await?;
-        match outcome {
-            Ok(()) => match period {
-                Some(period) => store::jobs::repeat(tx.conn(), claimed, after(now, period)).await?,
-                None => store::jobs::finish(tx.conn(), claimed).await?,
-            },
+        let counts = match outcome {
+            Ok(()) => {
+                match period {
+                    Some(period) => store::jobs::repeat(tx.conn(), claimed, after(now, period)).await?,
+                    None => store::jobs::finish(tx.conn(), claimed).await?,
+                }
+                &tally.jobs_done
+            }
             Err(JobError::Later(text)) if period.is_some() || now.duration_since(claimed.created_at) < PATIENCE => {
                 tracing::warn!(kind, attempts, error = text, "a job did not work and will be tried again");
                 store::jobs::postpone(tx.conn(), claimed, after(now, wait(attempts)), &text).await?;
+                &tally.jobs_retried
             }
             Err(JobError::Later(text) | JobError::Never(text)) => {
                 tracing::error!(kind, attempts, error = text, "a job is given up; `jobs list` shows it");
                 store::jobs::give_up(tx.conn(), claimed, &text, now).await?;
+                &tally.jobs_failed
             }
-        }
-        tx.commit().await
+        };
+        tx.commit().await?;
+        counts.add(kind);
+        Ok(())
     }
 
     async fn hand_back(&self, jobs: impl Iterator<Item = Claimed>) -> Result<(), DbError> {

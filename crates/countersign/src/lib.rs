@@ -23,6 +23,7 @@ pub mod pages;
 pub mod secrets;
 mod session_cache;
 mod store;
+mod tally;
 pub mod templates;
 #[cfg(feature = "testing")]
 #[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
@@ -42,6 +43,8 @@ pub use operations::{
     RemoveProfilePictureError, RequestMailError, ResetPasswordError, RotateSigningKeyError, SetProfilePictureError,
     TokenKind, Tokens, UndoEmailChangeError, count_pictures, follow_picture, list_pictures,
 };
+
+pub use tally::AccountsMetrics;
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.

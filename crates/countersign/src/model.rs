@@ -24,7 +24,7 @@ pub use event::EventKind;
 pub(crate) use event::SecurityEvent;
 pub use id::InvalidId;
 pub(crate) use job::Job;
-pub use job::{EventId, JobId, QueuedJob};
+pub use job::{EventId, JobBacklog, JobId, QueuedJob};
 pub use language::{InvalidLanguage, Language};
 pub use one_time_token::OneTimeTokenId;
 pub(crate) use one_time_token::{OneTimeToken, TokenPurpose};

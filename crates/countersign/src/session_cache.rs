@@ -99,6 +99,10 @@ impl SessionCache {
         self.entries.get(&id)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// To be taken before the database is read.
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch(*lock(&self.epoch))

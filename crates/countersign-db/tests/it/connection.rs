@@ -1,7 +1,10 @@
 //! Reading, writing and what refusals are told apart.
 
+use std::task::{Context, Waker};
+use std::time::Duration;
+
 use countersign_db::testing::TempDb;
-use countersign_db::{DbError, DbTime, on_db};
+use countersign_db::{DatabaseKind, Db, DbError, DbTime, PoolPolicy, on_db};
 use uuid::Uuid;
 
 use crate::migrate::LIBRARY;
@@ -70,4 +73,32 @@ async fn an_instant_keeps_its_microseconds() {
     })
     .unwrap();
     assert_eq!(back.timestamp(), Some(instant));
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_connection_is_counted_and_whoever_waited_in_vain() {
+    let temporary = TempDb::new(&[&LIBRARY]).await;
+    let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_millis(50) };
+    let db = Db::connect(&temporary.url().parse().unwrap(), &policy).await.unwrap();
+    let states = || db.pool_states();
+    let reading = || states().into_iter().next().unwrap();
+    assert_eq!((reading().connections_max, reading().waiting, reading().timed_out), (1, 0, 0));
+
+    let held = db.read().await.unwrap();
+    assert_eq!((reading().open, reading().idle), (1, 0));
+    {
+        let mut second = std::pin::pin!(db.read());
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(reading().waiting, 1);
+    }
+    assert_eq!(reading().waiting, 0, "whoever gave up does not wait");
+    assert!(matches!(db.read().await, Err(DbError::Unavailable(_))));
+    assert_eq!((reading().waiting, reading().timed_out), (0, 1));
+    drop(held);
+    db.ping().await.unwrap();
+    let names: Vec<&str> = states().iter().map(|state| state.pool).collect();
+    match db.kind() {
+        DatabaseKind::Sqlite => assert_eq!(names, ["readers", "writer"]),
+        DatabaseKind::Postgres => assert_eq!(names, ["shared"]),
+    }
 }

@@ -21,11 +21,13 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Failure, Finding, say};
+use crate::metrics::Readers;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
+use crate::telemetry::{TraceSettings, Traces};
 use crate::tls::Tls;
-use crate::{Audience, Draining, Host, HttpSettings, assemble, serve as serving, telemetry};
+use crate::{Audience, Draining, Host, HttpSettings, Metrics, assemble, metrics, serve as serving, telemetry};
 
 /// Where `dev` keeps what it makes.
 const DEV_FOLDER: &str = "data";
@@ -48,7 +50,7 @@ pub(super) async fn dev<H: Host>() -> Result<Finding, Failure>
 where
     Accounts: FromRef<H::State>,
 {
-    let mut settings = begin::<H>(Purpose::Develop, LogFormat::Human)?;
+    let (mut settings, traces) = begin::<H>(Purpose::Develop, LogFormat::Human)?;
     let folder = Path::new(DEV_FOLDER);
     create_private_folder(folder)?;
     let key = match settings.shell.secret_key.take() {
@@ -58,35 +60,61 @@ where
     let scheme = if settings.shell.tls_cert_file.is_some() { "https" } else { "http" };
     let url = settings.shell.database_url.clone();
     let transport = settings.mail.transport.clone();
-    launch(settings, key, Schema::IsBroughtUpToDate, Audience::Developer, |address, db| {
+    let launched = launch(settings, key, Schema::IsBroughtUpToDate, Audience::Developer, |address, db| {
         banner::<H>(&format!("{scheme}://{address}"), db, &url, &transport);
-    })
-    .await
+    });
+    until_the_last_trace(launched, traces).await
 }
 
 pub(super) async fn serve<H: Host>() -> Result<Finding, Failure>
 where
     Accounts: FromRef<H::State>,
 {
-    let mut settings = begin::<H>(Purpose::Serve, LogFormat::Json)?;
+    let (mut settings, traces) = begin::<H>(Purpose::Serve, LogFormat::Json)?;
     let key = settings.shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     let schema = if settings.shell.migrate_on_start { Schema::IsBroughtUpToDate } else { Schema::MustBeCurrent };
     let encryption = if settings.shell.tls_cert_file.is_some() { "tls" } else { "none" };
-    launch(settings, key, schema, Audience::Public, |address, db| {
+    let launched = launch(settings, key, schema, Audience::Public, |address, db| {
         info!(%address, encryption, database = %db.kind(), version = H::VERSION, "listening");
-    })
-    .await
+    });
+    until_the_last_trace(launched, traces).await
 }
 
-/// Reads the settings and starts the log.
-fn begin<H: Host>(purpose: Purpose, usual_format: LogFormat) -> Result<Settings<H>, Failure> {
+/// Sends the traces that wait when everything else has ended.
+async fn until_the_last_trace(
+    launched: impl Future<Output = Result<Finding, Failure>>,
+    traces: Option<Traces>,
+) -> Result<Finding, Failure> {
+    let ended = launched.await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
+    ended
+}
+
+/// Reads the settings and starts the log, and traces if they are wanted.
+fn begin<H: Host>(purpose: Purpose, usual_format: LogFormat) -> Result<(Settings<H>, Option<Traces>), Failure> {
     let Loaded { settings, warnings, .. } = load::<H>(purpose);
     let settings = settings.map_err(|report| Failure(report.to_string()))?;
-    telemetry::start(&settings.shell.log, settings.shell.log_format.unwrap_or(usual_format));
+    let shell = &settings.shell;
+    let wanted = trace_settings::<H>(shell);
+    let traces = telemetry::start(&shell.log, shell.log_format.unwrap_or(usual_format), wanted.as_ref())
+        .map_err(|error| Failure(format!("traces cannot be sent to OTEL_EXPORTER_OTLP_ENDPOINT: {error}")))?;
     for warning in warnings {
         warn!("{warning}");
     }
-    Ok(settings)
+    Ok((settings, traces))
+}
+
+fn trace_settings<H: Host>(shell: &ShellSettings) -> Option<TraceSettings> {
+    let settings = &shell.telemetry;
+    Some(TraceSettings {
+        program: H::NAME,
+        version: H::VERSION,
+        endpoint: settings.otel_exporter_otlp_endpoint.clone()?,
+        headers: settings.otel_exporter_otlp_headers.clone().map(|headers| headers.0).unwrap_or_default(),
+        ratio: settings.otel_traces_sampler_arg,
+    })
 }
 
 async fn launch<H: Host>(
@@ -103,6 +131,7 @@ where
     let tls = shell.tls_files().map(Tls::load).transpose()?;
     raise_file_limit(shell.connections_max);
     let listener = listen::<H>(&shell)?;
+    let metrics_listener = shell.telemetry.metrics_listen.map(listen_for_metrics).transpose()?;
     let db = open::<H>(&shell, schema).await?;
     let config = shell.accounts_config(key, mail)?;
     if config.hash_parameters.is_below_recommendations() {
@@ -114,7 +143,17 @@ where
     }
 
     let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
-    let http = HttpSettings { policy: shell.http_policy(), request_time_max, draining: Draining::default(), audience };
+    let telemetry = &shell.telemetry;
+    let counts = telemetry.metrics_listen.is_some() || telemetry.metrics_token.is_some();
+    let http = HttpSettings {
+        policy: shell.http_policy(),
+        request_time_max,
+        draining: Draining::default(),
+        audience,
+        metrics: counts.then(Metrics::new::<H>),
+        metrics_token: telemetry.metrics_token.clone(),
+        traces: telemetry.otel_exporter_otlp_endpoint.is_some().then_some(telemetry.traceparent_from),
+    };
     let app = assemble::<H>(accounts.clone(), &host, &http);
     let policy = ServePolicy {
         connections_max: shell.connections_max,
@@ -123,10 +162,12 @@ where
         head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
         idle_max: request_time_max + IDLE_BEYOND_REQUEST,
         tls: tls.clone(),
+        attendance: http.metrics.as_ref().map(Metrics::attendance).unwrap_or_default(),
     };
     let signals = StopSignals::listen()?;
     announce(listener.local_addr()?, &db);
     let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
+    let (stop_metrics, metrics_stop) = oneshot::channel::<()>();
     let serve = async {
         tokio::select! {
             () = serving::serve(listener, app, &policy, &http.draining, signals) => {}
@@ -134,13 +175,27 @@ where
         }
         drop(stop_jobs);
     };
-    // The last request may promise a job too, so these stop after serving.
-    tokio::join!(
-        serve,
-        accounts.run_jobs(async {
-            let _ = jobs_stop.await;
-        })
-    );
+    let serve_metrics = async {
+        if let (Some(listener), Some(metrics)) = (metrics_listener, &http.metrics) {
+            let page = metrics::routes(metrics.clone(), accounts.clone(), Readers::Everybody);
+            metrics::serve(listener, page, async {
+                let _ = metrics_stop.await;
+            })
+            .await;
+        }
+    };
+    // The last request may promise a job too, so these stop after serving; and metrics are there as long as there is anything
+    // to be told.
+    let work = async {
+        tokio::join!(
+            serve,
+            accounts.run_jobs(async {
+                let _ = jobs_stop.await;
+            })
+        );
+        drop(stop_metrics);
+    };
+    tokio::join!(work, serve_metrics);
     let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
     Ok(Finding::InOrder)
 }
@@ -195,6 +250,13 @@ fn listen<H: Host>(shell: &ShellSettings) -> Result<TcpListener, Failure> {
             _ => format!("cannot listen on {address}: {error}; check HOST"),
         })
     })
+}
+
+fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = bind(address, 0)
+        .map_err(|error| Failure(format!("cannot listen on {address}: {error}; check METRICS_LISTEN")))?;
+    info!(address = %listener.local_addr()?, path = metrics::PATH, "metrics are served");
+    Ok(listener)
 }
 
 async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Failure> {

@@ -1,13 +1,15 @@
-//! Decides whether the instance is alive, and whether it should get requests.
+//! Decides whether the instance is alive, whether it should get requests, and how it says what is wrong.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
-use countersign::http::problem::{self, Problem, ProblemBody};
-use countersign_db::Db;
+use axum::response::{IntoResponse as _, Response};
+use countersign::http::problem::{self, Problem, ProblemKind};
+use countersign_db::{Db, DbError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,9 +43,89 @@ pub(super) fn routes() -> OpenApiRouter<Health> {
 /// How the instance is.
 #[derive(Serialize, ToSchema)]
 struct HealthResponse {
-    /// `healthy` or `ready`
+    /// `healthy`
     #[schema(example = "healthy")]
     status: &'static str,
+}
+
+/// That the instance takes requests.
+#[derive(Serialize, ToSchema)]
+struct ReadyResponse {
+    /// `ready`
+    #[schema(example = "ready")]
+    status: &'static str,
+    checks: Vec<Check>,
+}
+
+/// Why it does not: a problem, and what was looked at.
+#[derive(Serialize, ToSchema)]
+struct UnhealthyBody {
+    /// Where the kind of problem is described.
+    #[schema(example = "/problems#not_ready")]
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What the first check that failed found.
+    detail: String,
+    /// The kind of problem, for programs.
+    #[schema(example = "not_ready")]
+    code: &'static str,
+    /// What was looked at, until something failed on which the rest depends.
+    checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize, ToSchema)]
+struct Check {
+    /// `serving` (it is not stopping), `database` (it answers), `schema` (it is the program's), or `database_write`.
+    #[schema(example = "database")]
+    name: &'static str,
+    /// `ok` or `failed`
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// Why it failed, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
+}
+
+/// What has been looked at so far.
+#[derive(Default)]
+struct Findings(Vec<Check>);
+
+/// What is said of a check that failed. Nothing in it is secret: the error itself is in the log alone.
+struct Reason(String);
+
+impl Findings {
+    fn note(&mut self, name: &'static str, found: Result<(), Reason>) -> Result<(), ()> {
+        let reason = found.err().map(|Reason(reason)| reason);
+        let (status, outcome) = if reason.is_none() { ("ok", Ok(())) } else { ("failed", Err(())) };
+        self.0.push(Check { name, status, reason });
+        outcome
+    }
+
+    /// The problem that what failed comes to.
+    fn problem(self, kind: &'static ProblemKind) -> Response {
+        let detail = self.0.iter().find_map(|check| check.reason.clone()).unwrap_or_else(|| kind.title.to_owned());
+        let (parts, _) = Problem::new(kind).into_response().into_parts();
+        let body = UnhealthyBody {
+            r#type: format!("/problems#{}", kind.code),
+            title: kind.title,
+            status: kind.status,
+            detail,
+            code: kind.code,
+            checks: self.0,
+        };
+        Response::from_parts(parts, Body::from(serde_json::to_vec(&body).unwrap_or_default()))
+    }
+}
+
+/// Logs an error with its causes; `said` is all that the client is told.
+fn withheld(error: &DbError, said: &'static str) -> Reason {
+    tracing::warn!(error = error as &(dyn std::error::Error + 'static), "not healthy: {said}");
+    Reason(said.to_owned())
 }
 
 /// Whether the instance is alive and its database answers.
@@ -53,50 +135,56 @@ struct HealthResponse {
     tag = "health",
     responses(
         (status = 200, description = "The instance is alive and its database answers", body = HealthResponse),
-        (status = 503, description = "The database does not answer", content_type = "application/problem+json", body = ProblemBody),
+        (status = 503, description = "The database does not answer", content_type = "application/problem+json", body = UnhealthyBody),
     )
 )]
-async fn health(State(state): State<Health>) -> Result<Json<HealthResponse>, Problem> {
-    match state.db.ping().await {
-        Ok(()) => Ok(Json(HealthResponse { status: "healthy" })),
-        Err(error) => {
-            tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "the database does not answer");
-            Err(Problem::new(&problem::DATABASE_UNAVAILABLE).detail("Database unavailable"))
-        }
+async fn health(State(state): State<Health>) -> Response {
+    let mut findings = Findings::default();
+    // In one word, as other programs expect it.
+    match findings.note("database", answers(&state).await) {
+        Ok(()) => Json(HealthResponse { status: "healthy" }).into_response(),
+        Err(()) => findings.problem(&problem::DATABASE_UNAVAILABLE),
     }
 }
 
-/// Whether the instance should get requests: it can write its database, has the right schema and is not stopping.
+/// Whether the instance should get requests: it is not stopping, has the right schema and can write its database.
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "health",
     responses(
-        (status = 200, description = "The instance takes requests", body = HealthResponse),
-        (status = 503, description = "It should get none for now; `detail` says why", content_type = "application/problem+json", body = ProblemBody),
+        (status = 200, description = "The instance takes requests", body = ReadyResponse),
+        (status = 503, description = "It should get none for now; `detail` says why", content_type = "application/problem+json", body = UnhealthyBody),
     )
 )]
-async fn ready(State(state): State<Health>) -> Result<Json<HealthResponse>, Problem> {
-    let not_ready = |reason: String| Problem::new(&NOT_READY).detail(reason);
-    if state.draining.has_begun() {
-        return Err(not_ready("The instance is stopping".to_owned()));
+async fn ready(State(state): State<Health>) -> Response {
+    let mut findings = Findings::default();
+    match look(&state, &mut findings).await {
+        Ok(()) => Json(ReadyResponse { status: "ready", checks: findings.0 }).into_response(),
+        Err(()) => findings.problem(&NOT_READY),
     }
-    let usable = (state.check)(&state.db).await.map_err(|found| match found {
-        SchemaProblem::Db(error) => {
-            tracing::warn!(
-                error = &error as &(dyn std::error::Error + 'static),
-                "the database's schema cannot be read"
-            );
-            not_ready("Database unavailable".to_owned())
-        }
-        problem => not_ready(problem.to_string()),
-    })?;
-    if usable == Usable::Expanded && !state.expansion_is_told.swap(true, Ordering::Relaxed) {
+}
+
+/// Each check is made when those before it have not failed: an instance that stops is not asked for more, and a database that
+/// does not answer has no schema to look at.
+async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
+    let is_stopping = state.draining.has_begun();
+    let serving = if is_stopping { Err(Reason("The instance is stopping".to_owned())) } else { Ok(()) };
+    findings.note("serving", serving)?;
+    findings.note("database", answers(state).await)?;
+    let schema = (state.check)(&state.db).await.map_err(|found| match found {
+        SchemaProblem::Db(error) => withheld(&error, "Database unavailable"),
+        problem => Reason(problem.to_string()),
+    });
+    let is_expanded = matches!(schema, Ok(Usable::Expanded));
+    findings.note("schema", schema.map(|_| ()))?;
+    if is_expanded && !state.expansion_is_told.swap(true, Ordering::Relaxed) {
         tracing::info!("{}", schema::RUNS_ON);
     }
-    state.db.check_writable().await.map_err(|error| {
-        tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "the database cannot be written");
-        not_ready("The database cannot be written".to_owned())
-    })?;
-    Ok(Json(HealthResponse { status: "ready" }))
+    let written = state.db.check_writable().await;
+    findings.note("database_write", written.map_err(|error| withheld(&error, "The database cannot be written")))
+}
+
+async fn answers(state: &Health) -> Result<(), Reason> {
+    state.db.ping().await.map_err(|error| withheld(&error, "Database unavailable"))
 }

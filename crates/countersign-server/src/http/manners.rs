@@ -22,7 +22,8 @@ use tower::{Layer, Service};
 use tracing::info;
 
 use super::TOOK_TOO_LONG;
-use crate::telemetry::RequestId;
+use crate::metrics::{Counted, Metrics};
+use crate::telemetry::{RequestId, RequestSpan, TraceParents};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOTHING_ELSE: HeaderValue =
@@ -33,6 +34,10 @@ const NOTHING_ELSE: HeaderValue =
 pub(super) struct Manners {
     pub(super) accounts: Accounts,
     pub(super) request_time_max: Duration,
+    /// Where requests are counted, if they are.
+    pub(super) metrics: Option<Metrics>,
+    /// Whose traces are gone on with, if requests are traced.
+    pub(super) traces: Option<TraceParents>,
 }
 
 /// A route with manners.
@@ -63,10 +68,14 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
+        let manners = &self.manners;
+        let id = RequestId::new(manners.accounts.clock().now());
         Answering {
-            id: RequestId::new(self.manners.accounts.clock().now()),
-            asked: Asked::about(&request, &self.manners.accounts),
-            time_max: self.manners.request_time_max,
+            id,
+            span: RequestSpan::begin(manners.traces, &request, &id, &manners.accounts),
+            counted: Counted::begin(manners.metrics.as_ref()),
+            asked: Asked::about(&request, &manners.accounts),
+            time_max: manners.request_time_max,
             limit: None,
             answer: self.route.call(request),
         }
@@ -77,6 +86,8 @@ pin_project! {
     /// A request that is being answered.
     pub(super) struct Answering<A> {
         id: RequestId,
+        span: RequestSpan,
+        counted: Counted,
         asked: Asked,
         time_max: Duration,
         // Begun only for those that are not answered at once.
@@ -93,7 +104,8 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let id = *this.id;
-        id.during(|| {
+        let (span, counted) = (this.span, this.counted);
+        let poll = || {
             // A panic has been logged where it happened; this is what is left to say.
             let response = match catch_unwind(AssertUnwindSafe(|| this.answer.poll(cx))) {
                 Ok(Poll::Ready(Ok(response))) => response,
@@ -107,8 +119,10 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
                 }
                 Err(_) => Problem::new(&INTERNAL).into_response(),
             };
-            Poll::Ready(Ok(this.asked.finish(response, id)))
-        })
+            span.answered(response.status());
+            Poll::Ready(Ok(this.asked.finish(response, id, counted)))
+        };
+        id.during(|| span.during(poll))
     }
 }
 
@@ -133,7 +147,7 @@ impl Asked {
         }
     }
 
-    fn finish(&self, mut response: Response, id: RequestId) -> Response {
+    fn finish(&self, mut response: Response, id: RequestId, counted: &Counted) -> Response {
         if let Reader::Person(accounts, page) = &self.reader
             && is_problem(&response)
         {
@@ -147,13 +161,15 @@ impl Asked {
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
+        let (route, took) = (self.route.as_ref().map(MatchedPath::as_str), self.at.elapsed());
+        counted.answered(&self.method, route, response.status(), took);
         info!(
             // As a plain text, which is written faster than what may have arguments.
             message = "answered",
             method = self.method.as_str(),
-            route = self.route.as_ref().map_or("none", MatchedPath::as_str),
+            route = route.unwrap_or("none"),
             status = response.status().as_u16(),
-            milliseconds = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX),
+            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         );
         response
     }

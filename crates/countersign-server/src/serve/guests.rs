@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::Attendance;
+
 /// Even an honest client needs this long between connecting and the last byte of its head, or between two requests.
 const GRACE: Duration = Duration::from_secs(1);
 /// And an honest client on a bad line this long for a body.
@@ -32,6 +34,7 @@ pub(super) struct Guests {
     present: Mutex<Present>,
     /// Somebody has left.
     left: Notify,
+    attendance: Arc<Attendance>,
 }
 
 #[derive(Default)]
@@ -100,10 +103,11 @@ impl Guest {
     }
 
     /// Ends the connection, unless a request has come in the meantime. From then on none begins.
-    fn show_out(&self, now: Instant) {
+    fn show_out(&self, now: Instant, attendance: &Attendance) {
         let mut conduct = self.conduct();
         if conduct.awaited(now).is_some() {
             conduct.is_shown_out = true;
+            attendance.one_is_shown_out();
             if let Some(task) = self.task.get() {
                 task.abort();
             }
@@ -112,8 +116,10 @@ impl Guest {
 }
 
 impl Guests {
-    pub(super) fn new(room_for: u32) -> Arc<Self> {
-        Arc::new(Self { room_for: (room_for as usize).max(1), present: Mutex::default(), left: Notify::new() })
+    pub(super) fn new(room_for: u32, attendance: Arc<Attendance>) -> Arc<Self> {
+        attendance.has_room_for(room_for);
+        let room_for = (room_for as usize).max(1);
+        Arc::new(Self { room_for, present: Mutex::default(), left: Notify::new(), attendance })
     }
 
     /// Waits until there is room for one more; shows others out for that if it can.
@@ -126,6 +132,7 @@ impl Guests {
 
     /// Somebody who has just connected.
     pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, now: Instant) -> Ticket {
+        self.attendance.one_came();
         let conduct = Mutex::new(Conduct::new(now));
         let guest = Arc::new(Guest { network: network(peer.ip()), conduct, task: OnceLock::new() });
         let mut present = self.present();
@@ -164,7 +171,7 @@ impl Guests {
         if count > 0 {
             silent.select_nth_unstable_by_key(count - 1, |(key, _)| *key);
             for (_, guest) in &silent[..count] {
-                guest.show_out(now);
+                guest.show_out(now, &self.attendance);
             }
         }
         false
@@ -206,6 +213,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.guests.present().guests.remove(&self.number);
+        self.guests.attendance.one_left();
         self.guests.left.notify_one();
     }
 }
@@ -316,7 +324,7 @@ mod tests {
 
     impl Hall {
         fn new(room_for: u32) -> Self {
-            Self { guests: Guests::new(room_for), opened: Instant::now() }
+            Self { guests: Guests::new(room_for, Arc::default()), opened: Instant::now() }
         }
 
         /// Somebody who came so many milliseconds after the opening.

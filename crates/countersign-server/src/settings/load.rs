@@ -167,6 +167,12 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
         );
         refuse("HOST", text);
     }
+    if let Some(address) = shell.telemetry.metrics_listen
+        && purpose == Purpose::Develop
+        && !address.ip().is_loopback()
+    {
+        refuse("METRICS_LISTEN", format!("is {address}: `dev` listens on this machine only"));
+    }
     match (&shell.tls_cert_file, &shell.tls_key_file) {
         (Some(_), None) => refuse("TLS_KEY_FILE", "is not set, but TLS_CERT_FILE is".to_owned()),
         (None, Some(_)) => refuse("TLS_CERT_FILE", "is not set, but TLS_KEY_FILE is".to_owned()),

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::RequestId;
+use super::{RequestId, TraceId};
 
 /// One object a line: `timestamp`, `level`, the event's fields, `target`, and in `span` the request's id and what the
 /// innermost span says.
@@ -48,6 +48,11 @@ where
             if let Some(request) = request {
                 line.push_str(r#","request_id":""#);
                 line.push_str(request.as_str());
+                line.push('"');
+            }
+            if let Some(trace) = TraceId::current() {
+                line.push_str(r#","trace_id":""#);
+                line.push_str(trace.as_str());
                 line.push('"');
             }
             let extensions = span.as_ref().map(|span| span.extensions());
@@ -106,10 +111,13 @@ where
         let mut usual = String::new();
         self.0.format_event(context, Writer::new(&mut usual), event)?;
         line.write_str(usual.trim_end())?;
-        match RequestId::current() {
-            Some(request) => writeln!(line, " request_id={}", request.as_str()),
-            None => writeln!(line),
+        if let Some(request) = RequestId::current() {
+            write!(line, " request_id={}", request.as_str())?;
         }
+        if let Some(trace) = TraceId::current() {
+            write!(line, " trace_id={}", trace.as_str())?;
+        }
+        writeln!(line)
     }
 }
 

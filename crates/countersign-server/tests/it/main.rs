@@ -7,6 +7,8 @@ mod backup;
 mod challenge;
 mod cli;
 mod client;
+#[cfg(feature = "otlp")]
+mod collector;
 mod deploy;
 mod dev;
 mod docs;
@@ -17,7 +19,9 @@ mod kill;
 mod logs;
 mod mail;
 mod media;
+mod metrics;
 mod migrate;
+mod monitoring;
 mod nginx;
 #[path = "../../../../tests/cluster/src/nginx.rs"]
 mod nginx_of_deploy;
@@ -32,6 +36,8 @@ mod shutdown;
 mod slow_clients;
 mod smuggling;
 mod tls;
+#[cfg(feature = "otlp")]
+mod traces;
 mod verify;
 
 use countersign::MIGRATIONS;

@@ -121,9 +121,13 @@ async fn what_is_about_one_person_is_stored_by_no_cache() {
 #[tokio::test]
 async fn health_and_readiness_are_told_in_one_word() {
     let (server, _keep) = server().await;
-    for (path, word) in [("/health", "healthy"), ("/ready", "ready")] {
+    let checks =
+        ["serving", "database", "schema", "database_write"].map(|name| json!({ "name": name, "status": "ok" }));
+    for (path, body) in
+        [("/health", json!({ "status": "healthy" })), ("/ready", json!({ "status": "ready", "checks": checks }))]
+    {
         let answer = server.get(path);
-        assert_eq!(answer.ok(200), json!({ "status": word }));
+        assert_eq!(answer.ok(200), body);
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let mut connection = Connection::open(server.address);
         connection.request("HEAD", path, &[("Connection", "close")], "");
@@ -145,6 +149,9 @@ async fn an_instance_whose_database_was_migrated_by_a_newer_one_is_alive_but_not
     database.db().migrate(&[&later_migrations()]).await.unwrap();
     let problem = server.get("/ready").problem(503, "not_ready");
     assert!(problem["detail"].as_str().unwrap().contains("newer countersign"), "{problem}");
+    let failed = json!({ "name": "schema", "status": "failed", "reason": problem["detail"] });
+    assert_eq!((&problem["checks"][1]["status"], &problem["checks"][2]), (&json!("ok"), &failed));
+    assert_eq!(problem["checks"].as_array().unwrap().len(), 3, "{problem}");
     server.get("/health").ok(200);
     server.register("ada").ok(201);
 }
@@ -177,6 +184,8 @@ async fn an_instance_that_is_stopping_is_alive_but_not_ready() {
     draining.begin();
     let problem = somebody.get("/ready").await.problem(503, "not_ready");
     assert_eq!(problem["detail"], "The instance is stopping");
+    let failed = json!({ "name": "serving", "status": "failed", "reason": "The instance is stopping" });
+    assert_eq!(problem["checks"], json!([failed]));
     somebody.get("/health").await.ok(200);
 }
 

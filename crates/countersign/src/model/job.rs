@@ -84,3 +84,17 @@ pub struct QueuedJob {
     /// Why it did not work the last time.
     pub last_error: Option<String>,
 }
+
+/// How much there is to be done later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobBacklog {
+    /// Jobs whose time has come and that nobody is at.
+    pub due: u64,
+    /// Jobs whose time is still to come: those that come again by themselves, those that did not work and are tried again,
+    /// and those that somebody is at.
+    pub later: u64,
+    /// Jobs that are not tried any more.
+    pub given_up: u64,
+    /// Since when the one that has waited longest is due.
+    pub due_since: Option<Timestamp>,
+}

@@ -27,6 +27,12 @@ pub enum ForwardedHeader {
 const HOPS_MAX: usize = 16;
 
 impl ProxyPolicy {
+    /// Whether this is one of the proxies.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&peer))
+    }
+
     /// The address of the client. A trusted peer is asked for whom it speaks, then that one if it is trusted too, and so on;
     /// what stands further to the left was written by the client itself and is never reached. Where an entry cannot be
     /// understood, the last address that could be counts.
@@ -37,7 +43,7 @@ impl ProxyPolicy {
         // From the right and without regard to quotes: an open one further to the left must not swallow what follows it.
         let mut entries = lines.rev().flat_map(|line| line.rsplit(','));
         for _ in 0..HOPS_MAX {
-            if !self.trusted.iter().any(|network| network.contains(&address)) {
+            if !self.trusts(address) {
                 break;
             }
             match entries.next().and_then(|entry| self.header.read(entry)) {

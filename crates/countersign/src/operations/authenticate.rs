@@ -54,6 +54,7 @@ impl Accounts {
             && cache.trust() == Trust::Fresh
             && let Some(session) = cache.get(id).filter(|session| session.lives_at(now))
         {
+            self.tally().session_hit();
             return Ok(Some(session));
         }
         // Boxed, because few requests come here, and the others would carry its room with them.
@@ -62,13 +63,16 @@ impl Accounts {
 
     async fn look_up_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<Arc<LiveSession>>, DbError> {
         let Some(cache) = self.session_cache() else {
+            self.tally().session_miss();
             let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?;
             return Ok(found.map(Arc::new));
         };
         let trusted = self.may_trust(cache).await;
         if trusted && let Some(session) = cache.get(id).filter(|session| session.lives_at(now)) {
+            self.tally().session_hit();
             return Ok(Some(session));
         }
+        self.tally().session_miss();
         let epoch = cache.epoch();
         let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?.map(Arc::new);
         if let Some(session) = found.as_ref().filter(|_| trusted) {

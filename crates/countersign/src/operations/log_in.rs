@@ -98,6 +98,19 @@ impl Accounts {
     /// Logs a user in. An unknown identifier costs the same work as a wrong password, and is limited in the same way. A device
     /// that the user has logged in with before counts for itself alone.
     pub async fn log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
+        let logged_in = self.try_log_in(log_in).await;
+        self.tally().logins.add(match &logged_in {
+            Ok(_) => "succeeded",
+            Err(LogInError::WrongCredentials) => "wrong_credentials",
+            Err(LogInError::EmailNotVerified) => "email_not_verified",
+            Err(LogInError::TooMany(_)) => "limited",
+            Err(LogInError::Overloaded(_)) => "overloaded",
+            Err(LogInError::Internal(_)) => "failed",
+        });
+        logged_in
+    }
+
+    async fn try_log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
         let LogIn { identifier, password, client } = log_in;
         let identifier = Identifier::parse(identifier, self.config().login_by);
         let device = self.device_of(&client);

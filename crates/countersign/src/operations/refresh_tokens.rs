@@ -55,18 +55,29 @@ impl Accounts {
         token: &SecretString,
         client: &ClientInfo,
     ) -> Result<Tokens, RefreshTokensError> {
+        let exchanged = self.exchange(token, client).await;
+        self.tally().refreshes.add(match &exchanged {
+            Ok((_, Turn::JustBefore)) => "repeated",
+            Ok(_) => "exchanged",
+            Err(RefreshTokensError::Invalid) => "invalid",
+            Err(RefreshTokensError::Reused) => "reused",
+            Err(RefreshTokensError::TooMany(_)) => "limited",
+            Err(RefreshTokensError::Internal(_)) => "failed",
+        });
+        exchanged.map(|(tokens, _)| tokens)
+    }
+
+    async fn exchange(&self, token: &SecretString, client: &ClientInfo) -> Result<(Tokens, Turn), RefreshTokensError> {
         let attempt = self.take(Limit::Refresh, client)?;
         let now = self.clock().now();
         let token = PresentedRefreshToken::parse(token).ok_or(RefreshTokensError::Invalid)?;
         let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
         let session = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt));
         let session = session.ok_or(RefreshTokensError::Invalid)?;
-        match self.take_turn(&token, &session, client, now).await? {
-            Turn::Now | Turn::JustBefore => {}
-            Turn::Past => {
-                self.end_compromised(&token, &session, client, now).await?;
-                return Err(RefreshTokensError::Reused);
-            }
+        let turn = self.take_turn(&token, &session, client, now).await?;
+        if matches!(turn, Turn::Past) {
+            self.end_compromised(&token, &session, client, now).await?;
+            return Err(RefreshTokensError::Reused);
         }
         attempt.give_back();
         let issue = Issue {
@@ -76,7 +87,7 @@ impl Accounts {
             refresh_counter: token.counter.saturating_add(1),
             expires_at: session.expires_at,
         };
-        Ok(self.issue_tokens(&issue, now).await?)
+        Ok((self.issue_tokens(&issue, now).await?, turn))
     }
 
     /// The update decides: of many who present the valid token at once, one exchanges it, and the others find that it was

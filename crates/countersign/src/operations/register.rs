@@ -89,6 +89,24 @@ impl Accounts {
     ///
     /// The password is hashed before the database is asked, so that a taken name costs the asker as much as a free one.
     pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
+        let registered = self.try_register(register).await;
+        self.tally().registrations.add(match &registered {
+            Ok(Registered::User(_)) => "registered",
+            Ok(Registered::AwaitsProof) => "awaits_proof",
+            Err(RegisterError::Closed) => "closed",
+            Err(RegisterError::InvalidInvitation) => "invalid_invitation",
+            Err(RegisterError::ChallengeRequired(_)) => "challenge_required",
+            Err(RegisterError::CommonPassword) => "common_password",
+            Err(RegisterError::UsernameTaken) => "username_taken",
+            Err(RegisterError::EmailTaken) => "email_taken",
+            Err(RegisterError::TooMany(_)) => "limited",
+            Err(RegisterError::Overloaded(_)) => "overloaded",
+            Err(RegisterError::Internal(_)) => "failed",
+        });
+        registered
+    }
+
+    async fn try_register(&self, register: Register) -> Result<Registered, RegisterError> {
         let Register { username, email, password, invitation, challenge_solution, client } = register;
         let mode = self.config().registration;
         if mode == RegistrationMode::Closed {

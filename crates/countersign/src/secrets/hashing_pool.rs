@@ -13,7 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use countersign_argon2::{Arena, Params};
+use countersign_db::TRACE_TARGET;
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, info_span};
 
 use self::metrics::Metrics;
 use self::queue::Queues;
@@ -171,13 +173,15 @@ impl HashingPool {
     /// How it goes.
     pub(crate) fn metrics(&self) -> HashingMetrics {
         let queued = self.shared.lock().queue.len();
-        self.shared.metrics.read(queued)
+        self.shared.metrics.read(queued, self.shared.policy.queue_max, &self.shared.plan)
     }
 
     async fn derive(&self, asker: Asker, derivation: Derivation) -> Result<Tag, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
         let ticket = self.shared.enqueue(asker, Entry { derivation, reply, since: Instant::now() })?;
-        match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).await {
+        // From the wait for a place to the hash; a span of the trace, where there is one.
+        let span = info_span!(target: TRACE_TARGET, "hash password");
+        match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).instrument(span).await {
             Ok(answered) => answered.map_err(|_| Overloaded)?,
             Err(_) if ticket.withdraw() => {
                 self.shared.metrics.late();

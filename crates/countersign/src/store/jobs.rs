@@ -4,7 +4,7 @@ use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Job, JobId, QueuedJob};
+use crate::model::{Job, JobBacklog, JobId, QueuedJob};
 
 /// A job that somebody is at. `until` is also the proof of that: nobody else has moved it since.
 #[derive(Clone, Debug)]
@@ -171,6 +171,23 @@ pub(crate) async fn list(conn: Conn<'_>, max: i64) -> Result<Vec<QueuedJob>, DbE
         })
     };
     rows.into_iter().map(job).collect()
+}
+
+/// How many there are, and since when the longest is due.
+pub(crate) async fn count_backlog(conn: Conn<'_>, now: Timestamp) -> Result<JobBacklog, DbError> {
+    let row: (i64, i64, i64, Option<DbTime>) = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT COUNT(CASE WHEN failed_at IS NULL AND run_at <= $1 THEN 1 END), \
+             COUNT(CASE WHEN failed_at IS NULL AND run_at > $1 THEN 1 END), COUNT(failed_at), \
+             MIN(CASE WHEN failed_at IS NULL AND run_at <= $1 THEN run_at END) FROM auth_jobs",
+        )
+        .bind(DbTime::from(now))
+        .fetch_one(c)
+        .await
+    })?;
+    let [due, later, given_up] = [row.0, row.1, row.2].map(|count| u64::try_from(count).unwrap_or(0));
+    let due_since = row.3.map(|at| instant(at, "run_at")).transpose()?;
+    Ok(JobBacklog { due, later, given_up, due_since })
 }
 
 /// Tries a job again that was given up or waits, or all that were given up; how many.

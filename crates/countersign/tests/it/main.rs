@@ -11,6 +11,7 @@ mod cookies;
 mod devices;
 mod dump;
 mod emails;
+mod figures;
 mod jobs;
 mod keys;
 mod limits;

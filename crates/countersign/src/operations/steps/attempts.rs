@@ -38,7 +38,12 @@ pub(in crate::operations) struct Attempt {
 impl Accounts {
     /// Counts a try of the client's network.
     pub(in crate::operations) fn take(&self, limit: Limit, client: &ClientInfo) -> Result<Taken, TooManyAttempts> {
-        self.limiter().take(limit, client.network(), self.clock().now())
+        let taken = self.limiter().take(limit, client.network(), self.clock().now());
+        taken.inspect_err(|limited| self.count_refusal(limited))
+    }
+
+    fn count_refusal(&self, limited: &TooManyAttempts) {
+        self.tally().refusals.add(limited.policy);
     }
 
     /// The device that a client logs in from, if its cookie is genuine; whether it is that of the user is still to be seen.
@@ -57,7 +62,8 @@ impl Accounts {
         let key = self.attempt_keys().key(counted);
         let now = self.clock().now();
         let limited = |next_at: Option<Timestamp>| {
-            Err(policy.account_limited(next_at.map(|next_at| next_at.duration_since(now)).unwrap_or_default()))
+            let wait = next_at.map(|next_at| next_at.duration_since(now)).unwrap_or_default();
+            Err(policy.account_limited(wait)).inspect_err(|limited| self.count_refusal(limited))
         };
         // Most of those who have to wait are told so without a turn at writing.
         let next_at = store::attempts::find_next_at(self.db().read().await?.conn(), &key).await?;
@@ -146,6 +152,8 @@ impl Accounts {
             return Ok(Ok(()));
         }
         let full_at = store::attempts::find_next_at(conn, &key).await?.unwrap_or(now);
-        Ok(Err(TooManyAttempts::of_rate("mail-address", rate, full_at.duration_since(now) - rate.slack())))
+        let limited = TooManyAttempts::of_rate("mail-address", rate, full_at.duration_since(now) - rate.slack());
+        self.count_refusal(&limited);
+        Ok(Err(limited))
     }
 }

@@ -3,14 +3,22 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::Plan;
+
 /// The upper ends of a histogram's buckets, in milliseconds; what took longer is in none but the count.
 const BOUNDS_MILLISECONDS: [u64; 12] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
 /// How hashing goes.
 #[derive(Clone, Debug)]
 pub struct HashingMetrics {
+    /// Threads that hash.
+    pub threads: usize,
+    /// The memory that they take at the most, in bytes, with what is kept for imported hashes.
+    pub memory_bytes_max: u64,
     /// Passwords waiting now.
     pub queued: usize,
+    /// How many may wait.
+    pub queue_max: usize,
     /// Passwords being hashed now.
     pub running: u64,
     /// How long those waited that were hashed.
@@ -118,9 +126,12 @@ impl Metrics {
         self.abandoned.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn read(&self, queued: usize) -> HashingMetrics {
+    pub(super) fn read(&self, queued: usize, queue_max: usize, plan: &Plan) -> HashingMetrics {
         HashingMetrics {
+            threads: plan.threads,
+            memory_bytes_max: plan.threads as u64 * plan.arena_bytes + plan.spare_bytes,
             queued,
+            queue_max,
             running: self.running.load(Ordering::Relaxed),
             waited: self.waited.read(),
             hashed: self.hashed.read(),

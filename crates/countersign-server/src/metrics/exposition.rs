@@ -1,0 +1,372 @@
+//! Decides by which names and in which words the figures are told, in the text format of OpenMetrics.
+//!
+//! A name that stands here is in `docs/monitoring.md` too, and stays: dashboards and alerts depend on it.
+
+use std::fmt;
+use std::time::Duration;
+
+use countersign::clock::{Clock as _, SystemClock};
+use countersign::model::JobBacklog;
+use countersign::secrets::{HashingMetrics, Histogram};
+use countersign::{Accounts, AccountsMetrics};
+use countersign_db::PoolState;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, MetricEncoder,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::time::timeout;
+
+use super::Metrics;
+use super::process::Process;
+
+/// The database may take so long for what it alone can tell; without that the rest is told all the same.
+const DATABASE_MAX: Duration = Duration::from_secs(2);
+
+/// All figures at one moment.
+#[derive(Debug)]
+struct Reading {
+    metrics: Metrics,
+    accounts: AccountsMetrics,
+    hashing: HashingMetrics,
+    pools: Vec<PoolState>,
+    database: String,
+    /// `None` when the database did not answer.
+    backlog: Option<JobBacklog>,
+    process: Process,
+}
+
+/// What is told now.
+pub(super) async fn write(metrics: &Metrics, accounts: &Accounts) -> String {
+    let backlog = match timeout(DATABASE_MAX, accounts.job_backlog()).await {
+        Ok(Ok(backlog)) => Some(backlog),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let reading = Reading {
+        metrics: metrics.clone(),
+        accounts: accounts.metrics(),
+        hashing: accounts.hashing_metrics(),
+        pools: accounts.db().pool_states(),
+        database: accounts.db().kind().to_string().to_ascii_lowercase(),
+        backlog,
+        process: Process::read(),
+    };
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(reading));
+    let mut text = String::with_capacity(64 * 1024);
+    // Writing to a string cannot fail.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
+impl Collector for Reading {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        self.process(&mut page)?;
+        self.http(&mut page)?;
+        self.accounts(&mut page)?;
+        self.hashing(&mut page)?;
+        self.jobs(&mut page)?;
+        self.database(&mut page)
+    }
+}
+
+impl Reading {
+    fn process(&self, page: &mut Page<'_>) -> fmt::Result {
+        let parts = &self.metrics.0;
+        let build = [("program", parts.program), ("version", parts.version), ("database", self.database.as_str())];
+        page.0
+            .encode_descriptor(
+                "countersign_build",
+                "Which program runs, and on which database",
+                None,
+                MetricType::Info,
+            )?
+            .encode_info(&build)?;
+        let started_at = parts.started_at.as_microsecond() as f64 / 1e6;
+        page.gauge(
+            "process_start_time",
+            "When the process began, in seconds since 1970",
+            Some(&Unit::Seconds),
+            [(NONE, started_at)],
+        )?;
+        page.counter(
+            "process_cpu",
+            "Processor time that the process has taken",
+            Some(&Unit::Seconds),
+            [(NONE, self.process.cpu_seconds)],
+        )?;
+        let resident = self.process.resident_bytes.map(|bytes| (NONE, bytes));
+        page.gauge("process_resident_memory", "Memory that the process has", Some(&Unit::Bytes), resident)?;
+        let open = self.process.open_files.map(|files| (NONE, files));
+        page.gauge("process_open_fds", "Files and connections that are open", None, open)?;
+        let open_max = self.process.open_files_max.map(|files| (NONE, files));
+        page.gauge("process_max_fds", "How many may be open", None, open_max)
+    }
+
+    fn http(&self, page: &mut Page<'_>) -> fmt::Result {
+        let parts = &self.metrics.0;
+        let routes = parts.requests.by_route();
+        let mut requests = Vec::new();
+        for (route, counts) in &routes {
+            requests.extend(counts.by_method_and_status().map(|(method, status, count)| {
+                let status = status.map_or_else(|| "other".to_owned(), |status| status.to_string());
+                ([("method", method.to_owned()), ("route", (*route).to_owned()), ("status", status)], count)
+            }));
+        }
+        page.counter("countersign_http_requests", "Requests that were answered", None, requests)?;
+        page.histogram(
+            "countersign_http_request_duration",
+            "Time from a request's head to its answer's head",
+            routes.iter().map(|(route, counts)| ([("route", *route)], counts.durations())),
+        )?;
+        let under_way = parts.requests.under_way();
+        page.gauge(
+            "countersign_http_requests_under_way",
+            "Requests that are being answered",
+            None,
+            [(NONE, under_way)],
+        )?;
+        let present = parts.attendance.read();
+        page.gauge("countersign_http_connections", "Clients that are connected", None, [(NONE, present.open)])?;
+        page.gauge(
+            "countersign_http_connections_max",
+            "How many may be (CONNECTIONS_MAX)",
+            None,
+            [(NONE, present.room_for)],
+        )?;
+        page.counter(
+            "countersign_http_connections_accepted",
+            "Clients that have connected",
+            None,
+            [(NONE, present.accepted)],
+        )?;
+        page.counter(
+            "countersign_http_connections_shown_out",
+            "Clients that were disconnected to make room for others",
+            None,
+            [(NONE, present.shown_out)],
+        )
+    }
+
+    fn accounts(&self, page: &mut Page<'_>) -> fmt::Result {
+        let AccountsMetrics { logins, registrations, refreshes, refusals, session_lookups, sessions_cached, .. } =
+            &self.accounts;
+        page.named("countersign_logins", "Logins by how they ended", "outcome", logins)?;
+        page.named("countersign_registrations", "Registrations by how they ended", "outcome", registrations)?;
+        page.named("countersign_refreshes", "Refresh tokens by what they got", "outcome", refreshes)?;
+        page.named("countersign_limit_refusals", "Attempts that a limit refused", "limit", refusals)?;
+        page.named(
+            "countersign_session_lookups",
+            "Sessions of requests by whether they were in the cache",
+            "cache",
+            session_lookups,
+        )?;
+        page.gauge("countersign_sessions_cached", "Sessions in the cache", None, [(NONE, *sessions_cached)])
+    }
+
+    fn hashing(&self, page: &mut Page<'_>) -> fmt::Result {
+        let HashingMetrics { queued, queue_max, running, threads, memory_bytes_max, .. } = &self.hashing;
+        page.gauge("countersign_hashing_queued", "Passwords that wait to be hashed", None, [(NONE, *queued)])?;
+        page.gauge(
+            "countersign_hashing_queue_max",
+            "How many may wait (HASHING_QUEUE_MAX)",
+            None,
+            [(NONE, *queue_max)],
+        )?;
+        page.gauge("countersign_hashing_running", "Passwords that are being hashed", None, [(NONE, *running)])?;
+        page.gauge("countersign_hashing_threads", "Threads that hash", None, [(NONE, *threads)])?;
+        page.gauge(
+            "countersign_hashing_memory_max",
+            "Memory that hashing takes at the most",
+            Some(&Unit::Bytes),
+            [(NONE, *memory_bytes_max)],
+        )?;
+        page.histogram(
+            "countersign_hashing_wait",
+            "Time that passwords waited to be hashed",
+            [(NONE, parts_of(&self.hashing.waited))],
+        )?;
+        page.histogram(
+            "countersign_hashing_duration",
+            "Time that hashing them took",
+            [(NONE, parts_of(&self.hashing.hashed))],
+        )?;
+        page.counter(
+            "countersign_hashing_refused",
+            "Passwords that were refused because too many waited",
+            None,
+            [(NONE, self.hashing.refused)],
+        )?;
+        page.counter(
+            "countersign_hashing_late",
+            "Passwords that waited until their time was over",
+            None,
+            [(NONE, self.hashing.late)],
+        )?;
+        page.counter(
+            "countersign_hashing_abandoned",
+            "Passwords whose client had gone",
+            None,
+            [(NONE, self.hashing.abandoned)],
+        )
+    }
+
+    fn jobs(&self, page: &mut Page<'_>) -> fmt::Result {
+        let states = self
+            .backlog
+            .map(|backlog| [("due", backlog.due), ("later", backlog.later), ("given_up", backlog.given_up)]);
+        let states = states.into_iter().flatten().map(|(state, count)| ([("state", state)], count));
+        page.gauge("countersign_jobs", "Jobs in the database, of all instances", None, states)?;
+        let oldest = self.backlog.map(|backlog| {
+            let age = backlog.due_since.map(|since| SystemClock.now().duration_since(since).as_secs_f64());
+            (NONE, age.unwrap_or(0.0).max(0.0))
+        });
+        page.gauge(
+            "countersign_jobs_oldest_due",
+            "How long the job that has waited longest is due",
+            Some(&Unit::Seconds),
+            oldest,
+        )?;
+        let AccountsMetrics { jobs_done, jobs_retried, jobs_failed, .. } = &self.accounts;
+        page.named("countersign_jobs_done", "Jobs that were done", "kind", jobs_done)?;
+        page.named("countersign_jobs_retried", "Tries that did not work and are repeated", "kind", jobs_retried)?;
+        page.named("countersign_jobs_failed", "Jobs that were given up", "kind", jobs_failed)
+    }
+
+    fn database(&self, page: &mut Page<'_>) -> fmt::Result {
+        let up = u64::from(self.backlog.is_some());
+        page.gauge("countersign_database_up", "1 when the database answers, otherwise 0", None, [(NONE, up)])?;
+        let connections = self.pools.iter().flat_map(|pool| {
+            let used = pool.open.saturating_sub(pool.idle);
+            [("idle", pool.idle), ("used", used)].map(|(state, count)| ([("pool", pool.pool), ("state", state)], count))
+        });
+        page.gauge("countersign_database_connections", "Connections to the database", None, connections)?;
+        let by_pool =
+            |figure: fn(&PoolState) -> u64| self.pools.iter().map(move |pool| ([("pool", pool.pool)], figure(pool)));
+        page.gauge(
+            "countersign_database_connections_max",
+            "How many there may be",
+            None,
+            by_pool(|pool| pool.connections_max.into()),
+        )?;
+        page.gauge(
+            "countersign_database_waiting",
+            "Callers who wait for a connection",
+            None,
+            by_pool(|pool| pool.waiting),
+        )?;
+        page.counter(
+            "countersign_database_wait_timeouts",
+            "Callers who waited for a connection until their time was over",
+            None,
+            by_pool(|pool| pool.timed_out),
+        )
+    }
+}
+
+/// No labels.
+const NONE: [(&str, &str); 0] = [];
+
+/// A histogram's buckets, each without those below it, and its sum in seconds.
+type Buckets = (Vec<(f64, u64)>, f64);
+
+/// The library's histogram counts upward, and this format's writer adds up by itself.
+fn parts_of(histogram: &Histogram) -> Buckets {
+    let mut below = 0;
+    let ends = histogram.buckets.iter().copied().chain([(f64::INFINITY, histogram.count)]);
+    let buckets = ends.map(|(end, count)| (end, count.saturating_sub(std::mem::replace(&mut below, count))));
+    (buckets.collect(), histogram.sum)
+}
+
+/// What is being written.
+struct Page<'e>(DescriptorEncoder<'e>);
+
+/// Labels: names from here, values from closed lists or the program's own routes.
+type Labels<V, const N: usize> = [(&'static str, V); N];
+
+impl Page<'_> {
+    fn counter<V, C, const N: usize>(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        unit: Option<&'static Unit>,
+        samples: impl IntoIterator<Item = (Labels<V, N>, C)>,
+    ) -> fmt::Result
+    where
+        Labels<V, N>: EncodeLabelSet,
+        C: EncodeCounterValue,
+    {
+        let mut metric = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
+        for (labels, value) in samples {
+            with(&mut metric, &labels, |metric| metric.encode_counter(&value, NO_EXEMPLAR))?;
+        }
+        Ok(())
+    }
+
+    /// Counts by one label.
+    fn named(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        label: &'static str,
+        counts: &[(&'static str, u64)],
+    ) -> fmt::Result {
+        self.counter(name, help, None, counts.iter().map(|(value, count)| ([(label, *value)], *count)))
+    }
+
+    fn gauge<V, G, const N: usize>(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        unit: Option<&'static Unit>,
+        samples: impl IntoIterator<Item = (Labels<V, N>, G)>,
+    ) -> fmt::Result
+    where
+        Labels<V, N>: EncodeLabelSet,
+        G: EncodeGaugeValue,
+    {
+        let mut metric = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for (labels, value) in samples {
+            with(&mut metric, &labels, |metric| metric.encode_gauge(&value))?;
+        }
+        Ok(())
+    }
+
+    /// Of seconds.
+    fn histogram<V, const N: usize>(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels<V, N>, Buckets)>,
+    ) -> fmt::Result
+    where
+        Labels<V, N>: EncodeLabelSet,
+    {
+        let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for (labels, (buckets, sum)) in samples {
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            with(&mut metric, &labels, |metric| {
+                metric.encode_histogram::<Labels<&str, 0>>(sum, count, &buckets, None)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+const NO_EXEMPLAR: Option<&Exemplar<Labels<&str, 0>, u64>> = None;
+
+/// Writes one sample, without braces where there are no labels.
+fn with<V, const N: usize>(
+    metric: &mut MetricEncoder<'_>,
+    labels: &Labels<V, N>,
+    write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+) -> fmt::Result
+where
+    Labels<V, N>: EncodeLabelSet,
+{
+    if N == 0 { write(metric) } else { write(&mut metric.encode_family(labels)?) }
+}

@@ -1,0 +1,50 @@
+//! Decides what is counted of those who are connected.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts of connections.
+#[derive(Debug, Default)]
+pub(crate) struct Attendance {
+    room_for: AtomicU64,
+    accepted: AtomicU64,
+    left: AtomicU64,
+    shown_out: AtomicU64,
+}
+
+/// Those counts at one moment.
+pub(crate) struct Present {
+    pub(crate) room_for: u64,
+    pub(crate) open: u64,
+    pub(crate) accepted: u64,
+    pub(crate) shown_out: u64,
+}
+
+impl Attendance {
+    pub(super) fn has_room_for(&self, guests: u32) {
+        self.room_for.store(guests.into(), Ordering::Relaxed);
+    }
+
+    pub(super) fn one_came(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn one_left(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn one_is_shown_out(&self) {
+        self.shown_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Present {
+        // First those who left, so that nobody has left who has not come.
+        let left = self.left.load(Ordering::Relaxed);
+        let accepted = self.accepted.load(Ordering::Relaxed);
+        Present {
+            room_for: self.room_for.load(Ordering::Relaxed),
+            open: accepted.saturating_sub(left),
+            accepted,
+            shown_out: self.shown_out.load(Ordering::Relaxed),
+        }
+    }
+}

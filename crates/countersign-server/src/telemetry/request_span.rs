@@ -1,0 +1,73 @@
+//! Decides what a trace says of a request, and with whose trace a request goes on.
+//!
+//! Of what the client sent it says the method alone: a path can hold a secret, so the router's name for it stands there.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request};
+use axum::http::StatusCode;
+use countersign::Accounts;
+use countersign_db::TRACE_TARGET;
+use tracing::{Span, field, info_span};
+
+use super::{RequestId, TRACE, TraceId};
+
+/// Whose `traceparent` is taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceParents {
+    /// Each request begins a trace of its own.
+    Nobody,
+    /// That of the proxies that are trusted.
+    TrustedProxies,
+}
+
+/// The span of a request, if requests are traced.
+pub(crate) struct RequestSpan(Option<(Span, Option<TraceId>)>);
+
+impl RequestSpan {
+    /// Without `parents` nothing is traced.
+    pub(crate) fn begin(parents: Option<TraceParents>, request: &Request, id: &RequestId, accounts: &Accounts) -> Self {
+        let Some(parents) = parents else { return Self(None) };
+        let method = request.method().as_str();
+        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+        let span = info_span!(
+            target: TRACE_TARGET,
+            parent: None,
+            "request",
+            otel.name = format!("{method} {route}"),
+            otel.kind = "server",
+            otel.status_code = field::Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = field::Empty,
+            request.id = id.as_str(),
+        );
+        let is_believed = parents == TraceParents::TrustedProxies && comes_from_a_trusted_proxy(request, accounts);
+        let trace = super::traces::enter_trace(&span, is_believed.then(|| request.headers()));
+        Self(Some((span, trace)))
+    }
+
+    /// Does work that is part of answering the request.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            None => work(),
+            Some((span, None)) => span.in_scope(work),
+            Some((span, Some(trace))) => TRACE.sync_scope(*trace, || span.in_scope(work)),
+        }
+    }
+
+    /// The request is answered.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        if let Some((span, _)) = &self.0 {
+            span.record("http.response.status_code", i64::from(status.as_u16()));
+            if status.is_server_error() {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+    }
+}
+
+fn comes_from_a_trusted_proxy(request: &Request, accounts: &Accounts) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.is_some_and(|ConnectInfo(peer)| accounts.config().proxies.trusts(peer.ip()))
+}
