@@ -4,11 +4,13 @@
 //! Everything the page needs is in the binary, and its Content-Security-Policy lets it load nothing else. The page is
 //! [Swagger UI](https://github.com/swagger-api/swagger-ui), because it can sign in by the OAuth2 password flow.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
+use axum::extract::Path;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
 };
@@ -17,6 +19,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{BoxError, Router};
 use bytes::Bytes;
+use countersign::http::problem::{self, Problem};
 use http_body_util::BodyExt as _;
 use tokio::sync::OnceCell;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -63,24 +66,43 @@ const KEEP: &str = "public, max-age=31536000, immutable";
 ///
 /// Addresses within the page are relative, so that it also works behind a proxy that adds a path in front.
 pub(crate) fn router(openapi: Bytes) -> Router {
-    let mut router = Router::new();
-    let mut page = PAGE.to_owned();
-    for asset in ASSETS {
-        let address = asset.address();
-        page = page.replace(&format!("{{{{{}}}}}", asset.name), &address);
-        let file =
-            File::new([(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, KEEP)], Bytes::from_static(asset.content));
-        router = router.route(&format!("/{address}"), serve(file));
-    }
-    let page = File::new(
-        [(CONTENT_TYPE, HTML), (CACHE_CONTROL, ASK_FIRST), (CONTENT_SECURITY_POLICY, PAGE_POLICY)],
-        page.into(),
-    );
+    // Made when somebody first looks: until then nobody has to read two megabytes of script for its address.
+    let page: Arc<LazyLock<Page>> = Arc::new(LazyLock::new(Page::new));
+    let assets = Arc::clone(&page);
     let openapi = File::new([(CONTENT_TYPE, JSON), (CACHE_CONTROL, ASK_FIRST)], openapi);
-    router
-        .route("/docs", serve(page))
+    Router::new()
+        .route("/docs", get(async move |request: HeaderMap| page.page.answer(&request).await))
+        .route(
+            "/docs/{asset}",
+            get(async move |Path(asset): Path<String>, request: HeaderMap| match assets.assets.get(&asset) {
+                Some(file) => file.answer(&request).await,
+                None => Problem::new(&problem::NOT_FOUND).detail("Not Found").into_response(),
+            }),
+        )
         .route("/openapi.json", serve(openapi))
         .route("/redoc", get(async || Redirect::temporary("docs")))
+}
+
+/// The page, and what it refers to.
+struct Page {
+    page: Arc<File>,
+    /// By the last part of their addresses.
+    assets: HashMap<String, Arc<File>>,
+}
+
+impl Page {
+    fn new() -> Self {
+        let mut page = PAGE.to_owned();
+        let mut assets = HashMap::new();
+        for asset in ASSETS {
+            let name = asset.address();
+            page = page.replace(&format!("{{{{{}}}}}", asset.name), &format!("docs/{name}"));
+            let headers = [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, KEEP)];
+            assets.insert(name, File::new(headers, Bytes::from_static(asset.content)));
+        }
+        let headers = [(CONTENT_TYPE, HTML), (CACHE_CONTROL, ASK_FIRST), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+        Self { page: File::new(headers, page.into()), assets }
+    }
 }
 
 struct Asset {
@@ -90,11 +112,11 @@ struct Asset {
 }
 
 impl Asset {
-    /// Relative to the page, and different for every content.
+    /// Its name in `docs/`, different for every content.
     fn address(&self) -> String {
         let mut hasher = DefaultHasher::new();
         hasher.write(self.content);
-        format!("docs/{:016x}-{}", hasher.finish(), self.name)
+        format!("{:016x}-{}", hasher.finish(), self.name)
     }
 }
 
@@ -197,7 +219,7 @@ mod tests {
     async fn every_asset_is_linked_by_its_content_and_may_be_kept_for_good() {
         let page = page().await;
         for asset in ASSETS {
-            let address = asset.address();
+            let address = format!("docs/{}", asset.address());
             assert!(page.contains(&format!("\"{address}\"")), "{address}");
             let (status, headers, body) = fetch(&format!("/{address}"), "identity").await;
             assert_eq!((status, &body[..]), (StatusCode::OK, asset.content), "{address}");
@@ -230,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn the_style_sheet_is_compressed_for_whoever_accepts_it() {
         let [_, sheet, ..] = ASSETS;
-        let path = format!("/{}", sheet.address());
+        let path = format!("/docs/{}", sheet.address());
         for accepted in ["gzip", "br, GZIP;q=0.5", "gzip ; q=1.0, identity"] {
             let (status, headers, body) = fetch(&path, accepted).await;
             assert_eq!(status, StatusCode::OK);

@@ -112,11 +112,10 @@ pub fn assemble<H: Host>(accounts: Accounts, settings: &H::Settings, http: &Http
 where
     Accounts: FromRef<H::State>,
 {
-    let document = document::<H>(settings, &http.policy).to_pretty_json().expect("an OpenAPI document is JSON");
     let state = H::state(accounts.clone(), settings);
     let pages = H::pages(settings).with_state(state.clone());
-    let (api, _) = api::<H>(settings, &http.policy).with_state(state).split_for_parts();
-    let (health, _) = health::routes()
+    let (api, mut document) = api::<H>(settings, &http.policy).with_state(state).split_for_parts();
+    let (health, of_health) = health::routes()
         .with_state(health::Health {
             db: accounts.db().clone(),
             check: health::check::<H>,
@@ -124,6 +123,8 @@ where
             expansion_is_told: Arc::default(),
         })
         .split_for_parts();
+    document.merge(of_health);
+    let document = document.to_pretty_json().expect("an OpenAPI document is JSON");
     // Only what is the same for everybody is compressed: where an answer mixes a secret with what a client sent, its length
     // would tell.
     let documents = docs::router(document.into())

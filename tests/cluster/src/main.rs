@@ -9,6 +9,7 @@ mod forwarder;
 mod instance;
 mod ledger;
 mod load;
+#[expect(dead_code, reason = "the tests of countersign-server, which share it, ask for more")]
 mod nginx;
 mod parts;
 mod postgres;

@@ -2,7 +2,7 @@
 //! on a port of this machine, with a standby if need be.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::broken::{Broken, Outcome};
-use crate::nginx::free_address;
 
 const START_MAX: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
@@ -63,7 +62,8 @@ impl Postgres {
                 return Err(Broken(format!("chown {user} failed")));
             }
         }
-        Ok(Self { programs: programs_folder()?, folder, address: free_address(), server: None })
+        let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        Ok(Self { programs: programs_folder()?, folder, address, server: None })
     }
 
     fn data(&self) -> String {

@@ -78,14 +78,8 @@ impl Reading {
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {
         let parts = &self.metrics.0;
         let build = [("program", parts.program), ("version", parts.version), ("database", self.database.as_str())];
-        page.0
-            .encode_descriptor(
-                "countersign_build",
-                "Which program runs, and on which database",
-                None,
-                MetricType::Info,
-            )?
-            .encode_info(&build)?;
+        // Of the type `info` in OpenMetrics, which older readers do not know.
+        page.gauge("countersign_build_info", "Which program runs, and on which database", None, [(build, 1_u64)])?;
         let started_at = parts.started_at.as_microsecond() as f64 / 1e6;
         page.gauge(
             "process_start_time",

@@ -22,7 +22,14 @@ pub enum TraceParents {
 }
 
 /// The span of a request, if requests are traced.
-pub(crate) struct RequestSpan(Option<(Span, Option<TraceId>)>);
+///
+/// Boxed, because every request carries its room, traced or not.
+pub(crate) struct RequestSpan(Option<Box<Begun>>);
+
+struct Begun {
+    span: Span,
+    trace: Option<TraceId>,
+}
 
 impl RequestSpan {
     /// Without `parents` nothing is traced.
@@ -44,21 +51,21 @@ impl RequestSpan {
         );
         let is_believed = parents == TraceParents::TrustedProxies && comes_from_a_trusted_proxy(request, accounts);
         let trace = super::traces::enter_trace(&span, is_believed.then(|| request.headers()));
-        Self(Some((span, trace)))
+        Self(Some(Box::new(Begun { span, trace })))
     }
 
     /// Does work that is part of answering the request.
     pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
-        match &self.0 {
+        match self.0.as_deref() {
             None => work(),
-            Some((span, None)) => span.in_scope(work),
-            Some((span, Some(trace))) => TRACE.sync_scope(*trace, || span.in_scope(work)),
+            Some(Begun { span, trace: None }) => span.in_scope(work),
+            Some(Begun { span, trace: Some(trace) }) => TRACE.sync_scope(*trace, || span.in_scope(work)),
         }
     }
 
     /// The request is answered.
     pub(crate) fn answered(&self, status: StatusCode) {
-        if let Some((span, _)) = &self.0 {
+        if let Some(Begun { span, .. }) = self.0.as_deref() {
             span.record("http.response.status_code", i64::from(status.as_u16()));
             if status.is_server_error() {
                 span.record("otel.status_code", "ERROR");

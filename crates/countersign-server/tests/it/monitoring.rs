@@ -27,11 +27,7 @@ async fn told() -> BTreeMap<String, String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     types
         .map(|(name, kind)| {
-            let suffix = match kind {
-                "counter" => "_total",
-                "info" => "_info",
-                _ => "",
-            };
+            let suffix = if kind == "counter" { "_total" } else { "" };
             (format!("{name}{suffix}"), kind.to_owned())
         })
         .collect()

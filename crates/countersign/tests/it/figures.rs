@@ -72,9 +72,8 @@ async fn logins_registrations_and_refreshes_are_counted_by_how_they_end() {
     somebody.log_in("ada@example.com", "wrong").await.problem(401, "wrong_credentials");
     let tokens = somebody.log_in("ada@example.com", PASSWORD).await.ok(200);
     let refresh = tokens["refresh_token"].as_str().unwrap();
-    let form = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
     let ask = async |token: &str| {
-        somebody.send("POST", "/api/users/token", "application/x-www-form-urlencoded", &form(token)).await
+        somebody.post_form("/api/users/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     };
     ask(refresh).await.ok(200);
     ask(refresh).await.ok(200);
