@@ -22,6 +22,8 @@ use crate::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 
 pub(crate) const INSTANCES: usize = 3;
 /// How long clients may stand still before something is wrong.
+/// Longer than nginx leaves an instance alone that refused a connection (`fail_timeout`).
+const LEFT_ALONE: Duration = Duration::from_millis(2_500);
 const STANDSTILL_MAX: Duration = Duration::from_secs(60);
 
 /// How much is done.
@@ -119,6 +121,8 @@ impl Cluster {
         instance.kill()?;
         let program = self.program.clone();
         self.instances.insert(number, self.installation.start(&program, address).await?);
+        // One that is killed while nginx still leaves the others alone would take the last one away.
+        sleep(LEFT_ALONE).await;
         Ok(())
     }
 
