@@ -23,15 +23,16 @@ const FIRST_STEPS: usize = blog::MIGRATIONS.steps.len();
 /// The steps of today and these.
 const fn with<const COUNT: usize>(added: &[(&'static str, &'static str)]) -> [EmbeddedStep; COUNT] {
     let mut steps = [blog::MIGRATIONS.steps[0]; COUNT];
-    let mut index = 0;
+    let (mut index, mut version) = (0, 9000);
     while index < COUNT {
         steps[index] = if index < FIRST_STEPS {
             blog::MIGRATIONS.steps[index]
         } else {
             let (name, sql) = added[index - FIRST_STEPS];
-            EmbeddedStep { step: Step { version: 9000 + index as i64, name }, sqlite: sql, postgres: sql }
+            EmbeddedStep { step: Step { version, name }, sqlite: sql, postgres: sql }
         };
         index += 1;
+        version += 1;
     }
     steps
 }

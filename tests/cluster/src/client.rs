@@ -20,7 +20,7 @@ use crate::broken::Outcome;
 use crate::nginx::SITE;
 
 /// Longer than nginx waits for an instance.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 
 /// Where requests go.
 #[derive(Clone)]

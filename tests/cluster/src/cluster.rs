@@ -24,7 +24,7 @@ pub(crate) const INSTANCES: usize = 3;
 /// How long clients may stand still before something is wrong.
 /// Longer than nginx leaves an instance alone that refused a connection (`fail_timeout`).
 const LEFT_ALONE: Duration = Duration::from_millis(2_500);
-const STANDSTILL_MAX: Duration = Duration::from_secs(60);
+const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 
 /// How much is done.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Decides where connections to one address go: what a virtual address, HAProxy or a name in DNS does when another PostgreSQL
+//! Decides where connections to one address go: what a virtual address, `HAProxy` or a name in DNS does when another PostgreSQL
 //! takes over.
 
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ impl Forwarder {
     }
 
     /// From now on to another server. What leads to the one before is closed, as `on-marked-down shutdown-sessions` has
-    /// HAProxy do.
+    /// `HAProxy` do.
     pub(crate) fn turn_to(&self, server: SocketAddr) {
         let mut aim = self.aim.lock().unwrap_or_else(PoisonError::into_inner);
         aim.server = server;

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use crate::broken::{Broken, Outcome};
 use crate::client::{Client, Content, Target};
 
-const START_MAX: Duration = Duration::from_secs(60);
-const STOP_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
+const STOP_MAX: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
 /// What all instances share.

@@ -10,8 +10,18 @@ pub(crate) struct Account {
     pub(crate) id: String,
     /// One of these is the password: the acknowledged one, and one whose change was not answered.
     pub(crate) passwords: Vec<String>,
-    /// The picture's file; `None` when an upload was not answered, so that any may be there.
-    pub(crate) picture: Option<Option<String>>,
+    pub(crate) picture: Picture,
+}
+
+/// What is known of an account's picture.
+#[derive(Clone, Debug)]
+pub(crate) enum Picture {
+    /// There is none.
+    Default,
+    /// It is in this file.
+    File(String),
+    /// An upload was not answered, so any may be there.
+    Unknown,
 }
 
 /// Everything that the clients of a part were told.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::client::{Answer, Client, Content, Target};
-use crate::ledger::{Account, Failure, Ledger};
+use crate::ledger::{Account, Failure, Ledger, Picture};
 
 /// A picture, as small as the time for it should be.
 const PICTURE: &[u8] = include_bytes!("picture.png");
@@ -125,7 +125,7 @@ impl Visitor {
         let body = json!({ "username": name, "email": format!("{name}@example.com"), "password": password });
         let registered = self.ask("POST /api/users", "", &Content::json(&body), 201).await?;
         let id = text(&registered, "id");
-        let account = Account { id: id.clone(), passwords: vec![password.clone()], picture: Some(None) };
+        let account = Account { id: id.clone(), passwords: vec![password.clone()], picture: Picture::Default };
         self.shared.ledger().accounts.insert(name.to_owned(), account);
         let mut tokens = self.log_in(name, &password).await?;
         for round in 0..ROUNDS {
@@ -166,10 +166,10 @@ impl Visitor {
 
     async fn upload(&mut self, name: &str, id: &str, tokens: &Tokens) -> Result<(), Failed> {
         // Until the answer nobody knows which picture is there.
-        self.note(name, |account| account.picture = None);
+        self.note(name, |account| account.picture = Picture::Unknown);
         let path = format!("PATCH /api/users/{id}/picture");
         let answer = self.ask(&path, &tokens.access, &Content::picture(PICTURE), 200).await?;
-        self.note(name, |account| account.picture = Some(Some(text(&answer, "image_file"))));
+        self.note(name, |account| account.picture = Picture::File(text(&answer, "image_file")));
         self.shared.ledger().pictures += 1;
         Ok(())
     }

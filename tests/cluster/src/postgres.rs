@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::broken::{Broken, Outcome};
 
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Killed when dropped.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::broken::{Broken, Outcome};
 use crate::client::{Client, Content, Target};
-use crate::ledger::{Account, Ledger};
+use crate::ledger::{Account, Ledger, Picture};
 
 /// What has been lost, in words.
 pub(crate) async fn broken(target: &Target, ledger: &Ledger) -> Outcome<Vec<String>> {
@@ -40,7 +40,13 @@ async fn logs_in(client: &mut Client, name: &str, account: &Account) -> Outcome<
 
 async fn has_picture(client: &mut Client, account: &Account) -> Outcome<bool> {
     let (_, profile) = ask(client, &format!("GET /api/users/{}", account.id), &Content::none()).await?;
-    if account.picture.as_ref().is_some_and(|file| profile["image_file"].as_str() != file.as_deref()) {
+    let file = profile["image_file"].as_str();
+    let is_kept = match &account.picture {
+        Picture::Default => file.is_none(),
+        Picture::File(acknowledged) => file == Some(acknowledged),
+        Picture::Unknown => true,
+    };
+    if !is_kept {
         return Ok(false);
     }
     // Whichever it is, it can be had.

@@ -12,7 +12,7 @@ use crate::report::{Figure, Goal, counts};
 
 /// How long whoever watches takes to notice that the primary is gone.
 const NOTICED_AFTER: Duration = Duration::from_secs(1);
-const RESUMED_MAX: Duration = Duration::from_secs(60);
+const RESUMED_MAX: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(rig: &Rig) -> Outcome<Vec<Figure>> {
     let mut cluster = Cluster::start(&rig.program, rig.scale).await?;

@@ -1,11 +1,12 @@
 //! Whether anything that was acknowledged is lost, or the database damaged, when the program is killed again and again under
 //! load; on PostgreSQL its server, too.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use countersign_db::{Db, PoolPolicy};
 use tokio::time::sleep;
@@ -108,6 +109,5 @@ async fn whole(store: &Store) -> Outcome<()> {
 
 /// Numbers that differ from run to run.
 fn random(range: std::ops::Range<u64>) -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    range.start + u64::from(now.subsec_nanos()) / 1000 % (range.end - range.start)
+    range.start + RandomState::new().hash_one(range.start) % (range.end - range.start)
 }
