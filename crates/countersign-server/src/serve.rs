@@ -181,7 +181,13 @@ impl Reception {
         let mut newcomer: Option<(TcpStream, SocketAddr)> = None;
         loop {
             tokio::select! {
-                outcome = event.as_mut() => return outcome,
+                outcome = event.as_mut() => {
+                    // It may have come to both at the same moment, and to drop the connection would reset it.
+                    if let Some((stream, peer)) = newcomer {
+                        self.receive(stream, peer);
+                    }
+                    return outcome;
+                }
                 Some(_) = self.connections.join_next(), if !self.connections.is_empty() => {}
                 accepted = accept(listener), if newcomer.is_none() => newcomer = Some(accepted),
                 () = self.guests.room(), if newcomer.is_some() => {
