@@ -120,7 +120,6 @@ where
             db: accounts.db().clone(),
             check: health::check::<H>,
             draining: http.draining.clone(),
-            expansion_is_told: Arc::default(),
         })
         .split_for_parts();
     document.merge(of_health);

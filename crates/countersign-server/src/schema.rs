@@ -4,8 +4,10 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Once;
 
 use countersign_db::{AppliedMigration, DatabaseUrl, Db, DbError, MigrateError, Migrations, SchemaState, SchemaStatus};
+use tracing::info;
 
 use crate::Host;
 
@@ -46,8 +48,13 @@ pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigr
     })
 }
 
-/// What is said of an expanded schema.
-pub(crate) const RUNS_ON: &str = "the database's schema was extended by a newer version, beside which this one runs on";
+/// Says in the log that the schema is an expanded one: once, whether it was so at the start or has become so since.
+pub(crate) fn tell_of_expansion() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        info!("the database's schema was extended by a newer version, beside which this one runs on");
+    });
+}
 
 /// A schema that the program can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -272,7 +272,7 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
         }
     }
     if schema::check::<H>(&db).await? == Usable::Expanded {
-        info!("{}", schema::RUNS_ON);
+        schema::tell_of_expansion();
     }
     Ok(db)
 }

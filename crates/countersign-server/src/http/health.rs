@@ -1,8 +1,6 @@
 //! Decides whether the instance is alive, whether it should get requests, and how it says what is wrong.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::body::Body;
@@ -28,8 +26,6 @@ pub(super) struct Health {
     /// Compares the schema with that of the host.
     pub(super) check: SchemaCheck,
     pub(super) draining: Draining,
-    /// It has been said in the log that a newer program extended the schema.
-    pub(super) expansion_is_told: Arc<AtomicBool>,
 }
 
 pub(super) fn check<H: Host>(db: &Db) -> Checked<'_> {
@@ -178,8 +174,8 @@ async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
     });
     let is_expanded = matches!(schema, Ok(Usable::Expanded));
     findings.note("schema", schema.map(|_| ()))?;
-    if is_expanded && !state.expansion_is_told.swap(true, Ordering::Relaxed) {
-        tracing::info!("{}", schema::RUNS_ON);
+    if is_expanded {
+        schema::tell_of_expansion();
     }
     let written = state.db.check_writable().await;
     findings.note("database_write", written.map_err(|error| withheld(&error, "The database cannot be written")))

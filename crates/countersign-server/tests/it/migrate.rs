@@ -1,7 +1,7 @@
 use countersign_db::DatabaseKind;
 use countersign_db::testing::{TempDb, database_under_test};
 
-use crate::sandbox::{Process, Sandbox};
+use crate::sandbox::{Process, Sandbox, eventually};
 use crate::{
     EmptyPlace, altered_migrations, contracted_migrations, current_database, expanded_migrations, later_migrations,
     older_database,
@@ -120,6 +120,8 @@ async fn a_running_instance_stays_ready_when_the_schema_is_extended_and_no_longe
         server.get("/ready").ok(200);
     }
     server.register("ada").ok(201);
+    // Written in order: when the last of these is there, so is what came before it.
+    eventually("the registration is logged", || server.stderr().contains("/api/users").then_some(()));
     assert_eq!(server.stderr().matches("extended by a newer version").count(), 1, "{}", server.stderr());
     database.db().migrate(&[&contracted_migrations()]).await.unwrap();
     let detail = server.get("/ready").problem(503, "not_ready")["detail"].as_str().unwrap().to_owned();
