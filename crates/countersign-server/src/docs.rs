@@ -24,6 +24,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::OnceCell;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::compression::CompressionLayer;
+use tower_http::decompression::DecompressionLayer;
 
 const PAGE: &str = include_str!("../assets/docs/page.html");
 
@@ -41,19 +42,23 @@ const ASSETS: [Asset; 5] = [
     Asset {
         name: "swagger-ui-bundle.js",
         content_type: JAVASCRIPT,
-        content: include_bytes!("../assets/docs/swagger-ui/swagger-ui-bundle.js"),
+        content: Content::Gzipped(include_bytes!("../assets/docs/swagger-ui/swagger-ui-bundle.js.gz")),
     },
     Asset {
         name: "swagger-ui.css",
         content_type: CSS,
-        content: include_bytes!("../assets/docs/swagger-ui/swagger-ui.css"),
+        content: Content::Gzipped(include_bytes!("../assets/docs/swagger-ui/swagger-ui.css.gz")),
     },
-    Asset { name: "page.js", content_type: JAVASCRIPT, content: include_bytes!("../assets/docs/page.js") },
-    Asset { name: "page.css", content_type: CSS, content: include_bytes!("../assets/docs/page.css") },
+    Asset {
+        name: "page.js",
+        content_type: JAVASCRIPT,
+        content: Content::Plain(include_bytes!("../assets/docs/page.js")),
+    },
+    Asset { name: "page.css", content_type: CSS, content: Content::Plain(include_bytes!("../assets/docs/page.css")) },
     Asset {
         name: "favicon.svg",
         content_type: "image/svg+xml; charset=utf-8",
-        content: include_bytes!("../assets/docs/favicon.svg"),
+        content: Content::Plain(include_bytes!("../assets/docs/favicon.svg")),
     },
 ];
 
@@ -69,7 +74,7 @@ pub(crate) fn router(openapi: Bytes) -> Router {
     // Made when somebody first looks: until then nobody has to read two megabytes of script for its address.
     let page: Arc<LazyLock<Page>> = Arc::new(LazyLock::new(Page::new));
     let assets = Arc::clone(&page);
-    let openapi = File::new([(CONTENT_TYPE, JSON), (CACHE_CONTROL, ASK_FIRST)], openapi);
+    let openapi = File::new([(CONTENT_TYPE, JSON), (CACHE_CONTROL, ASK_FIRST)], Content::Plain(openapi));
     Router::new()
         .route("/docs", get(async move |request: HeaderMap| page.page.answer(&request).await))
         .route(
@@ -98,56 +103,70 @@ impl Page {
             let name = asset.address();
             page = page.replace(&format!("{{{{{}}}}}", asset.name), &format!("docs/{name}"));
             let headers = [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, KEEP)];
-            assets.insert(name, File::new(headers, Bytes::from_static(asset.content)));
+            assets.insert(name, File::new(headers, asset.content));
         }
         let headers = [(CONTENT_TYPE, HTML), (CACHE_CONTROL, ASK_FIRST), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-        Self { page: File::new(headers, page.into()), assets }
+        Self { page: File::new(headers, Content::Plain(page)), assets }
     }
 }
 
 struct Asset {
     name: &'static str,
     content_type: &'static str,
-    content: &'static [u8],
+    content: Content<&'static [u8]>,
+}
+
+/// The large files are in the program as most browsers want them: that is two thirds less of them.
+#[derive(Clone, Copy)]
+enum Content<B> {
+    Plain(B),
+    Gzipped(B),
 }
 
 impl Asset {
     /// Its name in `docs/`, different for every content.
     fn address(&self) -> String {
+        let (Content::Plain(bytes) | Content::Gzipped(bytes)) = self.content;
         let mut hasher = DefaultHasher::new();
-        hasher.write(self.content);
+        hasher.write(bytes);
         format!("{:016x}-{}", hasher.finish(), self.name)
     }
 }
 
+/// Its content, in each of the two forms made of the other when first asked for and then kept: compressing costs about as
+/// much as hashing a password, too much to do for everybody who asks.
 struct File {
     headers: HeaderMap,
-    content: Bytes,
-    /// Made when first asked for, and kept: compressing the script costs about as much as hashing a password, too
-    /// much to do for everybody who asks.
+    plain: OnceCell<Bytes>,
     gzipped: OnceCell<Bytes>,
 }
 
 impl File {
-    fn new<const N: usize>(headers: [(HeaderName, &'static str); N], content: Bytes) -> Arc<Self> {
-        let headers = headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value)));
-        Arc::new(Self { headers: headers.collect(), content, gzipped: OnceCell::new() })
+    fn new<const N: usize, B: Into<Bytes>>(headers: [(HeaderName, &'static str); N], content: Content<B>) -> Arc<Self> {
+        let headers = headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+        let (plain, gzipped) = match content {
+            Content::Plain(bytes) => (OnceCell::new_with(Some(bytes.into())), OnceCell::new()),
+            Content::Gzipped(bytes) => (OnceCell::new(), OnceCell::new_with(Some(bytes.into()))),
+        };
+        Arc::new(Self { headers, plain, gzipped })
     }
 
     async fn answer(&self, request: &HeaderMap) -> Response {
         let mut headers = self.headers.clone();
         headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
-        let gzipped = if accepts_gzip(request) { self.gzipped().await } else { None };
-        let Some(gzipped) = gzipped else {
-            return (headers, self.content.clone()).into_response();
+        let content = if accepts_gzip(request) {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            self.gzipped.get_or_try_init(async || gzip(self.plain.get().cloned().unwrap_or_default()).await).await
+        } else {
+            self.plain.get_or_try_init(async || gunzip(self.gzipped.get().cloned().unwrap_or_default()).await).await
         };
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        (headers, gzipped).into_response()
-    }
-
-    /// `None` if compressing fails; the plain content does as well.
-    async fn gzipped(&self) -> Option<Bytes> {
-        self.gzipped.get_or_try_init(|| gzip(self.content.clone())).await.ok().cloned()
+        match content {
+            Ok(content) => (headers, content.clone()).into_response(),
+            Err(error) => {
+                tracing::error!(error = &*error, "a file of the documentation could not be packed or unpacked");
+                Problem::new(&problem::INTERNAL).into_response()
+            }
+        }
     }
 }
 
@@ -166,10 +185,18 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 }
 
 /// Lets tower-http's layer do it, which spares a dependency on a compressor.
-async fn gzip(content: Bytes) -> Result<Bytes, BoxError> {
-    let plain = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(content.clone().into_response()));
+async fn gzip(plain: Bytes) -> Result<Bytes, BoxError> {
+    let plain = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(plain.clone().into_response()));
     let request = Request::builder().header(ACCEPT_ENCODING, "gzip").body(Body::empty())?;
     let response = CompressionLayer::new().layer(plain).oneshot(request).await?;
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+async fn gunzip(gzipped: Bytes) -> Result<Bytes, BoxError> {
+    let headers = [(CONTENT_ENCODING, "gzip")];
+    let gzipped =
+        service_fn(async |_: Request<Body>| Ok::<_, Infallible>((headers.clone(), gzipped.clone()).into_response()));
+    let response = DecompressionLayer::new().layer(gzipped).oneshot(Request::new(Body::empty())).await?;
     Ok(response.into_body().collect().await?.to_bytes())
 }
 
@@ -177,6 +204,7 @@ async fn gzip(content: Bytes) -> Result<Bytes, BoxError> {
 mod tests {
     use axum::http::StatusCode;
     use axum::http::header::LOCATION;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -222,9 +250,23 @@ mod tests {
             let address = format!("docs/{}", asset.address());
             assert!(page.contains(&format!("\"{address}\"")), "{address}");
             let (status, headers, body) = fetch(&format!("/{address}"), "identity").await;
-            assert_eq!((status, &body[..]), (StatusCode::OK, asset.content), "{address}");
+            assert_eq!(status, StatusCode::OK, "{address}");
+            if let Content::Plain(content) = asset.content {
+                assert_eq!(&body[..], content, "{address}");
+            }
             assert_eq!(headers[CONTENT_TYPE], asset.content_type);
             assert_eq!(headers[CACHE_CONTROL], "public, max-age=31536000, immutable");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_of_others_are_unchanged() {
+        let list = include_str!("../../../THIRD-PARTY.md");
+        let [script, sheet, ..] = ASSETS;
+        for asset in [script, sheet] {
+            let (_, _, body) = fetch(&format!("/docs/{}", asset.address()), "identity").await;
+            let sum = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            assert!(list.contains(&format!("| `{}` | `{sum}` |", asset.name)), "{} {sum}", asset.name);
         }
     }
 
@@ -253,18 +295,19 @@ mod tests {
     async fn the_style_sheet_is_compressed_for_whoever_accepts_it() {
         let [_, sheet, ..] = ASSETS;
         let path = format!("/docs/{}", sheet.address());
+        let (_, _, plain) = fetch(&path, "").await;
         for accepted in ["gzip", "br, GZIP;q=0.5", "gzip ; q=1.0, identity"] {
             let (status, headers, body) = fetch(&path, accepted).await;
             assert_eq!(status, StatusCode::OK);
             assert_eq!(headers[CONTENT_ENCODING], "gzip", "{accepted}");
             assert_eq!(headers[VARY], "accept-encoding");
-            assert!(body.starts_with(&[0x1f, 0x8b]) && body.len() < sheet.content.len() / 4, "{accepted}");
+            assert!(body.starts_with(&[0x1f, 0x8b]) && body.len() < plain.len() / 4, "{accepted}");
         }
         for refused in ["identity", "br", "gzip;q=0", "gzip;q=0.000", "gzip;q=x"] {
             let (_, headers, body) = fetch(&path, refused).await;
             assert!(!headers.contains_key(CONTENT_ENCODING), "{refused}");
             assert_eq!(headers[VARY], "accept-encoding");
-            assert_eq!(body.len(), sheet.content.len(), "{refused}");
+            assert_eq!(body, plain, "{refused}");
         }
     }
 }
