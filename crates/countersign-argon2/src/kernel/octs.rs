@@ -20,14 +20,8 @@ pub(crate) trait Oct: Copy {
     /// The product of the low halves of each word.
     unsafe fn multiply_low(self, other: Self) -> Self;
     unsafe fn rotate_right<const BITS: i32>(self) -> Self;
-    /// In each half: word `i` becomes the one that was `i + 1`, `i + 2`, `i + 3`.
-    unsafe fn turn_rows_1(self) -> Self;
-    unsafe fn turn_rows_2(self) -> Self;
-    unsafe fn turn_rows_3(self) -> Self;
-    /// The words 0 1 4 5 and the words 2 3 6 7 are each a matrix row of a column's P: each of them turns by one, two, three.
-    unsafe fn turn_columns_1(self) -> Self;
-    unsafe fn turn_columns_2(self) -> Self;
-    unsafe fn turn_columns_3(self) -> Self;
+    /// Word `i` becomes the one that was at `from[i]`.
+    unsafe fn take(self, from: Places) -> Self;
 }
 
 /// Where a word of a block is kept: row pairs, then columns of four words, then the row of the pair.
@@ -37,6 +31,62 @@ pub(crate) const fn place(word: usize) -> usize {
 }
 
 type Set<V> = [V; 4];
+
+/// Where each of a vector's words comes from.
+pub(crate) type Places = [usize; 8];
+
+/// A row's four words are a matrix row of its P, in each half of the vector: each turns by some words.
+const fn rows(by: usize) -> Places {
+    let mut from = [0; 8];
+    let mut to = 0;
+    while to < 8 {
+        from[to] = to / 4 * 4 + (to + by) % 4;
+        to += 1;
+    }
+    from
+}
+
+/// The words 0 1 4 5 and the words 2 3 6 7 are each a matrix row of a column's P: each turns by some words.
+const fn columns(by: usize) -> Places {
+    const RINGS: [[usize; 4]; 2] = [[0, 1, 4, 5], [2, 3, 6, 7]];
+    let mut from = [0; 8];
+    let mut at = 0;
+    while at < 8 {
+        let ring = RINGS[at / 4];
+        from[ring[at % 4]] = ring[(at + by) % 4];
+        at += 1;
+    }
+    from
+}
+
+/// One move, and then another.
+const fn then(first: Places, second: Places) -> Places {
+    let mut from = [0; 8];
+    let mut to = 0;
+    while to < 8 {
+        from[to] = first[second[to]];
+        to += 1;
+    }
+    from
+}
+
+/// By how many words [`permute_rows`] leaves the vectors of a row turned. Turning them back would be work of its own; the columns are
+/// mixed where their words are, and what turns a column last turns this back as well.
+const LEFT: [usize; 4] = [3, 0, 1, 2];
+
+/// [`columns`] for what came from the vector `left` of the rows.
+const fn columns_left(left: usize, by: usize) -> Places {
+    then(back(left), then(columns(by), rows(LEFT[left])))
+}
+
+/// The same, and back to the order that blocks are kept in.
+const fn columns_back(left: usize, by: usize) -> Places {
+    then(back(left), columns(by))
+}
+
+const fn back(left: usize) -> Places {
+    rows(4 - LEFT[left])
+}
 
 /// x + y + 2 * low(x) * low(y) on two vectors at a time, so that their latencies overlap.
 #[inline(always)]
@@ -75,32 +125,50 @@ unsafe fn half_round<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
     }
 }
 
-/// P on four rows.
+/// P on four rows, without its last turn: see [`LEFT`].
 #[inline(always)]
 unsafe fn permute_rows<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
     // SAFETY: as the caller's.
     unsafe {
         half_round(p, q);
-        *p = [p[0].turn_rows_3(), p[1], p[2].turn_rows_1(), p[3].turn_rows_2()];
-        *q = [q[0].turn_rows_3(), q[1], q[2].turn_rows_1(), q[3].turn_rows_2()];
+        for set in [&mut *p, &mut *q] {
+            *set = [
+                set[0].take(const { rows(3) }),
+                set[1],
+                set[2].take(const { rows(1) }),
+                set[3].take(const { rows(2) }),
+            ];
+        }
         half_round(p, q);
-        *p = [p[0].turn_rows_1(), p[1], p[2].turn_rows_3(), p[3].turn_rows_2()];
-        *q = [q[0].turn_rows_1(), q[1], q[2].turn_rows_3(), q[3].turn_rows_2()];
     }
 }
 
-/// P on four columns.
+/// P on four columns, whose words came from the vectors `P` and `Q` of the rows.
 #[inline(always)]
-unsafe fn permute_columns<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
+unsafe fn permute_columns<V: Oct, const P: usize, const Q: usize>(p: &mut Set<V>, q: &mut Set<V>) {
     // SAFETY: as the caller's.
     unsafe {
         half_round(p, q);
-        *p = [p[0].turn_columns_3(), p[1], p[2].turn_columns_1(), p[3].turn_columns_2()];
-        *q = [q[0].turn_columns_3(), q[1], q[2].turn_columns_1(), q[3].turn_columns_2()];
+        turn_columns::<V, P>(p);
+        turn_columns::<V, Q>(q);
         half_round(p, q);
-        *p = [p[0].turn_columns_1(), p[1], p[2].turn_columns_3(), p[3].turn_columns_2()];
-        *q = [q[0].turn_columns_1(), q[1], q[2].turn_columns_3(), q[3].turn_columns_2()];
+        turn_columns_back::<V, P>(p);
+        turn_columns_back::<V, Q>(q);
     }
+}
+
+#[inline(always)]
+unsafe fn turn_columns<V: Oct, const LEFT: usize>(set: &mut Set<V>) {
+    let from = const { [columns_left(LEFT, 3), columns_left(LEFT, 1), columns_left(LEFT, 2)] };
+    // SAFETY: as the caller's.
+    *set = unsafe { [set[0].take(from[0]), set[1], set[2].take(from[1]), set[3].take(from[2])] };
+}
+
+#[inline(always)]
+unsafe fn turn_columns_back<V: Oct, const LEFT: usize>(set: &mut Set<V>) {
+    let from = const { [columns_back(LEFT, 1), columns_back(LEFT, 0), columns_back(LEFT, 3), columns_back(LEFT, 2)] };
+    // SAFETY: as the caller's.
+    *set = unsafe { [set[0].take(from[0]), set[1].take(from[1]), set[2].take(from[2]), set[3].take(from[3])] };
 }
 
 /// See [`Kernel::mix`](super::Kernel::mix).
@@ -128,14 +196,14 @@ pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
         ahead.point(3);
         let (mut c0, mut c1) = ([r0[0], r1[0], r2[0], r3[0]], [r0[1], r1[1], r2[1], r3[1]]);
         ahead.point(4);
-        permute_columns(&mut c0, &mut c1);
+        permute_columns::<V, 0, 1>(&mut c0, &mut c1);
         finish::<V, XOR>(&c0, previous, reference, next, 0);
         ahead.first_word(*next);
         ahead.point(5);
         finish::<V, XOR>(&c1, previous, reference, next, 1);
         ahead.point(6);
         let (mut c2, mut c3) = ([r0[2], r1[2], r2[2], r3[2]], [r0[3], r1[3], r2[3], r3[3]]);
-        permute_columns(&mut c2, &mut c3);
+        permute_columns::<V, 2, 3>(&mut c2, &mut c3);
         ahead.point(7);
         finish::<V, XOR>(&c2, previous, reference, next, 2);
         finish::<V, XOR>(&c3, previous, reference, next, 3);

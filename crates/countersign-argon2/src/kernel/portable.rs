@@ -1,7 +1,7 @@
 //! Decides what a vector is without vector instructions: an array, whose loops the compiler may vectorise as it can.
 
 #[cfg(feature = "emulation")]
-use super::octs::{self, Oct};
+use super::octs::{self, Oct, Places};
 use super::quads::{self, Quad};
 use super::{Ahead, Block, Kernel};
 
@@ -170,27 +170,7 @@ impl Oct for Words<8> {
         each!(i: self.0[i].rotate_right(BITS.unsigned_abs()))
     }
     #[inline(always)]
-    unsafe fn turn_rows_1(self) -> Self {
-        each!(i: self.0[i / 4 * 4 + (i + 1) % 4])
-    }
-    #[inline(always)]
-    unsafe fn turn_rows_2(self) -> Self {
-        each!(i: self.0[i / 4 * 4 + (i + 2) % 4])
-    }
-    #[inline(always)]
-    unsafe fn turn_rows_3(self) -> Self {
-        each!(i: self.0[i / 4 * 4 + (i + 3) % 4])
-    }
-    #[inline(always)]
-    unsafe fn turn_columns_1(self) -> Self {
-        each!(i: self.0[if i % 2 == 0 { i + 1 } else { (i + 3) % 8 }])
-    }
-    #[inline(always)]
-    unsafe fn turn_columns_2(self) -> Self {
-        each!(i: self.0[(i + 4) % 8])
-    }
-    #[inline(always)]
-    unsafe fn turn_columns_3(self) -> Self {
-        each!(i: self.0[if i % 2 == 1 { i - 1 } else { (i + 5) % 8 }])
+    unsafe fn take(self, from: Places) -> Self {
+        each!(i: self.0[from[i]])
     }
 }

@@ -4,12 +4,12 @@ use std::arch::asm;
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi64, _mm256_alignr_epi8, _mm256_load_si256, _mm256_mul_epu32, _mm256_or_si256,
     _mm256_permute4x64_epi64, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_shuffle_epi32, _mm256_srli_epi64,
-    _mm256_store_si256, _mm256_xor_si256, _mm512_add_epi64, _mm512_load_si512, _mm512_mul_epu32, _mm512_permutex_epi64,
-    _mm512_permutexvar_epi64, _mm512_ror_epi64, _mm512_setr_epi64, _mm512_shuffle_i64x2, _mm512_store_si512,
-    _mm512_ternarylogic_epi64, _mm512_xor_si512,
+    _mm256_store_si256, _mm256_xor_si256, _mm512_add_epi64, _mm512_load_si512, _mm512_mul_epu32,
+    _mm512_permutexvar_epi64, _mm512_ror_epi64, _mm512_setr_epi64, _mm512_store_si512, _mm512_ternarylogic_epi64,
+    _mm512_xor_si512,
 };
 
-use super::octs::{self, Oct};
+use super::octs::{self, Oct, Places};
 use super::quads::{self, Quad};
 use super::{Ahead, Block, Kernel};
 
@@ -169,22 +169,6 @@ fn rotate_right_16(words: __m256i) -> __m256i {
 #[derive(Clone, Copy)]
 struct Zmm(__m512i);
 
-/// Which word each place takes when columns turn by one: 0 1 4 5 and 2 3 6 7 are the rings.
-const COLUMNS_1: [i64; 8] = [1, 4, 3, 6, 5, 0, 7, 2];
-/// The inverse.
-const COLUMNS_3: [i64; 8] = [5, 0, 7, 2, 1, 4, 3, 6];
-
-impl Zmm {
-    #[inline(always)]
-    unsafe fn take(self, from: [i64; 8]) -> Self {
-        // SAFETY: AVX-512 F is there (see the type).
-        Self(unsafe {
-            let from = _mm512_setr_epi64(from[0], from[1], from[2], from[3], from[4], from[5], from[6], from[7]);
-            _mm512_permutexvar_epi64(from, self.0)
-        })
-    }
-}
-
 impl Oct for Zmm {
     #[inline(always)]
     unsafe fn load(words: *const u64) -> Self {
@@ -222,33 +206,9 @@ impl Oct for Zmm {
         Self(unsafe { _mm512_ror_epi64::<BITS>(self.0) })
     }
     #[inline(always)]
-    unsafe fn turn_rows_1(self) -> Self {
+    unsafe fn take(self, from: Places) -> Self {
+        let [a, b, c, d, e, f, g, h] = from.map(usize::cast_signed).map(|place| place as i64);
         // SAFETY: AVX-512 F is there (see the type).
-        Self(unsafe { _mm512_permutex_epi64::<TURN_1>(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn turn_rows_2(self) -> Self {
-        // SAFETY: AVX-512 F is there (see the type).
-        Self(unsafe { _mm512_permutex_epi64::<TURN_2>(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn turn_rows_3(self) -> Self {
-        // SAFETY: AVX-512 F is there (see the type).
-        Self(unsafe { _mm512_permutex_epi64::<TURN_3>(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn turn_columns_1(self) -> Self {
-        // SAFETY: AVX-512 F is there (see the type).
-        unsafe { self.take(COLUMNS_1) }
-    }
-    #[inline(always)]
-    unsafe fn turn_columns_2(self) -> Self {
-        // SAFETY: AVX-512 F is there (see the type).
-        Self(unsafe { _mm512_shuffle_i64x2::<{ order(2, 3, 0, 1) }>(self.0, self.0) })
-    }
-    #[inline(always)]
-    unsafe fn turn_columns_3(self) -> Self {
-        // SAFETY: AVX-512 F is there (see the type).
-        unsafe { self.take(COLUMNS_3) }
+        Self(unsafe { _mm512_permutexvar_epi64(_mm512_setr_epi64(a, b, c, d, e, f, g, h), self.0) })
     }
 }
