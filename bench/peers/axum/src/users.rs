@@ -150,10 +150,7 @@ pub(crate) async fn me(CurrentUser(user): CurrentUser) -> Json<UserPrivate> {
     Json(user.into())
 }
 
-pub(crate) async fn show(
-    State(app): State<AppState>,
-    Path(user_id): Path<i64>,
-) -> Result<Json<UserPublic>, AppError> {
+pub(crate) async fn show(State(app): State<AppState>, Path(user_id): Path<i64>) -> Result<Json<UserPublic>, AppError> {
     let user = User::find(&app.db, user_id).await?.ok_or(AppError::NotFound("User not found"))?;
     Ok(Json(user.into()))
 }
