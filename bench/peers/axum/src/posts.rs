@@ -76,15 +76,13 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     Query(Page { skip, limit }): Query<Page>,
 ) -> Result<Json<PaginatedPosts>, AppError> {
-    let total: i64 = on_db!(&app.db, pool => sqlx::query_scalar("SELECT count(*) FROM posts").fetch_one(pool).await)?;
-    let rows: Vec<PostRow> = on_db!(&app.db, pool => sqlx::query_as(
-            "SELECT posts.id, title, content, user_id, date_posted, username, image_file \
-             FROM posts JOIN users ON users.id = user_id ORDER BY date_posted DESC LIMIT $1 OFFSET $2",
-        )
-        .bind(limit)
-        .bind(skip)
-        .fetch_all(pool)
-        .await)?;
+    const COUNT: &str = "SELECT count(*) FROM posts";
+    const PAGE: &str = "SELECT posts.id, title, content, user_id, date_posted, username, image_file \
+                        FROM posts JOIN users ON users.id = user_id ORDER BY date_posted DESC LIMIT $1 OFFSET $2";
+
+    let total: i64 = on_db!(&app.db, pool => sqlx::query_scalar(COUNT).fetch_one(pool).await)?;
+    let rows: Vec<PostRow> =
+        on_db!(&app.db, pool => sqlx::query_as(PAGE).bind(limit).bind(skip).fetch_all(pool).await)?;
     let posts: Vec<PostResponse> = rows.into_iter().map(PostResponse::from).collect();
     let has_more = skip.saturating_add(i64::try_from(posts.len()).unwrap_or(i64::MAX)) < total;
     Ok(Json(PaginatedPosts { posts, total, skip, limit, has_more }))
@@ -103,17 +101,20 @@ pub(crate) async fn create(
     CurrentUser(user): CurrentUser,
     extract::Json(new): extract::Json<PostCreate>,
 ) -> Result<(StatusCode, Json<PostResponse>), AppError> {
+    const INSERT: &str =
+        "INSERT INTO posts (title, content, user_id, date_posted) VALUES ($1, $2, $3, $4) RETURNING id";
+
     let date_posted = Utc::now();
-    let id: i64 = on_db!(&app.db, pool => sqlx::query_scalar(
-            "INSERT INTO posts (title, content, user_id, date_posted) VALUES ($1, $2, $3, $4) RETURNING id",
-        )
-        .bind(&new.title)
-        .bind(&new.content)
-        .bind(user.id)
-        .bind(date_posted)
-        .fetch_one(pool)
-        .await)?;
     let PostCreate { title, content } = new;
+    let id: i64 = on_db!(&app.db, pool => {
+        sqlx::query_scalar(INSERT)
+            .bind(&title)
+            .bind(&content)
+            .bind(user.id)
+            .bind(date_posted)
+            .fetch_one(pool)
+            .await
+    })?;
     let post = PostResponse { id, title, content, user_id: user.id, date_posted, author: user.into() };
     Ok((StatusCode::CREATED, Json(post)))
 }

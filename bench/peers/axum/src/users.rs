@@ -27,17 +27,13 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) async fn find(db: &Db, id: i64) -> Result<Option<Self>, sqlx::Error> {
-        on_db!(db, pool => sqlx::query_as("SELECT id, username, email, password_hash, image_file FROM users WHERE id = $1")
-            .bind(id)
-            .fetch_optional(pool)
-            .await)
+        const BY_ID: &str = "SELECT id, username, email, password_hash, image_file FROM users WHERE id = $1";
+        on_db!(db, pool => sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await)
     }
 
     async fn find_by_email(db: &Db, email: &str) -> Result<Option<Self>, sqlx::Error> {
-        on_db!(db, pool => sqlx::query_as("SELECT id, username, email, password_hash, image_file FROM users WHERE email = $1")
-            .bind(email)
-            .fetch_optional(pool)
-            .await)
+        const BY_EMAIL: &str = "SELECT id, username, email, password_hash, image_file FROM users WHERE email = $1";
+        on_db!(db, pool => sqlx::query_as(BY_EMAIL).bind(email).fetch_optional(pool).await)
     }
 }
 
@@ -92,31 +88,27 @@ pub(crate) async fn register(
     State(app): State<AppState>,
     extract::Json(new): extract::Json<UserCreate>,
 ) -> Result<(StatusCode, Json<UserPrivate>), AppError> {
-    let email = new.email.to_lowercase();
-    let taken: Option<i64> = on_db!(&app.db, pool => sqlx::query_scalar("SELECT id FROM users WHERE lower(username) = lower($1)")
-        .bind(&new.username)
-        .fetch_optional(pool)
-        .await)?;
+    const BY_USERNAME: &str = "SELECT id FROM users WHERE lower(username) = lower($1)";
+    const BY_EMAIL: &str = "SELECT id FROM users WHERE email = $1";
+    const INSERT: &str = "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id";
+
+    let name = &new.username;
+    let taken: Option<i64> =
+        on_db!(&app.db, pool => sqlx::query_scalar(BY_USERNAME).bind(name).fetch_optional(pool).await)?;
     if taken.is_some() {
         return Err(AppError::BadRequest("Username already exists"));
     }
-    let taken: Option<i64> = on_db!(&app.db, pool => sqlx::query_scalar("SELECT id FROM users WHERE email = $1")
-        .bind(&email)
-        .fetch_optional(pool)
-        .await)?;
+    let email = new.email.to_lowercase();
+    let taken: Option<i64> =
+        on_db!(&app.db, pool => sqlx::query_scalar(BY_EMAIL).bind(&email).fetch_optional(pool).await)?;
     if taken.is_some() {
         return Err(AppError::BadRequest("Email already registered"));
     }
 
     let hash = app.hasher.hash(new.password).await?;
-    let id: i64 = on_db!(&app.db, pool => sqlx::query_scalar(
-            "INSERT INTO users (username, email, password_hash) VALUES ($1, $2, $3) RETURNING id",
-        )
-        .bind(&new.username)
-        .bind(&email)
-        .bind(hash)
-        .fetch_one(pool)
-        .await)?;
+    let id: i64 = on_db!(&app.db, pool => {
+        sqlx::query_scalar(INSERT).bind(name).bind(&email).bind(hash).fetch_one(pool).await
+    })?;
     let public = UserPublic::new(id, new.username, None);
     Ok((StatusCode::CREATED, Json(UserPrivate { public, email })))
 }
@@ -161,6 +153,7 @@ pub(crate) async fn upload_picture(
     CurrentUser(mut user): CurrentUser,
     mut form: Multipart,
 ) -> Result<Json<UserPrivate>, AppError> {
+    const UPDATE: &str = "UPDATE users SET image_file = $1 WHERE id = $2";
     if user_id != user.id {
         return Err(AppError::Forbidden("Not authorized to update this user's picture"));
     }
@@ -181,12 +174,7 @@ pub(crate) async fn upload_picture(
     };
 
     let name = pictures::save(&app.settings.data_dir, &jpeg).await?;
-    on_db!(&app.db, pool => sqlx::query("UPDATE users SET image_file = $1 WHERE id = $2")
-        .bind(&name)
-        .bind(user.id)
-        .execute(pool)
-        .await
-        .map(drop))?;
+    on_db!(&app.db, pool => sqlx::query(UPDATE).bind(&name).bind(user.id).execute(pool).await.map(drop))?;
     if let Some(previous) = user.image_file.replace(name) {
         // One that is gone already need not be deleted.
         let _ = tokio::fs::remove_file(app.settings.data_dir.join(previous)).await;
