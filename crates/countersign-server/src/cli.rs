@@ -29,7 +29,7 @@ use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
 use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, JobId, Language};
-use countersign_db::{DatabaseUrl, Db, InvalidDatabaseUrl, PoolPolicy};
+use countersign_db::{Db, PoolPolicy};
 
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load};
@@ -117,11 +117,11 @@ enum Command {
     /// databases are not the same in the end.
     Copy {
         /// Where the rows are; DATABASE_URL if left out
-        #[arg(long, value_name = "DATABASE", value_parser = parse_database)]
-        from: Option<DatabaseUrl>,
+        #[arg(long, value_name = "DATABASE")]
+        from: Option<String>,
         /// Where they go, such as sqlite:data/accounts.db or postgres://user@host:5432/database
-        #[arg(long, value_name = "DATABASE", value_parser = parse_database)]
-        to: DatabaseUrl,
+        #[arg(long, value_name = "DATABASE")]
+        to: String,
     },
     /// Look at the work that waits, such as mails, or try again what was given up
     Jobs {
@@ -290,10 +290,6 @@ fn parse_language(text: &str) -> Result<Language, InvalidLanguage> {
     Language::parse(text)
 }
 
-fn parse_database(text: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
-    text.parse()
-}
-
 fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
     EmailAddress::parse(text)
 }
@@ -362,7 +358,7 @@ where
             let existing = if force { restore::Existing::Replace } else { restore::Existing::Keep };
             wait_for(restore::restore::<H>(&file, existing))
         }
-        Command::Copy { from, to } => wait_for(copy::move_rows::<H>(from, to)),
+        Command::Copy { from, to } => wait_for(copy::move_rows::<H>(from.as_deref(), &to)),
         Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
         Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),
         Command::Invite { email, uses, days } => wait_for(invite::invite::<H>(email, uses, days)),

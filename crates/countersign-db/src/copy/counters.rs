@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 
-use super::tables::Table;
+use super::tables::{Table, quoted};
 use crate::{Conn, DbError};
 
 /// Has the target go on where the source is.
@@ -67,7 +67,7 @@ async fn sequence(conn: &mut PgConnection, table: &Table) -> Result<Option<(Stri
             .fetch_one(&mut *conn)
             .await?;
         if let Some(sequence) = sequence {
-            return Ok(Some((sequence, super::tables::quoted(column))));
+            return Ok(Some((sequence, quoted(column))));
         }
     }
     Ok(None)

@@ -8,10 +8,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, S
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
 use super::rows::Row;
-use super::tables::{Table, quoted};
+use super::tables::Table;
 use super::{CopyError, CopyTarget};
 use crate::url::Address;
-use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, SchemaStatus, on_db};
+use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, SchemaStatus, on_db, take_out_of_use};
 
 /// How long is waited for others to let go of it.
 const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -40,12 +40,12 @@ impl HeldDb {
     pub async fn open(url: &DatabaseUrl) -> Result<Self, DbError> {
         match &url.0 {
             Address::Sqlite(path) => {
+                take_out_of_use(path).await?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(false)
                     .foreign_keys(true)
                     .locking_mode(SqliteLockingMode::Exclusive)
-                    // SQLite leaves the write-ahead log only when it is alone.
                     .journal_mode(SqliteJournalMode::Delete)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(IN_USE_WAIT_MAX)

@@ -3,7 +3,7 @@
 use futures_util::stream::{BoxStream, StreamExt as _};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use super::tables::{Side, Table};
+use super::tables::{Side, Table, quoted};
 use super::value::Value;
 use crate::{Conn, DatabaseKind, DbError, on_db};
 
@@ -51,7 +51,7 @@ impl Table {
 
     /// The sum of one of its columns.
     pub(super) async fn sum(&self, conn: Conn<'_>, column: &str) -> Result<i64, DbError> {
-        let column = super::tables::quoted(column);
+        let column = quoted(column);
         let select =
             statement(format!("SELECT CAST(COALESCE(SUM({column}), 0) AS BIGINT) FROM {}", self.quoted_name()));
         Ok(on_db!(conn, c => sqlx::query_scalar(select).fetch_one(c).await)?)

@@ -14,9 +14,12 @@ use crate::settings::Purpose;
 const SOURCE: &str = "source";
 const TARGET: &str = "target";
 
-pub(super) async fn move_rows<H: Host>(from: Option<DatabaseUrl>, to: DatabaseUrl) -> Result<Finding, Failure> {
-    let settings = settings_for::<H>(Purpose::Inspect)?.shell;
-    let from = from.unwrap_or(settings.database_url);
+pub(super) async fn move_rows<H: Host>(from: Option<&str>, to: &str) -> Result<Finding, Failure> {
+    let to = parse(to, "--to")?;
+    let from = match from {
+        Some(from) => parse(from, "--from")?,
+        None => settings_for::<H>(Purpose::Inspect)?.shell.database_url,
+    };
     refuse_missing::<H>(&from)?;
     refuse_same_file(&from, &to)?;
     let mut source = open(&from, SOURCE).await?;
@@ -31,6 +34,11 @@ pub(super) async fn move_rows<H: Host>(from: Option<DatabaseUrl>, to: DatabaseUr
     source.close().await?;
     target.close().await?;
     Ok(report::<H>(&copied, &from, &to))
+}
+
+/// The text may hold a password, so the refusal does not repeat it, as one of the command line's own would.
+fn parse(text: &str, option: &str) -> Result<DatabaseUrl, Failure> {
+    text.parse().map_err(|error| Failure(format!("{option}: {error}")))
 }
 
 /// The same file under two names would be taken for a database that somebody uses.
@@ -155,10 +163,11 @@ fn report<H: Host>(copied: &Copied, from: &DatabaseUrl, to: &DatabaseUrl) -> Fin
     }
     let found = if *rows_found > 0 { format!(", {rows_found} of them by an earlier start") } else { String::new() };
     say(format_args!("{rows} rows of {tables} tables copied from {from}{found}; each one was read back and compared"));
+    let password = if to.sqlite_path().is_some() { "" } else { ", with its password," };
     say(format_args!(
-        "Pictures stay where they are; `{binary} media copy` moves them. Next: set DATABASE_URL to {to}, with its password, on \
-         every instance, run `{binary} doctor`, then `{binary} serve`. SECRET_KEY stays the same. The source was left as it \
-         was; keep it until the site has run for a while, and start nothing on it",
+        "SECRET_KEY and the pictures stay the same (`{binary} media copy` moves those, if they have to). Next: set \
+         DATABASE_URL to {to}{password} and run `{binary} doctor`, then `{binary} serve`. The source was left as it was; \
+         start nothing on it any more",
         binary = H::NAME,
     ));
     Finding::InOrder
