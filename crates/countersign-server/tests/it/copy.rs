@@ -74,8 +74,10 @@ async fn rows(url: &str) -> BTreeMap<String, Vec<String>> {
         all.insert(table, rows);
     }
     if let Conn::Postgres(c) = read.conn() {
-        let counter = sqlx::query_scalar("SELECT CAST(last_value AS TEXT) FROM auth_changes_id_seq").fetch_all(c).await;
-        all.insert("auth_changes_id_seq".to_owned(), counter.unwrap());
+        let counters =
+            "SELECT concat(sequencename, ' ', last_value) FROM pg_sequences WHERE schemaname = current_schema()";
+        let counters: Vec<String> = sqlx::query_scalar(counters).fetch_all(c).await.unwrap();
+        all.extend(counters.into_iter().map(|counter| (counter, vec!["counter".to_owned()])));
     }
     drop(read);
     db.close().await;
