@@ -188,7 +188,7 @@ impl From<sqlx::Error> for CopyError {
 /// tables that are not ours; and meanwhile `progress` of how far it has come, in steps done and steps in all.
 ///
 /// # Errors
-/// See [`CopyError`]. The source is never changed.
+/// See [`CopyError`]. No row of the source is ever changed.
 pub async fn copy(
     source: &mut HeldDb,
     target: &mut HeldDb,
@@ -262,6 +262,7 @@ impl Copying<'_> {
             if batch.len() == table.rows_max() || bytes >= BYTES_MAX || (is_last && !batch.is_empty()) {
                 self.target.write(table, &batch).await?;
                 self.done += batch.len() as u64;
+                // That it is at the end is told once, when it has been compared.
                 progress(self.done, self.all.max(self.done + 1));
                 batch.clear();
                 bytes = 0;
