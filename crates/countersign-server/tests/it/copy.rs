@@ -102,24 +102,25 @@ async fn busy(kind: DatabaseKind) -> (TempDb, String) {
     for name in ["ada", "grace", "zoe"] {
         server.register(name).ok(201);
     }
-    for _ in 0..2 {
-        let form = format!("username=ada%40example.com&password={PASSWORD}x");
-        server.request("POST", "/api/users/token", &[FORM], &form).problem(401, "wrong_credentials");
-    }
     let out = server.token("grace");
     server.request("POST", "/api/users/logout", &[("Authorization", &format!("Bearer {out}"))], "").ok(204);
     let tokens = server.log_in("ada").ok(200);
     let refresh = refreshed(&server.request("POST", "/api/users/token", &[FORM], &refresh_form(&tokens)).ok(200));
     drop(server);
     // What would take long to bring about; a number that was given and is gone; and values of every kind.
-    let (bytes, big, id) = match kind {
-        DatabaseKind::Sqlite => ("x'00ff80'", "9223372036854775807", "x'0123456789abcdef0123456789abcdef'"),
-        DatabaseKind::Postgres => ("'\\x00ff80'", "9223372036854775807", "'0123456789abcdef0123456789abcdef'"),
+    let (bytes, key, id) = match kind {
+        DatabaseKind::Sqlite => {
+            ("x'00ff80'", "x'00000000000000000000000000000080'", "x'0123456789abcdef0123456789abcdef'")
+        }
+        DatabaseKind::Postgres => {
+            ("'\\x00ff80'", "'\\x00000000000000000000000000000080'", "'0123456789abcdef0123456789abcdef'")
+        }
     };
     let more = format!(
-        "INSERT INTO auth_spent_challenges (id, expires_at) VALUES ({id}, {big}); \
+        "INSERT INTO auth_spent_challenges (id, expires_at) VALUES ({id}, 9223372036854775807); \
+         INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ({key}, 0, -9223372036854775808, 1); \
          INSERT INTO auth_known_devices (user_id, device, last_seen_at) SELECT id, 'Ä ''quoted'' \"device\" \\N', -1 FROM auth_users; \
-         INSERT INTO auth_known_devices (user_id, device, last_seen_at) SELECT id, '', 0 FROM auth_users; \
+         INSERT INTO auth_known_devices (user_id, device, last_seen_at) SELECT id, 'A device', 0 FROM auth_users; \
          INSERT INTO auth_known_devices (user_id, device, last_seen_at) SELECT id, 'a device', 0 FROM auth_users; \
          INSERT INTO auth_signing_keys (kid, algorithm, sealed_key, sealed_by, created_at, active_from, retired_at) \
              VALUES ('old', 'EdDSA', {bytes}, '', 0, 0, 1), ('Older', 'EdDSA', {bytes}, '', 0, 0, 1); \
