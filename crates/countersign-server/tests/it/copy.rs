@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::client::FORM;
 use crate::sandbox::{Ended, Sandbox, eventually};
-use crate::{PASSWORD, later_migrations, older_database};
+use crate::{later_migrations, older_database};
 
 fn other(kind: DatabaseKind) -> DatabaseKind {
     match kind {
@@ -124,6 +124,7 @@ async fn busy(kind: DatabaseKind) -> (TempDb, String) {
          INSERT INTO auth_known_devices (user_id, device, last_seen_at) SELECT id, 'a device', 0 FROM auth_users; \
          INSERT INTO auth_signing_keys (kid, algorithm, sealed_key, sealed_by, created_at, active_from, retired_at) \
              VALUES ('old', 'EdDSA', {bytes}, '', 0, 0, 1), ('Older', 'EdDSA', {bytes}, '', 0, 0, 1); \
+         INSERT INTO auth_security_events (id, user_id, kind, happened_at) SELECT id, id, 'made up', 0 FROM auth_users; \
          INSERT INTO auth_changes (user_id, changed_at) SELECT id, 7 FROM auth_users; \
          DELETE FROM auth_changes WHERE id = (SELECT MAX(id) FROM auth_changes)"
     );
@@ -152,6 +153,7 @@ async fn an_installation_moves_to_the_other_database_and_back_and_nobody_notices
     let (first, refresh) = busy(kind).await;
     let (second, third) = (empty(other(kind)).await, empty(kind).await);
     let before = rows(first.url()).await;
+    let greatest = count(first.url(), "SELECT MAX(id) FROM auth_changes").await;
 
     let there = copy(&first, &second).with(0);
     assert!(
@@ -163,10 +165,6 @@ async fn an_installation_moves_to_the_other_database_and_back_and_nobody_notices
     assert_eq!(rows(first.url()).await, before, "the source is as it was");
     Sandbox::new().run(&["copy", "--from", second.url(), "--to", third.url()]).with(0);
     assert_eq!(rows(third.url()).await, before);
-    let count_of = |rows: &BTreeMap<String, Vec<String>>, table: &str| rows[table].len();
-    let between = rows(second.url()).await;
-    assert_eq!(count_of(&between, "auth_known_devices"), count_of(&before, "auth_known_devices"));
-
     for place in [&second, &third] {
         let server = sandbox(place.url()).start("serve");
         server.log_in("ada").ok(200);
@@ -178,8 +176,8 @@ async fn an_installation_moves_to_the_other_database_and_back_and_nobody_notices
             .request("POST", "/api/users/logout", &[("Authorization", &format!("Bearer {}", server.token("ada")))], "")
             .ok(204);
         drop(server);
-        let last = "SELECT MAX(id) - (SELECT MAX(id) FROM auth_changes WHERE changed_at = 7) FROM auth_changes";
-        assert_eq!(count(place.url(), last).await, 2, "the number of the row that is gone is not given again");
+        let last = count(place.url(), "SELECT MAX(id) FROM auth_changes").await;
+        assert!(last > greatest + 1, "the number of the row that is gone was given again: {last}");
     }
 }
 
@@ -267,7 +265,8 @@ async fn a_copy_that_is_killed_is_completed_by_the_next() {
     let mut tx = target.db().write().await.unwrap();
     let lock = "LOCK TABLE auth_sessions IN SHARE MODE";
     on_db!(tx.conn(), c => sqlx::query(lock).execute(c).await.map(drop)).unwrap();
-    let mut process = Sandbox::new().set("DATABASE_URL", source.url()).launch(&["copy", "--to", target.url()]);
+    let sandbox = Sandbox::new().set("DATABASE_URL", source.url());
+    let mut process = sandbox.launch(&["copy", "--to", target.url()]);
     let runtime = tokio::runtime::Handle::current();
     eventually("the copy waits", || {
         let waiting = tokio::task::block_in_place(|| runtime.block_on(count(target.url(), waiting)));
