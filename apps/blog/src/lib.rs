@@ -18,7 +18,7 @@ use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
-use countersign_db::Migrations;
+use countersign_db::{Compared, DerivedTable, Migrations};
 use countersign_server::settings::whole_number;
 use countersign_server::{Host, OpenApiRouter};
 
@@ -60,6 +60,11 @@ impl Host for Blog {
     const ABOUT: &'static str = "A blog: posts with public authors, on accounts by Countersign";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const MIGRATIONS: &'static [&'static Migrations] = &[&MIGRATIONS];
+    const DERIVED_TABLES: &'static [DerivedTable] = &[
+        DerivedTable { name: "post_counts", compared: Compared::Rows },
+        // SQLite has one shard, PostgreSQL sixteen.
+        DerivedTable { name: "post_totals", compared: Compared::Sum("posts") },
+    ];
     const PROBLEMS: &'static [&'static ProblemKind] = problems::KINDS;
 
     type Settings = BlogSettings;

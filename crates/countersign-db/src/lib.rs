@@ -4,6 +4,7 @@
 //! - [`on_db!`] runs one `sqlx` expression on whichever driver a [`Conn`] holds.
 //! - [`Migrations`] are embedded, append-only and applied under a table of their own.
 //! - [`Db::snapshot_into`] copies an SQLite database that is in use.
+//! - [`copy()`] moves all rows to another database, of either kind.
 //! - [`DbTime`] is an instant with the same precision in both.
 //!
 //! The portable subset of SQL: `$n` placeholders, `RETURNING`, `ON CONFLICT`, common table expressions, partial
@@ -21,6 +22,7 @@
 //! ```
 
 mod conn;
+mod copy;
 mod db;
 mod error;
 mod migrate;
@@ -32,6 +34,7 @@ mod time;
 mod url;
 
 pub use conn::{Conn, ReadConn, Tx};
+pub use copy::{Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, HeldDb, copy};
 pub use db::{DatabaseKind, Db, PoolPolicy};
 pub use error::DbError;
 #[doc(hidden)]

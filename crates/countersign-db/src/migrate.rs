@@ -187,7 +187,7 @@ pub enum MigrateError {
 const POSTGRES_LOCK: i64 = 0x6373_6967;
 
 impl Migrations {
-    fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         format!("_{}_migrations", self.set)
     }
 
@@ -206,7 +206,7 @@ impl Migrations {
         migrator
     }
 
-    async fn status(&self, mut conn: Conn<'_>) -> Result<SchemaStatus, DbError> {
+    pub(crate) async fn status(&self, mut conn: Conn<'_>) -> Result<SchemaStatus, DbError> {
         let migrator = self.migrator(conn.kind());
         let applied = self.applied_steps(&mut conn).await?;
         let found = |version: i64| applied.iter().find(|(applied, ..)| *applied == version);
@@ -299,7 +299,7 @@ impl Db {
 }
 
 /// Applies the pending steps of every set on a connection whose transaction the caller holds.
-async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Vec<AppliedMigration>, MigrateError> {
+pub(crate) async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Vec<AppliedMigration>, MigrateError> {
     let mut applied = Vec::new();
     for set in sets {
         let status = set.status(conn.reborrow()).await?;

@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod bar;
+mod copy;
 mod doctor;
 mod health;
 mod invite;
@@ -106,6 +107,21 @@ enum Command {
         /// Replace the database that is there, and add to the pictures that are
         #[arg(long)]
         force: bool,
+    },
+    /// Move everything to another database, such as from SQLite to PostgreSQL
+    ///
+    /// Stop the site first. The target is an empty database, which gets the schema; rows are written in batches, and in the end
+    /// all of them are read back and compared. A copy that was cut off goes on when it is started again; until it is whole, no
+    /// site starts on the target. The source is left as it is, and pictures are not touched. Leave passwords out of the
+    /// addresses, which other users of the machine can see, and give them in PGPASSWORD or ~/.pgpass. Ends with 1 when the two
+    /// databases are not the same in the end.
+    Copy {
+        /// Where the rows are; DATABASE_URL if left out
+        #[arg(long, value_name = "DATABASE")]
+        from: Option<String>,
+        /// Where they go, such as sqlite:data/accounts.db or postgres://user@host:5432/database
+        #[arg(long, value_name = "DATABASE")]
+        to: String,
     },
     /// Look at the work that waits, such as mails, or try again what was given up
     Jobs {
@@ -342,6 +358,7 @@ where
             let existing = if force { restore::Existing::Replace } else { restore::Existing::Keep };
             wait_for(restore::restore::<H>(&file, existing))
         }
+        Command::Copy { from, to } => wait_for(copy::move_rows::<H>(from.as_deref(), &to)),
         Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
         Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),
         Command::Invite { email, uses, days } => wait_for(invite::invite::<H>(email, uses, days)),

@@ -52,7 +52,7 @@ use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
-use countersign_db::Migrations;
+use countersign_db::{DerivedTable, Migrations};
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -70,6 +70,8 @@ pub trait Host: 'static {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     /// Its own migrations; they run after those of the accounts.
     const MIGRATIONS: &'static [&'static Migrations] = &[];
+    /// Those of its tables that its triggers fill: the command `copy` has them filled again, and compares them.
+    const DERIVED_TABLES: &'static [DerivedTable] = &[];
     /// Its own kinds of problem, listed at `/problems` beside those of the accounts.
     const PROBLEMS: &'static [&'static ProblemKind] = &[];
 

@@ -28,6 +28,10 @@ pub(crate) enum SchemaProblem {
         "migration {step} of the {set} schema is not the one that was applied to the database; install an unaltered {binary}"
     )]
     Altered { set: &'static str, step: i64, binary: &'static str },
+    #[error(
+        "a copy into this database was begun and not finished; start the same `{binary} copy` again, which goes on where it was"
+    )]
+    HalfCopied { binary: &'static str },
     #[error(transparent)]
     Migrate(MigrateError),
     #[error(transparent)]
@@ -41,6 +45,7 @@ pub(crate) fn migrations<H: Host>() -> Vec<&'static Migrations> {
 
 /// Applies what is pending, all of it or nothing.
 pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigration>, SchemaProblem> {
+    refuse_half_copied::<H>(db).await?;
     db.migrate(&migrations::<H>()).await.map_err(|error| match error {
         MigrateError::Newer { set, .. } => SchemaProblem::Newer { set, binary: H::NAME, version: H::VERSION },
         MigrateError::Altered { set, version } => SchemaProblem::Altered { set, step: version, binary: H::NAME },
@@ -67,6 +72,7 @@ pub(crate) enum Usable {
 
 /// Whether the program can use the schema.
 pub(crate) async fn check<H: Host>(db: &Db) -> Result<Usable, SchemaProblem> {
+    refuse_half_copied::<H>(db).await?;
     let mut usable = Usable::Current;
     for status in db.schema(&migrations::<H>()).await? {
         if verdict::<H>(&status)? == Usable::Expanded {
@@ -89,6 +95,11 @@ pub(crate) fn verdict<H: Host>(status: &SchemaStatus) -> Result<Usable, SchemaPr
             Err(SchemaProblem::Altered { set, step, binary: H::NAME })
         }
     }
+}
+
+/// Refuses a database that has only a part of the rows that it is to have.
+pub(crate) async fn refuse_half_copied<H: Host>(db: &Db) -> Result<(), SchemaProblem> {
+    if db.is_half_copied().await? { Err(SchemaProblem::HalfCopied { binary: H::NAME }) } else { Ok(()) }
 }
 
 /// Refuses an SQLite database that does not exist, which opening would create: asking for its state must not.

@@ -43,6 +43,7 @@ pub(super) async fn back_up<H: Host>(file: &Path) -> Result<Finding, Failure> {
     let storage = Storage::open(&shell.media_policy().storage)?;
     let workshop = Workshop::open(file)?;
     let live = Db::connect(url, &PoolPolicy::default()).await?;
+    schema::refuse_half_copied::<H>(&live).await?;
 
     let now = SystemClock.now();
     let database = workshop.path(DATABASE);

@@ -13,6 +13,7 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
     refuse_missing::<H>(&url)?;
     let db = Db::connect(&url, &PoolPolicy::default()).await?;
     let statuses = db.schema(&migrations::<H>()).await?;
+    let whole = schema::refuse_half_copied::<H>(&db).await;
     db.close().await;
 
     let mut rows = vec![["SET", "VERSION", "NAME", "STATE"].map(str::to_owned)];
@@ -32,8 +33,9 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
     }
     say(format_args!("{}", table(&rows)));
     let mut finding = Finding::InOrder;
-    for status in &statuses {
-        if let Err(problem) = schema::verdict::<H>(status) {
+    let verdicts = statuses.iter().map(|status| schema::verdict::<H>(status).map(drop));
+    for verdict in verdicts.chain([whole]) {
+        if let Err(problem) = verdict {
             complain(&format!("error: {problem}"));
             finding = Finding::NotInOrder;
         }

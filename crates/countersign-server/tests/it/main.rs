@@ -9,6 +9,7 @@ mod cli;
 mod client;
 #[cfg(feature = "otlp")]
 mod collector;
+mod copy;
 mod deploy;
 mod dev;
 mod docs;

@@ -1,0 +1,187 @@
+//! Decides when an installation may be moved from one database to another, and what is said of it before and afterwards.
+
+use countersign_db::{
+    Copied, CopyError, CopyPlan, CopyTarget, DatabaseUrl, Db, DbError, Difference, Differs, HeldDb, PoolPolicy,
+    SchemaState, copy,
+};
+
+use super::{Failure, Finding, bar, complain, say, settings_for};
+use crate::Host;
+use crate::schema::{bring_up_to_date, create_private_file, migrations, refuse_missing};
+use crate::settings::Purpose;
+
+/// Where the rows are and where they go.
+const SOURCE: &str = "source";
+const TARGET: &str = "target";
+
+pub(super) async fn move_rows<H: Host>(from: Option<&str>, to: &str) -> Result<Finding, Failure> {
+    let to = parse(to, "--to")?;
+    let from = match from {
+        Some(from) => parse(from, "--from")?,
+        None => settings_for::<H>(Purpose::Inspect)?.shell.database_url,
+    };
+    refuse_missing::<H>(&from)?;
+    refuse_same_file(&from, &to)?;
+    let mut source = open(&from, SOURCE).await?;
+    refuse_unready::<H>(&mut source).await?;
+    let state = prepare::<H>(&to).await?;
+    let mut target = open(&to, TARGET).await?;
+
+    let sets = migrations::<H>();
+    let plan = CopyPlan { sets: &sets, derived: H::DERIVED_TABLES, target: state };
+    let copied = copy(&mut source, &mut target, &plan, tell_of_strangers, bar::show).await;
+    let copied = copied.map_err(|error| failure::<H>(error, &to))?;
+    source.close().await?;
+    target.close().await?;
+    Ok(report::<H>(&copied, &from, &to))
+}
+
+/// The text may hold a password, so the refusal does not repeat it, as one of the command line's own would.
+fn parse(text: &str, option: &str) -> Result<DatabaseUrl, Failure> {
+    text.parse().map_err(|error| Failure(format!("{option}: {error}")))
+}
+
+/// The same file under two names would be taken for a database that somebody uses.
+fn refuse_same_file(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<(), Failure> {
+    let file = |url: &DatabaseUrl| url.sqlite_path().and_then(|path| path.canonicalize().ok());
+    match (file(from), file(to)) {
+        (Some(from), Some(to)) if from == to => Err(CopyError::Same.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn open(url: &DatabaseUrl, which: &str) -> Result<HeldDb, Failure> {
+    HeldDb::open(url).await.map_err(|error| match error {
+        DbError::Unavailable(_) if url.sqlite_path().is_some() => {
+            Failure(format!("a program has the {which} {url} open; stop it first. Nothing was copied"))
+        }
+        error => {
+            let Failure(reason) = error.into();
+            Failure(format!("the {which} {url}: {reason}"))
+        }
+    })
+}
+
+/// Only what this program knows exactly is copied.
+async fn refuse_unready<H: Host>(source: &mut HeldDb) -> Result<(), Failure> {
+    if source.is_half_copied().await? {
+        return Err(Failure("the source is itself the target of a copy that was not finished".to_owned()));
+    }
+    for status in source.schema(&migrations::<H>()).await? {
+        refuse_inexact::<H>(status.state(), SOURCE)?;
+    }
+    Ok(())
+}
+
+fn refuse_inexact<H: Host>(state: SchemaState, which: &str) -> Result<(), Failure> {
+    let binary = H::NAME;
+    Err(Failure(match state {
+        SchemaState::Current => return Ok(()),
+        SchemaState::Older => format!(
+            "the schema of the {which} is older than this program; run `{binary} migrate up` with DATABASE_URL set to it, \
+             then copy"
+        ),
+        SchemaState::Expanded | SchemaState::Newer => format!(
+            "the schema of the {which} was made by a newer {binary}; copy with that version (this is {version})",
+            version = H::VERSION
+        ),
+        SchemaState::Altered => format!(
+            "the schema of the {which} was made by an altered {binary}; copy with an unaltered one that both databases are of"
+        ),
+    }))
+}
+
+/// Sees to it that the target has exactly the schema that this program needs.
+async fn prepare<H: Host>(to: &DatabaseUrl) -> Result<CopyTarget, Failure> {
+    create_private_file(to)?;
+    let db = Db::connect(to, &PoolPolicy::default()).await.map_err(|error| match error {
+        DbError::Unavailable(_) if to.sqlite_path().is_some() => {
+            Failure(format!("a program has the target {to} open; stop it first. Nothing was copied"))
+        }
+        error => {
+            let Failure(reason) = error.into();
+            Failure(format!(
+                "the target {to}: {reason}; the database has to exist, and its user may create tables there"
+            ))
+        }
+    })?;
+    let statuses = db.schema(&migrations::<H>()).await?;
+    let is_new = statuses.iter().all(|status| status.applied.is_empty() && status.unknown.is_empty());
+    if is_new {
+        bring_up_to_date::<H>(&db).await?;
+    }
+    db.close().await;
+    if is_new {
+        return Ok(CopyTarget::JustMade);
+    }
+    for status in &statuses {
+        refuse_inexact::<H>(status.state(), TARGET)?;
+    }
+    Ok(CopyTarget::Existing)
+}
+
+fn tell_of_strangers(tables: &[String]) {
+    if !tables.is_empty() {
+        complain(&format!("warning: not of this program, and not copied: {}", tables.join(", ")));
+    }
+}
+
+fn failure<H: Host>(error: CopyError, to: &DatabaseUrl) -> Failure {
+    let way_out = match &error {
+        CopyError::Occupied { .. } => format!(
+            "; it was left alone. Name a new database, or one that only `{} migrate up` has been used on",
+            H::NAME
+        ),
+        CopyError::OtherSource { .. } => {
+            "; it was left alone. Go on with that source, or name a new database".to_owned()
+        }
+        CopyError::Unfit { .. } | CopyError::Refused { .. } => {
+            "; put that right in the source, then start the same command again: it goes on where it was".to_owned()
+        }
+        CopyError::Db(DbError::Unavailable(_)) => {
+            "; see that the site is stopped and that both databases answer, then start the same command again: it goes on \
+             where it was"
+                .to_owned()
+        }
+        _ => String::new(),
+    };
+    let Failure(reason) = error.into();
+    Failure(format!("copying to {to}: {reason}{way_out}"))
+}
+
+fn report<H: Host>(copied: &Copied, from: &DatabaseUrl, to: &DatabaseUrl) -> Finding {
+    let Copied { tables, rows, rows_found, differences, differences_count } = copied;
+    for difference in differences {
+        complain(&format!("error: {}", told(difference)));
+    }
+    if *differences_count > 0 {
+        complain(&format!(
+            "error: {differences_count} differences between {from} and {to}, where no site starts now; empty the target and \
+             copy again"
+        ));
+        return Finding::NotInOrder;
+    }
+    let found = if *rows_found > 0 { format!(", {rows_found} of them by an earlier start") } else { String::new() };
+    say(format_args!("{rows} rows of {tables} tables copied from {from}{found}; each one was read back and compared"));
+    let password = if to.sqlite_path().is_some() { "" } else { ", with its password," };
+    say(format_args!(
+        "SECRET_KEY and the pictures stay the same (`{binary} media copy` moves those, if they have to). Next: set \
+         DATABASE_URL to {to}{password} and run `{binary} doctor`, then `{binary} serve`. The source was left as it was; \
+         start nothing on it any more",
+        binary = H::NAME,
+    ));
+    Finding::InOrder
+}
+
+/// Where a difference is, and not what the values are.
+fn told(difference: &Difference) -> String {
+    let Difference { table, key, differs } = difference;
+    let row = key.as_deref().unwrap_or_default();
+    match differs {
+        Differs::Missing => format!("{table}: the row {row} is missing in the target"),
+        Differs::Surplus => format!("{table}: the row {row} is in the target alone"),
+        Differs::Column(column) => format!("{table}: the row {row} differs in the column {column}"),
+        Differs::Sum(column) => format!("{table}: the sums of the column {column} differ"),
+        Differs::Reference => format!("{table}: a row in the target refers to one that does not exist"),
+    }
+}
