@@ -82,9 +82,7 @@ impl Identities {
         // With room from the start, so that it does not move and leave copies behind.
         let mut text = Zeroizing::new(String::with_capacity(KEYS_BYTES_MAX + 1));
         let file = File::open(path).map_err(|error| failure(error.to_string()))?;
-        file.take(KEYS_BYTES_MAX as u64 + 1)
-            .read_to_string(&mut text)
-            .map_err(|error| failure(error.to_string()))?;
+        file.take(KEYS_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|error| failure(error.to_string()))?;
         if text.len() > KEYS_BYTES_MAX {
             return Err(failure("it is too large for a file of keys".to_owned()));
         }

@@ -118,7 +118,9 @@ impl Place {
             None => Ok(()),
             Some(begin) if is_sealed(&begin) && will_be_sealed => Ok(()),
             Some(begin) => match format_of(&begin) {
-                Err(ArchiveError::Foreign) => Err(Failure(format!("{shown} is there and no backup; it was left alone"))),
+                Err(ArchiveError::Foreign) => {
+                    Err(Failure(format!("{shown} is there and no backup; it was left alone")))
+                }
                 Err(error) => Err(error.into()),
                 Ok(_) => Ok(()),
             },
@@ -213,7 +215,10 @@ impl Write for Outlet {
                 part.extend_from_slice(some);
                 if part.len() == PART_BYTES {
                     if *sent == PARTS_MAX {
-                        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than an upload may be, 78 GiB"));
+                        return Err(io::Error::new(
+                            ErrorKind::FileTooLarge,
+                            "it is larger than an upload may be, 78 GiB",
+                        ));
                     }
                     send(to, Message::Part(Bytes::from(std::mem::replace(part, Vec::with_capacity(PART_BYTES)))))?;
                     *sent += 1;

@@ -56,7 +56,10 @@ struct Plan {
 
 impl Schedule {
     /// Begins, if the settings say where backups go.
-    pub(super) fn start<H: Host>(shell: &Arc<ShellSettings>, counts: Arc<BackupCounts>) -> Result<Option<Self>, Failure> {
+    pub(super) fn start<H: Host>(
+        shell: &Arc<ShellSettings>,
+        counts: Arc<BackupCounts>,
+    ) -> Result<Option<Self>, Failure> {
         let settings = &shell.backups;
         let Some(to) = &settings.backup_to else { return Ok(None) };
         let plan = Plan {

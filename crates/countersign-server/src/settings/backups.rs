@@ -81,7 +81,8 @@ pub(crate) fn object(place: &str) -> Result<(String, &str), &'static str> {
 fn is_key(text: &str) -> bool {
     const BYTES_MAX: usize = 900;
     let is_part = |part: &str| {
-        !matches!(part, "" | "." | "..") && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+@".contains(&byte))
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+@".contains(&byte))
     };
     text.len() <= BYTES_MAX && text.split('/').all(is_part)
 }

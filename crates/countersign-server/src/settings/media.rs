@@ -20,7 +20,8 @@ impl ShellSettings {
             _ => {}
         }
         // A command may be told of a bucket, and that of backups is another.
-        let has_another = purpose == Purpose::Inspect || matches!(self.backups.backup_to, Some(BackupShelf::Bucket { .. }));
+        let has_another =
+            purpose == Purpose::Inspect || matches!(self.backups.backup_to, Some(BackupShelf::Bucket { .. }));
         if !is_bucket && !has_another && self.s3_endpoint_url.is_some() {
             return Some(("S3_BUCKET_NAME", "is not set, but S3_ENDPOINT_URL is"));
         }

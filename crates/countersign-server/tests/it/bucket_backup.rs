@@ -89,7 +89,9 @@ async fn a_backup_of_several_parts_goes_into_a_bucket_and_comes_back() {
     assert_eq!(sandbox.names(), names_before);
     assert_eq!(names(&sandbox.path("data")), ["countersign.db"]);
 
-    for (place, key) in [("s3://backups/open.tar", &[][..]), ("s3://backups/daily/sealed.tar.age", &["--identity", "key.txt"])] {
+    for (place, key) in
+        [("s3://backups/open.tar", &[][..]), ("s3://backups/daily/sealed.tar.age", &["--identity", "key.txt"])]
+    {
         // Whose pictures are in a folder; there is no bucket but the one that is named.
         let there = bucket_settings(elsewhere(&sandbox.path("key.txt")), &server).unset("S3_BUCKET_NAME");
         fs::rename(there.path("backup.tar"), there.path("key.txt")).unwrap();
@@ -158,7 +160,8 @@ impl Drop for Fifo {
 pub(crate) fn stuck_after_two_parts(server: &S3Server) -> (Sandbox, impl Sized) {
     let sandbox = in_a_bucket(server, 9);
     // In the order in which they are read: each name ends a line of the list.
-    let mut files: Vec<PathBuf> = names(&server.pictures_folder()).iter().map(|name| server.pictures_folder().join(name)).collect();
+    let mut files: Vec<PathBuf> =
+        names(&server.pictures_folder()).iter().map(|name| server.pictures_folder().join(name)).collect();
     files.sort_by_key(|file| fs::metadata(file).unwrap().modified().unwrap());
     for file in &files[..8] {
         fs::write(file, vec![7; 3 << 20]).unwrap();
@@ -168,7 +171,8 @@ pub(crate) fn stuck_after_two_parts(server: &S3Server) -> (Sandbox, impl Sized) 
 
 pub(crate) fn two_parts_are_there(server: &S3Server) {
     eventually("two parts are there", || {
-        let large = parts(server).iter().filter(|part| fs::metadata(part).is_ok_and(|found| found.len() == 8 << 20)).count();
+        let large =
+            parts(server).iter().filter(|part| fs::metadata(part).is_ok_and(|found| found.len() == 8 << 20)).count();
         (large >= 2).then_some(())
     });
 }

@@ -57,8 +57,24 @@ fn every_command_of_the_help_has_a_snapshot() {
     assert_eq!(
         commands,
         [
-            "dev", "serve", "secret", "migrate", "keys", "media", "backup", "restore", "backup-key", "jobs", "invite",
-            "mail", "settings", "doctor", "health", "tune", "openapi", "help"
+            "dev",
+            "serve",
+            "secret",
+            "migrate",
+            "keys",
+            "media",
+            "backup",
+            "restore",
+            "backup-key",
+            "jobs",
+            "invite",
+            "mail",
+            "settings",
+            "doctor",
+            "health",
+            "tune",
+            "openapi",
+            "help"
         ]
     );
 }

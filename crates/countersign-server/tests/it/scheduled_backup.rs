@@ -56,8 +56,11 @@ async fn a_backup_is_made_when_one_is_due_and_the_oldest_go() {
         "countersign-2999-01-01T000000Z.tar",
         "notes.txt",
     ];
-    let earlier =
-        ["countersign-2020-01-01T000000Z.tar", "countersign-2020-01-02T000000Z.tar.age", "countersign-2020-01-03T000000Z.tar"];
+    let earlier = [
+        "countersign-2020-01-01T000000Z.tar",
+        "countersign-2020-01-02T000000Z.tar.age",
+        "countersign-2020-01-03T000000Z.tar",
+    ];
     let sandbox = with_folder(scheduled("backups").set("BACKUP_KEEP", 2), &[&foreign[..], &earlier].concat());
     let server = sandbox.start("serve");
     eventually("a backup is complete", || (said(&server, COMPLETE) == 1).then_some(()));
@@ -158,7 +161,11 @@ async fn a_scheduled_backup_ends_with_the_server_and_leaves_nothing() {
 async fn settings_of_backups_that_do_not_go_together_are_named() {
     let database = TempDb::of_kind(DatabaseKind::Postgres, &[&countersign::MIGRATIONS]).await;
     let ended = Sandbox::with_database(database.url()).set("BACKUP_TO", "backups").run(&["serve"]).with(1);
-    assert!(ended.stderr.contains("BACKUP_TO is set, but DATABASE_URL names a PostgreSQL database"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("BACKUP_TO is set, but DATABASE_URL names a PostgreSQL database"),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stderr.contains("pg_dump"), "{}", ended.stderr);
     for (name, value) in [
         ("BACKUP_TO", "s3://a"),

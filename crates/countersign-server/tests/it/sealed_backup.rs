@@ -54,9 +54,12 @@ async fn an_encrypted_backup_tells_nothing_and_each_of_its_keys_puts_it_back() {
     assert_eq!(sandbox.mode("sealed.tar.age"), 0o600);
     assert_eq!(sandbox.names(), ["backup.tar", "data", "media", "one.txt", "sealed.tar.age", "two.txt"]);
 
-    let (open, sealed) = (fs::read(sandbox.path("backup.tar")).unwrap(), fs::read(sandbox.path("sealed.tar.age")).unwrap());
+    let (open, sealed) =
+        (fs::read(sandbox.path("backup.tar")).unwrap(), fs::read(sandbox.path("sealed.tar.age")).unwrap());
     assert!(sealed.starts_with(b"age-encryption.org/v1\n-> X25519 "), "what `age` and `rage` read");
-    for text in ["ada@example.com", "grace", "argon2id", "SQLite format 3", "database.db", "profile_pics", "countersign"] {
+    for text in
+        ["ada@example.com", "grace", "argon2id", "SQLite format 3", "database.db", "profile_pics", "countersign"]
+    {
         assert!(contains(&open, text.as_bytes()), "{text}");
         assert!(!contains(&sealed, text.as_bytes()), "{text}");
     }

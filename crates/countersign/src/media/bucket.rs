@@ -28,11 +28,9 @@ pub fn open_bucket(policy: &BucketPolicy, patience: BucketPatience) -> object_st
         max_backoff: Duration::from_secs(1),
         ..BackoffConfig::default()
     };
-    let retry =
-        RetryConfig { backoff, max_retries: patience.retries_max, retry_timeout: patience.request_time_max };
-    let options = ClientOptions::new()
-        .with_timeout(patience.attempt_time_max)
-        .with_connect_timeout(patience.connect_time_max);
+    let retry = RetryConfig { backoff, max_retries: patience.retries_max, retry_timeout: patience.request_time_max };
+    let options =
+        ClientOptions::new().with_timeout(patience.attempt_time_max).with_connect_timeout(patience.connect_time_max);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&policy.bucket)
         .with_region(&policy.region)
