@@ -110,19 +110,15 @@ pub(super) async fn make<H: Host>(
     place.refuse_foreign(!recipients.is_empty()).await?;
     let storage = Storage::open(&shell.media_policy().storage)?;
     let taken = format!("another backup to {} is under way", place.shown());
-    let drafts = place.draft_folder().map(|folder| Workshop::open(folder, &taken)).transpose()?;
-    // What is not encrypted yet goes no further than the database itself has.
-    let beside_database = if drafts.is_none() || !recipients.is_empty() {
-        let taken = "another backup of this database is under way";
-        Some(Workshop::open(beside(database, ".backup.partial"), taken)?)
-    } else {
-        None
+    let beside_database =
+        || Workshop::open(beside(database, ".backup.partial"), "another backup of this database is under way");
+    let (drafts, private) = match place {
+        Place::File { drafts, .. } if recipients.is_empty() => (Workshop::open(drafts.clone(), &taken)?, None),
+        // What is not encrypted yet goes no further than the database itself has.
+        Place::File { drafts, .. } => (Workshop::open(drafts.clone(), &taken)?, Some(beside_database()?)),
+        Place::Object { .. } => (beside_database()?, None),
     };
-    let (Some(workshop), Some(drafts)) =
-        (beside_database.as_ref().or(drafts.as_ref()), drafts.as_ref().or(beside_database.as_ref()))
-    else {
-        return Err(Failure("there is no place for what is not complete".to_owned()));
-    };
+    let workshop = private.as_ref().unwrap_or(&drafts);
     let (outlet, delivery) = place.begin(&drafts.path(ARCHIVE), stop).await?;
     let written = tokio::select! {
         written = write::<H>(order, &storage, workshop, outlet, progress) => written,

@@ -33,6 +33,8 @@ const PATIENCE: BucketPatience = BucketPatience {
 const PART_BYTES: usize = 8 * 1024 * 1024;
 /// No server takes more of them.
 const PARTS_MAX: usize = 10_000;
+/// Where drafts are in a folder of many backups.
+const DRAFTS: &str = ".scheduled.partial";
 /// How long taking back an upload may take.
 const ABORT_MAX: Duration = Duration::from_secs(4);
 
@@ -67,15 +69,23 @@ fn stopped() -> io::Error {
 
 /// A file, or an object of a bucket.
 pub(super) enum Place {
-    File(PathBuf),
-    Object { bucket: AmazonS3, key: Key, shown: String },
+    /// `drafts` is the folder in which the file is made; it is on the same disk.
+    File {
+        file: PathBuf,
+        drafts: PathBuf,
+    },
+    Object {
+        bucket: AmazonS3,
+        key: Key,
+        shown: String,
+    },
 }
 
 impl Place {
     /// `s3://bucket/name`, or a path.
     pub(super) fn parse(text: &Path, shell: &ShellSettings) -> Result<Self, Failure> {
         let Some(rest) = text.to_str().and_then(|text| text.strip_prefix("s3://")) else {
-            return Ok(Self::File(text.to_owned()));
+            return Ok(Self::File { file: text.to_owned(), drafts: beside(text, ".partial") });
         };
         let shown = format!("s3://{rest}");
         let (bucket, key) = object(rest).map_err(|accepted| Failure(format!("{shown} is no place: {accepted}")))?;
@@ -84,7 +94,7 @@ impl Place {
 
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::File(file) => file.display().to_string(),
+            Self::File { file, .. } => file.display().to_string(),
             Self::Object { shown, .. } => shown.clone(),
         }
     }
@@ -94,7 +104,7 @@ impl Place {
     pub(super) async fn refuse_foreign(&self, will_be_sealed: bool) -> Result<(), Failure> {
         let shown = self.shown();
         let begin = match self {
-            Self::File(file) => {
+            Self::File { file, .. } => {
                 let folder = folder_of(file);
                 if !folder.is_dir() {
                     return Err(Failure(format!("there is no folder {}", folder.display())));
@@ -130,7 +140,7 @@ impl Place {
     /// Begins to write; a file is `draft` until it is complete.
     pub(super) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(Outlet, Delivery), Failure> {
         let (sink, kind) = match self {
-            Self::File(file) => {
+            Self::File { file, .. } => {
                 let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
                 let kind = Kind::File { draft: draft.to_owned(), target: file.clone() };
                 (Sink::File(BufWriter::with_capacity(1 << 18, opened)), kind)
@@ -152,7 +162,7 @@ impl Place {
         progress: impl Fn(u64, u64),
     ) -> Result<(PathBuf, Option<Workshop>), Failure> {
         let (bucket, key) = match self {
-            Self::File(file) => return Ok((file.clone(), None)),
+            Self::File { file, .. } => return Ok((file.clone(), None)),
             Self::Object { bucket, key, .. } => (bucket, key),
         };
         let workshop = workshop()?;
@@ -168,14 +178,6 @@ impl Place {
             progress(at, size);
         }
         Ok((copy, Some(workshop)))
-    }
-
-    /// Where a file has its draft.
-    pub(super) fn draft_folder(&self) -> Option<PathBuf> {
-        match self {
-            Self::File(file) => Some(beside(file, ".partial")),
-            Self::Object { .. } => None,
-        }
     }
 }
 
@@ -341,7 +343,8 @@ impl Shelf {
 
     pub(super) fn place(&self, name: &str) -> Place {
         match self {
-            Self::Folder(folder) => Place::File(folder.join(name)),
+            // Always the same folder for drafts, so that each clears away what one before it left that was killed.
+            Self::Folder(folder) => Place::File { file: folder.join(name), drafts: folder.join(DRAFTS) },
             Self::Bucket { bucket, prefix, shown } => {
                 let key = prefix.clone().join(name);
                 Place::Object { bucket: bucket.clone(), shown: format!("{shown}/{key}"), key }

@@ -1,5 +1,6 @@
 //! Decides what an operator may set about backups that the server makes by itself.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use age::x25519::Recipient;
@@ -41,6 +42,15 @@ pub enum BackupShelf {
         /// What stands before their names in it, without a slash at either end; may be empty.
         prefix: String,
     },
+}
+
+impl fmt::Display for BackupShelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
 }
 
 /// Public keys.

@@ -140,6 +140,21 @@ fn a_backup_that_does_not_work_is_an_error_and_the_site_is_served() {
     server.register("ada").ok(201);
 }
 
+#[test]
+fn doctor_looks_where_backups_go_and_whether_they_are_encrypted() {
+    let lines = |sandbox: &Sandbox| -> Vec<String> {
+        let told = sandbox.run(&["doctor"]).stdout;
+        told.lines().filter(|line| line.contains("backups: ")).map(str::to_owned).collect()
+    };
+    let sandbox = scheduled("backups");
+    let told = lines(&sandbox);
+    assert!(told[0].starts_with("fail  backups: ") && told[0].ends_with("; check BACKUP_TO"), "{told:?}");
+    assert!(told[1].starts_with("warn  backups: they are not encrypted"), "{told:?}");
+    let public = new_key(&sandbox, "key.txt");
+    let sandbox = with_folder(sandbox, &[]).set("BACKUP_RECIPIENTS", public);
+    assert_eq!(lines(&sandbox), ["ok    backups: backups can be listed"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduled_backup_ends_with_the_server_and_leaves_nothing() {
     let s3 = S3Server::start().await;
