@@ -115,7 +115,6 @@ impl Identities {
 fn refusal(error: DecryptError) -> Failure {
     Failure(match error {
         DecryptError::NoMatchingKeys => "it is encrypted, and none of the keys of --identity opens it".to_owned(),
-        DecryptError::UnknownFormat => "it is encrypted in a way that this program does not know".to_owned(),
         DecryptError::Io(error) if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
             return error.into();
         }

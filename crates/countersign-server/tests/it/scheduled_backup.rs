@@ -165,7 +165,7 @@ async fn a_scheduled_backup_ends_with_the_server_and_leaves_nothing() {
     two_parts_are_there(&s3);
     server.process.signal("TERM");
     let ended = server.process.wait().with(0);
-    assert!(!ended.stderr.contains("did not work"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("a scheduled backup did not work"), "{}", ended.stderr);
     assert_eq!(names(&backups), Vec::<String>::new());
     nothing_is_left(&s3);
     let left: Vec<PathBuf> = fs::read_dir(sandbox.path("data")).unwrap().map(|entry| entry.unwrap().path()).collect();
