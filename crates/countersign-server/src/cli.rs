@@ -5,6 +5,7 @@ mod backup;
 mod bar;
 mod copy;
 mod doctor;
+mod encryption;
 mod health;
 mod invite;
 mod jobs;
@@ -12,12 +13,15 @@ mod keys;
 mod mail;
 mod media;
 mod migrate;
+mod place;
 mod restore;
+mod schedule;
 mod secret;
 mod settings;
 mod start;
 mod table;
 mod tune;
+mod workshop;
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -25,6 +29,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use age::x25519::Recipient;
 use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
@@ -32,7 +37,7 @@ use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Job
 use countersign_db::{Db, PoolPolicy};
 
 use crate::schema::{self, refuse_missing};
-use crate::settings::{Loaded, Purpose, Settings, load};
+use crate::settings::{Loaded, Purpose, Settings, load, recipient};
 use crate::{Host, http, telemetry};
 
 #[derive(Parser)]
@@ -89,25 +94,38 @@ enum Command {
     /// Write everything into one file: the database as it is at one moment, and the pictures
     ///
     /// Works while the site runs, and needs no SECRET_KEY. The file is a tar archive with a SHA-256 of everything in it, for
-    /// your eyes only; it appears under its name when it is complete, in the place of an earlier backup. PostgreSQL is backed
-    /// up by its own tools, such as pg_dump. Ends with 1 when a picture was missing in the storage.
+    /// your eyes only; it appears under its name when it is complete, in the place of an earlier backup. A bucket is reached by
+    /// the S3_ settings. PostgreSQL is backed up by its own tools, such as pg_dump. Ends with 1 when a picture was missing in the
+    /// storage.
     Backup {
-        /// Where it goes, such as backup.tar
+        /// Where it goes, such as backup.tar or s3://backups/countersign.tar
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        place: PathBuf,
+        /// Encrypt it to this public key, which begins with age1; may be given several times. Otherwise to BACKUP_RECIPIENTS, and
+        /// if there are none to nobody
+        #[arg(long = "recipient", value_name = "KEY", value_parser = parse_recipient)]
+        recipients: Vec<Recipient>,
     },
     /// Put back what `backup` wrote
     ///
     /// Checks all of the file before anything is touched. The database goes to where DATABASE_URL says, the pictures into
     /// MEDIA_DIR or the bucket. Stop the site first.
     Restore {
-        /// What `backup` wrote
+        /// What `backup` wrote, also as s3://backups/countersign.tar
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        place: PathBuf,
+        /// The file with the key that opens an encrypted backup
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
         /// Replace the database that is there, and add to the pictures that are
         #[arg(long)]
         force: bool,
     },
+    /// Make a key for encrypted backups
+    ///
+    /// Prints it as age-keygen does: the public key, which `backup --recipient` and BACKUP_RECIPIENTS take, in a comment, and
+    /// below it the secret one, which `restore --identity` needs. It is shown once; keep it where the backups are not.
+    BackupKey,
     /// Move everything to another database, such as from SQLite to PostgreSQL
     ///
     /// Stop the site first. The target is an empty database, which gets the schema; rows are written in batches, and in the end
@@ -290,6 +308,10 @@ fn parse_language(text: &str) -> Result<Language, InvalidLanguage> {
     Language::parse(text)
 }
 
+fn parse_recipient(text: &str) -> Result<Recipient, &'static str> {
+    recipient(text)
+}
+
 fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
     EmailAddress::parse(text)
 }
@@ -353,11 +375,12 @@ where
         Command::Migrate { command: MigrateCommand::Status } => wait_for(migrate::status::<H>()),
         Command::Migrate { command: MigrateCommand::Up } => wait_for(migrate::up::<H>()),
         Command::Media { command } => wait_for(media::media::<H>(&command)),
-        Command::Backup { file } => wait_for(backup::back_up::<H>(&file)),
-        Command::Restore { file, force } => {
+        Command::Backup { place, recipients } => wait_for(backup::back_up::<H>(&place, recipients)),
+        Command::Restore { place, identity, force } => {
             let existing = if force { restore::Existing::Replace } else { restore::Existing::Keep };
-            wait_for(restore::restore::<H>(&file, existing))
+            wait_for(restore::restore::<H>(&place, identity.as_deref(), existing))
         }
+        Command::BackupKey => Ok(encryption::print_new_key()),
         Command::Copy { from, to } => wait_for(copy::move_rows::<H>(from.as_deref(), &to)),
         Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
         Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),

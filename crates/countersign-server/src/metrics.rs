@@ -3,6 +3,7 @@
 //! Everything is counted where it happens, in numbers that are there from the start, and put into words when somebody asks.
 //! What is counted is of closed lists: nothing that a client sends becomes part of a figure's name.
 
+mod backups;
 mod exposition;
 mod listener;
 mod process;
@@ -29,6 +30,7 @@ use self::requests::Requests;
 use crate::Host;
 use crate::serve::Attendance;
 
+pub(crate) use self::backups::BackupCounts;
 pub(crate) use self::listener::serve;
 
 /// Where they are read.
@@ -47,6 +49,7 @@ struct Parts {
     started_at: Timestamp,
     requests: Requests,
     attendance: Arc<Attendance>,
+    backups: Arc<BackupCounts>,
 }
 
 impl fmt::Debug for Metrics {
@@ -64,12 +67,18 @@ impl Metrics {
             started_at: SystemClock.now(),
             requests: Requests::new(),
             attendance: Arc::default(),
+            backups: Arc::default(),
         }))
     }
 
     /// Where connections are counted.
     pub(crate) fn attendance(&self) -> Arc<Attendance> {
         Arc::clone(&self.0.attendance)
+    }
+
+    /// Where backups are counted.
+    pub(crate) fn backups(&self) -> Arc<BackupCounts> {
+        Arc::clone(&self.0.backups)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
+mod backups;
 mod limits;
 mod load;
 mod mail;
@@ -14,6 +15,7 @@ mod sources;
 mod telemetry;
 mod values;
 
+pub use backups::{BackupSettings, BackupShelf, Recipients};
 pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
@@ -22,6 +24,7 @@ pub use values::{
     FrontendUrl, LogFilter, LogFormat, MediaDelivery, Networks, SecretKeys, SecretText, chosen, switch, whole_number,
 };
 
+pub(crate) use backups::{object, recipient};
 pub(crate) use load::{Loaded, Purpose, Settings, load};
 pub(crate) use report::Report;
 
@@ -274,6 +277,10 @@ pub struct ShellSettings {
     /// Whether the bucket's name goes into the path of its URLs (`true`) or into the host's name (`false`).
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true` with `S3_ENDPOINT_URL`, `false` without")]
     pub s3_path_style: Option<bool>,
+
+    /// Backups that the server makes by itself.
+    #[conf(flatten)]
+    pub backups: BackupSettings,
 
     /// How long a client may take for the head of a request, from connecting or from its previous request, in seconds.
     /// Then it is disconnected.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -53,6 +53,12 @@ pub(super) struct Manifest {
     pub(super) pictures_missing: u64,
 }
 
+impl Manifest {
+    pub(super) fn users(&self) -> i64 {
+        self.rows.get("auth_users").copied().unwrap_or_default()
+    }
+}
+
 /// Why a file is not taken for a backup.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ArchiveError {
@@ -70,10 +76,18 @@ fn damaged(what: impl Into<String>) -> ArchiveError {
     ArchiveError::Damaged(what.into())
 }
 
-/// Whether a file begins as a backup does; which format it is of.
-pub(super) fn format_of(file: &Path) -> Result<u32, ArchiveError> {
+/// How much of a file [`format_of`] needs, in bytes.
+pub(super) const BEGINNING_BYTES: u64 = 2 * BLOCK;
+
+/// The beginning of a file, by which it is known.
+pub(super) fn beginning_of(file: &Path) -> io::Result<Vec<u8>> {
     let mut begin = Vec::new();
-    File::open(file)?.take(2 * BLOCK).read_to_end(&mut begin)?;
+    File::open(file)?.take(BEGINNING_BYTES).read_to_end(&mut begin)?;
+    Ok(begin)
+}
+
+/// Whether something begins as a backup does; which format it is of.
+pub(super) fn format_of(begin: &[u8]) -> Result<u32, ArchiveError> {
     let (header, content) = begin.split_at_checked(512).ok_or(ArchiveError::Foreign)?;
     let name = header.strip_prefix(FORMAT_FILE.as_bytes());
     let text = content.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
@@ -84,18 +98,17 @@ pub(super) fn format_of(file: &Path) -> Result<u32, ArchiveError> {
 }
 
 /// A backup that is being written.
-pub(super) struct ArchiveWriter {
-    tar: tar::Builder<BufWriter<File>>,
+pub(super) struct ArchiveWriter<W: Write> {
+    tar: tar::Builder<W>,
     sums: File,
     written_at: u64,
 }
 
-impl ArchiveWriter {
-    /// Begins a backup in the file `archive`; `sums` is used meanwhile.
-    pub(super) fn create(archive: &Path, sums: &Path, now: Timestamp) -> io::Result<Self> {
-        let archive = OpenOptions::new().write(true).create_new(true).mode(0o600).open(archive)?;
+impl<W: Write> ArchiveWriter<W> {
+    /// Begins a backup in `sink`; the file `sums` is used meanwhile.
+    pub(super) fn begin(sink: W, sums: &Path, now: Timestamp) -> io::Result<Self> {
         let sums = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(sums)?;
-        let tar = tar::Builder::new(BufWriter::with_capacity(1 << 18, archive));
+        let tar = tar::Builder::new(sink);
         let mut writer = Self { tar, sums, written_at: u64::try_from(now.as_second()).unwrap_or_default() };
         writer.add(FORMAT_FILE, format!("{FORMAT_BEGIN}{FORMAT}\n").as_bytes())?;
         Ok(writer)
@@ -113,14 +126,13 @@ impl ArchiveWriter {
         self.note(DATABASE, reader.hash)
     }
 
-    /// Ends the backup; it is on the disk then.
-    pub(super) fn finish(mut self, manifest: &Manifest) -> io::Result<()> {
+    /// Ends the archive; what it was written into is given back.
+    pub(super) fn finish(mut self, manifest: &Manifest) -> io::Result<W> {
         self.add(MANIFEST, format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())?;
         let size = self.sums.stream_position()?;
         self.sums.rewind()?;
         self.tar.append(&header(SUMS, size, self.written_at)?, &self.sums)?;
-        let file = self.tar.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()
+        self.tar.into_inner()
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -177,7 +189,7 @@ pub(super) struct Backup {
 impl Backup {
     /// Reads all of a file; `progress` is told how many of how many parts have been read.
     pub(super) fn verified(path: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Self, ArchiveError> {
-        match format_of(path)? {
+        match format_of(&beginning_of(path)?)? {
             FORMAT => {}
             later if later > FORMAT => return Err(ArchiveError::Newer(later)),
             _ => return Err(ArchiveError::Foreign),

@@ -2,11 +2,11 @@
 //! when the file has its name.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use age::x25519::Recipient;
 use bytes::Bytes;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::media::Storage;
@@ -14,66 +14,58 @@ use countersign::model::{PictureFile, UserId};
 use countersign::{MissingPicture, count_pictures, follow_picture, list_pictures};
 use countersign_db::{Db, PoolPolicy, SchemaState};
 use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
 
-use super::archive::{ArchiveError, ArchiveWriter, FORMAT, Manifest, format_of};
+use super::archive::{ArchiveWriter, FORMAT, Manifest};
+use super::encryption::Envelope;
+use super::place::{Outlet, Place, Stop};
+use super::workshop::{ARCHIVE, DATABASE, SUMS, Workshop, beside};
 use super::{Failure, Finding, bar, complain, say, settings_for};
 use crate::Host;
-use crate::schema::{self, create_private_folder, migrations, refuse_missing};
-use crate::settings::Purpose;
+use crate::schema::{self, migrations, refuse_missing};
+use crate::serve::StopSignals;
+use crate::settings::{Purpose, ShellSettings};
 
 /// How many pictures are read at the same time, each of which is in memory then.
 pub(super) const PICTURES_AT_ONCE: usize = 8;
 /// How often one user's picture may be replaced while it is being read.
 const TURNS_MAX: usize = 100;
 /// Lost pictures that are named one by one; of more there is only the number.
-const LOST_NAMED_MAX: u64 = 20;
+const LOST_NAMED_MAX: usize = 20;
 
-pub(super) async fn back_up<H: Host>(file: &Path) -> Result<Finding, Failure> {
+/// The command: `recipients` are those that it names, or those of the settings if it names none.
+pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient>) -> Result<Finding, Failure> {
     let shell = settings_for::<H>(Purpose::Inspect)?.shell;
-    let url = &shell.database_url;
-    if url.sqlite_path().is_none() {
-        return Err(Failure(
-            "DATABASE_URL names a PostgreSQL database, which PostgreSQL's own tools back up, such as `pg_dump \
-             --format=custom`; back up the pictures after it, from MEDIA_DIR or the bucket"
-                .to_owned(),
-        ));
+    if recipients.is_empty() {
+        recipients = shell.backup_recipients();
     }
-    refuse_missing::<H>(url)?;
-    refuse_foreign(file)?;
-    let storage = Storage::open(&shell.media_policy().storage)?;
-    let workshop = Workshop::open(file)?;
-    let live = Db::connect(url, &PoolPolicy::default()).await?;
-    schema::refuse_half_copied::<H>(&live).await?;
-
-    let now = SystemClock.now();
-    let database = workshop.path(DATABASE);
-    // Empty and private already when SQLite begins to write.
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database)?;
-    live.snapshot_into(&database).await?;
-    let copy = Db::open_copy(&database).await?;
-    let schema = schema_of::<H>(&copy).await?;
-    let mut archive = ArchiveWriter::create(&workshop.path(ARCHIVE), &workshop.path(SUMS), now)?;
-    let source = Source { live: &live, copy: &copy, storage: &storage };
-    let (pictures, pictures_missing) = source.add_pictures(&mut archive).await?;
-    let rows = copy.count_rows().await?;
-    // Its file is the whole database only now.
-    copy.close().await;
-    live.close().await;
-    archive.add_database(&database)?;
-    let (program, version) = (H::NAME.to_owned(), H::VERSION.to_owned());
-    let created_at = format!("{now:.0}");
-    let manifest = Manifest { format: FORMAT, program, version, created_at, schema, rows, pictures, pictures_missing };
-    archive.finish(&manifest)?;
-    let bytes = fs::metadata(workshop.path(ARCHIVE))?.len();
-    fs::rename(workshop.path(ARCHIVE), file)?;
-    File::open(folder_of(file))?.sync_all()?;
+    let place = Place::parse(place, &shell)?;
+    let (stop, stopped) = Stop::new();
+    let mut signals = StopSignals::listen()?;
+    let mut listening = JoinSet::new();
+    listening.spawn(async move {
+        signals.next().await;
+        let _ = stop.send(true);
+    });
+    let order = Order { shell: &shell, place: &place, recipients: &recipients, now: SystemClock.now() };
+    let made = make::<H>(&order, &stopped, &bar::show).await?;
+    let Made { manifest, bytes, lost } = made;
+    let encrypted = match recipients.len() {
+        0 => String::new(),
+        1 => ", encrypted to 1 recipient".to_owned(),
+        many => format!(", encrypted to {many} recipients"),
+    };
+    for file in lost {
+        complain(&format!("error: {file} is not in the storage, and a user has it"));
+    }
+    let Manifest { created_at, pictures, pictures_missing, .. } = &manifest;
     say(format_args!(
-        "{}: {} users, {pictures} pictures, {bytes} bytes; the database as it was at {}",
-        file.display(),
-        manifest.rows.get("auth_users").copied().unwrap_or_default(),
-        manifest.created_at,
+        "{}: {} users, {pictures} pictures, {bytes} bytes{encrypted}; the database as it was at {created_at}",
+        place.shown(),
+        manifest.users(),
     ));
-    if pictures_missing == 0 {
+    if *pictures_missing == 0 {
         return Ok(Finding::InOrder);
     }
     complain(&format!(
@@ -82,34 +74,95 @@ pub(super) async fn back_up<H: Host>(file: &Path) -> Result<Finding, Failure> {
     Ok(Finding::NotInOrder)
 }
 
-/// What is there must be an earlier backup, or a slip of the hand would replace a database by its backup.
-fn refuse_foreign(file: &Path) -> Result<(), Failure> {
-    let shown = file.display();
-    let folder = folder_of(file);
-    if !folder.is_dir() {
-        return Err(Failure(format!("there is no folder {}", folder.display())));
-    }
-    match fs::metadata(file) {
-        Ok(found) if found.is_dir() => Err(Failure(format!("{shown} is a folder; name a file, such as backup.tar"))),
-        Ok(_) => match format_of(file) {
-            Err(ArchiveError::Foreign) => Err(Failure(format!("{shown} is there and no backup; it was left alone"))),
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(()),
-        },
-        Err(_) => Ok(()),
+/// A backup that is to be made.
+pub(super) struct Order<'o> {
+    pub(super) shell: &'o ShellSettings,
+    pub(super) place: &'o Place,
+    /// To whom it is encrypted; with none it is not.
+    pub(super) recipients: &'o [Recipient],
+    pub(super) now: Timestamp,
+}
+
+/// A backup that is complete.
+pub(super) struct Made {
+    pub(super) manifest: Manifest,
+    pub(super) bytes: u64,
+    /// Pictures that users have and the storage has not; only some if there are many.
+    pub(super) lost: Vec<PictureFile>,
+}
+
+/// Makes a backup; `progress` is told how many of how many users have been looked at.
+pub(super) async fn make<H: Host>(
+    order: &Order<'_>,
+    stop: &Stop,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Made, Failure> {
+    let Order { shell, place, recipients, .. } = order;
+    let url = &shell.database_url;
+    let Some(database) = url.sqlite_path() else {
+        return Err(Failure(
+            "DATABASE_URL names a PostgreSQL database, which PostgreSQL's own tools back up, such as `pg_dump \
+             --format=custom`; back up the pictures after it, from MEDIA_DIR or the bucket"
+                .to_owned(),
+        ));
+    };
+    refuse_missing::<H>(url)?;
+    place.refuse_foreign(!recipients.is_empty()).await?;
+    let storage = Storage::open(&shell.media_policy().storage)?;
+    let taken = format!("another backup to {} is under way", place.shown());
+    let beside_database =
+        || Workshop::open(beside(database, ".backup.partial"), "another backup of this database is under way");
+    let (drafts, private) = match place {
+        Place::File { drafts, .. } if recipients.is_empty() => (Workshop::open(drafts.clone(), &taken)?, None),
+        // What is not encrypted yet goes no further than the database itself has.
+        Place::File { drafts, .. } => (Workshop::open(drafts.clone(), &taken)?, Some(beside_database()?)),
+        Place::Object { .. } => (beside_database()?, None),
+    };
+    let workshop = private.as_ref().unwrap_or(&drafts);
+    let (outlet, delivery) = place.begin(&drafts.path(ARCHIVE), stop).await?;
+    let written = tokio::select! {
+        written = write::<H>(order, &storage, workshop, outlet, progress) => written,
+        () = stop.called() => Err(Failure("it was stopped".to_owned())),
+    };
+    match written {
+        Ok((outlet, manifest, lost)) => {
+            let bytes = delivery.complete(outlet).await?;
+            Ok(Made { manifest, bytes, lost })
+        }
+        Err(reason) => Err(delivery.give_up(reason).await),
     }
 }
 
-pub(super) fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A name beside a file, hidden and with another ending.
-pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(file.file_name().unwrap_or_default());
-    name.push(ending);
-    file.with_file_name(name)
+async fn write<H: Host>(
+    order: &Order<'_>,
+    storage: &Storage,
+    workshop: &Workshop,
+    outlet: Outlet,
+    progress: &dyn Fn(u64, u64),
+) -> Result<(Outlet, Manifest, Vec<PictureFile>), Failure> {
+    let live = Db::connect(&order.shell.database_url, &PoolPolicy::default()).await?;
+    schema::refuse_half_copied::<H>(&live).await?;
+    let database = workshop.path(DATABASE);
+    // Empty and private already when SQLite begins to write.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database)?;
+    live.snapshot_into(&database).await?;
+    let copy = Db::open_copy(&database).await?;
+    let schema = schema_of::<H>(&copy).await?;
+    let envelope = Envelope::new(order.recipients, outlet)?;
+    let mut archive = ArchiveWriter::begin(envelope, &workshop.path(SUMS), order.now)?;
+    let source = Source { live: &live, copy: &copy, storage };
+    let Pictures { found, missing, lost } = source.add_pictures(&mut archive, progress).await?;
+    let rows = copy.count_rows().await?;
+    // Its file is the whole database only now.
+    copy.close().await;
+    live.close().await;
+    archive.add_database(&database)?;
+    let (program, version) = (H::NAME.to_owned(), H::VERSION.to_owned());
+    let created_at = format!("{:.0}", order.now);
+    let (pictures, pictures_missing) = (found, missing);
+    let manifest = Manifest { format: FORMAT, program, version, created_at, schema, rows, pictures, pictures_missing };
+    let outlet = archive.finish(&manifest)?.finish()?;
+    Ok((outlet, manifest, lost))
 }
 
 /// The latest migration of each set. An older schema is backed up, which one does before it is updated; a strange one is not.
@@ -132,49 +185,6 @@ async fn schema_of<H: Host>(copy: &Db) -> Result<BTreeMap<String, i64>, Failure>
     Ok(latest)
 }
 
-const ARCHIVE: &str = "backup.tar";
-const DATABASE: &str = "database.db";
-const SUMS: &str = "SHA256SUMS";
-
-/// The folder beside a backup in which it is made: for one at a time, and gone afterwards. What a killed one left is cleared
-/// away by the next.
-struct Workshop {
-    folder: PathBuf,
-    _lock: File,
-}
-
-impl Workshop {
-    fn open(file: &Path) -> Result<Self, Failure> {
-        let folder = beside(file, ".partial");
-        create_private_folder(&folder)?;
-        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure(format!("another backup to {} is under way", file.display())));
-            }
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        for name in [ARCHIVE, DATABASE, SUMS] {
-            if folder.join(name).exists() {
-                fs::remove_file(folder.join(name))?;
-            }
-        }
-        Ok(Self { folder, _lock: lock })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-}
-
-impl Drop for Workshop {
-    fn drop(&mut self) {
-        // What stays is cleared away by the next backup.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
 /// What a backup is made of.
 struct Source<'s> {
     live: &'s Db,
@@ -189,16 +199,28 @@ enum Fetched {
     Lost(PictureFile),
 }
 
+/// What became of the pictures.
+#[derive(Default)]
+struct Pictures {
+    found: u64,
+    missing: u64,
+    lost: Vec<PictureFile>,
+}
+
 impl Source<'_> {
-    /// The pictures that the copy of the database names; how many there were, and how many the storage had lost.
-    async fn add_pictures(&self, archive: &mut ArchiveWriter) -> Result<(u64, u64), Failure> {
+    /// Adds the pictures that the copy of the database names.
+    async fn add_pictures(
+        &self,
+        archive: &mut ArchiveWriter<Envelope<Outlet>>,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Pictures, Failure> {
         let all = count_pictures(self.copy).await?;
-        let (mut done, mut found, mut lost) = (0, 0, 0);
+        let (mut done, mut pictures) = (0, Pictures::default());
         let mut after = None;
         loop {
             let page = list_pictures(self.copy, after).await?;
             let Some((user, _)) = page.last() else {
-                return Ok((found, lost));
+                return Ok(pictures);
             };
             after = Some(*user);
             for some in page.chunks(PICTURES_AT_ONCE) {
@@ -207,19 +229,19 @@ impl Source<'_> {
                     match fetched? {
                         Fetched::Found(file, bytes) => {
                             archive.add_picture(&file, &bytes)?;
-                            found += 1;
+                            pictures.found += 1;
                         }
                         Fetched::Nothing => {}
                         Fetched::Lost(file) => {
-                            lost += 1;
-                            if lost <= LOST_NAMED_MAX {
-                                complain(&format!("error: {file} is not in the storage, and a user has it"));
+                            pictures.missing += 1;
+                            if pictures.lost.len() < LOST_NAMED_MAX {
+                                pictures.lost.push(file);
                             }
                         }
                     }
                     done += 1;
                 }
-                bar::show(done, all);
+                progress(done, all);
             }
         }
     }

@@ -15,6 +15,7 @@ use countersign::media::Storage;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{Db, PoolPolicy};
 
+use super::place::Shelf;
 use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;
@@ -77,6 +78,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             hashing(&mut examination, &settings.shell);
             files(&mut examination, &settings.shell);
             pictures(&mut examination, &settings.shell).await;
+            backups(&mut examination, &settings.shell).await;
             mail(&mut examination, &settings).await;
             database::<H>(&mut examination, &settings.shell).await;
         }
@@ -218,6 +220,18 @@ async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
             let Failure(reason) = error.into();
             examination.add(Verdict::Fail, format!("pictures: {place}: {reason}; {remedy}"));
         }
+    }
+}
+
+async fn backups(examination: &mut Examination, shell: &ShellSettings) {
+    let Some(to) = &shell.backups.backup_to else { return };
+    let listed = async { Shelf::open(to, shell)?.list(|_| None::<()>).await };
+    match listed.await {
+        Ok(_) => examination.add(Verdict::Ok, format!("backups: {to} can be listed")),
+        Err(Failure(reason)) => examination.add(Verdict::Fail, format!("backups: {reason}; check BACKUP_TO")),
+    }
+    if shell.backup_recipients().is_empty() {
+        examination.add(Verdict::Warn, "backups: they are not encrypted; BACKUP_RECIPIENTS says to whom they could be");
     }
 }
 

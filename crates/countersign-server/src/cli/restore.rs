@@ -8,8 +8,11 @@ use countersign::media::Storage;
 use countersign_db::{Db, DbError, SchemaState, take_out_of_use};
 use futures_util::future::try_join_all;
 
-use super::archive::{Backup, Manifest};
-use super::backup::{PICTURES_AT_ONCE, beside, folder_of};
+use super::archive::{Backup, Manifest, beginning_of};
+use super::backup::PICTURES_AT_ONCE;
+use super::encryption::{Identities, is_sealed};
+use super::place::Place;
+use super::workshop::{ARCHIVE, Workshop, beside, folder_of};
 use super::{Failure, Finding, bar, complain, say, settings_for};
 use crate::Host;
 use crate::schema::{self, create_private_folder, migrations};
@@ -22,7 +25,11 @@ pub(super) enum Existing {
     Replace,
 }
 
-pub(super) async fn restore<H: Host>(file: &Path, existing: Existing) -> Result<Finding, Failure> {
+pub(super) async fn restore<H: Host>(
+    from: &Path,
+    identity: Option<&Path>,
+    existing: Existing,
+) -> Result<Finding, Failure> {
     let shell = settings_for::<H>(Purpose::Inspect)?.shell;
     let Some(target) = shell.database_url.sqlite_path() else {
         return Err(Failure(
@@ -32,11 +39,12 @@ pub(super) async fn restore<H: Host>(file: &Path, existing: Existing) -> Result<
         ));
     };
     let storage = Storage::open(&shell.media_policy().storage)?;
+    let place = Place::parse(from, &shell)?;
+    let identities = identity.map(Identities::read).transpose()?;
     refuse_occupied(target, &storage, existing).await?;
-    let backup = Backup::verified(file, bar::show).map_err(|error| {
-        let Failure(reason) = error.into();
-        Failure(format!("{}: {reason}; nothing was changed", file.display()))
-    })?;
+    let (backup, _workshop) = verified(&place, identities.as_ref(), target)
+        .await
+        .map_err(|Failure(reason)| Failure(format!("{}: {reason}; nothing was changed", place.shown())))?;
     refuse_strange_sets::<H>(&backup.manifest)?;
 
     create_private_folder(folder_of(target))?;
@@ -50,8 +58,8 @@ pub(super) async fn restore<H: Host>(file: &Path, existing: Existing) -> Result<
     fs::rename(&draft.0, target)?;
     File::open(folder_of(target))?.sync_all()?;
 
-    let Manifest { program, version, created_at, rows, pictures, pictures_missing, .. } = &backup.manifest;
-    let users = rows.get("auth_users").copied().unwrap_or_default();
+    let Manifest { program, version, created_at, pictures, pictures_missing, .. } = &backup.manifest;
+    let users = backup.manifest.users();
     say(format_args!(
         "restored what {program} {version} backed up at {created_at}: {users} users, {pictures} pictures"
     ));
@@ -62,6 +70,34 @@ pub(super) async fn restore<H: Host>(file: &Path, existing: Existing) -> Result<
         say(format_args!("its schema is older than this program; run `{} migrate up`", H::NAME));
     }
     Ok(Finding::InOrder)
+}
+
+/// Reads all of a backup. One that is elsewhere or encrypted is copied beside the database first, for as long as the workshop is
+/// there.
+async fn verified(
+    place: &Place,
+    identities: Option<&Identities>,
+    target: &Path,
+) -> Result<(Backup, Option<Workshop>), Failure> {
+    let open = || Workshop::open(beside(target, ".restore.partial"), "another restore is under way");
+    let (file, fetched) = place.fetch(open, bar::show).await?;
+    if !is_sealed(&beginning_of(&file)?) {
+        return Ok((Backup::verified(&file, bar::show)?, fetched));
+    }
+    let Some(identities) = identities else {
+        return Err(Failure("it is encrypted; --identity names the file with the key that opens it".to_owned()));
+    };
+    let is_fetched = fetched.is_some();
+    let workshop = match fetched {
+        Some(workshop) => workshop,
+        None => open()?,
+    };
+    let archive = workshop.path(ARCHIVE);
+    identities.open(&file, &archive)?;
+    if is_fetched {
+        fs::remove_file(&file)?;
+    }
+    Ok((Backup::verified(&archive, bar::show)?, Some(workshop)))
 }
 
 async fn refuse_occupied(target: &Path, storage: &Storage, existing: Existing) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
@@ -20,6 +21,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::schedule::Schedule;
 use super::{Failure, Finding, say};
 use crate::metrics::Readers;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
@@ -128,6 +130,7 @@ where
     Accounts: FromRef<H::State>,
 {
     let Settings { mail, shell, host } = settings;
+    let shell = Arc::new(shell);
     let tls = shell.tls_files().map(Tls::load).transpose()?;
     raise_file_limit(shell.connections_max);
     let listener = listen::<H>(&shell)?;
@@ -164,6 +167,7 @@ where
         tls: tls.clone(),
         attendance: http.metrics.as_ref().map(Metrics::attendance).unwrap_or_default(),
     };
+    let backups = Schedule::start::<H>(&shell, http.metrics.as_ref().map(Metrics::backups).unwrap_or_default())?;
     let signals = StopSignals::listen()?;
     announce(listener.local_addr()?, &db);
     let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
@@ -193,6 +197,9 @@ where
                 let _ = jobs_stop.await;
             })
         );
+        if let Some(backups) = backups {
+            backups.stop().await;
+        }
         drop(stop_metrics);
     };
     tokio::join!(work, serve_metrics);

@@ -70,6 +70,7 @@ impl Collector for Reading {
         self.accounts(&mut page)?;
         self.hashing(&mut page)?;
         self.jobs(&mut page)?;
+        self.backups(&mut page)?;
         self.database(&mut page)
     }
 }
@@ -229,6 +230,18 @@ impl Reading {
         page.named("countersign_jobs_done", "Jobs that were done", "kind", jobs_done)?;
         page.named("countersign_jobs_retried", "Tries that did not work and are repeated", "kind", jobs_retried)?;
         page.named("countersign_jobs_failed", "Jobs that were given up", "kind", jobs_failed)
+    }
+
+    fn backups(&self, page: &mut Page<'_>) -> fmt::Result {
+        let backups = &self.metrics.0.backups;
+        let made = backups.by_outcome();
+        page.named("countersign_backups", "Scheduled backups of this instance by how they ended", "outcome", &made)?;
+        page.gauge(
+            "countersign_backup_newest_timestamp",
+            "When the newest scheduled backup was begun, in seconds since 1970",
+            Some(&Unit::Seconds),
+            backups.newest_at().map(|at| (NONE, at)),
+        )
     }
 
     fn database(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -192,8 +192,12 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
             format!("is less than one hash takes: accepted is {hash_bytes}, which is ARGON2_MEMORY_KIB, or more");
         refuse("HASHING_MEMORY_BYTES_MAX", text);
     }
-    if let Some((name, text)) = shell.media_contradiction() {
+    if let Some((name, text)) = shell.media_contradiction(purpose) {
         refuse(name, text.to_owned());
+    }
+    if shell.backups.backup_to.is_some() && shell.database_url.sqlite_path().is_none() {
+        let text = "is set, but DATABASE_URL names a PostgreSQL database, which PostgreSQL's own tools back up, such as `pg_dump`";
+        refuse("BACKUP_TO", text.to_owned());
     }
 }
 

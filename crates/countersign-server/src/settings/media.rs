@@ -4,21 +4,25 @@ use std::time::Duration;
 
 use countersign::config::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 
-use super::{MediaDelivery, ShellSettings};
+use super::load::Purpose;
+use super::{BackupShelf, MediaDelivery, ShellSettings};
 
 /// What is left of a request's time for decoding and storing a picture that came in at the last moment.
 const AFTER_UPLOAD: Duration = Duration::from_secs(5);
 
 impl ShellSettings {
     /// The name of a setting that does not go with others, and why.
-    pub(super) fn media_contradiction(&self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn media_contradiction(&self, purpose: Purpose) -> Option<(&'static str, &'static str)> {
         let is_bucket = self.s3_bucket_name.is_some();
         match (&self.s3_access_key_id, &self.s3_secret_access_key) {
             (Some(_), None) => return Some(("S3_SECRET_ACCESS_KEY", "is not set, but S3_ACCESS_KEY_ID is")),
             (None, Some(_)) => return Some(("S3_ACCESS_KEY_ID", "is not set, but S3_SECRET_ACCESS_KEY is")),
             _ => {}
         }
-        if !is_bucket && self.s3_endpoint_url.is_some() {
+        // A command may be told of a bucket, and that of backups is another.
+        let has_another =
+            purpose == Purpose::Inspect || matches!(self.backups.backup_to, Some(BackupShelf::Bucket { .. }));
+        if !is_bucket && !has_another && self.s3_endpoint_url.is_some() {
             return Some(("S3_BUCKET_NAME", "is not set, but S3_ENDPOINT_URL is"));
         }
         let needs_bucket = matches!(self.media_delivery, Some(MediaDelivery::Direct | MediaDelivery::Presigned));

@@ -88,7 +88,7 @@ fn push_timestamp(line: &mut String, now: Timestamp) -> fmt::Result {
             write!(text, "{now:.0}")?;
         }
         line.push_str(text.trim_end_matches('Z'));
-        Ok(())
+        fmt::Result::Ok(())
     })?;
     let mut fraction = *b".000000Z";
     for digit in fraction[1..7].iter_mut().rev() {

@@ -27,13 +27,13 @@ const SHORT_ROUNDS: usize = 3;
 const DATABASE: &str = "sqlite:data/countersign.db";
 
 /// An installation on SQLite and a folder, whatever database the other tests are for.
-fn installation() -> Sandbox {
+pub(crate) fn installation() -> Sandbox {
     // All come from one address, as quickly as they can.
     Sandbox::with_database(DATABASE).set("MEDIA_DIR", "media").set("RATE_LIMITS", "off")
 }
 
 /// An installation with users who have pictures, and a backup of it as `backup.tar`.
-fn backed_up(users: &[&str]) -> Sandbox {
+pub(crate) fn backed_up(users: &[&str]) -> Sandbox {
     let sandbox = installation();
     sandbox.run(&["migrate", "up"]).with(0);
     let server = sandbox.start("serve");
@@ -52,16 +52,16 @@ fn backed_up(users: &[&str]) -> Sandbox {
     sandbox
 }
 
-fn id_of(me: &Answer) -> String {
+pub(crate) fn id_of(me: &Answer) -> String {
     me.ok(200)["id"].as_str().unwrap().to_owned()
 }
 
-fn picture() -> Vec<u8> {
+pub(crate) fn picture() -> Vec<u8> {
     pictures::jpeg(320, 240, &quarters(320, 240), 0)
 }
 
 /// An empty installation that has the backup of another one.
-fn elsewhere(backup: &Path) -> Sandbox {
+pub(crate) fn elsewhere(backup: &Path) -> Sandbox {
     let sandbox = installation();
     fs::copy(backup, sandbox.path("backup.tar")).unwrap();
     sandbox
@@ -69,11 +69,11 @@ fn elsewhere(backup: &Path) -> Sandbox {
 
 /// Nothing of an installation is here but its backup.
 #[track_caller]
-fn assert_untouched(sandbox: &Sandbox) {
+pub(crate) fn assert_untouched(sandbox: &Sandbox) {
     assert_eq!(sandbox.names(), ["backup.tar"]);
 }
 
-async fn open(sandbox: &Sandbox) -> Db {
+pub(crate) async fn open(sandbox: &Sandbox) -> Db {
     let url = format!("sqlite:{}", sandbox.path("data/countersign.db").display()).parse().unwrap();
     Db::connect(&url, &PoolPolicy::default()).await.unwrap()
 }
@@ -84,7 +84,7 @@ async fn texts(db: &Db, statement: &'static str) -> Vec<String> {
 }
 
 /// Every reference leads to a row, every picture that a row names is there and whole, and there are no others.
-async fn assert_consistent(sandbox: &Sandbox) -> usize {
+pub(crate) async fn assert_consistent(sandbox: &Sandbox) -> usize {
     let db = open(sandbox).await;
     assert_eq!(texts(&db, "PRAGMA integrity_check").await, ["ok"]);
     assert_eq!(texts(&db, "SELECT \"table\" FROM pragma_foreign_key_check").await, Vec::<String>::new());

@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 30] = [
+    let commands: [&[&str]; 31] = [
         &[],
         &["dev"],
         &["serve"],
@@ -27,6 +27,7 @@ fn help_needs_no_manual() {
         &["media", "sweep"],
         &["backup"],
         &["restore"],
+        &["backup-key"],
         &["copy"],
         &["jobs"],
         &["jobs", "list"],
@@ -57,8 +58,25 @@ fn every_command_of_the_help_has_a_snapshot() {
     assert_eq!(
         commands,
         [
-            "dev", "serve", "secret", "migrate", "keys", "media", "backup", "restore", "copy", "jobs", "invite",
-            "mail", "settings", "doctor", "health", "tune", "openapi", "help"
+            "dev",
+            "serve",
+            "secret",
+            "migrate",
+            "keys",
+            "media",
+            "backup",
+            "restore",
+            "backup-key",
+            "copy",
+            "jobs",
+            "invite",
+            "mail",
+            "settings",
+            "doctor",
+            "health",
+            "tune",
+            "openapi",
+            "help"
         ]
     );
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod backup;
+mod bucket_backup;
 mod challenge;
 mod cli;
 mod client;
@@ -31,6 +32,8 @@ mod oversized;
 #[expect(dead_code, reason = "shared with the library, which needs more of it")]
 mod s3;
 mod sandbox;
+mod scheduled_backup;
+mod sealed_backup;
 mod serving;
 mod settings;
 mod shutdown;

@@ -8,25 +8,25 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::AmazonS3;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::{Method, Signer as _};
-use object_store::{
-    Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _,
-    PutOptions, RetryConfig,
-};
-use secrecy::ExposeSecret as _;
+use object_store::{Attribute, Attributes, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutOptions};
 
-use crate::config::{Addressing, BucketPolicy, PICTURES_FOLDER, StoragePolicy};
+use super::bucket::{BucketPatience, open_bucket};
+use crate::config::{PICTURES_FOLDER, StoragePolicy};
 use crate::model::PictureFile;
 
 /// How long one request to the storage may take, with everything that is tried again.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(12);
-/// How long one attempt may take.
-const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(5);
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
-const RETRIES_MAX: usize = 2;
+/// A browser waits for the answer.
+const PATIENCE: BucketPatience = BucketPatience {
+    request_time_max: REQUEST_TIME_MAX,
+    attempt_time_max: Duration::from_secs(5),
+    connect_time_max: Duration::from_secs(2),
+    retries_max: 2,
+};
 /// No picture of ours is larger, in bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -78,7 +78,7 @@ impl Storage {
                 // What the database refers to has to be there after a power cut, too.
                 Place::Disk { files: LocalFileSystem::new().with_fsync(true), folder }
             }
-            StoragePolicy::S3(policy) => Place::Bucket(bucket(policy)?),
+            StoragePolicy::S3(policy) => Place::Bucket(open_bucket(policy, PATIENCE)?),
         }))
     }
 
@@ -232,33 +232,4 @@ fn attributes() -> Attributes {
         (Attribute::ContentType, "image/jpeg"),
         (Attribute::CacheControl, "public, max-age=31536000, immutable"),
     ])
-}
-
-fn bucket(policy: &BucketPolicy) -> Result<AmazonS3, StorageError> {
-    let backoff = BackoffConfig {
-        init_backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(1),
-        ..BackoffConfig::default()
-    };
-    let retry = RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: REQUEST_TIME_MAX };
-    let options = ClientOptions::new().with_timeout(ATTEMPT_TIME_MAX).with_connect_timeout(CONNECT_TIME_MAX);
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(&policy.bucket)
-        .with_region(&policy.region)
-        .with_virtual_hosted_style_request(policy.addressing == Addressing::Host)
-        .with_client_options(options)
-        .with_retry(retry);
-    if let Some(endpoint) = &policy.endpoint_url {
-        let url = match policy.addressing {
-            Addressing::Path => endpoint.trim_end_matches('/').to_owned(),
-            Addressing::Host => policy.endpoint_with_bucket(),
-        };
-        builder = builder.with_allow_http(url.starts_with("http://")).with_endpoint(url);
-    }
-    if let Some(credentials) = &policy.credentials {
-        builder = builder
-            .with_access_key_id(credentials.access_key_id.expose_secret())
-            .with_secret_access_key(credentials.secret_access_key.expose_secret());
-    }
-    Ok(builder.build()?)
 }

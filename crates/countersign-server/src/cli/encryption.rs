@@ -1,0 +1,135 @@
+//! Decides how a backup is encrypted and to whom, and what is said of one that cannot be opened.
+//!
+//! The format is that of age (<https://age-encryption.org/v1>, X25519), so that `age` and `rage` open a backup without us.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, ErrorKind, Read as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use age::secrecy::ExposeSecret as _;
+use age::stream::StreamWriter;
+use age::x25519::{Identity, Recipient};
+use age::{DecryptError, Decryptor, Encryptor};
+use countersign::clock::{Clock as _, SystemClock};
+use zeroize::Zeroizing;
+
+use super::{Failure, Finding, say};
+
+/// How every file of this format begins.
+const MAGIC: &[u8] = b"age-encryption.org/v1\n";
+/// A file of keys is not larger, in bytes.
+const KEYS_BYTES_MAX: usize = 64 * 1024;
+const CUT_OFF_OR_ALTERED: &str = "it was cut off, or altered since it was encrypted";
+
+/// Whether something begins as an encrypted file does.
+pub(super) fn is_sealed(begin: &[u8]) -> bool {
+    begin.starts_with(MAGIC)
+}
+
+/// What a backup is written through on its way to its place.
+pub(super) enum Envelope<W: Write> {
+    /// Everybody can read it.
+    Open(W),
+    /// Those to whom it was encrypted can.
+    Sealed(StreamWriter<W>),
+}
+
+impl<W: Write> Envelope<W> {
+    /// Encrypts to each of the recipients, or to nobody if there is none.
+    pub(super) fn new(recipients: &[Recipient], sink: W) -> Result<Self, Failure> {
+        if recipients.is_empty() {
+            return Ok(Self::Open(sink));
+        }
+        let encryptor = Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
+            .map_err(|_| Failure("it cannot be encrypted to these recipients together".to_owned()))?;
+        Ok(Self::Sealed(encryptor.wrap_output(sink)?))
+    }
+
+    /// Writes the end, without which nothing opens it.
+    pub(super) fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Open(sink) => Ok(sink),
+            Self::Sealed(sealed) => sealed.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Envelope<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Open(sink) => sink.write(bytes),
+            Self::Sealed(sealed) => sealed.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Open(sink) => sink.flush(),
+            Self::Sealed(sealed) => sealed.flush(),
+        }
+    }
+}
+
+/// The keys by which a backup is opened; they cannot be printed.
+pub(super) struct Identities(Vec<Identity>);
+
+impl Identities {
+    /// Reads a file as `backup-key` and `age-keygen` write it.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let failure = |reason: String| Failure(format!("--identity {shown}: {reason}"));
+        // With room from the start, so that it does not move and leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(KEYS_BYTES_MAX + 1));
+        let file = File::open(path).map_err(|error| failure(error.to_string()))?;
+        file.take(KEYS_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|error| failure(error.to_string()))?;
+        if text.len() > KEYS_BYTES_MAX {
+            return Err(failure("it is too large for a file of keys".to_owned()));
+        }
+        if is_sealed(text.as_bytes()) {
+            return Err(failure("it is encrypted itself; decrypt it first".to_owned()));
+        }
+        let lines = text.lines().map(str::trim).enumerate();
+        let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(at, line)| {
+            line.parse().map_err(|_| failure(format!("line {} is no key that begins with AGE-SECRET-KEY-1", at + 1)))
+        });
+        let keys: Vec<Identity> = keys.collect::<Result<_, _>>()?;
+        if keys.is_empty() { Err(failure("there is no key in it".to_owned())) } else { Ok(Self(keys)) }
+    }
+
+    /// Decrypts a file into a new one that nobody else may read.
+    pub(super) fn open(&self, sealed: &Path, target: &Path) -> Result<(), Failure> {
+        let file = BufReader::with_capacity(1 << 18, File::open(sealed)?);
+        let decryptor = Decryptor::new_buffered(file).map_err(refusal)?;
+        if decryptor.is_scrypt() {
+            return Err(Failure("it is encrypted with a passphrase; decrypt it with `age --decrypt` first".to_owned()));
+        }
+        let keys = self.0.iter().map(|key| key as &dyn age::Identity);
+        let mut content = decryptor.decrypt(keys).map_err(refusal)?;
+        let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target)?;
+        io::copy(&mut content, &mut target).map(drop).map_err(|error| refusal(DecryptError::Io(error)))
+    }
+}
+
+/// In our words: those of the crate come out of catalogues of its own.
+fn refusal(error: DecryptError) -> Failure {
+    Failure(match error {
+        DecryptError::NoMatchingKeys => "it is encrypted, and none of the keys of --identity opens it".to_owned(),
+        DecryptError::Io(error) if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+            return error.into();
+        }
+        _ => CUT_OFF_OR_ALTERED.to_owned(),
+    })
+}
+
+/// Makes a key and prints it as `age-keygen` does; it is nowhere else.
+pub(super) fn print_new_key() -> Finding {
+    let key = Identity::generate();
+    say(format_args!(
+        "# created: {:.0}\n# public key: {}\n{}",
+        SystemClock.now(),
+        key.to_public(),
+        key.to_string().expose_secret()
+    ));
+    Finding::InOrder
+}

@@ -1,0 +1,385 @@
+//! Decides where a backup goes and comes from: a file, or an object of a bucket. Either appears when it is complete.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::media::{BucketPatience, open_bucket};
+use futures_util::TryStreamExt as _;
+use object_store::aws::AmazonS3;
+use object_store::path::Path as Key;
+use object_store::{MultipartUpload, ObjectStore as _, ObjectStoreExt as _};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, block_in_place};
+use tokio::time::timeout;
+
+use super::Failure;
+use super::archive::{ArchiveError, BEGINNING_BYTES, beginning_of, format_of};
+use super::encryption::is_sealed;
+use super::workshop::{FETCHED, Workshop, beside, folder_of};
+use crate::settings::{BackupShelf, ShellSettings, object};
+
+/// Nobody waits for a backup, and its parts are large.
+const PATIENCE: BucketPatience = BucketPatience {
+    request_time_max: Duration::from_mins(15),
+    attempt_time_max: Duration::from_mins(5),
+    connect_time_max: Duration::from_secs(10),
+    retries_max: 8,
+};
+/// All parts of an upload but the last are of one size, as some servers demand. Three of them are in memory at the most.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+/// No server takes more of them.
+const PARTS_MAX: usize = 10_000;
+/// Where drafts are in a folder of many backups.
+const DRAFTS: &str = ".scheduled.partial";
+/// How long taking back an upload may take.
+const ABORT_MAX: Duration = Duration::from_secs(4);
+
+/// Whether what is under way is to end before it is complete.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// It is called for by sending `true`.
+    pub(super) fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Waits until it is called for.
+    pub(super) async fn called(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|is_called| *is_called).await.is_err() {
+            // Nobody is left who could.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(super) fn is_called(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("it was stopped")
+}
+
+/// A file, or an object of a bucket.
+pub(super) enum Place {
+    /// `drafts` is the folder in which the file is made; it is on the same disk.
+    File {
+        file: PathBuf,
+        drafts: PathBuf,
+    },
+    Object {
+        bucket: AmazonS3,
+        key: Key,
+        shown: String,
+    },
+}
+
+impl Place {
+    /// `s3://bucket/name`, or a path.
+    pub(super) fn parse(text: &Path, shell: &ShellSettings) -> Result<Self, Failure> {
+        let Some(rest) = text.to_str().and_then(|text| text.strip_prefix("s3://")) else {
+            return Ok(Self::File { file: text.to_owned(), drafts: beside(text, ".partial") });
+        };
+        let shown = format!("s3://{rest}");
+        let (bucket, key) = object(rest).map_err(|accepted| Failure(format!("{shown} is no place: {accepted}")))?;
+        Ok(Self::Object { bucket: open_bucket(&shell.bucket_policy(&bucket), PATIENCE)?, key: Key::parse(key)?, shown })
+    }
+
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::File { file, .. } => file.display().to_string(),
+            Self::Object { shown, .. } => shown.clone(),
+        }
+    }
+
+    /// What is there must be an earlier backup, or a slip of the hand would replace a database by its backup. Of what is
+    /// encrypted nobody can tell, and it is left alone by a backup that is not.
+    pub(super) async fn refuse_foreign(&self, will_be_sealed: bool) -> Result<(), Failure> {
+        let shown = self.shown();
+        let begin = match self {
+            Self::File { file, .. } => {
+                let folder = folder_of(file);
+                if !folder.is_dir() {
+                    return Err(Failure(format!("there is no folder {}", folder.display())));
+                }
+                match fs::metadata(file) {
+                    Ok(found) if found.is_dir() => {
+                        return Err(Failure(format!("{shown} is a folder; name a file, such as backup.tar")));
+                    }
+                    Ok(_) => Some(beginning_of(file)?),
+                    Err(_) => None,
+                }
+            }
+            Self::Object { bucket, key, .. } => match bucket.head(key).await {
+                Ok(found) if found.size == 0 => Some(Vec::new()),
+                Ok(found) => Some(bucket.get_range(key, 0..found.size.min(BEGINNING_BYTES)).await?.to_vec()),
+                Err(object_store::Error::NotFound { .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        match begin {
+            None => Ok(()),
+            Some(begin) if is_sealed(&begin) && will_be_sealed => Ok(()),
+            Some(begin) => match format_of(&begin) {
+                Err(ArchiveError::Foreign) => {
+                    Err(Failure(format!("{shown} is there and no backup; it was left alone")))
+                }
+                Err(error) => Err(error.into()),
+                Ok(_) => Ok(()),
+            },
+        }
+    }
+
+    /// Begins to write; a file is `draft` until it is complete.
+    pub(super) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(Outlet, Delivery), Failure> {
+        let (sink, kind) = match self {
+            Self::File { file, .. } => {
+                let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+                let kind = Kind::File { draft: draft.to_owned(), target: file.clone() };
+                (Sink::File(BufWriter::with_capacity(1 << 18, opened)), kind)
+            }
+            Self::Object { bucket, key, .. } => {
+                let (to, parts) = mpsc::channel(1);
+                let mut tasks = JoinSet::new();
+                tasks.spawn(upload(bucket.put_multipart(key).await?, parts, stop.clone()));
+                (Sink::Object { part: Vec::with_capacity(PART_BYTES), sent: 0, to }, Kind::Object(tasks))
+            }
+        };
+        Ok((Outlet { sink, written: 0, stop: stop.clone() }, Delivery(kind)))
+    }
+
+    /// Where what is there can be read as a file: a file itself, an object in the folder of `workshop`, for which one is opened.
+    pub(super) async fn fetch(
+        &self,
+        workshop: impl FnOnce() -> Result<Workshop, Failure>,
+        progress: impl Fn(u64, u64),
+    ) -> Result<(PathBuf, Option<Workshop>), Failure> {
+        let (bucket, key) = match self {
+            Self::File { file, .. } => return Ok((file.clone(), None)),
+            Self::Object { bucket, key, .. } => (bucket, key),
+        };
+        let workshop = workshop()?;
+        let copy = workshop.path(FETCHED);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy)?;
+        let size = bucket.head(key).await?.size;
+        let mut at = 0;
+        // In parts, each of which has its own time.
+        while at < size {
+            let end = size.min(at + PART_BYTES as u64);
+            file.write_all(&bucket.get_range(key, at..end).await?)?;
+            at = end;
+            progress(at, size);
+        }
+        Ok((copy, Some(workshop)))
+    }
+}
+
+/// What a backup is written into; it has to be on a thread of a runtime that has others.
+pub(super) struct Outlet {
+    sink: Sink,
+    written: u64,
+    stop: Stop,
+}
+
+enum Sink {
+    File(BufWriter<File>),
+    Object { part: Vec<u8>, sent: usize, to: mpsc::Sender<Message> },
+}
+
+enum Message {
+    Part(Bytes),
+    /// All have been sent.
+    End,
+}
+
+/// Hands on, and waits while the one before is still under way.
+fn send(to: &mpsc::Sender<Message>, message: Message) -> io::Result<()> {
+    block_in_place(|| to.blocking_send(message)).map_err(|_| io::Error::other("the upload has ended"))
+}
+
+impl Write for Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.is_called() {
+            return Err(stopped());
+        }
+        let written = match &mut self.sink {
+            Sink::File(file) => file.write(bytes)?,
+            Sink::Object { part, sent, to } => {
+                let room = PART_BYTES - part.len();
+                let some = &bytes[..bytes.len().min(room)];
+                part.extend_from_slice(some);
+                if part.len() == PART_BYTES {
+                    if *sent == PARTS_MAX {
+                        return Err(io::Error::new(
+                            ErrorKind::FileTooLarge,
+                            "it is larger than an upload may be, 78 GiB",
+                        ));
+                    }
+                    send(to, Message::Part(Bytes::from(std::mem::replace(part, Vec::with_capacity(PART_BYTES)))))?;
+                    *sent += 1;
+                }
+                some.len()
+            }
+        };
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::File(file) => file.flush(),
+            Sink::Object { .. } => Ok(()),
+        }
+    }
+}
+
+/// What becomes of what was written. Dropped, it is given up.
+pub(super) struct Delivery(Kind);
+
+enum Kind {
+    File { draft: PathBuf, target: PathBuf },
+    Object(JoinSet<Result<(), UploadError>>),
+}
+
+impl Delivery {
+    /// All has been written: gives it its name; how many bytes it has.
+    pub(super) async fn complete(self, outlet: Outlet) -> Result<u64, Failure> {
+        let Outlet { sink, written, .. } = outlet;
+        match (self.0, sink) {
+            (Kind::File { draft, target }, Sink::File(file)) => {
+                file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+                fs::rename(draft, &target)?;
+                File::open(folder_of(&target))?.sync_all()?;
+            }
+            (Kind::Object(tasks), Sink::Object { part, to, .. }) => {
+                // If the upload has ended it says itself why.
+                let sent = send(&to, Message::Part(part.into())).and_then(|()| send(&to, Message::End));
+                drop(to);
+                outcome(tasks).await?;
+                sent?;
+            }
+            _ => return Err(Failure("what was written belongs elsewhere".to_owned())),
+        }
+        Ok(written)
+    }
+
+    /// It was not completed, for this reason: what was uploaded is taken back. The reason may be that the upload had ended,
+    /// which knows it better.
+    pub(super) async fn give_up(self, reason: Failure) -> Failure {
+        match self.0 {
+            Kind::File { .. } => reason,
+            Kind::Object(tasks) => match outcome(tasks).await {
+                Err(error @ UploadError::Failed(_)) => error.into(),
+                _ => reason,
+            },
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum UploadError {
+    #[error("the upload: {0}")]
+    Failed(#[from] object_store::Error),
+    #[error("the upload was stopped")]
+    Stopped,
+}
+
+async fn outcome(mut tasks: JoinSet<Result<(), UploadError>>) -> Result<(), UploadError> {
+    tasks.join_next().await.and_then(Result::ok).unwrap_or(Err(UploadError::Stopped))
+}
+
+/// Uploads parts until the end comes; takes them back when it does not.
+async fn upload(
+    mut upload: Box<dyn MultipartUpload>,
+    mut parts: mpsc::Receiver<Message>,
+    stop: Stop,
+) -> Result<(), UploadError> {
+    let sent = async {
+        loop {
+            match parts.recv().await {
+                Some(Message::Part(part)) => upload.put_part(part.into()).await?,
+                Some(Message::End) => return Ok(upload.complete().await.map(drop)?),
+                None => return Err(UploadError::Stopped),
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = sent => outcome,
+        () = stop.called() => Err(UploadError::Stopped),
+    };
+    if outcome.is_err() {
+        // Whoever still writes is told.
+        drop(parts);
+        let _ = timeout(ABORT_MAX, upload.abort()).await;
+    }
+    outcome
+}
+
+/// Where many backups go.
+pub(super) enum Shelf {
+    Folder(PathBuf),
+    Bucket { bucket: AmazonS3, prefix: Key, shown: String },
+}
+
+impl Shelf {
+    pub(super) fn open(shelf: &BackupShelf, shell: &ShellSettings) -> Result<Self, Failure> {
+        Ok(match shelf {
+            // Where the program was started; it may change its folder later.
+            BackupShelf::Folder(folder) => Self::Folder(std::path::absolute(folder)?),
+            BackupShelf::Bucket { bucket, prefix } => Self::Bucket {
+                shown: format!("s3://{bucket}"),
+                bucket: open_bucket(&shell.bucket_policy(bucket), PATIENCE)?,
+                prefix: Key::parse(prefix)?,
+            },
+        })
+    }
+
+    pub(super) fn place(&self, name: &str) -> Place {
+        match self {
+            // Always the same folder for drafts, so that each clears away what one before it left that was killed.
+            Self::Folder(folder) => Place::File { file: folder.join(name), drafts: folder.join(DRAFTS) },
+            Self::Bucket { bucket, prefix, shown } => {
+                let key = prefix.clone().join(name);
+                Place::Object { bucket: bucket.clone(), shown: format!("{shown}/{key}"), key }
+            }
+        }
+    }
+
+    /// What `wanted` makes of the names of all that is there, itself and not below a further folder.
+    pub(super) async fn list<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Failure> {
+        let mut found = Vec::new();
+        match self {
+            Self::Folder(folder) => {
+                let entries = fs::read_dir(folder)
+                    .map_err(|error| Failure(format!("{} cannot be read: {error}", folder.display())))?;
+                for entry in entries {
+                    found.extend(entry?.file_name().to_str().and_then(&wanted));
+                }
+            }
+            Self::Bucket { bucket, prefix, .. } => {
+                let mut objects = bucket.list(Some(prefix));
+                while let Some(object) = objects.try_next().await? {
+                    let parts = object.location.prefix_match(prefix).map(Iterator::collect::<Vec<_>>);
+                    if let Some([name]) = parts.as_deref() {
+                        found.extend(wanted(name.as_ref()));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn remove(&self, name: &str) -> Result<(), Failure> {
+        match self {
+            Self::Folder(folder) => Ok(fs::remove_file(folder.join(name))?),
+            Self::Bucket { bucket, prefix, .. } => Ok(bucket.delete(&prefix.clone().join(name)).await?),
+        }
+    }
+}

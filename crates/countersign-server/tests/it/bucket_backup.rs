@@ -1,0 +1,196 @@
+//! Backups go into a bucket and come back from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use countersign_db::on_db;
+
+use crate::backup::{assert_consistent, elsewhere, id_of, installation, open, picture};
+use crate::media::{bucket_settings, names, upload};
+use crate::s3::S3Server;
+use crate::sandbox::{Sandbox, eventually};
+use crate::sealed_backup::{hidden, new_key};
+
+/// Where the server keeps a bucket of this name, which is made.
+pub(crate) fn bucket(server: &S3Server, name: &str) -> PathBuf {
+    let folder = server.pictures_folder().ancestors().nth(2).unwrap().join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// An installation whose pictures are in a bucket, with so many users who have one.
+fn in_a_bucket(server: &S3Server, users: usize) -> Sandbox {
+    let sandbox = bucket_settings(installation(), server);
+    sandbox.run(&["migrate", "up"]).with(0);
+    let serving = sandbox.start("serve");
+    for user in 0..users {
+        let name = format!("user{user}");
+        serving.register(&name).ok(201);
+        let token = serving.token(&name);
+        assert_eq!(upload(serving.address, &id_of(&serving.me(&token)), &token, &picture()), Some(200));
+    }
+    sandbox
+}
+
+/// Files of the server that belong to uploads which are not complete.
+fn parts(server: &S3Server) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![server.pictures_folder().ancestors().nth(2).unwrap().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.contains("upload") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// So many bytes that no two parts of an upload are alike.
+async fn add_ballast(sandbox: &Sandbox, bytes: usize) {
+    let db = open(sandbox).await;
+    let mut tx = db.write().await.unwrap();
+    let fill = format!("INSERT INTO ballast VALUES (randomblob({bytes}))");
+    for statement in ["CREATE TABLE ballast (content BLOB NOT NULL)".to_owned(), fill] {
+        on_db!(tx.conn(), c => sqlx::query(sqlx::AssertSqlSafe(statement)).execute(c).await.map(drop)).unwrap();
+    }
+    tx.commit().await.unwrap();
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_several_parts_goes_into_a_bucket_and_comes_back() {
+    let server = S3Server::start().await;
+    let backups = bucket(&server, "backups");
+    let sandbox = in_a_bucket(&server, 2);
+    add_ballast(&sandbox, 20_000_000).await;
+    let public = new_key(&sandbox, "key.txt");
+    let names_before = sandbox.names();
+    for (place, recipients) in [
+        ("s3://backups/open.tar", &[][..]),
+        ("s3://backups/daily/sealed.tar.age", &["--recipient", public.as_str()]),
+        // In the place of the one before.
+        ("s3://backups/open.tar", &[]),
+    ] {
+        let ended = sandbox.run(&[&["backup", place], recipients].concat()).with(0);
+        assert!(ended.stdout.starts_with(&format!("{place}: 2 users, 2 pictures, ")), "{}", ended.stdout);
+        let file = backups.join(place.strip_prefix("s3://backups/").unwrap());
+        let bytes = fs::metadata(&file).unwrap().len();
+        assert!(bytes > 20_000_000 && ended.stdout.contains(&format!(" {bytes} bytes")), "{}", ended.stdout);
+        let is_sealed = fs::read(&file).unwrap().starts_with(b"age-encryption.org/");
+        assert_eq!(is_sealed, !recipients.is_empty(), "{place}");
+    }
+    assert_eq!(parts(&server), Vec::<PathBuf>::new());
+    assert_eq!(sandbox.names(), names_before);
+    assert_eq!(hidden(&sandbox, "data"), Vec::<String>::new());
+
+    for (place, key) in
+        [("s3://backups/open.tar", &[][..]), ("s3://backups/daily/sealed.tar.age", &["--identity", "key.txt"])]
+    {
+        // Whose pictures are in a folder; there is no bucket but the one that is named.
+        let there = bucket_settings(elsewhere(&sandbox.path("key.txt")), &server).unset("S3_BUCKET_NAME");
+        fs::rename(there.path("backup.tar"), there.path("key.txt")).unwrap();
+        let ended = there.run(&[&["restore", place], key].concat()).with(0);
+        assert!(ended.stdout.contains("2 users, 2 pictures"), "{}", ended.stdout);
+        assert_eq!(assert_consistent(&there).await, 2);
+        assert_eq!(there.names(), ["data", "key.txt", "media"]);
+        let there = there.unset("S3_ENDPOINT_URL");
+        there.start("serve").log_in("user0").ok(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_go_into_a_bucket_or_come_from_it_says_why() {
+    let server = S3Server::start().await;
+    let backups = bucket(&server, "backups");
+    let sandbox = in_a_bucket(&server, 1);
+    fs::write(backups.join("notes.txt"), "somebody else's").unwrap();
+    fs::write(backups.join("empty"), "").unwrap();
+    for (place, reason) in [
+        ("s3://backups/notes.txt", "s3://backups/notes.txt is there and no backup; it was left alone"),
+        ("s3://backups/empty", "s3://backups/empty is there and no backup; it was left alone"),
+        ("s3://backups", "s3://backups is no place: accepted is s3://BUCKET/NAME"),
+        ("s3://backups/", "s3://backups/ is no place"),
+        ("s3://backups/../other", "is no place"),
+    ] {
+        let ended = sandbox.run(&["backup", place]).with(1);
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    }
+    let there = bucket_settings(installation(), &server);
+    for (place, reason) in [
+        ("s3://backups/notes.txt", "it is no backup of ours; nothing was changed"),
+        ("s3://backups/none.tar", "s3://backups/none.tar: "),
+    ] {
+        let ended = there.run(&["restore", place, "--force"]).with(1);
+        assert!(ended.stderr.contains(reason) && ended.stderr.contains("nothing was changed"), "{}", ended.stderr);
+        assert_eq!(there.names(), Vec::<String>::new());
+    }
+    let stranger = sandbox.set("S3_SECRET_ACCESS_KEY", "a secret that is wrong");
+    let ended = stranger.run(&["backup", "s3://backups/backup.tar"]).with(1);
+    assert!(!ended.all().contains("a secret that is wrong"));
+    assert_eq!(names(&backups), ["empty", "notes.txt"]);
+    assert_eq!(parts(&server), Vec::<PathBuf>::new());
+}
+
+/// Whoever opens this file waits until somebody writes into it.
+struct Fifo(PathBuf);
+
+impl Fifo {
+    fn in_place_of(file: &Path) -> Self {
+        fs::remove_file(file).unwrap();
+        assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+        Self(file.to_owned())
+    }
+}
+
+impl Drop for Fifo {
+    fn drop(&mut self) {
+        // The server's threads that wait here end.
+        let _ = fs::OpenOptions::new().read(true).write(true).open(&self.0);
+    }
+}
+
+/// An installation whose backup has sent two parts, and then waits for a picture.
+pub(crate) fn stuck_after_two_parts(server: &S3Server) -> (Sandbox, impl Sized) {
+    let sandbox = in_a_bucket(server, 9);
+    // In the order in which they are read: each name ends a line of the list.
+    let mut files: Vec<PathBuf> =
+        names(&server.pictures_folder()).iter().map(|name| server.pictures_folder().join(name)).collect();
+    files.sort_by_key(|file| fs::metadata(file).unwrap().modified().unwrap());
+    for file in &files[..8] {
+        fs::write(file, vec![7; 3 << 20]).unwrap();
+    }
+    (sandbox, Fifo::in_place_of(&files[8]))
+}
+
+pub(crate) fn two_parts_are_there(server: &S3Server) {
+    eventually("two parts are there", || {
+        let large =
+            parts(server).iter().filter(|part| fs::metadata(part).is_ok_and(|found| found.len() == 8 << 20)).count();
+        (large >= 2).then_some(())
+    });
+}
+
+pub(crate) fn nothing_is_left(server: &S3Server) {
+    assert_eq!(parts(server), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_stopped_leaves_no_object_and_no_parts() {
+    let server = S3Server::start().await;
+    let backups = bucket(&server, "backups");
+    let (sandbox, _fifo) = stuck_after_two_parts(&server);
+    let mut process = sandbox.launch(&["backup", "s3://backups/backup.tar"]);
+    two_parts_are_there(&server);
+    process.signal("TERM");
+    let ended = process.wait().with(1);
+    assert!(ended.stderr.contains("it was stopped"), "{}", ended.stderr);
+    assert_eq!(names(&backups), Vec::<String>::new());
+    nothing_is_left(&server);
+    assert_eq!(hidden(&sandbox, "data"), Vec::<String>::new());
+}
