@@ -131,7 +131,7 @@ pub(crate) fn listen_overflows() -> Outcome<u64> {
 }
 
 /// Of all processes, on all cores.
-fn all_busy() -> Outcome<Duration> {
+pub(crate) fn all_busy() -> Outcome<Duration> {
     let text = read(Path::new("/proc/stat"))?;
     let line = text.lines().next().unwrap_or_default();
     // user nice system idle iowait irq softirq steal; guests are counted in user and nice already.

@@ -1,0 +1,8 @@
+//! Decides what is measured; a file for each part.
+
+pub(crate) mod cost;
+pub(crate) mod growth;
+pub(crate) mod logins;
+pub(crate) mod me;
+pub(crate) mod posts;
+pub(crate) mod storm;
