@@ -260,7 +260,8 @@ impl Delivery {
             }
             (Kind::Object(tasks), Sink::Object { part, to, .. }) => {
                 // If the upload has ended it says itself why.
-                let sent = send(&to, Message::Part(part.into())).and_then(|()| send(&to, Message::End));
+                let last = if part.is_empty() { Ok(()) } else { send(&to, Message::Part(part.into())) };
+                let sent = last.and_then(|()| send(&to, Message::End));
                 drop(to);
                 outcome(tasks).await?;
                 sent?;
