@@ -128,7 +128,9 @@ impl HeldDb {
     /// Sees to it that from here on everything is read as it was at one moment, and that nobody writes.
     pub(super) async fn hold_still(&mut self, tables: &[Table]) -> Result<(), DbError> {
         match &mut self.link {
-            Link::Sqlite(conn) => drop(sqlx::query("BEGIN EXCLUSIVE").execute(conn).await?),
+            Link::Sqlite(conn) => {
+                sqlx::query("BEGIN EXCLUSIVE").execute(conn).await?;
+            }
             Link::Postgres(conn) => {
                 // The first query after the locks decides which moment it is.
                 sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ").execute(&mut *conn).await?;
