@@ -2,4 +2,5 @@
 
 mod listing;
 pub(crate) mod posts;
+pub(crate) mod together;
 pub(crate) mod users;

@@ -12,6 +12,8 @@ mod pages;
 pub mod problems;
 mod store;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use countersign::Accounts;
@@ -21,6 +23,9 @@ use countersign::templates::TemplatesBuilder;
 use countersign_db::{Compared, DerivedTable, Migrations};
 use countersign_server::settings::whole_number;
 use countersign_server::{Host, OpenApiRouter};
+
+use crate::http::together::Together;
+use crate::operations::list_posts::PageRequest;
 
 /// The tables of the blog; they refer to those of the accounts, which therefore come first.
 pub static MIGRATIONS: Migrations = countersign_db::migrations!("blog", [1 => "0001_posts"]);
@@ -46,6 +51,8 @@ pub struct BlogSettings {
 pub struct State {
     pub(crate) accounts: Accounts,
     pub(crate) posts_per_page: u32,
+    /// Pages of everybody's posts that are being read.
+    pub(crate) pages: Arc<Together<PageRequest>>,
 }
 
 impl FromRef<State> for Accounts {
@@ -71,7 +78,7 @@ impl Host for Blog {
     type State = State;
 
     fn state(accounts: Accounts, settings: &BlogSettings) -> State {
-        State { accounts, posts_per_page: settings.posts_per_page }
+        State { accounts, posts_per_page: settings.posts_per_page, pages: Arc::new(Together::new()) }
     }
 
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {

@@ -100,7 +100,7 @@ impl From<Draft> for Changes {
 ///
 /// Its text is base64url (RFC 4648, section 5) without padding over the time in microseconds and the id, both big-endian;
 /// clients treat it as opaque. Since nothing is derived from it but a comparison, it needs no signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Cursor {
     pub(crate) date_posted: Timestamp,
     pub(crate) id: PostId,

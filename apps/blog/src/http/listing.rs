@@ -1,5 +1,6 @@
 //! Decides how a page of posts is asked for, and how posts look on the wire.
 
+use axum::body::Bytes;
 use countersign::config::MediaPolicy;
 use countersign::http::fields::{Fields, Invalid, integer_in};
 use countersign::http::problem::Problem;
@@ -111,5 +112,10 @@ impl PaginatedPostsResponse {
             next_cursor: page.next.map(|cursor| cursor.to_string()),
             posts: page.posts.into_iter().map(|post| PostResponse::new(post, media)).collect(),
         }
+    }
+
+    /// The page as a body.
+    pub(super) fn into_json(self) -> Bytes {
+        serde_json::to_vec(&self).expect("texts and numbers can be written").into()
     }
 }

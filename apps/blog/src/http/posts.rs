@@ -1,8 +1,10 @@
 //! Decides what `/api/posts` and `/api/posts/{post_id}` take and answer.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{self, DefaultBodyLimit};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
 use countersign::Accounts;
 use countersign::http::current_user::CurrentUser;
 use countersign::http::fields::{Fields, JsonBody, QueryFields};
@@ -97,10 +99,15 @@ fn changes(mut fields: Fields) -> Result<Changes, Problem> {
 async fn list_posts(
     extract::State(state): extract::State<State>,
     QueryFields(query): QueryFields,
-) -> Result<Json<PaginatedPostsResponse>, Problem> {
+) -> Result<([(HeaderName, &'static str); 1], Bytes), Problem> {
     let request = page_request(query, state.posts_per_page)?;
-    let page = list(&state.accounts, Scope::Everyone, request).await?;
-    Ok(Json(PaginatedPostsResponse::new(request, page, &state.accounts.config().media)))
+    let reading = async {
+        let page =
+            list(&state.accounts, Scope::Everyone, request).await.map_err(|error| Problem::from(error).kind())?;
+        Ok(PaginatedPostsResponse::new(request, page, &state.accounts.config().media).into_json())
+    };
+    let body = state.pages.read(request, reading).await.map_err(Problem::new)?;
+    Ok(([(CONTENT_TYPE, "application/json")], body))
 }
 
 /// Publish a post

@@ -15,7 +15,7 @@ pub(crate) enum Scope {
 }
 
 /// Where the page begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Start {
     /// After this many posts.
     Skip(i64),
@@ -24,7 +24,7 @@ pub(crate) enum Start {
 }
 
 /// A page asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageRequest {
     pub(crate) start: Start,
     pub(crate) limit: i64,

@@ -1,4 +1,7 @@
+use std::cell::Cell;
+
 use countersign::testing::TestApp;
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -82,6 +85,28 @@ async fn posts_are_listed_newest_first_in_pages() {
     assert_eq!((titles(&exact).len(), &exact["has_more"]), (4, &json!(false)));
     let one_less = reader.get("/api/posts?skip=7&limit=4").await.ok(200);
     assert_eq!((titles(&one_less).len(), &one_less["has_more"]), (4, &json!(true)));
+}
+
+#[tokio::test]
+async fn whoever_has_published_finds_the_post_however_many_read_the_page() {
+    let app = blog().await;
+    let ada = app.user("ada").await;
+    let is_over = Cell::new(false);
+    let crowd = join_all((0..8).map(async |_| {
+        let reader = app.anonymous();
+        while !is_over.get() {
+            reader.get("/api/posts").await.ok(200);
+        }
+    }));
+    let author = async {
+        for n in 0..20 {
+            publish(&ada, &format!("{n}")).await;
+            assert_eq!(titles(&app.anonymous().get("/api/posts").await.ok(200))[0], format!("{n}"));
+            app.clock.advance(SignedDuration::from_secs(1));
+        }
+        is_over.set(true);
+    };
+    tokio::join!(crowd, author);
 }
 
 #[tokio::test]

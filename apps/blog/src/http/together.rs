@@ -1,0 +1,171 @@
+//! Decides which requests one reading of the database answers: those for the same thing that were there before it began.
+//!
+//! Whoever asks joins those who wait for the next reading of it, which begins when the one before has ended. So nobody gets what is
+//! older than their request, and what everybody wants is read once at a time instead of once for each.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Bytes;
+use countersign::http::problem::ProblemKind;
+use tokio::sync::OnceCell;
+
+/// What a reading comes to: the body of the answer.
+pub(crate) type Outcome = Result<Bytes, &'static ProblemKind>;
+
+/// The readings that are under way or waited for, each by what is read. No more of them than requests.
+pub(crate) struct Together<K>(Mutex<HashMap<K, Arc<Line>>>)
+where
+    K: Eq + Hash + Copy;
+
+/// Those who want the same thing.
+#[derive(Default)]
+struct Line {
+    /// Held while it is read.
+    reading: tokio::sync::Mutex<()>,
+    /// What the next reading comes to.
+    next: Mutex<Arc<OnceCell<Outcome>>>,
+}
+
+impl<K: Eq + Hash + Copy> Together<K> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// What `reading`, or that of somebody else who wants the same, comes to. It is begun after this was called.
+    pub(crate) async fn read(&self, wanted: K, reading: impl Future<Output = Outcome>) -> Outcome {
+        let place = self.join(wanted);
+        let next = Arc::clone(&held(&place.line.next));
+        let read = async || {
+            let _reading = place.line.reading.lock().await;
+            // Whoever comes from here on may know of something that this reading does not find.
+            *held(&place.line.next) = Arc::default();
+            reading.await
+        };
+        // If the request that reads is given up, another of those who wait reads for all of them.
+        next.get_or_init(read).await.clone()
+    }
+
+    fn join(&self, wanted: K) -> Place<'_, K> {
+        let line = Arc::clone(held(&self.0).entry(wanted).or_default());
+        Place { all: self, wanted, line }
+    }
+}
+
+/// That somebody waits.
+struct Place<'t, K: Eq + Hash + Copy> {
+    all: &'t Together<K>,
+    wanted: K,
+    line: Arc<Line>,
+}
+
+impl<K: Eq + Hash + Copy> Drop for Place<'_, K> {
+    fn drop(&mut self) {
+        let mut lines = held(&self.all.0);
+        // One is the map's. Nobody joins or leaves meanwhile.
+        if Arc::strong_count(&self.line) == 2 {
+            lines.remove(&self.wanted);
+        }
+    }
+}
+
+/// Nothing here is left half done by a panic.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use countersign::http::problem::INTERNAL;
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Something to read, which says how often it has been read, each time when it is let.
+    struct Book {
+        readings: AtomicU8,
+        permits: Semaphore,
+    }
+
+    impl Book {
+        fn new() -> Self {
+            Self { readings: AtomicU8::new(0), permits: Semaphore::new(0) }
+        }
+
+        async fn read(&self) -> Outcome {
+            self.permits.acquire().await.expect("never closed").forget();
+            Ok(vec![self.readings.fetch_add(1, Ordering::Relaxed)].into())
+        }
+    }
+
+    /// Lets everybody else do what they can.
+    async fn settle() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn all_read(pages: &Together<u8>, book: &Book, wanted: u8, readers: usize) -> Vec<u8> {
+        join_all((0..readers).map(|_| async { pages.read(wanted, book.read()).await.unwrap()[0] })).await
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_while_it_is_read_gets_the_next_reading_together() {
+        let (pages, book) = (Together::new(), Book::new());
+        let first = all_read(&pages, &book, 1, 1);
+        let later = async {
+            settle().await;
+            all_read(&pages, &book, 1, 20).await
+        };
+        let permit = async {
+            settle().await;
+            settle().await;
+            book.permits.add_permits(2);
+        };
+        let (first, later, ()) = tokio::join!(first, later, permit);
+        assert_eq!(first, [0]);
+        assert_eq!(later, [1; 20]);
+        assert!(held(&pages.0).is_empty(), "nobody waits any more");
+    }
+
+    #[tokio::test]
+    async fn different_things_do_not_wait_for_each_other() {
+        let (pages, book, other) = (Together::new(), Book::new(), Book::new());
+        other.permits.add_permits(1);
+        let patient = all_read(&pages, &book, 1, 1);
+        let quick = async {
+            settle().await;
+            assert_eq!(all_read(&pages, &other, 2, 1).await, [0]);
+            book.permits.add_permits(1);
+        };
+        let (patient, ()) = tokio::join!(patient, quick);
+        assert_eq!(patient, [0]);
+    }
+
+    #[tokio::test]
+    async fn if_whoever_reads_gives_up_another_reads() {
+        let (pages, book) = (Together::new(), Book::new());
+        let impatient = async {
+            tokio::select! {
+                _ = pages.read(1, book.read()) => panic!("nobody let it be read"),
+                () = settle() => {}
+            }
+            book.permits.add_permits(2);
+        };
+        let ((), others) = tokio::join!(impatient, all_read(&pages, &book, 1, 3));
+        assert_eq!(others, [0; 3]);
+        assert!(held(&pages.0).is_empty(), "nobody waits any more");
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_everybodys() {
+        let pages = Together::new();
+        let fail = async || pages.read(1, async { Err(&INTERNAL) }).await.unwrap_err().code;
+        let (one, other) = tokio::join!(fail(), fail());
+        assert_eq!((one, other), (INTERNAL.code, INTERNAL.code));
+    }
+}
