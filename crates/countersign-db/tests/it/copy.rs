@@ -6,7 +6,7 @@ use countersign_db::{
 };
 use sqlx::AssertSqlSafe;
 
-static WITH_KINDS: Migrations = migrations!("library", [1 => "0001_test_shelves", 2 => "0002_test_kinds"]);
+static WITH_KINDS: Migrations = migrations!("kinds", [1 => "0001_test_shelves", 2 => "0002_test_kinds"]);
 
 const KINDS: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
 
