@@ -330,8 +330,8 @@ pub(super) enum Shelf {
 }
 
 impl Shelf {
-    pub(super) fn open(shelf: &BackupShelf, shell: &ShellSettings) -> Result<Self, Failure> {
-        Ok(match shelf {
+    pub(super) fn open(to: &BackupShelf, shell: &ShellSettings) -> Result<Self, Failure> {
+        Ok(match to {
             // Where the program was started; it may change its folder later.
             BackupShelf::Folder(folder) => Self::Folder(std::path::absolute(folder)?),
             BackupShelf::Bucket { bucket, prefix } => Self::Bucket {

@@ -51,7 +51,7 @@ fn parts(server: &S3Server) -> Vec<PathBuf> {
     found
 }
 
-/// So many bytes that no two parts of an upload are alike.
+/// So many bytes more in the database.
 async fn add_ballast(sandbox: &Sandbox, bytes: usize) {
     let db = open(sandbox).await;
     let mut tx = db.write().await.unwrap();
@@ -68,7 +68,7 @@ async fn a_backup_of_several_parts_goes_into_a_bucket_and_comes_back() {
     let server = S3Server::start().await;
     let backups = bucket(&server, "backups");
     let sandbox = in_a_bucket(&server, 2);
-    add_ballast(&sandbox, 20_000_000).await;
+    add_ballast(&sandbox, 9_000_000).await;
     let public = new_key(&sandbox, "key.txt");
     let names_before = sandbox.names();
     for (place, recipients) in [
@@ -81,7 +81,7 @@ async fn a_backup_of_several_parts_goes_into_a_bucket_and_comes_back() {
         assert!(ended.stdout.starts_with(&format!("{place}: 2 users, 2 pictures, ")), "{}", ended.stdout);
         let file = backups.join(place.strip_prefix("s3://backups/").unwrap());
         let bytes = fs::metadata(&file).unwrap().len();
-        assert!(bytes > 20_000_000 && ended.stdout.contains(&format!(" {bytes} bytes")), "{}", ended.stdout);
+        assert!(bytes > 8 << 20 && ended.stdout.contains(&format!(" {bytes} bytes")), "{}", ended.stdout);
         let is_sealed = fs::read(&file).unwrap().starts_with(b"age-encryption.org/");
         assert_eq!(is_sealed, !recipients.is_empty(), "{place}");
     }
