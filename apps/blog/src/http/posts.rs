@@ -101,7 +101,7 @@ async fn list_posts(
     QueryFields(query): QueryFields,
 ) -> Result<([(HeaderName, &'static str); 1], Bytes), Problem> {
     let request = page_request(query, state.posts_per_page)?;
-    let reading = async {
+    let reading = async || {
         let page =
             list(&state.accounts, Scope::Everyone, request).await.map_err(|error| Problem::from(error).kind())?;
         Ok(PaginatedPostsResponse::new(request, page, &state.accounts.config().media).into_json())

@@ -34,14 +34,15 @@ impl<K: Eq + Hash + Copy> Together<K> {
     }
 
     /// What `reading`, or that of somebody else who wants the same, comes to. It is begun after this was called.
-    pub(crate) async fn read(&self, wanted: K, reading: impl Future<Output = Outcome>) -> Outcome {
+    pub(crate) async fn read<R: Future<Output = Outcome>>(&self, wanted: K, reading: impl FnOnce() -> R) -> Outcome {
         let place = self.join(wanted);
         let next = Arc::clone(&held(&place.line.next));
         let read = async || {
             let _reading = place.line.reading.lock().await;
             // Whoever comes from here on may know of something that this reading does not find.
             *held(&place.line.next) = Arc::default();
-            reading.await
+            // Most who ask only wait, and need no room for it.
+            Box::pin(reading()).await
         };
         // If the request that reads is given up, another of those who wait reads for all of them.
         next.get_or_init(read).await.clone()
@@ -110,7 +111,7 @@ mod tests {
     }
 
     async fn all_read(pages: &Together<u8>, book: &Book, wanted: u8, readers: usize) -> Vec<u8> {
-        join_all((0..readers).map(|_| async { pages.read(wanted, book.read()).await.unwrap()[0] })).await
+        join_all((0..readers).map(|_| async { pages.read(wanted, || book.read()).await.unwrap()[0] })).await
     }
 
     #[tokio::test]
@@ -151,7 +152,7 @@ mod tests {
         let (pages, book) = (Together::new(), Book::new());
         let impatient = async {
             tokio::select! {
-                _ = pages.read(1, book.read()) => panic!("nobody let it be read"),
+                _ = pages.read(1, || book.read()) => panic!("nobody let it be read"),
                 () = settle() => {}
             }
             book.permits.add_permits(2);
@@ -164,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_everybodys() {
         let pages = Together::new();
-        let fail = async || pages.read(1, async { Err(&INTERNAL) }).await.unwrap_err().code;
+        let fail = async || pages.read(1, async || Err(&INTERNAL)).await.unwrap_err().code;
         let (one, other) = tokio::join!(fail(), fail());
         assert_eq!((one, other), (INTERNAL.code, INTERNAL.code));
     }

@@ -13,7 +13,7 @@ use crate::client::Connection;
 use crate::media::{bucket_settings, names};
 use crate::metrics::metrics_address;
 use crate::s3::S3Server;
-use crate::sandbox::{Sandbox, Server, eventually};
+use crate::sandbox::{Process, Sandbox, Server, eventually};
 use crate::sealed_backup::new_key;
 
 const COMPLETE: &str = "a scheduled backup is complete";
@@ -112,7 +112,7 @@ async fn a_scheduled_backup_is_encrypted_into_a_bucket() {
 #[test]
 fn of_two_instances_one_makes_the_backup() {
     let sandbox = with_folder(scheduled("backups"), &[]);
-    let servers = [sandbox.launch(&["serve"]), sandbox.launch(&["serve"])].map(|process| process.listening());
+    let servers = [sandbox.launch(&["serve"]), sandbox.launch(&["serve"])].map(Process::listening);
     let has_looked = |server: &Server| {
         let ways = [COMPLETE, "no scheduled backup is due", "another instance is at the scheduled backup"];
         ways.iter().any(|way| said(server, way) > 0)
