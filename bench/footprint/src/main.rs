@@ -1,7 +1,6 @@
 //! Decides what is measured in which order. `README.md` beside this says what the figures mean.
 
 #[path = "../../logins/src/broken.rs"]
-#[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
 mod broken;
 #[path = "../../logins/src/machine.rs"]
 #[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
