@@ -53,9 +53,16 @@ export class Browser {
     this.contexts.push(context);
     await context.addInitScript(() => {
       globalThis.shifted = 0;
-      new PerformanceObserver((list) => {
+      const observer = new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shifted += entry.value;
-      }).observe({ type: "layout-shift", buffered: true });
+      });
+      observer.observe({ type: "layout-shift", buffered: true });
+      // What moved is reported after the frame in which it did, so the one that is being drawn has to end first.
+      globalThis.forgetShifts = async () => {
+        for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+        observer.takeRecords();
+        globalThis.shifted = 0;
+      };
     });
     const page = await context.newPage();
     // What looks for faults is a script, too, and waits for ever where none may run.

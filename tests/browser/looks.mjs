@@ -192,7 +192,7 @@ async function aPictureIsCutAndRemoved({ blog, browser }) {
     if (script) {
       await page.getByLabel("How the picture will be cut").focus();
       // Who chooses a file makes room for it; a file chosen by a test does not count as input of a person.
-      await page.evaluate(() => { globalThis.shifted = 0; });
+      await page.evaluate(() => globalThis.forgetShifts());
       await page.keyboard.press("ArrowRight");
       await browser.inspect(page);
       await browser.shoot(page, "picture-cut");
