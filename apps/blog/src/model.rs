@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::http::fields::{Invalid, text_of_length};
-use countersign::model::Profile;
+use countersign::model::{Profile, UserId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -94,6 +94,13 @@ impl From<Draft> for Changes {
     fn from(draft: Draft) -> Self {
         Self { title: Some(draft.title), content: Some(draft.content) }
     }
+}
+
+/// Whose posts are listed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    Everyone,
+    Author(UserId),
 }
 
 /// A place in the list of posts: that of the post with this time and id, whether or not it still exists.

@@ -19,10 +19,10 @@ use utoipa_axum::routes;
 
 use super::listing::{PageQuery, PaginatedPostsResponse, PostResponse, page_request};
 use crate::State;
-use crate::model::{Changes, Content, Draft, PostId, Title};
+use crate::model::{Changes, Content, Draft, PostId, Scope, Title};
 use crate::operations::delete_post::{DeletePostError, delete_post as delete};
 use crate::operations::edit_post::{EditPostError, edit_post};
-use crate::operations::list_posts::{Scope, list_posts as list};
+use crate::operations::list_posts::list_posts as list;
 use crate::operations::publish_post::{PublishPostError, publish_post};
 use crate::problems::{NOT_YOUR_POST, POST_NOT_FOUND};
 use crate::store::posts;

@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 
 use super::listing::{PageQuery, PaginatedPostsResponse, page_request};
 use crate::State;
-use crate::operations::list_posts::{Scope, list_posts};
+use crate::model::Scope;
+use crate::operations::list_posts::list_posts;
 
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list_posts_of_user))

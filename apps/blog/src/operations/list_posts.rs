@@ -1,18 +1,10 @@
 //! Decides which posts a page has, and whether there are more behind it.
 
 use countersign::Accounts;
-use countersign::model::UserId;
 use countersign_db::DbError;
 
-use crate::model::{Cursor, Post};
+use crate::model::{Cursor, Post, Scope};
 use crate::store::{post_counts, posts};
-
-/// Whose posts are listed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scope {
-    Everyone,
-    Author(UserId),
-}
 
 /// Where the page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,28 +34,31 @@ pub(crate) struct PostPage {
 
 pub(crate) async fn list_posts(accounts: &Accounts, scope: Scope, request: PageRequest) -> Result<PostPage, DbError> {
     let mut read = accounts.db().read().await?;
-    let total = match scope {
-        Scope::Everyone => post_counts::total(read.conn()).await?,
-        Scope::Author(author) => post_counts::of_author(read.conn(), author).await?,
+    let after = match request.start {
+        Start::After(cursor) => cursor,
+        Start::Skip(0) => Cursor::newest(),
+        Start::Skip(skip) => {
+            let total = post_counts::of(read.conn(), scope).await?;
+            // Walking to the end of the list would only find that it ends.
+            let last = if skip < total { posts::place(read.conn(), scope, skip - 1).await? } else { None };
+            let Some(last) = last else {
+                return Ok(PostPage { posts: Vec::new(), total: total.min(skip), next: None });
+            };
+            last
+        }
     };
-    let (place, skip) = match request.start {
-        // Walking to the end of the list would only find that it ends.
-        Start::Skip(skip) if skip >= total => return Ok(PostPage { posts: Vec::new(), total, next: None }),
-        Start::Skip(skip) => (Cursor::newest(), skip),
-        Start::After(cursor) => (cursor, 0),
-    };
-    let window = posts::Window { after: place, skip, rows_max: request.limit + 1 };
-    let found = match scope {
-        Scope::Everyone => posts::list(read.conn(), window).await?,
-        Scope::Author(author) => posts::list_of_author(read.conn(), author, window).await?,
+    let (found, total) = posts::list(read.conn(), scope, after, request.limit + 1).await?;
+    let total = match total {
+        Some(total) => total,
+        None => post_counts::of(read.conn(), scope).await?,
     };
     Ok(settle(request, total, found))
 }
 
 /// Makes a page of the posts found, of which one more than asked for were sought.
 ///
-/// The posts were read after the total and may know better: for a page that was counted to from the beginning, the total
-/// is corrected, so that `skip`, the posts and the total of one answer never contradict one another.
+/// Posts may have come and gone while it was read: for a page that was counted to from the beginning, the total is
+/// corrected, so that `skip`, the posts and the total of one answer never contradict one another.
 fn settle(request: PageRequest, total: i64, mut posts: Vec<Post>) -> PostPage {
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let more = posts.len() > limit;

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use super::markdown::{Below, render};
 use super::shown::head;
 use crate::State;
-use crate::model::Post;
-use crate::operations::list_posts::{PageRequest, Scope, Start, list_posts};
+use crate::model::{Post, Scope};
+use crate::operations::list_posts::{PageRequest, Start, list_posts};
 
 const POSTS_MAX: i64 = 20;
 /// Feed readers ask often.

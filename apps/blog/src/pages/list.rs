@@ -13,8 +13,8 @@ use countersign::templates::{Value, context};
 
 use super::shown::{author, in_list};
 use crate::State;
-use crate::model::Cursor;
-use crate::operations::list_posts::{PageRequest, PostPage, Scope, Start, list_posts};
+use crate::model::{Cursor, Scope};
+use crate::operations::list_posts::{PageRequest, PostPage, Start, list_posts};
 
 pub(super) async fn everyone(
     extract::State(state): extract::State<State>,

@@ -2,12 +2,16 @@
 
 use countersign::model::{Profile, UserId};
 use countersign_db::{Conn, DbError, DbTime, on_db};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::model::{Changes, Content, Cursor, Post, PostId, Title};
+use crate::model::{Changes, Content, Cursor, Post, PostId, Scope, Title};
 
 /// `id, title, content, date_posted, user_id, username, image_file`
 type PostRow = (Uuid, String, String, DbTime, Uuid, String, Option<String>);
+
+/// A [`PostRow`], `total`
+type ListedRow = (Uuid, String, String, DbTime, Uuid, String, Option<String>, i64);
 
 impl TryFrom<PostRow> for Post {
     type Error = DbError;
@@ -20,17 +24,6 @@ impl TryFrom<PostRow> for Post {
 
 fn timestamp(time: DbTime) -> Result<jiff::Timestamp, DbError> {
     time.timestamp().ok_or(DbError::CorruptRow { table: "posts", column: "date_posted" })
-}
-
-/// Which part of a list is read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
-    /// Only what stands behind this place …
-    pub(crate) after: Cursor,
-    /// … and there not the first so many …
-    pub(crate) skip: i64,
-    /// … and of the rest these.
-    pub(crate) rows_max: i64,
 }
 
 /// Adds a post.
@@ -74,49 +67,68 @@ pub(crate) async fn find_author(conn: Conn<'_>, id: PostId) -> Result<Option<Use
     Ok(author.map(UserId::from))
 }
 
-/// Everybody's posts. The places are found in an index alone; only the page itself is read from the table.
-pub(crate) async fn list(conn: Conn<'_>, window: Window) -> Result<Vec<Post>, DbError> {
-    let rows: Vec<PostRow> = on_db!(conn, c => {
-        sqlx::query_as(
-            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
-                 author.username, author.image_file \
-             FROM (SELECT id FROM posts WHERE (date_posted, id) < ($1, $2) \
-                   ORDER BY date_posted DESC, id DESC LIMIT $3 OFFSET $4) AS page \
-             JOIN posts ON posts.id = page.id \
-             JOIN auth_user_profiles AS author ON author.id = posts.user_id \
-             ORDER BY posts.date_posted DESC, posts.id DESC",
-        )
-        .bind(DbTime::from(window.after.date_posted))
-        .bind(window.after.id.uuid())
-        .bind(window.rows_max)
-        .bind(window.skip)
-        .fetch_all(c)
+/// The place of the post before which so many others stand in a list, found in an index alone.
+pub(crate) async fn place(conn: Conn<'_>, scope: Scope, others: i64) -> Result<Option<Cursor>, DbError> {
+    let row: Option<(DbTime, Uuid)> = on_db!(conn, c => {
+        match scope {
+            Scope::Everyone => sqlx::query_as(
+                "SELECT date_posted, id FROM posts ORDER BY date_posted DESC, id DESC LIMIT 1 OFFSET $1",
+            ),
+            Scope::Author(author) => sqlx::query_as(
+                "SELECT date_posted, id FROM posts WHERE user_id = $1 \
+                 ORDER BY date_posted DESC, id DESC LIMIT 1 OFFSET $2",
+            )
+            .bind(author.uuid()),
+        }
+        .bind(others)
+        .fetch_optional(c)
         .await
     })?;
-    rows.into_iter().map(Post::try_from).collect()
+    row.map(|(time, id)| Ok(Cursor { date_posted: timestamp(time)?, id: id.into() })).transpose()
 }
 
-/// One author's posts, found likewise.
-pub(crate) async fn list_of_author(conn: Conn<'_>, author: UserId, window: Window) -> Result<Vec<Post>, DbError> {
-    let rows: Vec<PostRow> = on_db!(conn, c => {
-        sqlx::query_as(
-            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
-                 author.username, author.image_file \
-             FROM (SELECT id FROM posts WHERE user_id = $1 AND (date_posted, id) < ($2, $3) \
-                   ORDER BY date_posted DESC, id DESC LIMIT $4 OFFSET $5) AS page \
-             JOIN posts ON posts.id = page.id \
-             JOIN auth_user_profiles AS author ON author.id = posts.user_id \
-             ORDER BY posts.date_posted DESC, posts.id DESC",
-        )
-        .bind(author.uuid())
-        .bind(DbTime::from(window.after.date_posted))
-        .bind(window.after.id.uuid())
-        .bind(window.rows_max)
-        .bind(window.skip)
+/// The first posts of a list behind a place, and how many the whole list has, if there is a post to say so.
+///
+/// How many rows are wanted stands in the text: not knowing it, PostgreSQL plans the statement anew each time, which takes
+/// several times as long as the statement itself.
+pub(crate) async fn list(
+    conn: Conn<'_>,
+    scope: Scope,
+    after: Cursor,
+    rows_max: i64,
+) -> Result<(Vec<Post>, Option<i64>), DbError> {
+    let rows: Vec<ListedRow> = on_db!(conn, c => {
+        match scope {
+            Scope::Everyone => sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
+                     author.username, author.image_file, \
+                     (SELECT CAST(COALESCE(SUM(posts), 0) AS BIGINT) FROM post_totals) AS total \
+                 FROM posts \
+                 JOIN auth_user_profiles AS author ON author.id = posts.user_id \
+                 WHERE (posts.date_posted, posts.id) < ($1, $2) \
+                 ORDER BY posts.date_posted DESC, posts.id DESC LIMIT {rows_max}",
+            ))),
+            Scope::Author(author) => sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
+                     author.username, author.image_file, \
+                     (SELECT CAST(COALESCE(SUM(posts), 0) AS BIGINT) FROM post_counts WHERE user_id = $1) AS total \
+                 FROM posts \
+                 JOIN auth_user_profiles AS author ON author.id = posts.user_id \
+                 WHERE posts.user_id = $1 AND (posts.date_posted, posts.id) < ($2, $3) \
+                 ORDER BY posts.date_posted DESC, posts.id DESC LIMIT {rows_max}",
+            )))
+            .bind(author.uuid()),
+        }
+        .bind(DbTime::from(after.date_posted))
+        .bind(after.id.uuid())
         .fetch_all(c)
         .await
     })?;
-    rows.into_iter().map(Post::try_from).collect()
+    let total = rows.first().map(|row| row.7);
+    let posts = rows.into_iter().map(|(id, title, content, date_posted, user_id, username, image_file, _)| {
+        Post::try_from((id, title, content, date_posted, user_id, username, image_file))
+    });
+    Ok((posts.collect::<Result<_, _>>()?, total))
 }
 
 /// Changes a post if this author wrote it, and returns it as it is then.

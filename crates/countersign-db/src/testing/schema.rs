@@ -12,7 +12,8 @@ use crate::{Conn, DatabaseKind, Migrations, on_db};
 
 const BOTH: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
 
-/// Every statement in the sources of a `store` folder: the string literals that begin with a verb of SQL.
+/// Every statement in the sources of a `store` folder: the string literals that begin with a verb of SQL, with 1 for a number
+/// `{rows_max}` that is written into the text.
 ///
 /// # Panics
 /// When a call of `sqlx::query` has no such literal, or a file cannot be read.
@@ -26,7 +27,8 @@ pub fn statements(store: &Path) -> Vec<String> {
             for (start, _) in source.match_indices(&format!("\"{verb}")) {
                 let literal = &source[start + 1..];
                 let literal = &literal[..literal.find('"').expect("a closed literal")];
-                statements.push(literal.split("\\\n").map(str::trim_start).collect());
+                let statement: String = literal.split("\\\n").map(str::trim_start).collect();
+                statements.push(statement.replace("{rows_max}", "1"));
             }
         }
         let calls = source.matches("sqlx::query").count();
