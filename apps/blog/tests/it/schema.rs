@@ -4,6 +4,7 @@ use countersign_db::testing::TempDb;
 use countersign_db::testing::schema::{assert_schemas_agree, assert_statements_are_portable, statements};
 use countersign_db::{Conn, DatabaseKind, Migrations};
 use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
 const SETS: [&Migrations; 2] = [&countersign::MIGRATIONS, &blog::MIGRATIONS];
 const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store");
@@ -32,12 +33,46 @@ async fn a_deep_page_is_walked_to_in_an_index_alone() {
 
 #[tokio::test]
 async fn a_page_is_read_in_the_order_of_an_index() {
-    let plans = plans(|statement| statement.ends_with("posts.id DESC LIMIT 1")).await;
+    let plans = plans(is_page).await;
     assert_eq!(plans.len(), 2);
     for plan in plans {
         assert!(plan.iter().any(|step| step.starts_with("SEARCH posts USING INDEX posts_by_")), "{plan:#?}");
         assert!(!plan.iter().any(|step| step.starts_with("SCAN posts") || step.contains("TEMP B-TREE")), "{plan:#?}");
     }
+}
+
+#[tokio::test]
+async fn postgresql_plans_a_page_once_for_all() {
+    let db = TempDb::of_kind(DatabaseKind::Postgres, &SETS).await;
+    let mut read = db.db().read().await.unwrap();
+    let Conn::Postgres(c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
+    // Posts of nobody, so many that a plan for all of them would not do for a page.
+    let fill = "SET session_replication_role = replica; \
+                INSERT INTO posts SELECT gen_random_uuid(), gen_random_uuid(), 'A title', 'A text', n \
+                    FROM generate_series(1, 5000) AS n; \
+                ANALYZE posts";
+    sqlx::raw_sql(fill).execute(&mut *c).await.unwrap();
+    let pages: Vec<_> = statements(Path::new(STORE)).into_iter().filter(|statement| is_page(statement)).collect();
+    for page in &pages {
+        for _ in 0..10 {
+            let query = sqlx::query(AssertSqlSafe(page.clone()));
+            let query = if page.contains("$3") { query.bind(Uuid::nil()) } else { query };
+            query.bind(i64::MAX).bind(Uuid::max()).execute(&mut *c).await.unwrap();
+        }
+    }
+    let kept: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%posts.id DESC LIMIT 1'",
+    )
+    .fetch_all(c)
+    .await
+    .unwrap();
+    // The first five times PostgreSQL makes plans to compare with.
+    assert_eq!(kept, vec![(5, 5); pages.len()]);
+}
+
+/// Whether this is a statement that reads a page of posts.
+fn is_page(statement: &str) -> bool {
+    statement.ends_with("posts.id DESC LIMIT 1")
 }
 
 /// How SQLite goes about these statements.
