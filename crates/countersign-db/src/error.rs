@@ -36,7 +36,9 @@ impl From<sqlx::Error> for DbError {
                 _ if refusal.code().is_some_and(|code| is_passing(&code)) => Self::Unavailable(error),
                 _ => Self::Other(error),
             },
+            // What ends a connection before the server has answered looks to the driver like a breach of the protocol.
             sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed

@@ -103,3 +103,24 @@ async fn a_server_that_takes_no_writes_is_not_connected_to() {
     let refused = connect(database.url(), Duration::from_millis(500)).await;
     assert!(matches!(refused, Err(DbError::Unavailable(_))), "{refused:?}");
 }
+
+/// PostgreSQL documentation, "Message Formats".
+const SSL_REQUEST_BYTES: usize = 8;
+
+#[tokio::test]
+async fn an_address_that_hangs_up_before_the_server_has_answered_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://{}/countersign", listener.local_addr().unwrap());
+    let hang_up = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // All of it, or the end would be an abrupt one, which the driver knows for what it is.
+            stream.read_exact(&mut [0; SSL_REQUEST_BYTES]).await.unwrap();
+        }
+    };
+    let refused = tokio::select! {
+        refused = connect(&url, Duration::from_millis(500)) => refused,
+        () = hang_up => unreachable!("it hangs up for ever"),
+    };
+    assert!(matches!(refused, Err(DbError::Unavailable(_))), "{refused:?}");
+}
