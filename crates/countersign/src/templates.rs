@@ -21,9 +21,10 @@ pub use minijinja::{Value, context};
 use crate::catalogue::{self, Argument, Catalogue, TextFile};
 use crate::model::Language;
 
-/// Templates and texts, checked; cheap to clone.
-#[derive(Clone)]
-pub struct Templates(Arc<Parts>);
+/// Templates and texts, checked; cheap to clone. The default are the library's own, put together when they are first used, which
+/// takes a megabyte: a host with templates of its own never does.
+#[derive(Clone, Default)]
+pub struct Templates(Option<Arc<Parts>>);
 
 struct Parts {
     catalogue: Arc<Catalogue>,
@@ -145,7 +146,11 @@ impl TemplatesBuilder {
     }
 
     /// Reads the folder and checks everything: syntax, and that every text which a template names by its key is there.
-    pub fn build(mut self) -> Result<Templates, InvalidTemplates> {
+    pub fn build(self) -> Result<Templates, InvalidTemplates> {
+        Ok(Templates(Some(Arc::new(self.parts()?))))
+    }
+
+    fn parts(mut self) -> Result<Parts, InvalidTemplates> {
         let mut problems = Vec::new();
         if let Some(folder) = &self.folder {
             let found = folder::read(folder, &mut problems);
@@ -187,7 +192,7 @@ impl TemplatesBuilder {
         let catalogue = Arc::new(catalogue);
         let environments =
             catalogue.languages().iter().map(|language| speaking(environment.clone(), &catalogue, language)).collect();
-        Ok(Templates(Arc::new(Parts { catalogue, environments, default_language: self.default_language, assets })))
+        Ok(Parts { catalogue, environments, default_language: self.default_language, assets })
     }
 }
 
@@ -203,24 +208,29 @@ impl Templates {
         }
     }
 
+    fn parts(&self) -> &Parts {
+        static OURS: LazyLock<Parts> = LazyLock::new(|| Templates::builder().parts().expect("the tests build them"));
+        self.0.as_deref().unwrap_or_else(|| &OURS)
+    }
+
     /// The texts.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.0.catalogue
+        &self.parts().catalogue
     }
 
     /// The style sheets, scripts and drawings of the pages.
     pub fn assets(&self) -> &Assets {
-        &self.0.assets
+        &self.parts().assets
     }
 
     /// The language of those who want none that there is.
     pub fn default_language(&self) -> &Language {
-        &self.0.default_language
+        &self.parts().default_language
     }
 
     /// The language that there is for somebody who wants `language`.
     pub fn closest(&self, language: &Language) -> &Language {
-        language.closest(self.catalogue().languages()).unwrap_or(&self.0.default_language)
+        language.closest(self.catalogue().languages()).unwrap_or(&self.parts().default_language)
     }
 
     /// The language that there is for a request's `Accept-Language` header.
@@ -229,12 +239,12 @@ impl Templates {
             // Programs that take anything get what others do who say nothing.
             .filter(|header| header.trim() != "*")
             .and_then(|header| Language::negotiate(header, self.catalogue().languages()))
-            .unwrap_or(&self.0.default_language)
+            .unwrap_or(&self.parts().default_language)
     }
 
     /// The names of all templates.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.environments.iter().take(1).flat_map(Environment::templates).map(|(name, _)| name)
+        self.parts().environments.iter().take(1).flat_map(Environment::templates).map(|(name, _)| name)
     }
 
     /// Puts a template together in the language closest to this one.
@@ -244,17 +254,8 @@ impl Templates {
     pub fn render(&self, name: &str, language: &Language, context: Value) -> Result<String, TemplateError> {
         let language = self.closest(language);
         let at = self.catalogue().languages().binary_search(language).expect("it was found among them");
-        let rendered = self.0.environments[at].get_template(name).and_then(|template| template.render(context));
+        let rendered = self.parts().environments[at].get_template(name).and_then(|template| template.render(context));
         rendered.map_err(|error| TemplateError::new(name, &error))
-    }
-}
-
-impl Default for Templates {
-    /// The library's own.
-    fn default() -> Self {
-        static OURS: LazyLock<Templates> =
-            LazyLock::new(|| Templates::builder().build().expect("the tests build them"));
-        OURS.clone()
     }
 }
 
