@@ -12,6 +12,16 @@ async function fillIn(page, name) {
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
 }
 
+/** Has the page for registering come with another attribute of its challenge, before any script reads it. */
+async function alter(page, name, value) {
+  await page.route("**/register", async (route) => {
+    if (route.request().resourceType() !== "document" || route.request().method() !== "GET") return route.continue();
+    const answer = await route.fetch();
+    const html = (await answer.text()).replace(new RegExp(`data-${name}="\\d+"`), `data-${name}="${value}"`);
+    return route.fulfill({ response: answer, body: html });
+  });
+}
+
 /** How often each form was sent. */
 function count(page) {
   const sent = [];
@@ -43,9 +53,9 @@ async function registersAndResets({ busyBlog: blog, browser }) {
 async function saysWhatItIsDoingAndSendsOnce({ busyBlog: blog, browser }) {
   const page = await browser.somebody();
   const sent = count(page);
+  // So much that it has no end.
+  await alter(page, "bits", 32);
   await page.goto(`${blog.url}/register`);
-  // So much that the click comes before the end.
-  await page.evaluate(() => { document.querySelector("[data-challenge]").dataset.bits = "24"; });
   await fillIn(page, "xenia");
   const button = page.getByRole("button", { name: "Create account" });
   await button.click();
@@ -65,12 +75,7 @@ async function saysWhatItIsDoingAndSendsOnce({ busyBlog: blog, browser }) {
 async function anOldChallengeIsReplacedBeforeItIsTooLate({ busyBlog: blog, browser }) {
   const page = await browser.somebody();
   const sent = count(page);
-  await page.route("**/register", async (route) => {
-    if (route.request().resourceType() !== "document" || route.request().method() !== "GET") return route.continue();
-    const answer = await route.fetch();
-    const html = (await answer.text()).replace('data-expires="300"', 'data-expires="1"');
-    return route.fulfill({ response: answer, body: html });
-  });
+  await alter(page, "expires", 1);
   await page.goto(`${blog.url}/register`);
   const first = await page.locator("[data-challenge]").getAttribute("data-challenge");
   await fillIn(page, "yara");
