@@ -10,8 +10,10 @@ use crate::contestant::known;
 pub(crate) struct Scale {
     pub(crate) is_short: bool,
     pub(crate) rounds: usize,
-    /// Of what is over quickly.
-    pub(crate) read_rounds: usize,
+    /// Of operations at several numbers of users, which are over quickly.
+    pub(crate) growth_rounds: usize,
+    /// How often everybody reads in a round, because that is over quickly too.
+    pub(crate) read_turns: usize,
     /// Of what takes minutes.
     pub(crate) crowd_rounds: usize,
     pub(crate) engine_window: Duration,
@@ -32,7 +34,8 @@ impl Scale {
         Self {
             is_short: false,
             rounds: 5,
-            read_rounds: 20,
+            growth_rounds: 20,
+            read_turns: 4,
             crowd_rounds: 3,
             engine_window: Duration::from_secs(2),
             login_window: Duration::from_secs(4),
@@ -51,7 +54,8 @@ impl Scale {
         Self {
             is_short: true,
             rounds: 2,
-            read_rounds: 3,
+            growth_rounds: 3,
+            read_turns: 1,
             crowd_rounds: 1,
             engine_window: Duration::from_millis(500),
             login_window: Duration::from_secs(1),
@@ -102,7 +106,7 @@ impl Options {
                 "--rounds" => {
                     let rounds: usize = value()?.parse().doing("--rounds")?;
                     // The others keep their proportion.
-                    scale.read_rounds = rounds * scale.read_rounds / scale.rounds;
+                    scale.growth_rounds = rounds * scale.growth_rounds / scale.rounds;
                     scale.crowd_rounds = scale.crowd_rounds.min(rounds);
                     scale.rounds = rounds;
                 }
@@ -157,7 +161,7 @@ mod tests {
     fn rounds_change_all_numbers_of_rounds() {
         let options = parse("--rounds 10 --peers fastapi").unwrap_or_else(|Broken(text)| panic!("{text}"));
         let scale = options.scale;
-        assert_eq!((scale.rounds, scale.read_rounds, scale.crowd_rounds), (10, 40, 3));
+        assert_eq!((scale.rounds, scale.growth_rounds, scale.crowd_rounds), (10, 40, 3));
         assert_eq!(options.peers, ["fastapi"]);
         assert_eq!(options.chosen, ["logins", "me"]);
     }

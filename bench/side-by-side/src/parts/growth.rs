@@ -74,7 +74,7 @@ async fn on(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<
     for size in &bench.scale.sizes {
         towns.push(Town::fill(bench, findings, home, *size).await.doing(format!("{size} users on {title}"))?);
     }
-    for _ in 0..bench.scale.read_rounds {
+    for _ in 0..bench.scale.growth_rounds {
         for place in 0..towns[0].operations.len() {
             let Operation { id, what, .. } = &towns[0].operations[place];
             let (id, what) = (format!("growth-{name}-{id}"), format!("{what} on {title}"));

@@ -73,7 +73,7 @@ async fn pages(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outco
             deep,
         ),
     ];
-    for round in 0..bench.scale.read_rounds {
+    for round in 0..bench.scale.rounds {
         for (id, what, asked) in &read {
             ask_round(bench, findings, (id, what), asked, round).await?;
         }
