@@ -247,7 +247,10 @@ impl Bare {
         let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
         let headers: Vec<(&str, &str)> = headers.filter(|(name, _)| !added(name)).collect();
         let mut command = Command::new(program);
-        command.arg("/api/users/me").arg(serde_json::to_string(&headers)?).arg(String::from_utf8_lossy(answer.body).as_ref());
+        command
+            .arg("/api/users/me")
+            .arg(serde_json::to_string(&headers)?)
+            .arg(String::from_utf8_lossy(answer.body).as_ref());
         let mut process = Process::start(command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let output = process.0.stdout.take().ok_or_else(|| Broken("the bare server has no output".to_owned()))?;
         let mut line = String::new();
