@@ -42,7 +42,7 @@ pub(crate) async fn list_posts(accounts: &Accounts, scope: Scope, request: PageR
             // Walking to the end of the list would only find that it ends.
             let last = if skip < total { posts::place(read.conn(), scope, skip - 1).await? } else { None };
             let Some(last) = last else {
-                return Ok(PostPage { posts: Vec::new(), total: total.min(skip), next: None });
+                return Ok(settle(request, total, Vec::new()));
             };
             last
         }

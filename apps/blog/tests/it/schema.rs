@@ -53,6 +53,7 @@ async fn postgresql_plans_a_page_once_for_all() {
                 ANALYZE posts";
     sqlx::raw_sql(fill).execute(&mut *c).await.unwrap();
     let pages: Vec<_> = statements(Path::new(STORE)).into_iter().filter(|statement| is_page(statement)).collect();
+    assert_eq!(pages.len(), 2);
     for page in &pages {
         for _ in 0..10 {
             let query = sqlx::query(AssertSqlSafe(page.clone()));
