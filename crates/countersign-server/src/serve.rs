@@ -2,6 +2,7 @@
 
 mod attendance;
 mod guests;
+mod handshakes;
 mod head_timer;
 mod stream;
 
@@ -28,7 +29,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 use tower::ServiceExt as _;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
@@ -47,7 +48,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Accepting fails when file descriptors run out; they come back only as connections end.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(500);
 /// So long after the last connection was taken its request may still begin.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Bounds on serving that are the operator's to set.
 pub(crate) struct ServePolicy {
@@ -135,6 +136,10 @@ pub(crate) async fn serve(
     if !policy.shutdown_delay.is_zero() {
         info!(signal, "stopping soon: new connections are taken for the last time, /ready says so");
         second = reception.receive_until(&listener, timeout(policy.shutdown_delay, signals.next())).await.ok();
+        match handshakes::stop(&listener) {
+            Ok(()) => reception.receive_until(&listener, sleep(handshakes::LAST_MAX)).await,
+            Err(error) => debug!(%error, "a connection that is made in this moment may be reset"),
+        }
         // Whoever the system has connected meanwhile would be cut off with the listener.
         reception.receive_those_who_wait(&listener);
     }

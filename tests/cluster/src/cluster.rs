@@ -21,9 +21,9 @@ use crate::promises;
 use crate::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 
 pub(crate) const INSTANCES: usize = 3;
-/// How long clients may stand still before something is wrong.
 /// Longer than nginx leaves an instance alone that refused a connection (`fail_timeout`).
 const LEFT_ALONE: Duration = Duration::from_millis(2_500);
+/// How long clients may stand still before something is wrong.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 
 /// How much is done.
@@ -124,6 +124,18 @@ impl Cluster {
         // One that is killed while nginx still leaves the others alone would take the last one away.
         sleep(LEFT_ALONE).await;
         Ok(())
+    }
+
+    /// Says what the clients did, and why nginx thinks that some requests failed, when none should have.
+    pub(crate) fn explain(&self, ledger: &Ledger) {
+        println!("{}", ledger.summary());
+        if !ledger.failures.is_empty() {
+            self.nginx
+                .errors()
+                .lines()
+                .filter(|line| line.contains("[error]"))
+                .for_each(|line| println!("nginx: {line}"));
+        }
     }
 
     /// What of the acknowledged is lost.

@@ -1,4 +1,5 @@
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::client::{Connection, FORM, login_form};
@@ -98,6 +99,36 @@ async fn an_idle_connection_is_closed_only_after_the_delay() {
     assert!(signalled.elapsed() >= Duration::from_secs(1), "it was closed after {:?}", signalled.elapsed());
     let ended = server.process.wait().with(0);
     assert!(ended.stderr.contains("\"message\":\"stopped\""), "{}", ended.stderr);
+}
+
+/// Asks over connections of its own until none can be made; how often that went well, and what became of the others.
+fn asks_until_refused(address: SocketAddr) -> (usize, Vec<String>) {
+    let (mut answered, mut failures) = (0, Vec::new());
+    while let Ok(mut stream) = TcpStream::connect(address) {
+        let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut answer = String::new();
+        match stream.write_all(request).and_then(|()| stream.read_to_string(&mut answer)) {
+            Ok(_) if answer.starts_with("HTTP/1.1 200 ") => answered += 1,
+            outcome => failures.push(format!("{outcome:?} {answer:?}")),
+        }
+    }
+    (answered, failures)
+}
+
+#[tokio::test]
+async fn with_a_delay_whoever_could_connect_is_answered() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).set("SHUTDOWN_DELAY_SECONDS", 1);
+    let mut server = sandbox.start("serve");
+    let address = server.address;
+    server.signal("TERM");
+    says_that_it_stops(&server);
+    let clients: Vec<_> = (0..4).map(|_| std::thread::spawn(move || asks_until_refused(address))).collect();
+    for client in clients {
+        let (answered, failures) = client.join().unwrap();
+        assert!(answered > 0 && failures.is_empty(), "{answered} answered, and {failures:?}");
+    }
+    server.process.wait().with(0);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(crate) async fn run(rig: &Rig) -> Outcome<Vec<Figure>> {
     }
     let ledger = load.end().await;
     let lost = cluster.broken_promises(&ledger).await?;
-    println!("{}", ledger.summary());
+    cluster.explain(&ledger);
     Ok(vec![
         Figure::new("restart_restarts", (rig.scale.turns * INSTANCES) as f64, Goal::None, "by SIGTERM, one by one"),
         Figure::new("restart_requests", ledger.asked as f64, Goal::None, "by way of nginx, over TLS"),

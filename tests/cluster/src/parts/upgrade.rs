@@ -30,7 +30,7 @@ pub(crate) async fn run(rig: &Rig) -> Outcome<Vec<Figure>> {
     }
     let ledger = load.end().await;
     let lost = cluster.broken_promises(&ledger).await?;
-    println!("{}", ledger.summary());
+    cluster.explain(&ledger);
 
     cluster.installation.run_with(next, "migrate up", CONTRACTS)?;
     let mut refusals = 0_u32;
