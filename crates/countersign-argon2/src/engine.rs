@@ -325,22 +325,21 @@ impl Segment<'_> {
 
 /// Bytes in a cache line, as far as prefetching goes.
 const LINE: usize = 64;
-/// Lines of each block to fetch at one point.
-const LINES: usize = Block::LINES / POINTS;
 
-/// Fetches the two blocks that another stream will need next, a few lines at a time: a burst would stall.
+/// Fetches the two blocks that another stream will need next, a line of each at a time: a burst would stall.
 struct Spread {
     reference: *const u8,
     next: *const u8,
 }
 
 impl Ahead for Spread {
+    const HURRIES: bool = false;
+
     #[inline(always)]
     fn point(&mut self, point: usize) {
-        for line in point * LINES..(point + 1) * LINES {
-            prefetch(self.reference.wrapping_add(line * LINE));
-            prefetch(self.next.wrapping_add(line * LINE));
-        }
+        const { assert!(POINTS == Block::LINES) };
+        prefetch(self.next.wrapping_add(point * LINE));
+        prefetch(self.reference.wrapping_add(point * LINE));
     }
 
     #[inline(always)]
@@ -355,6 +354,8 @@ struct Chase<F> {
 }
 
 impl<F: Fn(u64) -> *const u8> Ahead for Chase<F> {
+    const HURRIES: bool = true;
+
     #[inline(always)]
     fn point(&mut self, point: usize) {
         let (block, points, number) = if point < FIRST_WORD_POINT {

@@ -33,22 +33,35 @@ impl Block {
 
 /// Work to do while a block is mixed: fetching what the following blocks will need.
 pub(crate) trait Ahead {
+    /// Whether the first word is wanted as early as can be, even if the block as a whole takes longer.
+    const HURRIES: bool;
+
     /// Called [`POINTS`] times for a block, at even distances: `point` counts from 0.
     fn point(&mut self, point: usize);
-    /// Called once, between [`FIRST_WORD_POINT`]` - 1` and [`FIRST_WORD_POINT`], with the finished first word of the block, which in
-    /// the data-dependent variants says where the next reference is.
+    /// Called once with the finished first word of the block, which in the data-dependent variants says where the next reference is. If
+    /// it hurries, that is before the point [`FIRST_WORD_POINT`].
     fn first_word(&mut self, word: u64);
+
+    /// Of `count` points from `first` on that are spread over four quarters, those of one.
+    #[inline(always)]
+    fn points(&mut self, first: usize, count: usize, quarter: usize) {
+        for number in count * quarter / 4..count * (quarter + 1) / 4 {
+            self.point(first + number);
+        }
+    }
 }
 
 /// How often a kernel calls [`Ahead::point`].
-pub(crate) const POINTS: usize = 8;
-/// The first point after the first word is known.
-pub(crate) const FIRST_WORD_POINT: usize = 5;
+pub(crate) const POINTS: usize = 16;
+/// How many of the points come before the first word, where it is hurried for.
+pub(crate) const FIRST_WORD_POINT: usize = 12;
 
 /// Nothing to fetch.
 pub(crate) struct Idle;
 
 impl Ahead for Idle {
+    const HURRIES: bool = false;
+
     #[inline(always)]
     fn point(&mut self, _: usize) {}
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! That is 2 x 2 registers of the block, so the same vector serves two rows and two columns, and nothing
 //! moves between the two halves of G. Sixteen vectors are the whole block; it stays in registers from the first load to the last store.
 
-use super::{Ahead, Block};
+use super::{Ahead, Block, FIRST_WORD_POINT};
 
 /// Eight words of 64 bits. The arithmetic wraps.
 ///
@@ -70,22 +70,41 @@ const fn then(first: Places, second: Places) -> Places {
     from
 }
 
-/// By how many words [`permute_rows`] leaves the vectors of a row turned. Turning them back would be work of its own; the columns are
-/// mixed where their words are, and what turns a column last turns this back as well.
-const LEFT: [usize; 4] = [3, 0, 1, 2];
+/// By how many words each matrix row turns to get from columns to diagonals. The second stays: it is the last to be finished and
+/// the first to be used.
+const DIAGONALS: [usize; 4] = [3, 0, 1, 2];
 
-/// [`columns`] for what came from the vector `left` of the rows.
-const fn columns_left(left: usize, by: usize) -> Places {
-    then(back(left), then(columns(by), rows(LEFT[left])))
+/// Where the words of a set come from, for each of its vectors.
+type Turn = [Places; 4];
+
+const ROW_TURN: Turn = [rows(DIAGONALS[0]), rows(DIAGONALS[1]), rows(DIAGONALS[2]), rows(DIAGONALS[3])];
+
+/// The rows stay on their diagonals, because turning them back would be work of its own; the columns are mixed where their words are,
+/// and what turns a column last turns this back as well. So there is one for what came from each vector of the rows.
+const COLUMN_TURNS: [Turn; 4] = [column_turn(0), column_turn(1), column_turn(2), column_turn(3)];
+
+/// From the columns' diagonals to the order that blocks are kept in.
+const COLUMN_RETURNS: [Turn; 4] = [column_return(0), column_return(1), column_return(2), column_return(3)];
+
+const fn column_turn(vector: usize) -> Turn {
+    let left = DIAGONALS[vector];
+    let mut turn = [rows(0); 4];
+    let mut row = 0;
+    while row < 4 {
+        turn[row] = then(rows(4 - left), then(columns(DIAGONALS[row]), rows(left)));
+        row += 1;
+    }
+    turn
 }
 
-/// The same, and back to the order that blocks are kept in.
-const fn columns_back(left: usize, by: usize) -> Places {
-    then(back(left), columns(by))
-}
-
-const fn back(left: usize) -> Places {
-    rows(4 - LEFT[left])
+const fn column_return(vector: usize) -> Turn {
+    let mut turn = [rows(0); 4];
+    let mut row = 0;
+    while row < 4 {
+        turn[row] = then(rows(4 - DIAGONALS[vector]), columns(4 - DIAGONALS[row]));
+        row += 1;
+    }
+    turn
 }
 
 /// x + y + 2 * low(x) * low(y) on two vectors at a time, so that their latencies overlap.
@@ -106,69 +125,45 @@ unsafe fn xor_rotate<V: Oct, const BITS: i32>(x: [V; 2], y: [V; 2]) -> [V; 2] {
     unsafe { [x[0].xor(y[0]).rotate_right::<BITS>(), x[1].xor(y[1]).rotate_right::<BITS>()] }
 }
 
-/// Half of P on two sets, each of four rows' or columns' matrices.
-#[inline(always)]
-unsafe fn half_round<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
-    // SAFETY: as the caller's.
-    unsafe {
-        let (mut a, mut b, mut c, mut d) = ([p[0], q[0]], [p[1], q[1]], [p[2], q[2]], [p[3], q[3]]);
-        a = blend(a, b);
-        d = xor_rotate::<V, 32>(d, a);
-        c = blend(c, d);
-        b = xor_rotate::<V, 24>(b, c);
-        a = blend(a, b);
-        d = xor_rotate::<V, 16>(d, a);
-        c = blend(c, d);
-        b = xor_rotate::<V, 63>(b, c);
-        *p = [a[0], b[0], c[0], d[0]];
-        *q = [a[1], b[1], c[1], d[1]];
-    }
-}
+/// Two sets, worked on together so that their latencies overlap. While both have to wait, the next pair is begun.
+type Pair<V> = [Set<V>; 2];
 
-/// P on four rows, without its last turn: see [`LEFT`].
+/// The matrix row `X` becomes x + y + 2 * low(x) * low(y), and then `Z` becomes z ^ x, rotated.
 #[inline(always)]
-unsafe fn permute_rows<V: Oct>(p: &mut Set<V>, q: &mut Set<V>) {
-    // SAFETY: as the caller's.
-    unsafe {
-        half_round(p, q);
-        for set in [&mut *p, &mut *q] {
-            *set = [
-                set[0].take(const { rows(3) }),
-                set[1],
-                set[2].take(const { rows(1) }),
-                set[3].take(const { rows(2) }),
-            ];
+unsafe fn quarter<V: Oct, const N: usize, const X: usize, const Y: usize, const Z: usize, const BITS: i32>(
+    pairs: &mut [Pair<V>; N],
+) {
+    for [p, q] in pairs {
+        // SAFETY: as the caller's.
+        unsafe {
+            [p[X], q[X]] = blend([p[X], q[X]], [p[Y], q[Y]]);
+            [p[Z], q[Z]] = xor_rotate::<V, BITS>([p[Z], q[Z]], [p[X], q[X]]);
         }
-        half_round(p, q);
     }
 }
 
-/// P on four columns, whose words came from the vectors `P` and `Q` of the rows.
+/// Half of P on sets of four rows' or columns' matrices each, with the block's points from `point` on: two for each pair.
 #[inline(always)]
-unsafe fn permute_columns<V: Oct, const P: usize, const Q: usize>(p: &mut Set<V>, q: &mut Set<V>) {
+unsafe fn half_round<V: Oct, const N: usize, A: Ahead>(pairs: &mut [Pair<V>; N], ahead: &mut A, point: usize) {
     // SAFETY: as the caller's.
     unsafe {
-        half_round(p, q);
-        turn_columns::<V, P>(p);
-        turn_columns::<V, Q>(q);
-        half_round(p, q);
-        turn_columns_back::<V, P>(p);
-        turn_columns_back::<V, Q>(q);
+        ahead.points(point, 2 * N, 0);
+        quarter::<V, N, 0, 1, 3, 32>(pairs);
+        ahead.points(point, 2 * N, 1);
+        quarter::<V, N, 2, 3, 1, 24>(pairs);
+        ahead.points(point, 2 * N, 2);
+        quarter::<V, N, 0, 1, 3, 16>(pairs);
+        ahead.points(point, 2 * N, 3);
+        quarter::<V, N, 2, 3, 1, 63>(pairs);
     }
 }
 
 #[inline(always)]
-unsafe fn turn_columns<V: Oct, const LEFT: usize>(set: &mut Set<V>) {
-    let from = const { [columns_left(LEFT, 3), columns_left(LEFT, 1), columns_left(LEFT, 2)] };
-    // SAFETY: as the caller's.
-    *set = unsafe { [set[0].take(from[0]), set[1], set[2].take(from[1]), set[3].take(from[2])] };
-}
-
-#[inline(always)]
-unsafe fn turn_columns_back<V: Oct, const LEFT: usize>(set: &mut Set<V>) {
-    let from = const { [columns_back(LEFT, 1), columns_back(LEFT, 0), columns_back(LEFT, 3), columns_back(LEFT, 2)] };
-    // SAFETY: as the caller's.
-    *set = unsafe { [set[0].take(from[0]), set[1].take(from[1]), set[2].take(from[2]), set[3].take(from[3])] };
+unsafe fn turn<V: Oct>(set: &mut Set<V>, from: &Turn) {
+    for (vector, from) in set.iter_mut().zip(from) {
+        // SAFETY: as the caller's.
+        *vector = unsafe { vector.take(*from) };
+    }
 }
 
 /// See [`Kernel::mix`](super::Kernel::mix).
@@ -182,40 +177,88 @@ pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
     next: *mut Block,
     ahead: &mut A,
 ) {
-    let (previous, reference, next) = (previous.cast::<u64>(), reference.cast::<u64>(), next.cast::<u64>());
-    // SAFETY: every offset is below 128 words and a multiple of 8; the rest is the caller's promise.
+    let blocks = Blocks { previous: previous.cast(), reference: reference.cast(), next: next.cast() };
+    // SAFETY: the caller's promise.
     unsafe {
-        // rows[r] are the four vectors of the rows 2r and 2r + 1.
-        ahead.point(0);
-        let (mut r0, mut r1) = (load_rows(previous, reference, 0), load_rows(previous, reference, 1));
-        permute_rows(&mut r0, &mut r1);
-        ahead.point(1);
-        ahead.point(2);
-        let (mut r2, mut r3) = (load_rows(previous, reference, 2), load_rows(previous, reference, 3));
-        permute_rows(&mut r2, &mut r3);
-        ahead.point(3);
-        let (mut c0, mut c1) = ([r0[0], r1[0], r2[0], r3[0]], [r0[1], r1[1], r2[1], r3[1]]);
-        ahead.point(4);
-        permute_columns::<V, 0, 1>(&mut c0, &mut c1);
-        finish::<V, XOR>(&c0, previous, reference, next, 0);
-        ahead.first_word(*next);
-        ahead.point(5);
-        finish::<V, XOR>(&c1, previous, reference, next, 1);
-        ahead.point(6);
-        let (mut c2, mut c3) = ([r0[2], r1[2], r2[2], r3[2]], [r0[3], r1[3], r2[3], r3[3]]);
-        permute_columns::<V, 2, 3>(&mut c2, &mut c3);
-        ahead.point(7);
-        finish::<V, XOR>(&c2, previous, reference, next, 2);
-        finish::<V, XOR>(&c3, previous, reference, next, 3);
+        // Each set has the four vectors of two rows.
+        let mut rows =
+            [[load_rows::<V>(blocks, 0), load_rows(blocks, 1)], [load_rows(blocks, 2), load_rows(blocks, 3)]];
+        half_round(&mut rows, ahead, 0);
+        for set in rows.as_flattened_mut() {
+            turn(set, &ROW_TURN);
+        }
+        half_round(&mut rows, ahead, 4);
+        let [[[a0, a1, a2, a3], [b0, b1, b2, b3]], [[c0, c1, c2, c3], [d0, d1, d2, d3]]] = rows;
+        let mut columns = [[[a0, b0, c0, d0], [a1, b1, c1, d1]], [[a2, b2, c2, d2], [a3, b3, c3, d3]]];
+        if A::HURRIES {
+            let [first, second] = columns;
+            finish_pair::<V, 0, XOR, A>(first, blocks, ahead, 8);
+            ahead.first_word(*blocks.next);
+            finish_pair::<V, 2, XOR, A>(second, blocks, ahead, FIRST_WORD_POINT);
+        } else {
+            half_round(&mut columns, ahead, 8);
+            turn_columns::<V, 0>(&mut columns[0]);
+            turn_columns::<V, 2>(&mut columns[1]);
+            half_round(&mut columns, ahead, 12);
+            store_columns::<V, 0, XOR>(columns[0], blocks);
+            store_columns::<V, 2, XOR>(columns[1], blocks);
+            ahead.first_word(*blocks.next);
+        }
+    }
+}
+
+/// What goes into a block, and where it goes.
+#[derive(Clone, Copy)]
+struct Blocks {
+    previous: *const u64,
+    reference: *const u64,
+    next: *mut u64,
+}
+
+/// P on the columns whose words are two vectors of the rows, from `FIRST` on, and the rest of G.
+#[inline(always)]
+unsafe fn finish_pair<V: Oct, const FIRST: usize, const XOR: bool, A: Ahead>(
+    columns: Pair<V>,
+    blocks: Blocks,
+    ahead: &mut A,
+    point: usize,
+) {
+    let mut columns = [columns];
+    // SAFETY: as the caller's.
+    unsafe {
+        half_round(&mut columns, ahead, point);
+        turn_columns::<V, FIRST>(&mut columns[0]);
+        half_round(&mut columns, ahead, point + 2);
+        store_columns::<V, FIRST, XOR>(columns[0], blocks);
+    }
+}
+
+#[inline(always)]
+unsafe fn turn_columns<V: Oct, const FIRST: usize>(columns: &mut Pair<V>) {
+    // SAFETY: as the caller's.
+    unsafe {
+        turn(&mut columns[0], &COLUMN_TURNS[FIRST]);
+        turn(&mut columns[1], &COLUMN_TURNS[FIRST + 1]);
+    }
+}
+
+#[inline(always)]
+unsafe fn store_columns<V: Oct, const FIRST: usize, const XOR: bool>(mut columns: Pair<V>, blocks: Blocks) {
+    // SAFETY: as the caller's.
+    unsafe {
+        turn(&mut columns[0], &COLUMN_RETURNS[FIRST]);
+        finish::<V, XOR>(&columns[0], blocks, FIRST);
+        turn(&mut columns[1], &COLUMN_RETURNS[FIRST + 1]);
+        finish::<V, XOR>(&columns[1], blocks, FIRST + 1);
     }
 }
 
 /// The four vectors of the rows 2 * `pair` and 2 * `pair` + 1.
 #[inline(always)]
-unsafe fn load_rows<V: Oct>(previous: *const u64, reference: *const u64, pair: usize) -> Set<V> {
-    // SAFETY: as the caller's.
+unsafe fn load_rows<V: Oct>(blocks: Blocks, pair: usize) -> Set<V> {
+    // SAFETY: the offsets are below 128 words and multiples of 8; the rest is the caller's promise.
     unsafe {
-        let (p, r) = (previous.add(pair * 32), reference.add(pair * 32));
+        let (p, r) = (blocks.previous.add(pair * 32), blocks.reference.add(pair * 32));
         [
             V::load(p).xor(V::load(r)),
             V::load(p.add(8)).xor(V::load(r.add(8))),
@@ -225,24 +268,19 @@ unsafe fn load_rows<V: Oct>(previous: *const u64, reference: *const u64, pair: u
     }
 }
 
-/// Stores the four vectors of the columns 2 * `pair` and 2 * `pair` + 1.
+/// Stores the four vectors of the columns 2 * `pair` and 2 * `pair` + 1, xored with what G started from and, if `XOR`, with what was
+/// there. All but the last xor can be done before the vector is known.
 #[inline(always)]
-unsafe fn finish<V: Oct, const XOR: bool>(
-    set: &Set<V>,
-    previous: *const u64,
-    reference: *const u64,
-    next: *mut u64,
-    pair: usize,
-) {
-    // SAFETY: as the caller's.
-    unsafe {
-        for (row, v) in set.iter().enumerate() {
-            let at = row * 32 + pair * 8;
-            let mut v = v.xor3(V::load(previous.add(at)), V::load(reference.add(at)));
+unsafe fn finish<V: Oct, const XOR: bool>(set: &Set<V>, blocks: Blocks, pair: usize) {
+    for (row, v) in set.iter().enumerate() {
+        let at = row * 32 + pair * 8;
+        // SAFETY: the offset is below 128 words and a multiple of 8; the rest is the caller's promise.
+        unsafe {
+            let mut rest = V::load(blocks.previous.add(at));
             if XOR {
-                v = v.xor(V::load(next.add(at)));
+                rest = rest.xor(V::load(blocks.next.add(at)));
             }
-            v.store(next.add(at));
+            v.xor3(rest, V::load(blocks.reference.add(at))).store(blocks.next.add(at));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! diagonals are reached by turning a vector. For the columns, the same four words are two words of each of two neighbouring columns:
 //! two vectors make a matrix row of both, and their diagonals are reached by words sliding from one vector into the other.
 
-use super::{Ahead, Block};
+use super::{Ahead, Block, FIRST_WORD_POINT};
 
 /// Four words of 64 bits. The arithmetic wraps.
 ///
@@ -60,22 +60,26 @@ unsafe fn blend<V: Quad, const N: usize>(x: Set<V, N>, y: Set<V, N>) -> Set<V, N
     }
 }
 
-/// Half of P on the vectors of each matrix row: the columns, or, with turned rows, the diagonals.
+/// Half of P on the vectors of each matrix row: the columns, or, with turned rows, the diagonals; with
+/// the block's points from `point` on: one for each two vectors.
 #[inline(always)]
-unsafe fn half_round<V: Quad, const N: usize>(
-    a: &mut Set<V, N>,
-    b: &mut Set<V, N>,
-    c: &mut Set<V, N>,
-    d: &mut Set<V, N>,
+unsafe fn half_round<V: Quad, const N: usize, A: Ahead>(
+    [a, b, c, d]: &mut [Set<V, N>; 4],
+    ahead: &mut A,
+    point: usize,
 ) {
     // SAFETY: as the caller's.
     unsafe {
+        ahead.points(point, N / 2, 0);
         *a = blend(*a, *b);
         *d = each!(i: d[i].xor(a[i]).rotate_right_32());
+        ahead.points(point, N / 2, 1);
         *c = blend(*c, *d);
         *b = each!(i: b[i].xor(c[i]).rotate_right_24());
+        ahead.points(point, N / 2, 2);
         *a = blend(*a, *b);
         *d = each!(i: d[i].xor(a[i]).rotate_right_16());
+        ahead.points(point, N / 2, 3);
         *c = blend(*c, *d);
         *b = each!(i: b[i].xor(c[i]).rotate_right_63());
     }
@@ -84,19 +88,16 @@ unsafe fn half_round<V: Quad, const N: usize>(
 /// P on `N` rows. The second matrix row stays where it is and the others turn about it: it is the last to be
 /// finished and the first to be used.
 #[inline(always)]
-unsafe fn permute_rows<V: Quad, const N: usize>(
-    a: &mut Set<V, N>,
-    b: &mut Set<V, N>,
-    c: &mut Set<V, N>,
-    d: &mut Set<V, N>,
-) {
+unsafe fn permute_rows<V: Quad, const N: usize, A: Ahead>(matrix: &mut [Set<V, N>; 4], ahead: &mut A, point: usize) {
     // SAFETY: as the caller's.
     unsafe {
-        half_round(a, b, c, d);
+        half_round(matrix, ahead, point);
+        let [a, _, c, d] = matrix;
         *a = each!(i: a[i].turn_3());
         *d = each!(i: d[i].turn_2());
         *c = each!(i: c[i].turn_1());
-        half_round(a, b, c, d);
+        half_round(matrix, ahead, point + N / 2);
+        let [a, _, c, d] = matrix;
         *a = each!(i: a[i].turn_1());
         *d = each!(i: d[i].turn_2());
         *c = each!(i: c[i].turn_3());
@@ -131,19 +132,16 @@ unsafe fn slide_3<V: Quad, const N: usize>(x: &mut Set<V, N>) {
 
 /// P on `N` columns.
 #[inline(always)]
-unsafe fn permute_columns<V: Quad, const N: usize>(
-    a: &mut Set<V, N>,
-    b: &mut Set<V, N>,
-    c: &mut Set<V, N>,
-    d: &mut Set<V, N>,
-) {
+unsafe fn permute_columns<V: Quad, const N: usize, A: Ahead>(matrix: &mut [Set<V, N>; 4], ahead: &mut A, point: usize) {
     // SAFETY: as the caller's.
     unsafe {
-        half_round(a, b, c, d);
+        half_round(matrix, ahead, point);
+        let [a, _, c, d] = matrix;
         slide_3(a);
         slide_2(d);
         slide_1(c);
-        half_round(a, b, c, d);
+        half_round(matrix, ahead, point + N / 2);
+        let [a, _, c, d] = matrix;
         slide_1(a);
         slide_2(d);
         slide_3(c);
@@ -167,41 +165,37 @@ pub(crate) unsafe fn mix<V: Quad, const N: usize, const XOR: bool, A: Ahead>(
     // SAFETY: every offset is below 128 words and a multiple of 4; the rest is the caller's promise.
     unsafe {
         for group in 0..8 / N {
-            for point in group * N / 2..(group + 1) * N / 2 {
-                ahead.point(point);
-            }
             let row = group * N * 16;
-            let mut a = each!(i: sum::<V>(previous, reference, row + i * 16));
-            let mut b = each!(i: sum::<V>(previous, reference, row + i * 16 + 4));
-            let mut c = each!(i: sum::<V>(previous, reference, row + i * 16 + 8));
-            let mut d = each!(i: sum::<V>(previous, reference, row + i * 16 + 12));
-            permute_rows(&mut a, &mut b, &mut c, &mut d);
+            let mut matrix = [
+                each!(i: sum::<V>(previous, reference, row + i * 16)),
+                each!(i: sum::<V>(previous, reference, row + i * 16 + 4)),
+                each!(i: sum::<V>(previous, reference, row + i * 16 + 8)),
+                each!(i: sum::<V>(previous, reference, row + i * 16 + 12)),
+            ];
+            permute_rows(&mut matrix, ahead, group * N);
             for i in 0..N {
                 let row = scratch.add(row + i * 16);
-                a[i].store(row);
-                b[i].store(row.add(4));
-                c[i].store(row.add(8));
-                d[i].store(row.add(12));
+                for (number, vectors) in matrix.iter().enumerate() {
+                    vectors[i].store(row.add(number * 4));
+                }
             }
         }
         for group in 0..8 / N {
-            for point in group * N / 2..(group + 1) * N / 2 {
-                ahead.point(4 + point);
-            }
             // Vector i of a matrix row: its two block rows in turn, for each pair of columns.
             let column = group * N * 2;
-            let mut a = each!(i: V::load(scratch.add(column + at(0, i))));
-            let mut b = each!(i: V::load(scratch.add(column + at(1, i))));
-            let mut c = each!(i: V::load(scratch.add(column + at(2, i))));
-            let mut d = each!(i: V::load(scratch.add(column + at(3, i))));
-            permute_columns(&mut a, &mut b, &mut c, &mut d);
+            let mut matrix = [
+                each!(i: V::load(scratch.add(column + at(0, i)))),
+                each!(i: V::load(scratch.add(column + at(1, i)))),
+                each!(i: V::load(scratch.add(column + at(2, i)))),
+                each!(i: V::load(scratch.add(column + at(3, i)))),
+            ];
+            permute_columns(&mut matrix, ahead, 8 + group * N);
             for i in 0..N {
-                finish::<V, XOR>(a[i], previous, reference, next, column + at(0, i));
-                finish::<V, XOR>(b[i], previous, reference, next, column + at(1, i));
-                finish::<V, XOR>(c[i], previous, reference, next, column + at(2, i));
-                finish::<V, XOR>(d[i], previous, reference, next, column + at(3, i));
+                for (number, vectors) in matrix.iter().enumerate() {
+                    finish::<V, XOR>(vectors[i], previous, reference, next, column + at(number, i));
+                }
             }
-            if group == 0 {
+            if 8 + (group + 1) * N == FIRST_WORD_POINT {
                 ahead.first_word(*next);
             }
         }
