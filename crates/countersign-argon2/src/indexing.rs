@@ -1,5 +1,7 @@
 //! Decides which block a block refers to (RFC 9106, section 3.4).
 
+use std::hint::select_unpredictable;
+
 use crate::{Params, Variant};
 
 /// Where in the memory the engine stands: one slice of one pass.
@@ -61,21 +63,19 @@ impl Window {
         clippy::cast_possible_truncation,
         reason = "J2 is the high half, and a column is below the lane's length, a `u32`"
     )]
-    pub(crate) const fn reference(&self, lane: u32, index: u32, word: u64) -> (u32, u32) {
+    pub(crate) fn reference(&self, lane: u32, index: u32, word: u64) -> (u32, u32) {
         let j1 = word & 0xffff_ffff;
         let j2 = (word >> 32) as u32;
         let reference_lane = if self.own_lane_only { lane } else { j2 % self.lanes };
         // A lane sees its own slice up to the block before the previous one; of another lane, the first block of a slice does not see
-        // the last finished column.
-        let area = if reference_lane == lane {
-            self.finished as u64 + index as u64 - 1
-        } else {
-            self.finished as u64 - (index == 0) as u64
-        };
+        // the last finished column. Which of them it is nobody can predict, and a branch would cost more than the block's prefetches.
+        let own = select_unpredictable(reference_lane == lane, index, u32::from(index > 0));
+        let area = u64::from(self.finished) + u64::from(own) - 1;
         let x = (j1 * j1) >> 32;
         let back = (area * x) >> 32;
-        let column = self.start as u64 + (area - 1 - back);
-        let column = if column >= self.lane_len as u64 { column - self.lane_len as u64 } else { column };
+        let column = u64::from(self.start) + (area - 1 - back);
+        let lane_len = u64::from(self.lane_len);
+        let column = if column >= lane_len { column - lane_len } else { column };
         (reference_lane, column as u32)
     }
 }
