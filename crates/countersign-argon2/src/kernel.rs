@@ -34,6 +34,10 @@ impl Block {
 /// Work to do while a block is mixed: fetching what the following blocks will need.
 pub(crate) trait Ahead {
     /// Whether the first word is wanted as early as can be, even if the block as a whole takes longer.
+    #[cfg_attr(
+        not(any(target_arch = "x86_64", feature = "emulation")),
+        expect(dead_code, reason = "only vectors of eight words have the choice")
+    )]
     const HURRIES: bool;
 
     /// Called [`POINTS`] times for a block, at even distances: `point` counts from 0.
