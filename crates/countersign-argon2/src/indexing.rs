@@ -68,7 +68,7 @@ impl Window {
         let j2 = (word >> 32) as u32;
         let reference_lane = if self.own_lane_only { lane } else { j2 % self.lanes };
         // A lane sees its own slice up to the block before the previous one; of another lane, the first block of a slice does not see
-        // the last finished column. Which of them it is nobody can predict, and a branch would cost more than the block's prefetches.
+        // the last finished column. Which of them it is nobody can predict, so there is no branch.
         let own = select_unpredictable(reference_lane == lane, index, u32::from(index > 0));
         let area = u64::from(self.finished) + u64::from(own) - 1;
         let x = (j1 * j1) >> 32;
