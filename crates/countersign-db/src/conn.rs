@@ -1,9 +1,9 @@
-//! Decides what a statement runs on: a borrowed connection of either driver.
+//! What a statement runs on: a borrowed connection of either driver.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
 
-use crate::{DatabaseKind, DbError};
+use crate::DatabaseKind;
 
 /// A borrowed connection of one of the two drivers; what every function of a `store/` takes first.
 #[derive(Debug)]
@@ -59,49 +59,5 @@ impl ReadConn {
             Self::Sqlite(conn) => Conn::Sqlite(conn),
             Self::Postgres(conn) => Conn::Postgres(conn),
         }
-    }
-}
-
-/// A write transaction; rolled back when dropped without [`Tx::commit`].
-#[derive(Debug)]
-pub struct Tx {
-    pub(crate) begun: Begun,
-    /// Of the trace, where there is one; it ends when this is dropped.
-    pub(crate) _span: tracing::Span,
-}
-
-#[derive(Debug)]
-pub(crate) enum Begun {
-    /// `BEGIN IMMEDIATE` on the one SQLite writer.
-    Sqlite(Transaction<'static, Sqlite>),
-    /// `BEGIN` (read committed) on PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
-}
-
-impl Tx {
-    /// The connection, for one call of a store function.
-    pub fn conn(&mut self) -> Conn<'_> {
-        match &mut self.begun {
-            Begun::Sqlite(tx) => Conn::Sqlite(tx),
-            Begun::Postgres(tx) => Conn::Postgres(tx),
-        }
-    }
-
-    /// Makes everything written in this transaction durable and visible.
-    pub async fn commit(self) -> Result<(), DbError> {
-        match self.begun {
-            Begun::Sqlite(tx) => tx.commit().await?,
-            Begun::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-
-    /// Undoes everything written in this transaction.
-    pub async fn roll_back(self) -> Result<(), DbError> {
-        match self.begun {
-            Begun::Sqlite(tx) => tx.rollback().await?,
-            Begun::Postgres(tx) => tx.rollback().await?,
-        }
-        Ok(())
     }
 }

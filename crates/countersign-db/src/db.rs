@@ -1,16 +1,16 @@
-//! Decides how connections are opened, shared and bounded.
+//! How connections are opened, shared and bounded.
 
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, SqlitePool};
 
-use crate::conn::Begun;
 use crate::pool_state::Queues;
+use crate::tx::Lent;
 use crate::url::Address;
-use crate::{DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
+use crate::{Conn, DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
 
 /// How many connections are kept and how long a caller waits for one.
 #[derive(Clone, Debug)]
@@ -175,11 +175,14 @@ impl Db {
         // From the wait for a connection until the end.
         let span = tracing::info_span!(target: TRACE_TARGET, "transaction");
         let waiting = self.1.writing().enter();
-        let begun = match &self.0 {
-            Pools::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
-            Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+        let (lent, wait_max) = match &self.0 {
+            Pools::Sqlite { writer, .. } => {
+                (writer.acquire().await.map(Lent::Sqlite), writer.options().get_acquire_timeout())
+            }
+            Pools::Postgres(pool) => (pool.acquire().await.map(Lent::Postgres), pool.options().get_acquire_timeout()),
         };
-        Ok(Tx { begun: waiting.end(begun)?, _span: span })
+        let lent = waiting.end(lent).map_err(DbError::from).inspect_err(|error| self.1.note_unwritten(error))?;
+        Tx::begin(lent, wait_max, self.1.clone(), span).await
     }
 
     /// Asks the database for a sign of life (`SELECT 1`).
@@ -189,13 +192,36 @@ impl Db {
         Ok(())
     }
 
-    /// Writes something and takes it back: a full disk, a read-only file or a standby is found out here.
+    /// Whether writing is allowed and the writer's turn comes: a read-only file, a standby or a writer that does not heal
+    /// is found out here. A full disk is too once it has refused a write; see [`Db::prove_writable`].
     pub async fn check_writable(&self) -> Result<(), DbError> {
+        if self.writing_fails_for().is_some() {
+            return self.prove_writable().await;
+        }
         let mut tx = self.write().await?;
-        on_db!(tx.conn(), c => {
-            sqlx::query("CREATE TABLE countersign_write_check (checked INTEGER NOT NULL)").execute(c).await.map(drop)
-        })?;
+        if let Conn::Postgres(conn) = tx.conn() {
+            refuse_read_only(conn).await?;
+        }
         tx.roll_back().await
+    }
+
+    /// Writes to the disk what leaves nothing behind in any table, and waits until it is there.
+    pub async fn prove_writable(&self) -> Result<(), DbError> {
+        let mut tx = self.write().await?;
+        match tx.conn() {
+            // The first page is written anew, with what it has.
+            Conn::Sqlite(conn) => {
+                let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
+                let same = AssertSqlSafe(format!("PRAGMA user_version = {version}"));
+                sqlx::query(same).execute(conn).await.map(drop)?;
+            }
+            // A transaction with a number has a record of its commit.
+            Conn::Postgres(conn) => {
+                refuse_read_only(&mut *conn).await?;
+                sqlx::query("SELECT txid_current()").execute(conn).await.map(drop)?;
+            }
+        }
+        tx.commit().await
     }
 
     /// Closes every connection and waits until each has been given back.

@@ -50,12 +50,13 @@ impl From<sqlx::Error> for DbError {
 
 /// Whether a refusal's code means "not now" rather than "not so".
 ///
-/// SQLite: primary result codes 5 (busy), 6 (locked), 13 (disk full); an extended code keeps the primary in its low byte
+/// SQLite: primary result codes 5 (busy), 6 (locked), 8 (read-only), 10 (a failed read or write of the disk), 13 (disk full)
+/// and 14 (a file cannot be opened); an extended code keeps the primary in its low byte
 /// (<https://www.sqlite.org/rescode.html>). PostgreSQL: classes 08 (connection), 40 (rollback, deadlock included),
 /// 53 (resources), 55P03 (lock not available), 57 (intervention, shutdown, time-out) and 25006 (read-only, which a server
 /// is that has become a standby) (PostgreSQL documentation, appendix A).
 fn is_passing(code: &str) -> bool {
-    const SQLITE_PASSING: [u32; 3] = [5, 6, 13];
+    const SQLITE_PASSING: [u32; 6] = [5, 6, 8, 10, 13, 14];
     if code.len() == 5 {
         ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || ["55P03", "25006"].contains(&code)
     } else {
@@ -69,7 +70,9 @@ mod tests {
 
     #[test]
     fn passing_refusals_are_told_from_lasting_ones() {
-        for code in ["5", "517", "6", "13", "40P01", "08006", "53300", "57P01", "55P03", "25006"] {
+        for code in
+            ["5", "517", "6", "8", "10", "778", "13", "14", "40P01", "08006", "53300", "57P01", "55P03", "25006"]
+        {
             assert!(is_passing(code), "{code}");
         }
         for code in ["1", "19", "2067", "42P01", "22001", "23505"] {

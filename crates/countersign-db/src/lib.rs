@@ -31,9 +31,10 @@ mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod tx;
 mod url;
 
-pub use conn::{Conn, ReadConn, Tx};
+pub use conn::{Conn, ReadConn};
 pub use copy::{Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, HeldDb, copy};
 pub use db::{DatabaseKind, Db, PoolPolicy};
 pub use error::DbError;
@@ -45,6 +46,7 @@ pub use migrate::{
 pub use pool_state::PoolState;
 pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;
+pub use tx::Tx;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// The target of the spans that make up a trace. They go to whoever collects traces, and not into the log.

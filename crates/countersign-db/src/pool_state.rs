@@ -1,10 +1,11 @@
-//! Decides what can be told of the pools of connections: how many there are, and how many wait for one.
+//! How the pools of connections are: how many there are, how many callers wait for one, and whether writing goes on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::Db;
 use crate::db::Pools;
+use crate::{Db, DbError};
 
 /// How a pool of connections is at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +22,22 @@ pub struct PoolState {
     pub waiting: u64,
     /// How often a caller had waited for too long.
     pub timed_out: u64,
+    /// How often a connection was thrown away because the end of its transaction was not confirmed.
+    pub discarded: u64,
 }
 
-/// Those who wait for a connection, for reading and for writing.
+/// Those who wait for a connection, for reading and for writing, and what became of writing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Queues(Arc<[Queue; 2]>);
+pub(crate) struct Queues(Arc<Records>);
+
+#[derive(Debug, Default)]
+struct Records {
+    reading: Queue,
+    writing: Queue,
+    discarded: AtomicU64,
+    /// Since when nothing could be written.
+    failing_since: Mutex<Option<Instant>>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -35,11 +47,35 @@ pub(crate) struct Queue {
 
 impl Queues {
     pub(crate) fn reading(&self) -> &Queue {
-        &self.0[0]
+        &self.0.reading
     }
 
     pub(crate) fn writing(&self) -> &Queue {
-        &self.0[1]
+        &self.0.writing
+    }
+
+    /// A transaction was committed.
+    pub(crate) fn note_written(&self) {
+        *self.failing_since() = None;
+    }
+
+    /// A transaction could not be begun or ended.
+    pub(crate) fn note_unwritten(&self, error: &DbError) {
+        if matches!(error, DbError::Unavailable(_)) {
+            self.failing_since().get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn discarded(&self) -> u64 {
+        self.0.discarded.load(Ordering::Relaxed)
+    }
+
+    fn failing_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_discarded(&self) {
+        self.0.discarded.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -76,14 +112,25 @@ impl Db {
         let (reading, writing) = (self.1.reading(), self.1.writing());
         match &self.0 {
             Pools::Sqlite { writer, readers, .. } => {
-                vec![state("readers", readers, &[reading]), state("writer", writer, &[writing])]
+                vec![state("readers", readers, &[reading], 0), state("writer", writer, &[writing], self.1.discarded())]
             }
-            Pools::Postgres(pool) => vec![state("shared", pool, &[reading, writing])],
+            Pools::Postgres(pool) => vec![state("shared", pool, &[reading, writing], self.1.discarded())],
         }
+    }
+
+    /// For how long nothing could be written, by the last outcome of this handle's own transactions; `None` when it was
+    /// a commit, or there was none yet.
+    pub fn writing_fails_for(&self) -> Option<Duration> {
+        self.1.failing_since().map(|since| since.elapsed())
     }
 }
 
-fn state<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>, queues: &[&Queue]) -> PoolState {
+fn state<DB: sqlx::Database>(
+    name: &'static str,
+    pool: &sqlx::Pool<DB>,
+    queues: &[&Queue],
+    discarded: u64,
+) -> PoolState {
     let sum = |count: fn(&Queue) -> &AtomicU64| queues.iter().map(|queue| count(queue).load(Ordering::Relaxed)).sum();
     PoolState {
         pool: name,
@@ -92,5 +139,6 @@ fn state<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>, queues: 
         connections_max: pool.options().get_max_connections(),
         waiting: sum(|queue| &queue.waiting),
         timed_out: sum(|queue| &queue.timed_out),
+        discarded,
     }
 }

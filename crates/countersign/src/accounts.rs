@@ -1,10 +1,10 @@
-//! Decides what an application holds: the [`Accounts`] handle.
+//! What an application holds: the [`Accounts`] handle.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use countersign_db::{Db, DbError};
+use countersign_db::{Db, DbError, Tx};
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -19,9 +19,12 @@ use crate::secrets::device_cookie::DeviceKeys;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::one_time_secret::OneTimeKeys;
 use crate::secrets::session_secret::SessionSecretKeys;
-use crate::session_cache::{Changed, Changing, SessionCache};
+use crate::session_cache::{Changed, Forgetting, SessionCache};
 use crate::store;
 use crate::tally::{AccountsMetrics, Tally};
+
+/// Sessions whose use is noted at the same time. The others are noted when they are used again.
+const NOTES_OF_USE_MAX: usize = 4;
 
 /// The accounts of an application; cheap to clone. Its methods are what can be done, one file each in `operations/`.
 #[derive(Clone)]
@@ -39,7 +42,8 @@ struct Parts {
     device_keys: DeviceKeys,
     limiter: Limiter,
     challenge_keys: ChallengeKeys,
-    session_cache: Option<SessionCache>,
+    session_cache: Option<Arc<SessionCache>>,
+    notes_of_use: Arc<Semaphore>,
     hashing: HashingPool,
     /// Opened when it is first needed: a host without pictures needs none.
     storage: OnceLock<Storage>,
@@ -72,7 +76,9 @@ impl Accounts {
         let device_keys = DeviceKeys::new(config.secret_keys());
         let limiter = Limiter::new(config.limits.as_ref());
         let challenge_keys = ChallengeKeys::new(config.secret_keys());
-        let session_cache = (config.session_cache_max > 0).then(|| SessionCache::new(config.session_cache_max));
+        let session_cache =
+            (config.session_cache_max > 0).then(|| Arc::new(SessionCache::new(config.session_cache_max)));
+        let notes_of_use = Arc::new(Semaphore::new(NOTES_OF_USE_MAX));
         let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
         let decoding = DecodingPool::new(&config.media);
         let storage = OnceLock::new();
@@ -91,6 +97,7 @@ impl Accounts {
             limiter,
             challenge_keys,
             session_cache,
+            notes_of_use,
             hashing,
             storage,
             decoding,
@@ -137,12 +144,21 @@ impl Accounts {
     }
 
     pub(crate) fn session_cache(&self) -> Option<&SessionCache> {
-        self.0.session_cache.as_ref()
+        self.0.session_cache.as_deref()
     }
 
-    /// To be held from before a transaction that changes a session or its user until after its commit.
-    pub(crate) fn changing(&self, what: Changed) -> Changing<'_> {
-        Changing::new(self.session_cache(), what)
+    /// Begins a transaction that changes a session or its user. When it has ended, this instance has forgotten what it knew
+    /// of them, also if the request is given up between the commit and what follows it.
+    pub(crate) async fn change(&self, what: Changed) -> Result<Tx, DbError> {
+        let forgetting = Forgetting::new(self.0.session_cache.clone(), what);
+        let mut tx = self.db().write().await?;
+        tx.keep(forgetting);
+        Ok(tx)
+    }
+
+    /// What it takes to note that a session is used.
+    pub(crate) fn notes_of_use(&self) -> &Arc<Semaphore> {
+        &self.0.notes_of_use
     }
 
     pub(crate) fn one_time_keys(&self) -> &OneTimeKeys {

@@ -1,4 +1,4 @@
-//! Decides which sessions are known without asking the database, and how long that is trusted.
+//! Which sessions are known without asking the database, and how long that is trusted.
 //!
 //! Within an instance the cache is exact: whatever changes a session or its user makes the cache forget it at the moment
 //! of the commit, and nothing that was read before that is put in after it. Across instances it is at most one second
@@ -57,8 +57,8 @@ pub(crate) enum Trust {
 pub(crate) struct Epoch(u64);
 
 /// What is about to change; when this is dropped, the cache has forgotten it.
-pub(crate) struct Changing<'c> {
-    cache: Option<&'c SessionCache>,
+pub(crate) struct Forgetting {
+    cache: Option<Arc<SessionCache>>,
     what: Changed,
 }
 
@@ -146,16 +146,15 @@ impl SessionCache {
     }
 }
 
-impl<'c> Changing<'c> {
-    pub(crate) fn new(cache: Option<&'c SessionCache>, what: Changed) -> Self {
+impl Forgetting {
+    pub(crate) fn new(cache: Option<Arc<SessionCache>>, what: Changed) -> Self {
         Self { cache, what }
     }
 }
 
-impl Drop for Changing<'_> {
-    /// Also when the request is given up between the commit and what follows it.
+impl Drop for Forgetting {
     fn drop(&mut self) {
-        if let Some(cache) = self.cache {
+        if let Some(cache) = &self.cache {
             cache.forget(self.what);
         }
     }
@@ -192,13 +191,13 @@ mod tests {
 
     #[test]
     fn what_was_read_before_a_change_is_not_kept_after_it() {
-        let cache = SessionCache::new(10);
+        let cache = Arc::new(SessionCache::new(10));
         let session = session(user());
         let id = session.authenticated.session;
         let read_at = cache.epoch();
         cache.put(read_at, Arc::clone(&session));
         assert!(cache.get(id).is_some());
-        drop(Changing::new(Some(&cache), Changed::Session(id)));
+        drop(Forgetting::new(Some(Arc::clone(&cache)), Changed::Session(id)));
         assert!(cache.get(id).is_none());
         cache.put(read_at, Arc::clone(&session));
         assert!(cache.get(id).is_none());

@@ -4,5 +4,6 @@
 
 mod connection;
 mod copy;
+mod given_up;
 mod migrate;
 mod outages;

@@ -1,10 +1,11 @@
-//! Decides whom a token or a cookie speaks for: its user, while the session behind it lives.
+//! Whom a token or a cookie speaks for: its user, while the session behind it lives.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
@@ -15,6 +16,8 @@ use crate::store;
 
 /// A session in use is noted as such no more often than this.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// A request waits no longer than this until that is noted.
+const NOTE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// More connections than all instances together have to PostgreSQL.
 const UNCOMMITTED_MAX: i64 = 10_000;
@@ -30,7 +33,7 @@ impl Accounts {
         let Some(session) = session.filter(|session| session.authenticated.user.id == bearer.user) else {
             return Ok(None);
         };
-        self.note_use_if_due(&session, now).await?;
+        self.note_use_if_due(&session, now).await;
         Ok(Some(session.authenticated.clone()))
     }
 
@@ -45,7 +48,7 @@ impl Accounts {
         let Some(session) = session.filter(is_genuine) else {
             return Ok(None);
         };
-        self.note_use_if_due(&session, now).await?;
+        self.note_use_if_due(&session, now).await;
         Ok(Some(session.authenticated.clone()))
     }
 
@@ -119,20 +122,39 @@ impl Accounts {
         Ok(())
     }
 
-    /// A session that is used does not become idle; writing that down for each request would make every read a write.
-    async fn note_use_if_due(&self, session: &LiveSession, now: Timestamp) -> Result<(), DbError> {
-        if now.duration_since(session.last_seen_at) < SEEN_EVERY {
-            return Ok(());
+    /// A session that is used does not become idle; writing that down for each request would make every read a write. That
+    /// it cannot be written down is no reason to refuse a genuine session.
+    async fn note_use_if_due(&self, session: &LiveSession, now: Timestamp) {
+        if now.duration_since(session.last_seen_at) >= SEEN_EVERY {
+            Box::pin(self.note_use_in_time(session.authenticated.session, now)).await;
         }
-        Box::pin(self.note_use(session, now)).await
     }
 
-    async fn note_use(&self, session: &LiveSession, now: Timestamp) -> Result<(), DbError> {
+    /// Goes on in a task of its own when it takes too long, and is left to the next request when many do.
+    async fn note_use_in_time(&self, session: SessionId, now: Timestamp) {
+        let Ok(permit) = Arc::clone(self.notes_of_use()).try_acquire_owned() else { return };
+        let is_writable = self.db().writing_fails_for().is_none();
+        let accounts = self.clone();
+        let noting = tokio::spawn(async move {
+            match accounts.note_use(session, now).await {
+                // Once for each outage; whatever else is written says so for itself.
+                Err(error) if is_writable => {
+                    let error = &error as &(dyn std::error::Error + 'static);
+                    tracing::warn!(error, "that sessions are used cannot be noted");
+                }
+                Ok(()) | Err(_) => {}
+            }
+            drop(permit);
+        });
+        if is_writable {
+            let _ = timeout(NOTE_WAIT_MAX, noting).await;
+        }
+    }
+
+    async fn note_use(&self, session: SessionId, now: Timestamp) -> Result<(), DbError> {
         let before = now.saturating_sub(SEEN_EVERY).unwrap_or(Timestamp::MIN);
-        let id = session.authenticated.session;
-        let _changing = self.changing(Changed::Session(id));
-        let mut tx = self.db().write().await?;
-        store::sessions::touch(tx.conn(), id, before, now, self.idle_end(now)).await?;
+        let mut tx = self.change(Changed::Session(session)).await?;
+        store::sessions::touch(tx.conn(), session, before, now, self.idle_end(now)).await?;
         tx.commit().await
     }
 

@@ -79,8 +79,7 @@ impl Accounts {
         let token = found.filter(|token| token.purpose == TokenPurpose::UndoEmailChange);
         let token = token.ok_or(UndoEmailChangeError::InvalidToken)?;
         let user = token.user.ok_or(UndoEmailChangeError::InvalidToken)?;
-        let _changing = self.changing(Changed::User(user));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::User(user)).await?;
         if !store::one_time_tokens::consume(tx.conn(), token.id).await? {
             return Err(UndoEmailChangeError::InvalidToken);
         }

@@ -90,8 +90,7 @@ impl Accounts {
         let new = self.hashing().hash(asker, *costs, &Arc::new(new)).await?;
 
         let now = self.clock().now();
-        let _changing = self.changing(Changed::User(user));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::User(user)).await?;
         if !store::users::replace_password_hash(tx.conn(), user, &stored, &new, now).await? {
             return Err(ChangePasswordError::WrongPassword);
         }

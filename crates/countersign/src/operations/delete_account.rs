@@ -13,9 +13,8 @@ impl Accounts {
     /// Deletes a user with all sessions and whatever a host's tables refer to one by cascade; the name and the address
     /// become free. Deleting a user who is gone already is no error.
     pub async fn delete_account(&self, user: UserId) -> Result<(), DbError> {
-        let _changing = self.changing(Changed::User(user));
         let now = self.clock().now();
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::User(user)).await?;
         let picture = store::users::delete(tx.conn(), user).await?;
         discard_picture(tx.conn(), picture.as_deref(), now).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;

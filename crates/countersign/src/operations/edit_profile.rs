@@ -57,8 +57,7 @@ impl Accounts {
         let must_prove = self.config().registration == RegistrationMode::Verified;
         let (email, to_prove) = if must_prove { (None, email) } else { (email, None) };
         let now = self.clock().now();
-        let _changing = self.changing(Changed::User(user));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::User(user)).await?;
         let before = store::users::find_contact(tx.conn(), user).await?.ok_or(EditProfileError::UserGone)?;
         let another = [&email, &to_prove].into_iter().flatten().find(|address| **address != before.email);
         if let Some(address) = another {

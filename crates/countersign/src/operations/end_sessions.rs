@@ -13,8 +13,7 @@ use crate::store;
 impl Accounts {
     /// Ends a session of this user; whether there was one. Its tokens are out with the next request.
     pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
-        let _changing = self.changing(Changed::Session(session));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::Session(session)).await?;
         let ended = store::sessions::delete(tx.conn(), session, user).await?;
         if ended {
             store::changes::insert(tx.conn(), user, Some(session), self.clock().now()).await?;
@@ -25,8 +24,7 @@ impl Accounts {
 
     /// Ends all sessions of this user but one; how many there were.
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<u64, DbError> {
-        let _changing = self.changing(Changed::User(user));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::User(user)).await?;
         let ended = store::sessions::delete_others(tx.conn(), user, Some(kept)).await?;
         store::changes::insert(tx.conn(), user, None, self.clock().now()).await?;
         tx.commit().await?;

@@ -87,8 +87,10 @@ impl Accounts {
             AddressProof::Code { address, code } => self.find_by_code(address, code, now).await?,
         };
         let token = token.filter(|token| token.purpose.proves_address()).ok_or(ProveAddressError::Invalid)?;
-        let _changing = token.user.map(|user| self.changing(Changed::User(user)));
-        let mut tx = self.db().write().await?;
+        let mut tx = match token.user {
+            Some(user) => self.change(Changed::User(user)).await?,
+            None => self.db().write().await?,
+        };
         let registration = match token.purpose {
             TokenPurpose::CompleteRegistration => store::registrations::find(tx.conn(), token.id).await?,
             _ => None,

@@ -79,8 +79,7 @@ impl Accounts {
         let now = self.clock().now();
         let salt = secrets::bytes::<32>();
         let next = self.new_session(user, &salt, client, now);
-        let _changing = self.changing(Changed::Session(session));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::Session(session)).await?;
         if !store::sessions::delete(tx.conn(), session, user).await? {
             return Err(ReauthenticateError::SessionOver);
         }

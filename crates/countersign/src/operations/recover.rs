@@ -158,8 +158,7 @@ impl Accounts {
         let new = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(new)).await?;
 
         let now = self.clock().now();
-        let _changing = self.changing(Changed::User(user));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::User(user)).await?;
         let is_theirs = store::one_time_tokens::consume(tx.conn(), token.id).await?
             && store::users::reset_password_hash(tx.conn(), user, &token.address, &new, now).await?;
         if !is_theirs {

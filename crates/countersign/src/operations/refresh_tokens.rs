@@ -133,8 +133,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<(), DbError> {
         let user = session.authenticated.user.id;
-        let _changing = self.changing(Changed::Session(token.session));
-        let mut tx = self.db().write().await?;
+        let mut tx = self.change(Changed::Session(token.session)).await?;
         if store::sessions::delete(tx.conn(), token.session, user).await? {
             store::changes::insert(tx.conn(), user, Some(token.session), now).await?;
             self.promise_notice(tx.conn(), user, EventKind::RefreshTokenReused, client, now).await?;

@@ -33,10 +33,9 @@ impl Accounts {
     /// Takes a user's picture away.
     pub async fn remove_profile_picture(&self, user: UserId) -> Result<User, RemoveProfilePictureError> {
         let now = self.clock().now();
-        let _changing = self.changing(Changed::User(user));
         // Each further turn is lost to another picture of the same user.
         loop {
-            let mut tx = self.db().write().await?;
+            let mut tx = self.change(Changed::User(user)).await?;
             let old = store::users::find_image_file(tx.conn(), user).await?;
             let old = old.ok_or(RemoveProfilePictureError::UserGone)?.ok_or(RemoveProfilePictureError::NoPicture)?;
             let Some(without) = store::users::replace_image_file(tx.conn(), user, Some(&old), None, now).await? else {

@@ -76,10 +76,9 @@ impl Accounts {
 
     async fn refer_to_picture(&self, user: UserId, file: &PictureFile) -> Result<User, SetProfilePictureError> {
         let now = self.clock().now();
-        let _changing = self.changing(Changed::User(user));
         // Each further turn is lost to another picture of the same user.
         loop {
-            let mut tx = self.db().write().await?;
+            let mut tx = self.change(Changed::User(user)).await?;
             let old = store::users::find_image_file(tx.conn(), user).await?.ok_or(SetProfilePictureError::UserGone)?;
             let set =
                 store::users::replace_image_file(tx.conn(), user, old.as_deref(), Some(file.as_str()), now).await?;
