@@ -91,6 +91,16 @@ impl Content {
         let bytes = [head.as_slice(), file, b"\r\n--frontier--\r\n"].concat();
         Self { media_type: "multipart/form-data; boundary=frontier", bytes }
     }
+
+    /// The whole request, with further lines of its head.
+    pub(crate) fn request(&self, what: &str, lines: &str) -> Vec<u8> {
+        let Self { media_type, bytes } = self;
+        let length = bytes.len();
+        let head = format!(
+            "{what} HTTP/1.1\r\nHost: {SITE}\r\n{lines}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        [head.as_bytes(), bytes].concat()
+    }
 }
 
 impl Client {
@@ -115,12 +125,7 @@ impl Client {
         };
         let stream = self.stream.insert(stream);
         let authorization = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
-        let Content { media_type, bytes } = content;
-        let length = bytes.len();
-        let head = format!(
-            "{what} HTTP/1.1\r\nHost: {SITE}\r\n{authorization}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n"
-        );
-        stream.write_all(&[head.as_bytes(), bytes].concat()).await?;
+        stream.write_all(&content.request(what, &authorization)).await?;
         stream.flush().await?;
         read(stream).await
     }

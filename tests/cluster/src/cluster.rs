@@ -38,6 +38,10 @@ pub(crate) struct Scale {
     pub(crate) idle_seconds: u32,
     /// How often the server is killed in `rounds`.
     pub(crate) rounds: usize,
+    /// How many requests are given up in `storm`.
+    pub(crate) given_up: usize,
+    /// How often the disk is filled in `disk`.
+    pub(crate) fills: usize,
 }
 
 pub(crate) struct Cluster {

@@ -1,11 +1,16 @@
-//! Decides where connections to one address go: what a virtual address, `HAProxy` or a name in DNS does when another PostgreSQL
+//! Where connections to one address go, and how long what they carry is on its way: what a virtual address, `HAProxy` or a name in DNS does when another PostgreSQL
 //! takes over.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
 use crate::broken::Outcome;
 
@@ -23,11 +28,16 @@ struct Aim {
 
 impl Forwarder {
     pub(crate) async fn start(server: SocketAddr) -> Outcome<Self> {
+        Self::start_slow(server, Duration::ZERO).await
+    }
+
+    /// Everything arrives later by this much, as over a network.
+    pub(crate) async fn start_slow(server: SocketAddr, delay: Duration) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let aim = Arc::new(Mutex::new(Aim { server, open: Vec::new() }));
         let mut task = JoinSet::new();
-        task.spawn(forward_all(listener, Arc::clone(&aim)));
+        task.spawn(forward_all(listener, Arc::clone(&aim), delay));
         Ok(Self { address, aim, _task: task })
     }
 
@@ -42,7 +52,7 @@ impl Forwarder {
     }
 }
 
-async fn forward_all(listener: TcpListener, aim: Arc<Mutex<Aim>>) {
+async fn forward_all(listener: TcpListener, aim: Arc<Mutex<Aim>>, delay: Duration) {
     let mut connections = JoinSet::new();
     while let Ok((mut client, _)) = listener.accept().await {
         let mut aim = aim.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,10 +62,30 @@ async fn forward_all(listener: TcpListener, aim: Arc<Mutex<Aim>>) {
                 let _ = client.set_nodelay(true);
                 let _ = server.set_nodelay(true);
                 // Whoever ends first ends both.
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                if delay.is_zero() {
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                } else {
+                    let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
+                    tokio::select! {
+                        _ = copy_slowly(from_client, to_server, delay) => {}
+                        _ = copy_slowly(from_server, to_client, delay) => {}
+                    }
+                }
             }
         });
         aim.open.retain(|connection| !connection.is_finished());
         aim.open.push(open);
+    }
+}
+
+async fn copy_slowly(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, delay: Duration) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        sleep(delay).await;
+        to.write_all(&buffer[..length]).await?;
     }
 }

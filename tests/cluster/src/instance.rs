@@ -108,6 +108,11 @@ impl Instance {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
+    /// Of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     fn last_words(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         log.lines().last().unwrap_or_default().to_owned()

@@ -79,6 +79,11 @@ impl Load {
         self.shared.ledger().writes.len()
     }
 
+    /// How many requests failed so far.
+    pub(crate) fn failed(&self) -> usize {
+        self.shared.ledger().failures.len()
+    }
+
     /// How many requests there were so far.
     pub(crate) fn asked(&self) -> usize {
         self.shared.ledger().asked

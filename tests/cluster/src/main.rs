@@ -1,4 +1,4 @@
-//! Decides what is tried of several instances in which order, and how much of it. `README.md` beside this says what the
+//! What is tried of several instances in which order, and how much of it. `README.md` beside this says what the
 //! figures mean.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it saw")]
 
@@ -27,10 +27,12 @@ use broken::{Broken, Outcome};
 use cluster::Scale;
 use report::Figure;
 
-const FULL: Scale = Scale { clients: 8, turns: 3, requests_between: 400, idle_seconds: 4, rounds: 200 };
+const FULL: Scale =
+    Scale { clients: 8, turns: 3, requests_between: 400, idle_seconds: 4, rounds: 200, given_up: 100_000, fills: 20 };
 
 /// Shows in less than a minute that everything works.
-const SHORT: Scale = Scale { clients: 4, turns: 1, requests_between: 40, idle_seconds: 1, rounds: 4 };
+const SHORT: Scale =
+    Scale { clients: 4, turns: 1, requests_between: 40, idle_seconds: 1, rounds: 4, given_up: 1_200, fills: 2 };
 
 /// What is tried.
 pub(crate) struct Rig {
@@ -48,7 +50,7 @@ struct Part {
     run: for<'r> fn(&'r Rig) -> Running<'r>,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 10] = [
     Part {
         name: "restart",
         heading: "three instances behind nginx are restarted one by one",
@@ -79,6 +81,26 @@ const PARTS: [Part; 6] = [
         heading: "one instance on PostgreSQL is killed again and again, and PostgreSQL too",
         run: |rig| Box::pin(parts::rounds::on_postgres(rig)),
     },
+    Part {
+        name: "storm-sqlite",
+        heading: "clients of one instance on SQLite give up, a few milliseconds after they asked",
+        run: |rig| Box::pin(parts::storm::on_sqlite(rig)),
+    },
+    Part {
+        name: "storm-postgres",
+        heading: "the same on PostgreSQL, with a millisecond of network between",
+        run: |rig| Box::pin(parts::storm::on_postgres(rig)),
+    },
+    Part {
+        name: "disk-sqlite",
+        heading: "the disk of one instance on SQLite is filled and freed under load",
+        run: |rig| Box::pin(parts::disk::on_sqlite(rig)),
+    },
+    Part {
+        name: "disk-postgres",
+        heading: "the disk of PostgreSQL is filled and freed under load",
+        run: |rig| Box::pin(parts::disk::on_postgres(rig)),
+    },
 ];
 
 const USAGE: &str = "usage: cluster --program PATH [--next PATH] [--short] [--rounds N] [PART...]
@@ -86,7 +108,7 @@ const USAGE: &str = "usage: cluster --program PATH [--next PATH] [--short] [--ro
   --next      the same with a later schema, for the part `upgrade`: examples/later_version of the blog
   --short     a little of everything, in less than a minute
   --rounds    how often `rounds-…` kill (200)
-parts: restart kill upgrade failover rounds-sqlite rounds-postgres (default: all)";
+parts: restart kill upgrade failover rounds-sqlite rounds-postgres storm-sqlite storm-postgres disk-sqlite disk-postgres (default: all)";
 
 fn main() -> ExitCode {
     let (rig, chosen) = match read(std::env::args().skip(1)) {

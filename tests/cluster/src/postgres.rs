@@ -29,7 +29,7 @@ impl Postgres {
     pub(crate) fn start() -> Outcome<Self> {
         let mut postgres = Self::prepare()?;
         let data = postgres.data();
-        postgres.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])?;
+        postgres.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "--wal-segsize=1"])?;
         postgres.begin()?;
         postgres.execute("postgres", "CREATE DATABASE app")?;
         Ok(postgres)
@@ -56,12 +56,7 @@ impl Postgres {
     fn prepare() -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("pg-").tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        if let Some(user) = server_user() {
-            let owned = Command::new("chown").arg(user).arg(folder.path()).status()?;
-            if !owned.success() {
-                return Err(Broken(format!("chown {user} failed")));
-            }
-        }
+        own(folder.path())?;
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         Ok(Self { programs: programs_folder()?, folder, address, server: None })
     }
@@ -113,6 +108,17 @@ impl Postgres {
         }
         server.wait()?;
         Ok(())
+    }
+
+    /// Gives a folder to the user that the server runs as.
+    pub(crate) fn own(&self, folder: &Path) -> Outcome<()> {
+        own(folder)
+    }
+
+    /// The server's own process and those that it has begun.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let own = self.server.as_ref().map(Child::id);
+        own.into_iter().flat_map(|own| std::iter::once(own).chain(children_of(own))).collect()
     }
 
     /// Has a standby become the server that takes writes.
@@ -170,6 +176,12 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         let _ = self.kill();
     }
+}
+
+fn own(folder: &Path) -> Outcome<()> {
+    let Some(user) = server_user() else { return Ok(()) };
+    let owned = Command::new("chown").arg(user).arg(folder).status()?;
+    if owned.success() { Ok(()) } else { Err(Broken(format!("chown {user} failed"))) }
 }
 
 fn children_of(parent: u32) -> Vec<u32> {

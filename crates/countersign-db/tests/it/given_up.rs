@@ -80,12 +80,14 @@ async fn whoever_goes_away_at_any_pause_of_a_transaction_leaves_nothing_behind()
             tx.commit().await
         };
         is_done = until_pause(pause, work).await.transpose().unwrap().is_some();
+        // Before somebody begins another, which could end this one.
+        db.ping().await.unwrap();
+        assert_eq!(in_transaction(&database).await, 0, "after going away at pause {pause}");
         // The next one has the same connection, and what it commits is there for everybody.
         let mut tx = db.write().await.unwrap();
         insert(tx.conn(), &format!("after {pause}")).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(names(&db).await, names(database.db()).await);
-        assert_eq!(in_transaction(&database).await, 0, "after going away at pause {pause}");
         let kept = names(database.db()).await;
         assert!(kept.contains(&format!("after {pause}")), "{kept:?}");
         let halves = kept.iter().filter(|kept| **kept == name).count();

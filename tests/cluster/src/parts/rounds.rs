@@ -28,7 +28,7 @@ const LIFE_MILLISECONDS: std::ops::Range<u64> = 100..1_500;
 const DATABASE_EVERY: usize = 4;
 
 /// Where the data is.
-enum Store {
+pub(super) enum Store {
     Sqlite(PathBuf),
     Postgres(Box<Postgres>),
 }
@@ -94,7 +94,7 @@ async fn run(
 }
 
 /// Reads all of the database.
-async fn whole(store: &Store) -> Outcome<()> {
+pub(super) async fn whole(store: &Store) -> Outcome<()> {
     match store {
         Store::Sqlite(file) => {
             let url = format!("sqlite:{}", file.display()).parse()?;
@@ -108,6 +108,6 @@ async fn whole(store: &Store) -> Outcome<()> {
 }
 
 /// Numbers that differ from run to run.
-fn random(range: std::ops::Range<u64>) -> u64 {
+pub(super) fn random(range: std::ops::Range<u64>) -> u64 {
     range.start + RandomState::new().hash_one(range.start) % (range.end - range.start)
 }
