@@ -53,12 +53,14 @@ impl From<sqlx::Error> for DbError {
 /// SQLite: primary result codes 5 (busy), 6 (locked), 8 (read-only), 10 (a failed read or write of the disk), 13 (disk full)
 /// and 14 (a file cannot be opened); an extended code keeps the primary in its low byte
 /// (<https://www.sqlite.org/rescode.html>). PostgreSQL: classes 08 (connection), 40 (rollback, deadlock included),
-/// 53 (resources), 55P03 (lock not available), 57 (intervention, shutdown, time-out) and 25006 (read-only, which a server
-/// is that has become a standby) (PostgreSQL documentation, appendix A).
+/// 53 (resources), 55P03 (lock not available), 57 (intervention, shutdown, time-out), 58 (the server's system), XX000 (what
+/// else befalls the server: a file that may not grow) and 25006 (read-only, which a server is that has become a standby)
+/// (PostgreSQL documentation, appendix A).
 fn is_passing(code: &str) -> bool {
     const SQLITE_PASSING: [u32; 6] = [5, 6, 8, 10, 13, 14];
     if code.len() == 5 {
-        ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || ["55P03", "25006"].contains(&code)
+        ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            || ["55P03", "25006", "XX000"].contains(&code)
     } else {
         code.parse::<u32>().is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
     }
@@ -75,7 +77,7 @@ mod tests {
         {
             assert!(is_passing(code), "{code}");
         }
-        for code in ["1", "19", "2067", "42P01", "22001", "23505"] {
+        for code in ["1", "19", "2067", "42P01", "22001", "23505", "XX001"] {
             assert!(!is_passing(code), "{code}");
         }
     }

@@ -80,16 +80,23 @@ impl ServePolicy {
     }
 }
 
-/// The signals that end serving.
+/// The signals that end serving, and one that no longer does.
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// A file may not grow beyond a limit of the system. The write fails, and whoever wrote says so; by default the
+    /// signal would end the process (setrlimit(2)).
+    _file_size: Signal,
 }
 
 impl StopSignals {
     /// From here on the signals no longer end the process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
     }
 
     pub(crate) async fn next(&mut self) -> &'static str {

@@ -29,7 +29,10 @@ impl Postgres {
     pub(crate) fn start() -> Outcome<Self> {
         let mut postgres = Self::prepare()?;
         let data = postgres.data();
-        postgres.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "--wal-segsize=1"])?;
+        postgres.run(
+            "initdb",
+            &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "--wal-segsize=1"],
+        )?;
         postgres.begin()?;
         postgres.execute("postgres", "CREATE DATABASE app")?;
         Ok(postgres)
@@ -115,10 +118,11 @@ impl Postgres {
         own(folder)
     }
 
-    /// The server's own process and those that it has begun.
-    pub(crate) fn processes(&self) -> Vec<u32> {
+    /// Bounds the length of the files that the server writes from now on.
+    pub(crate) fn limit_files(&self, length: &str) -> Outcome<()> {
         let own = self.server.as_ref().map(Child::id);
-        own.into_iter().flat_map(|own| std::iter::once(own).chain(children_of(own))).collect()
+        let processes = own.into_iter().flat_map(|own| std::iter::once(own).chain(children_of(own)));
+        limit_files(processes, length, || self.command("/usr/bin/prlimit"))
     }
 
     /// Has a standby become the server that takes writes.
@@ -176,6 +180,23 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         let _ = self.kill();
     }
+}
+
+/// Bounds the length of the files that these processes write from now on, by a `prlimit` (util-linux) of their user.
+pub(crate) fn limit_files(
+    processes: impl IntoIterator<Item = u32>,
+    length: &str,
+    prlimit: impl Fn() -> Command,
+) -> Outcome<()> {
+    for process in processes {
+        let bound = format!("--fsize={length}:unlimited");
+        let set = prlimit().args(["--pid", &process.to_string(), &bound]).output()?;
+        // A connection may have ended in between.
+        if !set.status.success() && Path::new(&format!("/proc/{process}")).exists() {
+            return Err(Broken(String::from_utf8_lossy(&set.stderr).into_owned()));
+        }
+    }
+    Ok(())
 }
 
 fn own(folder: &Path) -> Outcome<()> {

@@ -19,7 +19,7 @@ use crate::instance::{Installation, Instance};
 use crate::ledger::Ledger;
 use crate::load::{AfterFailure, Load};
 use crate::nginx::free_address;
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, limit_files};
 use crate::promises;
 use crate::report::{Figure, Goal, counts};
 
@@ -31,9 +31,10 @@ const FAILURES: usize = 8;
 /// As long as that may take before something is wrong.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 const HEALED_MAX_SECONDS: f64 = 5.0;
-/// PostgreSQL's tables are larger than a segment of its log before a limit is set that tells the two apart.
-const PREFILL: &str = "INSERT INTO posts SELECT gen_random_uuid(), (SELECT min(id::text)::uuid FROM auth_users), 'full', \
-                       repeat('x', 1500), 0 FROM generate_series(1, 3000)";
+/// Makes the table of posts longer than a segment of PostgreSQL's log, so that a limit can tell the two apart, and has it grow
+/// with every few posts.
+const PREFILL: &str = "ALTER TABLE posts SET (fillfactor = 10); INSERT INTO posts SELECT gen_random_uuid(), (SELECT min(id::text)::uuid FROM auth_users), 'full', \
+                       repeat('x', 1500), 0 FROM generate_series(1, 300)";
 
 /// What makes the disk full.
 enum Disk {
@@ -122,11 +123,11 @@ impl Trial<'_> {
     fn fill(&self, instance: &Instance) -> Outcome<()> {
         match (&self.disk, &self.store) {
             (Disk::Small(mount), _) => mount.fill(),
-            (Disk::Limit, Store::Sqlite(_)) => limit(&[instance.id()], "4096"),
+            (Disk::Limit, Store::Sqlite(_)) => limit_files([instance.id()], "4096", prlimit),
             // No file can grow that is as long as the table of posts, and the files of the log are shorter.
             (Disk::Limit, Store::Postgres(postgres)) => {
                 let length = postgres.execute("app", "SELECT pg_relation_size('posts')")?;
-                limit(&postgres.processes(), length.trim())
+                postgres.limit_files(length.trim())
             }
         }
     }
@@ -134,8 +135,8 @@ impl Trial<'_> {
     fn free(&self, instance: &Instance) -> Outcome<()> {
         match (&self.disk, &self.store) {
             (Disk::Small(mount), _) => mount.free(),
-            (Disk::Limit, Store::Sqlite(_)) => limit(&[instance.id()], "unlimited"),
-            (Disk::Limit, Store::Postgres(postgres)) => limit(&postgres.processes(), "unlimited"),
+            (Disk::Limit, Store::Sqlite(_)) => limit_files([instance.id()], "unlimited", prlimit),
+            (Disk::Limit, Store::Postgres(postgres)) => postgres.limit_files("unlimited"),
         }
     }
 }
@@ -194,17 +195,8 @@ async fn until(is_so: impl Fn() -> bool) -> Outcome<()> {
     Ok(())
 }
 
-/// Bounds the length of the files that these processes may write from now on (util-linux).
-fn limit(processes: &[u32], length: &str) -> Outcome<()> {
-    for process in processes {
-        let bound = format!("--fsize={length}:unlimited");
-        let set = Command::new("prlimit").args(["--pid", &process.to_string(), &bound]).output()?;
-        // A connection of PostgreSQL may have ended in between.
-        if !set.status.success() && Path::new(&format!("/proc/{process}")).exists() {
-            return Err(Broken(String::from_utf8_lossy(&set.stderr).into_owned()));
-        }
-    }
-    Ok(())
+fn prlimit() -> Command {
+    Command::new("prlimit")
 }
 
 /// A file system in memory, as small as the test needs it; unmounted when dropped. To mount takes a root user.

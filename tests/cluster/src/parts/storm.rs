@@ -45,10 +45,7 @@ pub(crate) async fn on_sqlite(rig: &Rig) -> Outcome<Vec<Figure>> {
     let file = folder.path().join("blog.db");
     let installation = Installation::new(&rig.program, &format!("sqlite:{}", file.display()))?;
     let storm = Storm::rage(rig, installation, None).await?;
-    storm.figures(
-        rig,
-        ["storm_sqlite_given_up", "storm_sqlite_broken", "storm_sqlite_lost", "storm_sqlite_migrates"],
-    )
+    storm.figures(rig, ["storm_sqlite_given_up", "storm_sqlite_broken", "storm_sqlite_lost", "storm_sqlite_migrates"])
 }
 
 pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
@@ -65,7 +62,12 @@ pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
         ["storm_postgres_given_up", "storm_postgres_broken", "storm_postgres_lost", "storm_postgres_migrates"],
     )?;
     figures.push(Figure::new("storm_postgres_stuck", stuck.len() as f64, Goal::AtMost(0.0), stuck.join("; ")));
-    figures.push(Figure::new("storm_postgres_settled_seconds", settled.as_secs_f64(), Goal::None, "until no connection was"));
+    figures.push(Figure::new(
+        "storm_postgres_settled_seconds",
+        settled.as_secs_f64(),
+        Goal::None,
+        "until no connection was",
+    ));
     let note = locked.as_ref().err().map(ToString::to_string).unwrap_or_default();
     let locks = f64::from(u8::from(locked.is_ok()));
     figures.push(Figure::new("storm_postgres_locks", locks, Goal::AtLeast(1.0), note));
@@ -209,13 +211,19 @@ fn acts(name: &str, id: &str, access: &str) -> Vec<Vec<u8>> {
         ("GET /.well-known/jwks.json".to_owned(), none()),
         ("POST /api/users/token".to_owned(), login(name, PASSWORD)),
         ("POST /api/users/token".to_owned(), login(name, "wrong-horse")),
-        ("POST /api/users/login".to_owned(), Content::json(&json!({
-            "username": format!("{name}@example.com"), "password": PASSWORD
-        }))),
+        (
+            "POST /api/users/login".to_owned(),
+            Content::json(&json!({
+                "username": format!("{name}@example.com"), "password": PASSWORD
+            })),
+        ),
         ("POST /api/users/token/revoke".to_owned(), Content::form("token=storm".to_owned())),
-        ("POST /api/users".to_owned(), Content::json(&json!({
-            "username": format!("{name}x"), "email": format!("{name}x@example.com"), "password": PASSWORD
-        }))),
+        (
+            "POST /api/users".to_owned(),
+            Content::json(&json!({
+                "username": format!("{name}x"), "email": format!("{name}x@example.com"), "password": PASSWORD
+            })),
+        ),
         ("POST /api/users/forgot-password".to_owned(), Content::json(&email)),
         ("POST /api/users/resend-verification".to_owned(), Content::json(&email)),
         ("POST /api/users/reset-password".to_owned(), Content::json(&token)),
