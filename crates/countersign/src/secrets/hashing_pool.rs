@@ -9,6 +9,7 @@ mod metrics;
 mod queue;
 mod speed;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ const IMPORT_BYTES: u64 = 256 * 1024 * 1024;
 const LOAD_SHARE: usize = 8;
 const LOAD_SHARE_OF_TIME: u32 = 8;
 
-/// The queue is full, the turn did not come in time, or there is no memory.
+/// The queue is full, the turn did not come in time, there is no memory, or the hash could not be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are waiting to be hashed")]
 pub struct Overloaded;
@@ -276,7 +277,22 @@ struct Worker {
 /// Hashes that are computed in one go: one, or several of equal cost.
 struct Batch {
     entries: Vec<Entry>,
-    extra_bytes: u64,
+    share: Share,
+}
+
+/// Memory of the budget beside the arenas, until this is dropped.
+struct Share {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.shared.lock().spare_bytes += self.bytes;
+            self.shared.changed.notify_all();
+        }
+    }
 }
 
 impl Worker {
@@ -289,17 +305,13 @@ impl Worker {
             }
             let (derivations, replies): (Vec<_>, Vec<_>) =
                 batch.entries.into_iter().map(|entry| (entry.derivation, entry.reply)).unzip();
-            let tags = self.derive(&derivations, batch.extra_bytes);
+            let tags = self.derive(&derivations, batch.share.bytes);
             self.shared.metrics.done(begun.elapsed(), replies.len());
             let tags =
                 tags.map_or_else(|_| vec![Err(Overloaded); replies.len()], |tags| tags.into_iter().map(Ok).collect());
             for (reply, tag) in replies.into_iter().zip(tags) {
                 // A client that has gone does not hear it.
                 let _ = reply.send(tag);
-            }
-            if batch.extra_bytes > 0 {
-                self.shared.lock().spare_bytes += batch.extra_bytes;
-                self.shared.changed.notify_all();
             }
         }
     }
@@ -323,7 +335,8 @@ impl Worker {
                     let Some(mate) = state.queue.take(|entry| entry.derivation.argon2() == cost) else { break };
                     entries.push(mate);
                 }
-                return Some(Batch { entries, extra_bytes });
+                let share = Share { shared: Arc::clone(&shared), bytes: extra_bytes };
+                return Some(Batch { entries, share });
             }
             if is_clean {
                 state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -339,7 +352,19 @@ impl Worker {
         }
     }
 
+    /// The code of four families of hashes runs here, on what an import may have brought along. A panic in it is that of one
+    /// batch, not the end of a thread: with all of them gone nobody could log in.
     fn derive(&mut self, derivations: &[Derivation], extra_bytes: u64) -> Result<Vec<Tag>, Overloaded> {
+        let derived = catch_unwind(AssertUnwindSafe(|| self.compute(derivations, extra_bytes)));
+        derived.unwrap_or_else(|_| {
+            tracing::error!("a password could not be hashed: the code that computes it panicked");
+            // Whatever state the hash has left it in. It is wiped by that.
+            self.arena = None;
+            Err(Overloaded)
+        })
+    }
+
+    fn compute(&mut self, derivations: &[Derivation], extra_bytes: u64) -> Result<Vec<Tag>, Overloaded> {
         let is_argon2 = derivations.iter().all(|derivation| derivation.argon2().is_some());
         let mut own = None;
         let arena = match (&mut self.arena, is_argon2 && extra_bytes > 0) {

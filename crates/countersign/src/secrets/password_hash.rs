@@ -176,6 +176,12 @@ impl Derivation {
         }
     }
 
+    /// The same with a salt that Argon2 does not take: [`Derivation::run`] panics at it.
+    #[cfg(test)]
+    pub(crate) fn without_salt(self) -> Self {
+        Self { salt: Vec::new(), ..self }
+    }
+
     /// How much memory it takes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         match self.recipe {

@@ -187,6 +187,28 @@ async fn a_dearer_imported_hash_waits_for_memory_and_one_beyond_the_budget_is_re
     assert_eq!(derive(8 * 1024 * 1024).await, Err(Overloaded), "the thread's own arena is in the budget too");
 }
 
+#[tokio::test]
+async fn a_panic_in_a_hash_costs_no_thread_and_no_memory() {
+    let threads = NonZeroUsize::new(2).unwrap();
+    let policy = HashingPolicy { threads, memory_bytes_max: Some(9 * MIB), ..policy() };
+    let pool = HashingPool::new(&policy, &quick(1));
+    let dear = HashParameters::new(8 * 1024, 1, 1).unwrap();
+    for parameters in [quick(1), dear] {
+        for _ in 0..=threads.get() {
+            let broken = NewHash::new(parameters).derivation(&password()).without_salt();
+            assert_eq!(pool.derive(client(1), broken).await.err(), Some(Overloaded));
+        }
+    }
+    // Also the dear one, for which there is room once only.
+    for parameters in [quick(1), dear] {
+        let stored = pool.hash(client(1), parameters, &password()).await.unwrap();
+        let hash = PasswordHash::parse(&stored).unwrap();
+        assert_eq!(pool.verify(client(1), &hash, &password()).await, Ok(true));
+    }
+    until(|| pool.shared.lock().spare_bytes == pool.shared.plan.spare_bytes).await;
+    assert_eq!(pool.metrics().running, 0);
+}
+
 #[test]
 fn threads_and_arenas_stay_within_the_budget() {
     let cost = |lanes| NewHash::params(&HashParameters::new(65_536, 3, lanes).unwrap());
