@@ -2,7 +2,8 @@
 //!
 //! A job is written in the transaction that causes it. Whoever takes it moves its time ahead by [`LEASE`]; if they die, it is
 //! due again when that time comes. So each is done at least once, and twice only by somebody who died after the work and
-//! before saying so, or was stopped for longer than the lease.
+//! before saying so, or was stopped for longer than the lease, or has a clock that is minutes wrong: a time that lies further ahead
+//! than any wait is that of such a clock, and counts as now.
 
 mod mail;
 mod pictures;
@@ -22,10 +23,10 @@ use uuid::Uuid;
 
 use crate::accounts::Accounts;
 use crate::mail::SendMailError;
-use crate::model::{Job, JobBacklog, JobId, QueuedJob};
+use crate::model::{Horizon, Job, JobBacklog, JobId, QueuedJob};
 use crate::secrets;
 use crate::store;
-use crate::store::jobs::Claimed;
+use crate::store::jobs::{Claimed, Horizons};
 
 /// Jobs of one instance at the same time.
 const AT_ONCE: usize = 8;
@@ -38,6 +39,8 @@ const LEASE: SignedDuration = SignedDuration::from_mins(2);
 /// The wait after the first failure; it doubles with each.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// The furthest that a job lies ahead which is done once: the longest wait with what chance adds to it. A lease is shorter.
+const ONCE_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(6);
 /// What has not worked for so long is given up.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(48);
 /// When serving stops, tries under way may take so long.
@@ -143,7 +146,7 @@ impl Accounts {
 
     /// How much is to be done, in the database that all instances share.
     pub async fn job_backlog(&self) -> Result<JobBacklog, DbError> {
-        store::jobs::count_backlog(self.db().read().await?.conn(), self.clock().now()).await
+        store::jobs::count_backlog(self.db().read().await?.conn(), horizons(self.clock().now())).await
     }
 
     /// Tries a job again at once, or all that were given up; how many.
@@ -168,7 +171,7 @@ impl Accounts {
     async fn take_jobs(&self, max: usize) -> Result<Vec<Claimed>, DbError> {
         let now = self.clock().now();
         let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let due = store::jobs::list_due(self.db().read().await?.conn(), now, max).await?;
+        let due = store::jobs::list_due(self.db().read().await?.conn(), horizons(now), max).await?;
         let mut claimed = Vec::with_capacity(due.len());
         if due.is_empty() {
             return Ok(claimed);
@@ -262,6 +265,11 @@ fn wait(attempts: u32) -> SignedDuration {
     doubled + doubled * chance / 1_000
 }
 
+/// What comes again comes again within a day.
+fn horizons(now: Timestamp) -> Horizons {
+    Horizons { once: Horizon::new(now, ONCE_AHEAD_MAX), again: Horizon::new(now, SWEEP_PICTURES_EVERY) }
+}
+
 fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
@@ -276,6 +284,7 @@ mod tests {
             let (low, high) = (SignedDuration::from_secs(seconds) * 4 / 5, SignedDuration::from_secs(seconds) * 6 / 5);
             let wait = wait(attempts);
             assert!(low <= wait && wait <= high, "{attempts}: {wait:?}");
+            assert!(wait <= ONCE_AHEAD_MAX && LEASE <= ONCE_AHEAD_MAX, "a job that waits is not taken early");
         }
     }
 }

@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use crate::model::Network;
 
-pub(crate) use self::policy::FORGIVEN_AFTER;
+pub(crate) use self::policy::{FORGIVEN_AFTER, WAIT_MAX};
 pub use self::policy::{InvalidRate, LimitPolicy, Rate};
 
 /// How many counters are remembered, for networks times limits: some 8 MiB. Of more, those used least are forgotten, and what is

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::JobError;
 use crate::accounts::Accounts;
-use crate::limits::FORGIVEN_AFTER;
+use crate::limits::{FORGIVEN_AFTER, LimitPolicy};
+use crate::model::Horizon;
 use crate::store;
 
 /// Rows that are taken away in one transaction, so that logins need not wait for it.
@@ -26,10 +27,12 @@ impl Accounts {
     }
 
     async fn sweep_some(&self, now: Timestamp) -> Result<u64, DbError> {
+        let ahead_max = self.config().limits.as_ref().map(LimitPolicy::ahead_max);
+        let counted = Horizon::new(now, ahead_max.unwrap_or(SignedDuration::ZERO));
         let mut tx = self.db().write().await?;
         let sessions = store::sessions::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
-        let attempts = store::attempts::delete_forgiven(tx.conn(), FORGIVEN_AFTER, now, ROWS_AT_ONCE).await?;
+        let attempts = store::attempts::delete_forgiven(tx.conn(), FORGIVEN_AFTER, counted, ROWS_AT_ONCE).await?;
         let challenges = store::spent_challenges::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
         tx.commit().await?;
         Ok(sessions.max(tokens).max(attempts).max(challenges))

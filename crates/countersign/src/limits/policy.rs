@@ -120,9 +120,14 @@ pub(crate) const FORGIVEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// The first wait, which doubles with each further failure.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Long enough to make guessing hopeless, short enough to be no lock.
-const WAIT_MAX: SignedDuration = SignedDuration::from_mins(15);
+pub(crate) const WAIT_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 impl LimitPolicy {
+    /// The longest that anything which is counted in the database lies ahead.
+    pub(crate) fn ahead_max(&self) -> SignedDuration {
+        WAIT_MAX.max(self.mail_to_address.period())
+    }
+
     pub(super) fn rate(&self, limit: Limit) -> Rate {
         match limit {
             Limit::LogIn => self.log_in,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{Authenticated, LiveSession, SessionId};
+use crate::model::{Authenticated, Horizon, LiveSession, SessionId};
 use crate::secrets::session_secret::PresentedCookie;
 use crate::session_cache::{Changed, SessionCache, Trust, Watch};
 use crate::store;
@@ -125,18 +125,19 @@ impl Accounts {
     /// A session that is used does not become idle; writing that down for each request would make every read a write. That
     /// it cannot be written down is no reason to refuse a genuine session.
     async fn note_use_if_due(&self, session: &LiveSession, now: Timestamp) {
-        if now.duration_since(session.last_seen_at) >= SEEN_EVERY {
-            Box::pin(self.note_use_in_time(session.authenticated.session, now)).await;
+        let horizon = Horizon::new(now, SignedDuration::ZERO);
+        if now.duration_since(session.last_seen_at) >= SEEN_EVERY || horizon.is_beyond(session.last_seen_at) {
+            Box::pin(self.note_use_in_time(session.authenticated.session, horizon)).await;
         }
     }
 
     /// Goes on in a task of its own when it takes too long, and is left to the next request when many do.
-    async fn note_use_in_time(&self, session: SessionId, now: Timestamp) {
+    async fn note_use_in_time(&self, session: SessionId, horizon: Horizon) {
         let Ok(permit) = Arc::clone(self.notes_of_use()).try_acquire_owned() else { return };
         let is_writable = self.db().writing_fails_for().is_none();
         let accounts = self.clone();
         let noting = tokio::spawn(async move {
-            match accounts.note_use(session, now).await {
+            match accounts.note_use(session, horizon).await {
                 // Once for each outage; whatever else is written says so for itself.
                 Err(error) if is_writable => {
                     let error = &error as &(dyn std::error::Error + 'static);
@@ -151,10 +152,11 @@ impl Accounts {
         }
     }
 
-    async fn note_use(&self, session: SessionId, now: Timestamp) -> Result<(), DbError> {
+    async fn note_use(&self, session: SessionId, horizon: Horizon) -> Result<(), DbError> {
+        let now = horizon.now();
         let before = now.saturating_sub(SEEN_EVERY).unwrap_or(Timestamp::MIN);
         let mut tx = self.change(Changed::Session(session)).await?;
-        store::sessions::touch(tx.conn(), session, before, now, self.idle_end(now)).await?;
+        store::sessions::touch(tx.conn(), session, before, horizon, self.idle_end(now)).await?;
         tx.commit().await
     }
 

@@ -210,7 +210,7 @@ impl Accounts {
         }
         match device {
             // What others have tried stays: one who logs in now and then must not give them new tries.
-            None => self.refund_attempt(tx.conn(), attempt, now).await?,
+            None => self.refund_attempt(tx.conn(), attempt).await?,
             Some(_) => self.forget_attempts(tx.conn(), attempt).await?,
         }
         store::sessions::delete_expired_of(tx.conn(), user, now).await?;

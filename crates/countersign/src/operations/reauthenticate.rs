@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::steps::attempts::Attempt;
 use super::steps::issue_tokens::{Issue, Tokens};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::TooManyAttempts;
-use crate::model::{ClientInfo, Password, SessionId, Standing, UserId};
+use crate::model::{ClientInfo, Horizon, Password, SessionId, Standing, UserId};
 use crate::secrets;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
@@ -92,8 +92,11 @@ impl Accounts {
         Ok(self.issue_tokens(&issue, now).await?)
     }
 
-    /// Whether the password was given recently enough for what must not be done by whoever finds an open laptop.
+    /// Whether the password was given recently enough for what must not be done by whoever finds an open laptop. An instant that
+    /// only a wrong clock can have written is not recent: asking once more locks nobody out.
     pub fn is_recent(&self, authenticated_at: Timestamp) -> bool {
-        self.clock().now().duration_since(authenticated_at) <= self.config().reauthentication_ttl
+        let now = self.clock().now();
+        !Horizon::new(now, SignedDuration::ZERO).is_beyond(authenticated_at)
+            && now.duration_since(authenticated_at) <= self.config().reauthentication_ttl
     }
 }

@@ -2,14 +2,14 @@
 //! its session, because then two have it and one of them stole it.
 
 use countersign_db::DbError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::steps::issue_tokens::{Issue, Tokens};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EventKind, LiveSession};
+use crate::model::{ClientInfo, EventKind, Horizon, LiveSession};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
 use crate::store;
@@ -115,6 +115,12 @@ impl Accounts {
         }
         let rotated_at = store::refresh_rotations::find(tx.conn(), token.session, counter).await?;
         match rotated_at {
+            // Forgiven for a moment from now on, not for as long as the clock was ahead.
+            Some(rotated_at) if Horizon::new(now, SignedDuration::ZERO).is_beyond(rotated_at) => {
+                store::refresh_rotations::date(tx.conn(), token.session, counter, now).await?;
+                tx.commit().await?;
+                Ok(Turn::JustBefore)
+            }
             Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
             // The session was ended while we looked.
             None if store::sessions::find_live(tx.conn(), token.session, now).await?.is_none() => {

@@ -17,14 +17,12 @@ use zeroize::Zeroizing;
 
 use super::sealing::key_id;
 use crate::config::SecretKey;
-use crate::model::{SessionId, SigningAlgorithm, UserId};
+use crate::model::{CLOCKS_APART_MAX, SessionId, SigningAlgorithm, UserId};
 
 /// The header's `typ` (RFC 9068, section 2.1): no other token signed by the same key passes for an access token.
 const TYPE: &str = "at+jwt";
 /// The `kid` of a key made from `SECRET_KEY` begins so.
 const SECRET_KID: &str = "hs-";
-/// How far another instance's clock may be ahead when it issues a token. Expiry has no such grace.
-const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 /// Ours have about 700 bytes at the most; nothing longer is decoded.
 const TOKEN_BYTES_MAX: usize = 2_048;
 
@@ -59,7 +57,8 @@ struct Checked {
 
 impl Checked {
     fn verdict(self, now: Timestamp) -> Verdict {
-        let begun = self.issued_at <= now.as_second().saturating_add(CLOCK_LEEWAY.as_secs());
+        // Another instance's clock may be ahead when it issues a token. Expiry has no such grace.
+        let begun = self.issued_at <= now.as_second().saturating_add(CLOCKS_APART_MAX.as_secs());
         if begun && now.as_second() < self.expires_at { Verdict::Believed(self.bearer) } else { Verdict::Refused }
     }
 }

@@ -3,29 +3,34 @@
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::Horizon;
+
 fn microseconds(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Counts an attempt as failed, after taking one off for each full `forgiven_after` since the last; how many that makes. `None`
-/// while it has to wait. Of many at once each sees those before it.
+/// while it has to wait. Of many at once each sees those before it. A row that nothing has to wait for has 0 as `next_at`: the
+/// present instant would be one to wait for, had the clock been ahead.
 pub(crate) async fn reserve(
     conn: Conn<'_>,
     key: &[u8],
     forgiven_after: SignedDuration,
-    now: Timestamp,
+    horizon: Horizon,
 ) -> Result<Option<i64>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_scalar(
-            "INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, 1, $2, $2) \
-             ON CONFLICT (key) DO UPDATE SET last_at = $2, failures = 1 + CASE \
+            "INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, 1, $2, 0) \
+             ON CONFLICT (key) DO UPDATE SET last_at = $2, next_at = 0, failures = 1 + CASE \
+             WHEN auth_attempts.last_at >= $2 THEN auth_attempts.failures \
              WHEN auth_attempts.failures > ($2 - auth_attempts.last_at) / $3 \
              THEN auth_attempts.failures - ($2 - auth_attempts.last_at) / $3 ELSE 0 END \
-             WHERE auth_attempts.next_at <= $2 RETURNING failures",
+             WHERE auth_attempts.next_at <= $2 OR auth_attempts.next_at > $4 RETURNING failures",
         )
         .bind(key)
-        .bind(DbTime::from(now))
+        .bind(DbTime::from(horizon.now()))
         .bind(microseconds(forgiven_after))
+        .bind(DbTime::from(horizon.latest()))
         .fetch_optional(c)
         .await
     })?)
@@ -45,19 +50,18 @@ pub(crate) async fn hold_back(conn: Conn<'_>, key: &[u8], next_at: Timestamp) ->
 }
 
 /// When the next attempt may be made, if there were any.
-pub(crate) async fn find_next_at(conn: Conn<'_>, key: &[u8]) -> Result<Option<Timestamp>, DbError> {
+pub(crate) async fn find_next_at(conn: Conn<'_>, key: &[u8], horizon: Horizon) -> Result<Option<Timestamp>, DbError> {
     let next_at: Option<DbTime> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT next_at FROM auth_attempts WHERE key = $1").bind(key).fetch_optional(c).await
     })?;
-    Ok(next_at.and_then(DbTime::timestamp))
+    Ok(next_at.and_then(DbTime::timestamp).map(|next_at| horizon.believe(next_at)))
 }
 
 /// Takes an attempt back, and lets the next one be made at once.
-pub(crate) async fn refund(conn: Conn<'_>, key: &[u8], now: Timestamp) -> Result<(), DbError> {
+pub(crate) async fn refund(conn: Conn<'_>, key: &[u8]) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("UPDATE auth_attempts SET failures = failures - 1, next_at = $2 WHERE key = $1 AND failures > 0")
+        sqlx::query("UPDATE auth_attempts SET failures = failures - 1, next_at = 0 WHERE key = $1 AND failures > 0")
             .bind(key)
-            .bind(DbTime::from(now))
             .execute(c)
             .await
             .map(drop)
@@ -80,41 +84,43 @@ pub(crate) async fn count(
     key: &[u8],
     interval: SignedDuration,
     slack: SignedDuration,
-    now: Timestamp,
+    horizon: Horizon,
 ) -> Result<bool, DbError> {
-    let at = |ahead: SignedDuration| DbTime::from(now.saturating_add(ahead).unwrap_or(Timestamp::MAX));
+    let at = |ahead: SignedDuration| DbTime::from(horizon.now().saturating_add(ahead).unwrap_or(Timestamp::MAX));
     let counted: Option<i64> = on_db!(conn, c => {
         sqlx::query_scalar(
             "INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, 0, $2, $3) \
              ON CONFLICT (key) DO UPDATE SET last_at = $2, next_at = CASE \
-             WHEN auth_attempts.next_at > $2 THEN auth_attempts.next_at + $5 ELSE $3 END \
-             WHERE auth_attempts.next_at <= $4 RETURNING next_at",
+             WHEN auth_attempts.next_at > $2 AND auth_attempts.next_at <= $6 THEN auth_attempts.next_at + $5 ELSE $3 END \
+             WHERE auth_attempts.next_at <= $4 OR auth_attempts.next_at > $6 RETURNING next_at",
         )
         .bind(key)
-        .bind(DbTime::from(now))
+        .bind(DbTime::from(horizon.now()))
         .bind(at(interval))
         .bind(at(slack))
         .bind(microseconds(interval))
+        .bind(DbTime::from(horizon.latest()))
         .fetch_optional(c)
         .await
     })?;
     Ok(counted.is_some())
 }
 
-/// Takes away what tells nothing any more, at most so many; how many there were.
+/// Takes away what tells nothing any more, or what a wrong clock wrote, at most so many; how many there were.
 pub(crate) async fn delete_forgiven(
     conn: Conn<'_>,
     forgiven_after: SignedDuration,
-    now: Timestamp,
+    horizon: Horizon,
     max: i64,
 ) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query(
             "DELETE FROM auth_attempts WHERE key IN \
-             (SELECT key FROM auth_attempts WHERE next_at <= $1 AND last_at + failures * $2 <= $1 LIMIT $3)",
+             (SELECT key FROM auth_attempts WHERE (next_at <= $1 AND last_at + failures * $2 <= $1) OR next_at > $3 LIMIT $4)",
         )
-        .bind(DbTime::from(now))
+        .bind(DbTime::from(horizon.now()))
         .bind(microseconds(forgiven_after))
+        .bind(DbTime::from(horizon.latest()))
         .bind(max)
         .execute(c)
         .await

@@ -4,7 +4,7 @@ use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Job, JobBacklog, JobId, QueuedJob};
+use crate::model::{Horizon, Job, JobBacklog, JobId, QueuedJob};
 
 /// A job that somebody is at. `until` is also the proof of that: nobody else has moved it since.
 #[derive(Clone, Debug)]
@@ -45,14 +45,30 @@ pub(crate) async fn insert(conn: Conn<'_>, id: JobId, job: &Job, now: Timestamp)
 /// The id of a job that is due, and its time.
 pub(crate) type Due = (Uuid, DbTime);
 
-/// Jobs that are due, the longest first.
-pub(crate) async fn list_due(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<Vec<Due>, DbError> {
+/// How far ahead jobs can be: those that are done once, and those that come again. A kind that is not known here, because a
+/// newer version promised it, may be one that comes again.
+#[derive(Clone, Copy)]
+pub(crate) struct Horizons {
+    pub(crate) once: Horizon,
+    pub(crate) again: Horizon,
+}
+
+/// Jobs that are due, those first that have been so for long; and those that only a wrong clock can have put so far ahead.
+pub(crate) async fn list_due(conn: Conn<'_>, horizons: Horizons, max: i64) -> Result<Vec<Due>, DbError> {
     Ok(on_db!(conn, c => {
-        sqlx::query_as("SELECT id, run_at FROM auth_jobs WHERE failed_at IS NULL AND run_at <= $1 ORDER BY run_at LIMIT $2")
-            .bind(DbTime::from(now))
-            .bind(max)
-            .fetch_all(c)
-            .await
+        sqlx::query_as(
+            "SELECT id, run_at FROM (SELECT id, run_at FROM auth_jobs WHERE failed_at IS NULL AND run_at <= $1 \
+             ORDER BY run_at LIMIT $4) AS due UNION ALL SELECT id, run_at FROM (SELECT id, run_at FROM auth_jobs \
+             WHERE failed_at IS NULL AND run_at > $2 \
+             AND (run_at > $3 OR kind IN ('send_token', 'send_notice', 'delete_picture')) \
+             ORDER BY run_at LIMIT $4) AS astray LIMIT $4",
+        )
+        .bind(DbTime::from(horizons.once.now()))
+        .bind(DbTime::from(horizons.once.latest()))
+        .bind(DbTime::from(horizons.again.latest()))
+        .bind(max)
+        .fetch_all(c)
+        .await
     })?)
 }
 
@@ -174,20 +190,22 @@ pub(crate) async fn list(conn: Conn<'_>, max: i64) -> Result<Vec<QueuedJob>, DbE
 }
 
 /// How many there are, and since when the longest is due.
-pub(crate) async fn count_backlog(conn: Conn<'_>, now: Timestamp) -> Result<JobBacklog, DbError> {
+pub(crate) async fn count_backlog(conn: Conn<'_>, horizons: Horizons) -> Result<JobBacklog, DbError> {
     let row: (i64, i64, i64, Option<DbTime>) = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT COUNT(CASE WHEN failed_at IS NULL AND run_at <= $1 THEN 1 END), \
-             COUNT(CASE WHEN failed_at IS NULL AND run_at > $1 THEN 1 END), COUNT(failed_at), \
-             MIN(CASE WHEN failed_at IS NULL AND run_at <= $1 THEN run_at END) FROM auth_jobs",
+            "SELECT COUNT(CASE WHEN failed_at IS NULL AND (run_at <= $1 OR run_at > $3 \
+             OR (run_at > $2 AND kind IN ('send_token', 'send_notice', 'delete_picture'))) THEN 1 END), \
+             COUNT(*), COUNT(failed_at), MIN(CASE WHEN failed_at IS NULL AND run_at <= $1 THEN run_at END) FROM auth_jobs",
         )
-        .bind(DbTime::from(now))
+        .bind(DbTime::from(horizons.once.now()))
+        .bind(DbTime::from(horizons.once.latest()))
+        .bind(DbTime::from(horizons.again.latest()))
         .fetch_one(c)
         .await
     })?;
-    let [due, later, given_up] = [row.0, row.1, row.2].map(|count| u64::try_from(count).unwrap_or(0));
+    let [due, all, given_up] = [row.0, row.1, row.2].map(|count| u64::try_from(count).unwrap_or(0));
     let due_since = row.3.map(|at| instant(at, "run_at")).transpose()?;
-    Ok(JobBacklog { due, later, given_up, due_since })
+    Ok(JobBacklog { due, later: all - due - given_up, given_up, due_since })
 }
 
 /// Tries a job again that was given up or waits, or all that were given up; how many.

@@ -1,15 +1,20 @@
 //! Decides how secrets that come by mail are kept, found and used up.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::model::{EmailAddress, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId};
+use crate::model::{EmailAddress, Horizon, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId};
 
 /// How many of a token's codes may be wrong.
 const CODE_ATTEMPTS_MAX: i64 = 5;
 /// How many tokens of one address a code is tried on, the newest.
 const TOKENS_TRIED: i64 = 3;
+
+/// The latest instant at which a token can have been made. One from beyond is none of the newest.
+fn latest(now: Timestamp) -> DbTime {
+    Horizon::new(now, SignedDuration::ZERO).latest().into()
+}
 
 type Row = (Uuid, String, Option<Uuid>, Option<Uuid>, String, String, Vec<u8>, String, DbTime);
 
@@ -91,10 +96,11 @@ pub(crate) async fn find_registration(
         sqlx::query_as(
             "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
              FROM auth_one_time_tokens WHERE address = $1 AND purpose = 'complete_registration' AND expires_at > $2 \
-             ORDER BY created_at DESC LIMIT 1",
+             ORDER BY CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
         )
         .bind(address.as_str())
         .bind(DbTime::from(now))
+        .bind(latest(now))
         .fetch_optional(c)
         .await
     })?;
@@ -110,10 +116,11 @@ pub(crate) async fn find_pending_address(
     let address: Option<String> = on_db!(conn, c => {
         sqlx::query_scalar(
             "SELECT address FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'confirm_email_change' \
-             AND expires_at > $2 ORDER BY created_at DESC LIMIT 1",
+             AND expires_at > $2 ORDER BY CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
         )
         .bind(user.uuid())
         .bind(DbTime::from(now))
+        .bind(latest(now))
         .fetch_optional(c)
         .await
     })?;
@@ -131,13 +138,14 @@ pub(crate) async fn count_code_attempt(
             "UPDATE auth_one_time_tokens SET attempts = attempts + 1 WHERE attempts < $3 AND id IN ( \
              SELECT id FROM auth_one_time_tokens WHERE address = $1 AND expires_at > $2 \
              AND purpose IN ('verify_email', 'complete_registration', 'confirm_email_change') \
-             ORDER BY created_at DESC LIMIT $4) \
+             ORDER BY CASE WHEN created_at > $5 THEN 0 ELSE created_at END DESC LIMIT $4) \
              RETURNING id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at",
         )
         .bind(address.as_str())
         .bind(DbTime::from(now))
         .bind(CODE_ATTEMPTS_MAX)
         .bind(TOKENS_TRIED)
+        .bind(latest(now))
         .fetch_all(c)
         .await
     })?;

@@ -31,6 +31,25 @@ pub(crate) async fn find(conn: Conn<'_>, session: SessionId, counter: u64) -> Re
     Ok(rotated_at.and_then(DbTime::timestamp))
 }
 
+/// Notes that it was exchanged at another instant.
+pub(crate) async fn date(
+    conn: Conn<'_>,
+    session: SessionId,
+    counter: u64,
+    rotated_at: Timestamp,
+) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_refresh_rotations SET rotated_at = $3 WHERE session_id = $1 AND counter = $2")
+            .bind(session.uuid())
+            .bind(counter_column(counter))
+            .bind(DbTime::from(rotated_at))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
 pub(crate) async fn delete_older(conn: Conn<'_>, session: SessionId, than: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_refresh_rotations WHERE session_id = $1 AND rotated_at < $2")

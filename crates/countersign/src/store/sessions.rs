@@ -4,7 +4,7 @@ use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Authenticated, ClientInfo, LiveSession, Session, SessionId, User, UserId};
+use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Session, SessionId, User, UserId};
 
 /// A session as it begins.
 pub(crate) struct NewSession<'s> {
@@ -91,18 +91,22 @@ pub(crate) async fn touch(
     conn: Conn<'_>,
     id: SessionId,
     before: Timestamp,
-    now: Timestamp,
+    horizon: Horizon,
     idle_expires_at: Timestamp,
 ) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("UPDATE auth_sessions SET last_seen_at = $3, idle_expires_at = $4 WHERE id = $1 AND last_seen_at <= $2")
-            .bind(id.uuid())
-            .bind(DbTime::from(before))
-            .bind(DbTime::from(now))
-            .bind(DbTime::from(idle_expires_at))
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "UPDATE auth_sessions SET last_seen_at = $3, idle_expires_at = $4 \
+             WHERE id = $1 AND (last_seen_at <= $2 OR last_seen_at > $5)",
+        )
+        .bind(id.uuid())
+        .bind(DbTime::from(before))
+        .bind(DbTime::from(horizon.now()))
+        .bind(DbTime::from(idle_expires_at))
+        .bind(DbTime::from(horizon.latest()))
+        .execute(c)
+        .await
+        .map(drop)
     })?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod accounts;
 mod asvs;
 mod cache;
 mod challenge;
+mod clocks;
 mod contract_mail;
 mod cookies;
 mod devices;

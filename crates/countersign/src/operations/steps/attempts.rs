@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::limits::{FORGIVEN_AFTER, Limit, Taken, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, UserId, Username};
+use crate::limits::{FORGIVEN_AFTER, Limit, Taken, TooManyAttempts, WAIT_MAX};
+use crate::model::{ClientInfo, EmailAddress, Horizon, UserId, Username};
 use crate::secrets::attempt_key::{AttemptKey, Counted};
 use crate::secrets::device_cookie::KnownDevice;
 use crate::store;
@@ -61,18 +61,19 @@ impl Accounts {
         };
         let key = self.attempt_keys().key(counted);
         let now = self.clock().now();
+        let horizon = Horizon::new(now, WAIT_MAX);
         let limited = |next_at: Option<Timestamp>| {
             let wait = next_at.map(|next_at| next_at.duration_since(now)).unwrap_or_default();
             Err(policy.account_limited(wait)).inspect_err(|limited| self.count_refusal(limited))
         };
         // Most of those who have to wait are told so without a turn at writing.
-        let next_at = store::attempts::find_next_at(self.db().read().await?.conn(), &key).await?;
+        let next_at = store::attempts::find_next_at(self.db().read().await?.conn(), &key, horizon).await?;
         if next_at.is_some_and(|next_at| next_at > now) {
             return Ok(limited(next_at));
         }
         let mut tx = self.db().write().await?;
-        let Some(failures) = store::attempts::reserve(tx.conn(), &key, FORGIVEN_AFTER, now).await? else {
-            return Ok(limited(store::attempts::find_next_at(tx.conn(), &key).await?));
+        let Some(failures) = store::attempts::reserve(tx.conn(), &key, FORGIVEN_AFTER, horizon).await? else {
+            return Ok(limited(store::attempts::find_next_at(tx.conn(), &key, horizon).await?));
         };
         let wait = policy.wait(failures);
         if !wait.is_zero() {
@@ -84,14 +85,9 @@ impl Accounts {
     }
 
     /// Takes an attempt back that was not in vain, in the transaction of what it was for.
-    pub(in crate::operations) async fn refund_attempt(
-        &self,
-        conn: Conn<'_>,
-        attempt: &Attempt,
-        now: Timestamp,
-    ) -> Result<(), DbError> {
+    pub(in crate::operations) async fn refund_attempt(&self, conn: Conn<'_>, attempt: &Attempt) -> Result<(), DbError> {
         match &attempt.key {
-            Some(key) => store::attempts::refund(conn, key, now).await,
+            Some(key) => store::attempts::refund(conn, key).await,
             None => Ok(()),
         }
     }
@@ -102,7 +98,7 @@ impl Accounts {
             return Ok(());
         }
         let mut tx = self.db().write().await?;
-        self.refund_attempt(tx.conn(), attempt, self.clock().now()).await?;
+        self.refund_attempt(tx.conn(), attempt).await?;
         tx.commit().await
     }
 
@@ -147,11 +143,12 @@ impl Accounts {
             return Ok(Ok(()));
         };
         let rate = policy.mail_to_address;
+        let horizon = Horizon::new(now, rate.period());
         let key = self.attempt_keys().key(&Counted::MailTo(address));
-        if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), now).await? {
+        if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), horizon).await? {
             return Ok(Ok(()));
         }
-        let full_at = store::attempts::find_next_at(conn, &key).await?.unwrap_or(now);
+        let full_at = store::attempts::find_next_at(conn, &key, horizon).await?.unwrap_or(now);
         let limited = TooManyAttempts::of_rate("mail-address", rate, full_at.duration_since(now) - rate.slack());
         self.count_refusal(&limited);
         Ok(Err(limited))
