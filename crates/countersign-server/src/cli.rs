@@ -273,7 +273,7 @@ enum KeysCommand {
         #[arg(long)]
         now: bool,
     },
-    /// Withdraw a key that has leaked: its tokens are refused at once
+    /// Withdraw a key that has leaked: running instances refuse its tokens within five seconds, or 35 while the database is slow
     Retire {
         /// As `list` shows it
         kid: String,

@@ -134,7 +134,7 @@ impl Accounts {
         keyring
     }
 
-    /// Held by whoever reads the keys because a token named one that is not in the ring.
+    /// Held by the request that reads the keys.
     pub(crate) fn key_lookup(&self) -> &tokio::sync::Mutex<KeyLookup> {
         &self.0.key_lookup
     }

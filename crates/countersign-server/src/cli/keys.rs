@@ -22,7 +22,9 @@ pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Fail
             if !accounts.retire_signing_key(kid).await? {
                 return Err(Failure(format!("there is no key {kid} in use; `{} keys list` shows them", H::NAME)));
             }
-            say(format_args!("{kid} is withdrawn; its tokens are refused from now on"));
+            say(format_args!(
+                "{kid} is withdrawn; running instances refuse its tokens within five seconds, or 35 while the database is slow"
+            ));
             Ok(Finding::InOrder)
         }
         KeysCommand::Reseal => {

@@ -41,17 +41,18 @@ impl Accounts {
         let now = self.clock().now();
         let active_from = now.saturating_add(ahead).unwrap_or(Timestamp::MAX);
         let kid = self.add_signing_key(algorithm, now, active_from).await.map_err(InternalError::from)?;
-        self.reload_keyring(now).await?;
+        self.reload_keyring().await?;
         Ok(kid)
     }
 
-    /// Withdraws a key: it signs no more, and its tokens are refused. Whether there was one.
+    /// Withdraws a key: it signs no more, and its tokens are refused, by other instances within five seconds, or 35 while the
+    /// database is slow. Whether there was one.
     pub async fn retire_signing_key(&self, kid: &str) -> Result<bool, InternalError> {
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         let retired = store::signing_keys::retire(tx.conn(), kid, now).await?;
         tx.commit().await?;
-        self.reload_keyring(now).await?;
+        self.reload_keyring().await?;
         Ok(retired)
     }
 

@@ -71,15 +71,22 @@ pub(crate) struct LoadedKeyring {
     pub(crate) loaded_at: Option<Timestamp>,
 }
 
-/// How the keys were last read because a token named one that is not in the ring.
+/// How the keys were last read. One request at a time reads them.
 #[derive(Default)]
 pub(crate) struct KeyLookup {
-    /// When the last attempt began; its request may have been given up since.
+    /// When the last attempt began because a token named a key that is not in the ring; its request may have been given up since.
     pub(crate) begun_at: Option<Instant>,
     /// When the last one began that succeeded.
     pub(crate) read_at: Option<Instant>,
     /// When the last one began that failed.
     pub(crate) failed_at: Option<Instant>,
+}
+
+impl KeyLookup {
+    /// Whether a reading, good or bad, has begun since.
+    pub(crate) fn is_answered(&self, asked_at: Instant) -> bool {
+        self.read_at.max(self.failed_at).is_some_and(|begun_at| begun_at >= asked_at)
+    }
 }
 
 /// What a believed token says.
@@ -212,6 +219,11 @@ impl Keyring {
             Cache::with(remembered_max, weight_max, UnitWeighter, RandomState::default(), DefaultLifecycle::default())
         });
         Some(Self { issuer: issuer.to_owned(), keys, signing, checked })
+    }
+
+    /// Whether one of them is from the database, where it can be withdrawn.
+    pub(crate) fn has_stored_keys(&self) -> bool {
+        self.keys.iter().any(|key| key.algorithm != SigningAlgorithm::Hs256)
     }
 
     /// A signed token for a session.

@@ -9,6 +9,7 @@ use countersign::config::{Config, SecretKey};
 use countersign::model::{SigningAlgorithm, SigningKeyState};
 use countersign::secrets::generate_secret_key;
 use countersign::testing::{Answer, PASSWORD, TestApp, cheap_config};
+use countersign_db::{ReadConn, on_db};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -135,6 +136,95 @@ async fn a_withdrawn_key_is_refused_and_a_new_one_takes_over() {
     assert_ne!(header(&renewed)["kid"], json!(kid));
     me(&app, &renewed).await.ok(200);
     assert!(!published(&app).await.contains(&json!(kid)));
+}
+
+#[tokio::test]
+async fn a_key_ends_also_where_hs256_signs_by_now() {
+    let before = with_algorithm(SigningAlgorithm::EdDsa).await;
+    before.user("ada").await;
+    let tokens = log_in(&before).await;
+    let old = header(&tokens)["kid"].clone();
+    let back = before.another_instance(signs_with(SigningAlgorithm::Hs256));
+    me(&back, &tokens).await.ok(200);
+    before.clock.advance(SignedDuration::from_secs(1));
+    // Superseded.
+    let new = json!(before.accounts().rotate_signing_key(SignedDuration::ZERO).await.unwrap());
+    before.clock.advance(SignedDuration::from_secs(5));
+    let newer = log_in(&before).await;
+    assert_eq!(published(&back).await, [old, new.clone()]);
+    before.clock.advance(SignedDuration::from_mins(29));
+    assert_eq!(published(&back).await.len(), 2);
+    before.clock.advance(SignedDuration::from_secs(66));
+    assert_eq!(published(&back).await, [new.clone()]);
+    // Withdrawn, by another instance.
+    let fresh = log_in(&before).await;
+    me(&back, &fresh).await.ok(200);
+    before.accounts().retire_signing_key(new.as_str().unwrap()).await.unwrap();
+    before.clock.advance(SignedDuration::from_secs(5));
+    me(&back, &fresh).await.problem(401, "invalid_token");
+    assert_eq!(published(&back).await, Vec::<Value>::new());
+    // Nobody is logged out by that.
+    refresh(&back, &newer).await.ok(200);
+}
+
+/// All connections of an instance, so that whatever reads waits; and how many do.
+async fn all_connections(app: &TestApp) -> Vec<ReadConn> {
+    let mut held = Vec::new();
+    for _ in 0..app.db().pool_states()[0].connections_max {
+        held.push(app.db().read().await.unwrap());
+    }
+    held
+}
+
+fn waiting(app: &TestApp) -> u64 {
+    app.db().pool_states()[0].waiting
+}
+
+#[tokio::test]
+async fn one_request_reads_keys_that_are_due_and_the_others_go_on_for_half_a_minute() {
+    let app = with_algorithm(SigningAlgorithm::EdDsa).await;
+    assert_eq!(published(&app).await.len(), 1);
+    let ask_all = || {
+        let mut requests = JoinSet::new();
+        for _ in 0..20 {
+            let caller = app.anonymous();
+            requests.spawn(async move { caller.get("/.well-known/jwks.json").await.ok(200) });
+        }
+        requests
+    };
+    let settle = async || {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    for (seconds, answered) in [(34, 19), (35, 0)] {
+        app.clock.advance(SignedDuration::from_secs(seconds));
+        let held = all_connections(&app).await;
+        let mut requests = ask_all();
+        settle().await;
+        let at_once = std::iter::from_fn(|| requests.try_join_next()).map(Result::unwrap).count();
+        assert_eq!((at_once, waiting(&app)), (answered, 1), "after {seconds} seconds");
+        drop(held);
+        assert_eq!(requests.join_all().await.len(), 20 - answered);
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_are_those_of_before_for_half_a_minute() {
+    let app = with_algorithm(SigningAlgorithm::EdDsa).await;
+    assert_eq!(published(&app).await.len(), 1);
+    let rename = async |statement: &'static str| {
+        let mut tx = app.db().write().await.unwrap();
+        on_db!(tx.conn(), c => sqlx::query(statement).execute(c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+    };
+    rename("ALTER TABLE auth_signing_keys RENAME TO elsewhere").await;
+    app.clock.advance(SignedDuration::from_secs(34));
+    assert_eq!(published(&app).await.len(), 1);
+    app.clock.advance(SignedDuration::from_secs(1));
+    app.anonymous().get("/.well-known/jwks.json").await.problem(500, "internal");
+    rename("ALTER TABLE elsewhere RENAME TO auth_signing_keys").await;
+    assert_eq!(published(&app).await.len(), 1);
 }
 
 /// The same token, as if another key had signed it.

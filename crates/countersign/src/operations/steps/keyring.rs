@@ -10,13 +10,15 @@ use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState};
 use crate::secrets;
-use crate::secrets::access_token::{Bearer, Keyring, TokenKey, Verdict, generate_der};
+use crate::secrets::access_token::{Bearer, KeyLookup, Keyring, LoadedKeyring, TokenKey, Verdict, generate_der};
 use crate::secrets::sealing::{self, key_id};
 use crate::store;
 use crate::store::signing_keys::StoredKey;
 
 /// So soon a key that another instance has made or withdrawn is noticed, where keys are kept in the database.
 const RELOAD_EVERY: SignedDuration = SignedDuration::from_secs(5);
+/// One request reads them, and the others go on with those that there are until these are so old. Then all wait.
+const TRUSTED_MAX: SignedDuration = SignedDuration::from_secs(35);
 /// When a token names a key that is not known, they are read at once, but no more often than this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -52,37 +54,73 @@ impl Accounts {
     async fn look_for_key(&self, token: &str, now: Timestamp) -> Result<Verdict, InternalError> {
         let asked_at = Instant::now();
         let mut lookup = self.key_lookup().lock().await;
-        if lookup.failed_at.is_some_and(|begun_at| begun_at >= asked_at) {
-            return Err(InternalError::KeysUnread);
-        }
-        if lookup.read_at.is_none_or(|begun_at| begun_at < asked_at) {
+        if !lookup.is_answered(asked_at) {
             if let Some(last) = lookup.begun_at {
                 tokio::time::sleep(LOOK_AGAIN_AFTER.saturating_sub(last.elapsed())).await;
             }
-            let begun_at = Instant::now();
-            lookup.begun_at = Some(begun_at);
-            if let Err(error) = self.reload_keyring(self.clock().now()).await {
-                lookup.failed_at = Some(begun_at);
-                return Err(error);
-            }
-            lookup.read_at = Some(begun_at);
+            lookup.begun_at = Some(Instant::now());
         }
-        Ok(self.loaded_keyring().keyring.verify(token, now))
+        Ok(self.read_keyring(&mut lookup, asked_at).await?.verify(token, now))
     }
 
-    /// The keys, fresh enough. HS256 needs none from the database.
+    /// The keys, fresh enough. HS256 needs none from the database, except to believe what another algorithm has signed.
     pub(crate) async fn keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let loaded = self.loaded_keyring();
-        if self.config().signing_algorithm == SigningAlgorithm::Hs256 || !is_older(loaded.loaded_at, RELOAD_EVERY, now)
-        {
+        let needs_none =
+            self.config().signing_algorithm == SigningAlgorithm::Hs256 && !loaded.keyring.has_stored_keys();
+        if needs_none || !is_older(loaded.loaded_at, RELOAD_EVERY, now) {
             return Ok(loaded.keyring);
         }
         // Boxed, as everything that few requests do: axum moves what a handler may have to keep to the heap each time.
-        Box::pin(self.reload_keyring(now)).await
+        Box::pin(self.renew_keyring(loaded, now)).await
+    }
+
+    /// The keys in the place of those that are due to be read again. A withdrawn one is believed no longer than
+    /// [`TRUSTED_MAX`], however slow the database is.
+    async fn renew_keyring(&self, due: LoadedKeyring, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
+        let asked_at = Instant::now();
+        let may_go_on = !is_older(due.loaded_at, TRUSTED_MAX, now);
+        let mut lookup = match (self.key_lookup().try_lock(), may_go_on) {
+            (Ok(lookup), _) => lookup,
+            (Err(_), true) => return Ok(due.keyring),
+            (Err(_), false) => self.key_lookup().lock().await,
+        };
+        let loaded = self.loaded_keyring();
+        if !is_older(loaded.loaded_at, RELOAD_EVERY, now) {
+            return Ok(loaded.keyring);
+        }
+        match self.read_keyring(&mut lookup, asked_at).await {
+            Err(error) if may_go_on => {
+                tracing::warn!(%error, "the keys that sign access tokens cannot be read; those of before are used");
+                Ok(due.keyring)
+            }
+            read => read,
+        }
+    }
+
+    /// Reads the keys, unless somebody has begun to after `asked_at`: then it is what that came to.
+    async fn read_keyring(&self, lookup: &mut KeyLookup, asked_at: Instant) -> Result<Arc<Keyring>, InternalError> {
+        if lookup.failed_at.is_some_and(|begun_at| begun_at >= asked_at) {
+            return Err(InternalError::KeysUnread);
+        }
+        if lookup.is_answered(asked_at) {
+            return Ok(self.loaded_keyring().keyring);
+        }
+        let begun_at = Instant::now();
+        let loaded = self.load_keyring(self.clock().now()).await;
+        *if loaded.is_ok() { &mut lookup.read_at } else { &mut lookup.failed_at } = Some(begun_at);
+        loaded
+    }
+
+    /// Reads the keys after something was done to them.
+    pub(in crate::operations) async fn reload_keyring(&self) -> Result<Arc<Keyring>, InternalError> {
+        // A reading that is under way may not know of it: it must not come to its end after this one.
+        let mut lookup = self.key_lookup().lock().await;
+        self.read_keyring(&mut lookup, Instant::now()).await
     }
 
     /// Reads the keys anew, and makes one if the algorithm has none yet.
-    pub(in crate::operations) async fn reload_keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
+    async fn load_keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let algorithm = self.config().signing_algorithm;
         let mut stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
         if algorithm != SigningAlgorithm::Hs256 && signing(&stored, algorithm, now).is_none() {
