@@ -117,9 +117,10 @@ where
     let (api, mut document) = api::<H>(settings, &http.policy).with_state(state).split_for_parts();
     let (health, of_health) = health::routes()
         .with_state(health::Health {
-            db: accounts.db().clone(),
+            accounts: accounts.clone(),
             check: health::check::<H>,
             draining: http.draining.clone(),
+            last_look: health::LastLook::default(),
         })
         .split_for_parts();
     document.merge(of_health);

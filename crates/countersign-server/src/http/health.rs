@@ -1,14 +1,18 @@
 //! Decides whether the instance is alive, whether it should get requests, and how it says what is wrong.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use countersign::Accounts;
 use countersign::http::problem::{self, Problem, ProblemKind};
 use countersign_db::{Db, DbError};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -20,13 +24,22 @@ use crate::schema::{self, SchemaProblem, Usable};
 type Checked<'a> = Pin<Box<dyn Future<Output = Result<Usable, SchemaProblem>> + Send + 'a>>;
 type SchemaCheck = for<'a> fn(&'a Db) -> Checked<'a>;
 
+/// For so long what a look at the database has found is told to everybody who asks.
+const LOOK_KEPT: SignedDuration = SignedDuration::from_secs(1);
+
 #[derive(Clone)]
 pub(super) struct Health {
-    pub(super) db: Db,
+    pub(super) accounts: Accounts,
     /// Compares the schema with that of the host.
     pub(super) check: SchemaCheck,
     pub(super) draining: Draining,
+    pub(super) last_look: LastLook,
 }
+
+/// What the last look at the database has found, and when it ended. Held by the one request that looks: anybody may ask, and a
+/// look takes a turn of those who write.
+#[derive(Clone, Default)]
+pub(super) struct LastLook(Arc<Mutex<Option<(Timestamp, Findings)>>>);
 
 pub(super) fn check<H: Host>(db: &Db) -> Checked<'_> {
     Box::pin(schema::check::<H>(db))
@@ -73,7 +86,7 @@ struct UnhealthyBody {
 }
 
 /// One thing that was looked at.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 struct Check {
     /// `serving` (it is not stopping), `database` (it answers), `schema` (it is the program's), or `database_write`.
     #[schema(example = "database")]
@@ -88,7 +101,7 @@ struct Check {
 }
 
 /// What has been looked at so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Findings(Vec<Check>);
 
 /// What is said of a check that failed. Nothing in it is secret: the error itself is in the log alone.
@@ -100,6 +113,10 @@ impl Findings {
         let (status, outcome) = if reason.is_none() { ("ok", Ok(())) } else { ("failed", Err(())) };
         self.0.push(Check { name, status, reason });
         outcome
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.0.iter().all(|check| check.reason.is_none())
     }
 
     /// The problem that what failed comes to.
@@ -155,20 +172,39 @@ async fn health(State(state): State<Health>) -> Response {
 )]
 async fn ready(State(state): State<Health>) -> Response {
     let mut findings = Findings::default();
-    match look(&state, &mut findings).await {
-        Ok(()) => Json(ReadyResponse { status: "ready", checks: findings.0 }).into_response(),
-        Err(()) => findings.problem(&NOT_READY),
-    }
-}
-
-/// Each check is made when those before it have not failed: an instance that stops is not asked for more, and a database that
-/// does not answer has no schema to look at.
-async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
+    // An instance that stops says so at once, and is not asked for more.
     let is_stopping = state.draining.has_begun();
     let serving = if is_stopping { Err(Reason("The instance is stopping".to_owned())) } else { Ok(()) };
-    findings.note("serving", serving)?;
+    if findings.note("serving", serving).is_ok() {
+        findings.0.extend(shared_look(&state).await.0);
+    }
+    if findings.is_in_order() {
+        return Json(ReadyResponse { status: "ready", checks: findings.0 }).into_response();
+    }
+    findings.problem(&NOT_READY)
+}
+
+/// What the database is like, as somebody found a moment ago or as is looked now.
+async fn shared_look(state: &Health) -> Findings {
+    let now = || state.accounts.clock().now();
+    let mut last_look = state.last_look.0.lock().await;
+    if let Some((at, found)) = &*last_look
+        && now().duration_since(*at).abs() < LOOK_KEPT
+    {
+        return found.clone();
+    }
+    let mut findings = Findings::default();
+    // What failed is among the findings.
+    let _ = look(state, &mut findings).await;
+    *last_look = Some((now(), findings.clone()));
+    findings
+}
+
+/// Each check is made when those before it have not failed: a database that does not answer has no schema to look at.
+async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
+    let db = state.accounts.db();
     findings.note("database", answers(state).await)?;
-    let schema = (state.check)(&state.db).await.map_err(|found| match found {
+    let schema = (state.check)(db).await.map_err(|found| match found {
         SchemaProblem::Db(error) => withheld(&error, "Database unavailable"),
         problem => Reason(problem.to_string()),
     });
@@ -177,10 +213,10 @@ async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
     if is_expanded {
         schema::tell_of_expansion();
     }
-    let written = state.db.check_writable().await;
+    let written = db.check_writable().await;
     findings.note("database_write", written.map_err(|error| withheld(&error, "The database cannot be written")))
 }
 
 async fn answers(state: &Health) -> Result<(), Reason> {
-    state.db.ping().await.map_err(|error| withheld(&error, "Database unavailable"))
+    state.accounts.db().ping().await.map_err(|error| withheld(&error, "Database unavailable"))
 }

@@ -124,7 +124,8 @@ async fn a_running_instance_stays_ready_when_the_schema_is_extended_and_no_longe
     eventually("the registration is logged", || server.stderr().contains("/api/users").then_some(()));
     assert_eq!(server.stderr().matches("extended by a newer version").count(), 1, "{}", server.stderr());
     database.db().migrate(&[&contracted_migrations()]).await.unwrap();
-    let detail = server.get("/ready").problem(503, "not_ready")["detail"].as_str().unwrap().to_owned();
+    let answer = eventually("/ready says that it is not", || Some(server.get("/ready")).filter(|it| it.status == 503));
+    let detail = answer.problem(503, "not_ready")["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("install that version or a later one"), "{detail}");
 }
 

@@ -152,7 +152,10 @@ async fn without_tls_nginx_leads_people_to_it_and_turns_programs_away() {
     site.curl(&[], "https:///verify-email?token=hush-hush");
     let log = site.nginx.requests();
     assert!(log.contains("GET /verify-email HTTP/2.0") && !log.contains("hush"), "{log}");
-    assert_eq!(site.curl(&[], "https:///metrics").status, 404);
+    for path in ["https:///metrics", "https:///ready"] {
+        assert_eq!(site.curl(&[], path).status, 404, "{path}");
+    }
+    assert_eq!(site.curl(&[], "https:///health").status, 200);
 }
 
 #[tokio::test]

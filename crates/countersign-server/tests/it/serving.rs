@@ -5,10 +5,12 @@ use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::testing::TestApp;
 use countersign_server::{Draining, Host, HttpSettings, NoSettings, OpenApiRouter, assemble, openapi};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::client::{Answer, Connection, FORM, login_form};
-use crate::sandbox::{PATIENCE, Sandbox, Server};
+use crate::sandbox::{PATIENCE, Sandbox, Server, eventually};
 use crate::{current_database, later_migrations};
 
 /// One request of every sort, with the status that it gets: method, path, content type and body.
@@ -147,7 +149,9 @@ async fn an_instance_whose_database_was_migrated_by_a_newer_one_is_alive_but_not
     let server = sandbox.start("serve");
     server.get("/ready").ok(200);
     database.db().migrate(&[&later_migrations()]).await.unwrap();
-    let problem = server.get("/ready").problem(503, "not_ready");
+    // What was found before is told for a second.
+    let answer = eventually("/ready says that it is not", || Some(server.get("/ready")).filter(|it| it.status == 503));
+    let problem = answer.problem(503, "not_ready");
     assert!(problem["detail"].as_str().unwrap().contains("newer countersign"), "{problem}");
     let failed = json!({ "name": "schema", "status": "failed", "reason": problem["detail"] });
     assert_eq!((&problem["checks"][1]["status"], &problem["checks"][2]), (&json!("ok"), &failed));
@@ -187,6 +191,49 @@ async fn an_instance_that_is_stopping_is_alive_but_not_ready() {
     let failed = json!({ "name": "serving", "status": "failed", "reason": "The instance is stopping" });
     assert_eq!(problem["checks"], json!([failed]));
     somebody.get("/health").await.ok(200);
+}
+
+#[tokio::test]
+async fn one_look_at_the_database_is_told_to_everybody_who_asks_within_a_second() {
+    let http = HttpSettings::default();
+    let app =
+        TestApp::host(&[], |accounts| (assemble::<Bare>(accounts, &NoSettings {}, &http), openapi::<Bare>())).await;
+    let all_connections = async || {
+        let mut held = Vec::new();
+        for _ in 0..app.db().pool_states()[0].connections_max {
+            held.push(app.db().read().await.unwrap());
+        }
+        held
+    };
+    let mut asking = JoinSet::new();
+    // As many as ask, one waits for the database; and so again when that second is over.
+    for _ in 0..2 {
+        let held = all_connections().await;
+        for _ in 0..20 {
+            let somebody = app.anonymous();
+            asking.spawn(async move { somebody.get("/ready").await.ok(200) });
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(asking.try_join_next().is_none());
+        assert_eq!(app.db().pool_states()[0].waiting, 1);
+        drop(held);
+        while let Some(answered) = asking.join_next().await {
+            answered.unwrap();
+        }
+        // Nobody waits for what is known.
+        let held = all_connections().await;
+        app.clock.advance(SignedDuration::from_millis(999));
+        app.anonymous().get("/ready").await.ok(200);
+        drop(held);
+        app.clock.advance(SignedDuration::from_millis(1));
+    }
+    // What is not in order is told as long.
+    app.db().migrate(&[&later_migrations()]).await.unwrap();
+    let found = app.anonymous().get("/ready").await.problem(503, "not_ready");
+    let _held = all_connections().await;
+    assert_eq!(app.anonymous().get("/ready").await.problem(503, "not_ready"), found);
 }
 
 #[tokio::test]
