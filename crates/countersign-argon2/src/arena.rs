@@ -22,7 +22,8 @@ use mapping::Mapping;
 /// and from a finished one, and is stored without looking at what was there. Only later passes look, and they find
 /// the blocks of their own hash. A test fills the arena with garbage and gets the same tags.
 ///
-/// What a hash leaves behind is derived from its password. [`Arena::wipe`] clears it; dropping the arena does so too.
+/// What a hash leaves behind is derived from its password. [`Arena::wipe`] clears it; dropping the arena does so too. On Linux a
+/// core dump leaves the arena out.
 pub struct Arena {
     mapping: Mapping,
     /// Blocks from the start of the mapping that a hash may have written.

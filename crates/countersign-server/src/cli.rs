@@ -346,6 +346,7 @@ where
         Ok(command_line) => command_line.command,
         Err(error) => error.exit(),
     };
+    start::write_no_core_dumps();
     let outcome = execute::<H>(command);
     telemetry::flush();
     match outcome {

@@ -108,9 +108,10 @@ mod system {
             }
         }
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        // SAFETY: advice about our own mapping. A refusal costs speed only.
+        // SAFETY: advice about our own mapping. A refusal costs speed, or has a core dump hold what the last password left.
         unsafe {
             libc::madvise(start, size, libc::MADV_HUGEPAGE);
+            libc::madvise(start, size, libc::MADV_DONTDUMP);
         }
         NonNull::new(start.cast())
     }

@@ -16,13 +16,13 @@ use countersign::config::SecretKey;
 use countersign::mail::MailTransport;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
-use rustix::process::Resource;
+use rustix::process::{Resource, Rlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::schedule::Schedule;
-use super::{Failure, Finding, say};
+use super::{Failure, Finding, complain, say};
 use crate::metrics::Readers;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
@@ -223,6 +223,14 @@ fn bind(address: SocketAddr, connections_max: u32) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(connections_max.max(BACKLOG_MIN))
+}
+
+/// What a crash leaves behind would have `SECRET_KEY` in it, and the passwords of those who are just logging in.
+pub(super) fn write_no_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = rustix::process::setrlimit(Resource::Core, none) {
+        complain(&format!("warning: a crash may write the memory to a file: {error}"));
+    }
 }
 
 /// Each connection takes a file descriptor, and so do the database and the log. The system's usual limit of 1024 is a soft

@@ -138,6 +138,7 @@ fn the_compose_file_names_settings_and_files_that_there_are() {
     assert!(pairs.len() > 8, "{pairs:?}");
     assert_settings(&pairs, "deploy/compose.yml");
     assert!(server.contains("dockerfile: deploy/Dockerfile") && server.contains("read_only: true"));
+    assert!(server.contains("    ulimits:\n      core: 0\n"));
     for secret in ["secret_key", "database_url", "database_password"] {
         assert!(
             compose.contains(&format!("/run/secrets/{secret}")) && compose.contains(&format!("./secrets/{secret}"))
@@ -159,10 +160,11 @@ fn the_service_runs_a_command_that_there_is_with_a_key_that_only_it_sees() {
         "ProtectSystem=strict",
         "MemoryDenyWriteExecute=yes",
         "CapabilityBoundingSet=",
+        "LimitCORE=0",
     ] {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
     let backup = read("deploy/systemd/countersign-backup.service");
-    assert!(backup.contains("/usr/local/bin/countersign backup "));
+    assert!(backup.contains("/usr/local/bin/countersign backup ") && backup.contains("\nLimitCORE=0\n"));
     Sandbox::new().run(&["backup", "--help"]).with(0);
 }

@@ -358,3 +358,21 @@ async fn a_request_whose_body_never_comes_is_given_up() {
     server.signal("TERM");
     assert!(server.process.wait().with(0).stderr.contains(answer.request_id()));
 }
+
+#[tokio::test]
+async fn a_crash_writes_no_memory_to_a_file() {
+    let (server, _keep) = server().await;
+    server.register("ada").ok(201);
+    let limits = server.process.proc("limits");
+    let row = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["0", "0", "bytes"]);
+    // Nor what the hash has left, by whatever writes one all the same. The system's own maps of that kind are small.
+    let (maps, mut kib) = (server.process.proc("smaps"), 0);
+    let left_out = maps.lines().any(|line| {
+        if let Some(size) = line.strip_prefix("Size:") {
+            kib = size.trim().trim_end_matches(" kB").parse().unwrap();
+        }
+        kib >= 2_048 && line.starts_with("VmFlags:") && line.split(' ').any(|flag| flag == "dd")
+    });
+    assert!(left_out, "{maps}");
+}
