@@ -13,7 +13,7 @@ use crate::{Conn, DatabaseKind, Migrations, on_db};
 const BOTH: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
 
 /// Every statement in the sources of a `store` folder: the string literals that begin with a verb of SQL, with 1 for a number
-/// `{rows_max}` that is written into the text.
+/// `{rows_max}` that is written into the text, and 500 parameters for a list of `{keys}`.
 ///
 /// # Panics
 /// When a call of `sqlx::query` has no such literal, or a file cannot be read.
@@ -28,7 +28,8 @@ pub fn statements(store: &Path) -> Vec<String> {
                 let literal = &source[start + 1..];
                 let literal = &literal[..literal.find('"').expect("a closed literal")];
                 let statement: String = literal.split("\\\n").map(str::trim_start).collect();
-                statements.push(statement.replace("{rows_max}", "1"));
+                let keys: Vec<String> = (1..=500).map(|number| format!("${number}")).collect();
+                statements.push(statement.replace("{rows_max}", "1").replace("{keys}", &keys.join(", ")));
             }
         }
         let calls = source.matches("sqlx::query").count();

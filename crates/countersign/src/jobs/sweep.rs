@@ -1,40 +1,94 @@
-//! Decides what is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not
-//! seen for long, attempts that are forgiven.
+//! What is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not seen for long,
+//! attempts that are forgiven.
+//!
+//! Where no index tells whose time is over, a reader walks through the table and the writer deletes by key what it found, if that is
+//! still so. An index would have to be kept by every login and every use of a session, which change these columns, so that a sweep
+//! reads less once in ten minutes.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::JobError;
 use crate::accounts::Accounts;
 use crate::limits::{FORGIVEN_AFTER, LimitPolicy};
 use crate::model::Horizon;
-use crate::store;
+use crate::store::{self, SWEPT_AT_ONCE};
 
-/// Rows that are taken away in one transaction, so that logins need not wait for it.
-const ROWS_AT_ONCE: i64 = 500;
 /// A device that was not used for so long is a new one.
 const DEVICE_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// What is found by walking through a table.
+#[derive(Clone, Copy)]
+enum Walked {
+    Sessions { now: Timestamp },
+    Attempts { horizon: Horizon },
+    Invitations { now: Timestamp },
+    Devices { before: Timestamp },
+}
 
 impl Accounts {
     pub(super) async fn sweep(&self) -> Result<(), JobError> {
         let now = self.clock().now();
-        while self.sweep_some(now).await? >= ROWS_AT_ONCE.unsigned_abs() {}
-        let mut tx = self.db().write().await?;
-        store::invitations::delete_spent(tx.conn(), now).await?;
         let before = now.saturating_sub(DEVICE_KEPT).unwrap_or(Timestamp::MIN);
-        store::known_devices::delete_older(tx.conn(), before).await?;
-        Ok(tx.commit().await?)
+        let ahead_max = self.config().limits.as_ref().map(LimitPolicy::ahead_max);
+        let horizon = Horizon::new(now, ahead_max.unwrap_or(SignedDuration::ZERO));
+        while self.sweep_expired(now).await? >= SWEPT_AT_ONCE.into() {}
+        for walked in [
+            Walked::Sessions { now },
+            Walked::Attempts { horizon },
+            Walked::Invitations { now },
+            Walked::Devices { before },
+        ] {
+            self.walk(walked).await?;
+        }
+        Ok(())
     }
 
-    async fn sweep_some(&self, now: Timestamp) -> Result<u64, DbError> {
-        let ahead_max = self.config().limits.as_ref().map(LimitPolicy::ahead_max);
-        let counted = Horizon::new(now, ahead_max.unwrap_or(SignedDuration::ZERO));
+    /// What an index finds.
+    async fn sweep_expired(&self, now: Timestamp) -> Result<u64, DbError> {
         let mut tx = self.db().write().await?;
-        let sessions = store::sessions::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
-        let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
-        let attempts = store::attempts::delete_forgiven(tx.conn(), FORGIVEN_AFTER, counted, ROWS_AT_ONCE).await?;
-        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, ROWS_AT_ONCE).await?;
+        let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
+        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
         tx.commit().await?;
-        Ok(sessions.max(tokens).max(attempts).max(challenges))
+        Ok(tokens.max(challenges))
+    }
+
+    async fn walk(&self, walked: Walked) -> Result<(), DbError> {
+        let mut after = Uuid::nil();
+        loop {
+            let found = self.find(walked, after).await?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = *last;
+            self.take_away(walked, &found).await?;
+            if found.len() < usize::from(SWEPT_AT_ONCE) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn find(&self, walked: Walked, after: Uuid) -> Result<Vec<Uuid>, DbError> {
+        let mut read = self.db().read().await?;
+        match walked {
+            Walked::Sessions { now } => store::sessions::list_expired(read.conn(), after, now).await,
+            Walked::Attempts { horizon } => {
+                store::attempts::list_forgiven(read.conn(), after, FORGIVEN_AFTER, horizon).await
+            }
+            Walked::Invitations { now } => store::invitations::list_spent(read.conn(), after, now).await,
+            Walked::Devices { before } => store::known_devices::list_users_with_older(read.conn(), after, before).await,
+        }
+    }
+
+    async fn take_away(&self, walked: Walked, found: &[Uuid]) -> Result<(), DbError> {
+        let mut tx = self.db().write().await?;
+        match walked {
+            Walked::Sessions { now } => store::sessions::delete_expired(tx.conn(), found, now).await?,
+            Walked::Attempts { horizon } => {
+                store::attempts::delete_forgiven(tx.conn(), found, FORGIVEN_AFTER, horizon).await?;
+            }
+            Walked::Invitations { .. } => store::invitations::delete_spent(tx.conn(), found).await?,
+            Walked::Devices { before } => store::known_devices::delete_older(tx.conn(), found, before).await?,
+        }
+        tx.commit().await
     }
 }

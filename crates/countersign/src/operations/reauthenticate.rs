@@ -85,7 +85,7 @@ impl Accounts {
         }
         self.forget_attempts(tx.conn(), attempt).await?;
         store::sessions::insert(tx.conn(), &next).await?;
-        store::one_time_tokens::hand_over(tx.conn(), session, next.id).await?;
+        store::one_time_tokens::hand_over(tx.conn(), user, session, next.id).await?;
         store::changes::insert(tx.conn(), user, Some(session), now).await?;
         tx.commit().await?;
         let issue = Issue { user, session: next.id, salt: &salt, refresh_counter: 0, expires_at: next.expires_at };

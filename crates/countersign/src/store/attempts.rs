@@ -2,7 +2,10 @@
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
+use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::Horizon;
 
 fn microseconds(duration: SignedDuration) -> i64 {
@@ -106,24 +109,52 @@ pub(crate) async fn count(
     Ok(counted.is_some())
 }
 
-/// Takes away what tells nothing any more, or what a wrong clock wrote, at most so many; how many there were.
-pub(crate) async fn delete_forgiven(
+/// What tells nothing any more, or what a wrong clock wrote, in the order of keys after this one; as many as are swept at once.
+pub(crate) async fn list_forgiven(
     conn: Conn<'_>,
+    after: Uuid,
     forgiven_after: SignedDuration,
     horizon: Horizon,
-    max: i64,
-) -> Result<u64, DbError> {
-    Ok(on_db!(conn, c => {
-        sqlx::query(
-            "DELETE FROM auth_attempts WHERE key IN \
-             (SELECT key FROM auth_attempts WHERE (next_at <= $1 AND last_at + failures * $2 <= $1) OR next_at > $3 LIMIT $4)",
+) -> Result<Vec<Uuid>, DbError> {
+    let keys: Vec<Vec<u8>> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "SELECT key FROM auth_attempts WHERE key > $1 \
+             AND ((next_at <= $2 AND last_at + failures * $3 <= $2) OR next_at > $4) ORDER BY key LIMIT $5",
         )
+        .bind(after.as_bytes().as_slice())
         .bind(DbTime::from(horizon.now()))
         .bind(microseconds(forgiven_after))
         .bind(DbTime::from(horizon.latest()))
-        .bind(max)
-        .execute(c)
+        .bind(i64::from(SWEPT_AT_ONCE))
+        .fetch_all(c)
         .await
-        .map(|done| done.rows_affected())
-    })?)
+    })?;
+    let corrupt = |_| DbError::CorruptRow { table: "auth_attempts", column: "key" };
+    keys.iter().map(|key| Uuid::from_slice(key).map_err(corrupt)).collect()
+}
+
+/// Takes away those of them that have not been tried again.
+pub(crate) async fn delete_forgiven(
+    conn: Conn<'_>,
+    keys: &[Uuid],
+    forgiven_after: SignedDuration,
+    horizon: Horizon,
+) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        let statement = AssertSqlSafe(format!(
+            "DELETE FROM auth_attempts WHERE key IN ({keys}) \
+             AND ((next_at <= $501 AND last_at + failures * $502 <= $501) OR next_at > $503)",
+            keys = *KEYS,
+        ));
+        let query = sqlx::query(statement);
+        padded(keys)
+            .fold(query, |query, key| query.bind(key.into_bytes().to_vec()))
+            .bind(DbTime::from(horizon.now()))
+            .bind(microseconds(forgiven_after))
+            .bind(DbTime::from(horizon.latest()))
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
 }

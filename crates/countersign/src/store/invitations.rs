@@ -2,8 +2,10 @@
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::EmailAddress;
 
 /// An invitation as it is made.
@@ -77,14 +79,25 @@ pub(crate) async fn consume(
     Ok(consumed.is_some())
 }
 
-/// Takes away what has run out or is used up.
-pub(crate) async fn delete_spent(conn: Conn<'_>, now: Timestamp) -> Result<(), DbError> {
+/// What has run out or is used up, in the order of ids after this one; as many as are swept at once.
+pub(crate) async fn list_spent(conn: Conn<'_>, after: Uuid, now: Timestamp) -> Result<Vec<Uuid>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar(
+            "SELECT id FROM auth_invitations WHERE id > $1 AND (expires_at <= $2 OR uses_left <= 0) ORDER BY id LIMIT $3",
+        )
+        .bind(after)
+        .bind(DbTime::from(now))
+        .bind(i64::from(SWEPT_AT_ONCE))
+        .fetch_all(c)
+        .await
+    })?)
+}
+
+/// Takes them away. Nothing makes one good again.
+pub(crate) async fn delete_spent(conn: Conn<'_>, ids: &[Uuid]) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_invitations WHERE expires_at <= $1 OR uses_left <= 0")
-            .bind(DbTime::from(now))
-            .execute(c)
-            .await
-            .map(drop)
+        let statement = AssertSqlSafe(format!("DELETE FROM auth_invitations WHERE id IN ({keys})", keys = *KEYS));
+        padded(ids).fold(sqlx::query(statement), |query, id| query.bind(id)).execute(c).await.map(drop)
     })?;
     Ok(())
 }

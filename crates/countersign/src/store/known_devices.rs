@@ -2,7 +2,10 @@
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
+use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::UserId;
 
 /// Notes a login from a device; how many other devices are known, or `None` when this one was.
@@ -44,14 +47,32 @@ pub(crate) async fn note(
     Ok(Some(others))
 }
 
-/// Forgets devices that were last used before that.
-pub(crate) async fn delete_older(conn: Conn<'_>, before: Timestamp) -> Result<(), DbError> {
+/// Who has devices that were last used before that, in the order of users after this one; as many as are swept at once.
+pub(crate) async fn list_users_with_older(
+    conn: Conn<'_>,
+    after: Uuid,
+    before: Timestamp,
+) -> Result<Vec<Uuid>, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query_scalar(
+            "SELECT DISTINCT user_id FROM auth_known_devices WHERE user_id > $1 AND last_seen_at < $2 ORDER BY user_id LIMIT $3",
+        )
+        .bind(after)
+        .bind(DbTime::from(before))
+        .bind(i64::from(SWEPT_AT_ONCE))
+        .fetch_all(c)
+        .await
+    })?)
+}
+
+/// Forgets devices of these users that were last used before that.
+pub(crate) async fn delete_older(conn: Conn<'_>, users: &[Uuid], before: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_known_devices WHERE last_seen_at < $1")
-            .bind(DbTime::from(before))
-            .execute(c)
-            .await
-            .map(drop)
+        let statement = AssertSqlSafe(format!(
+            "DELETE FROM auth_known_devices WHERE user_id IN ({keys}) AND last_seen_at < $501",
+            keys = *KEYS,
+        ));
+        padded(users).fold(sqlx::query(statement), |query, id| query.bind(id)).bind(DbTime::from(before)).execute(c).await.map(drop)
     })?;
     Ok(())
 }

@@ -163,10 +163,11 @@ pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId) -> Result<bool, 
     Ok(consumed.is_some())
 }
 
-/// Has what one session asked for be what another asked for, which goes on in its place.
-pub(crate) async fn hand_over(conn: Conn<'_>, from: SessionId, to: SessionId) -> Result<(), DbError> {
+/// Has what one session of a user asked for be what another asked for, which goes on in its place.
+pub(crate) async fn hand_over(conn: Conn<'_>, user: UserId, from: SessionId, to: SessionId) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("UPDATE auth_one_time_tokens SET session_id = $2 WHERE session_id = $1")
+        sqlx::query("UPDATE auth_one_time_tokens SET session_id = $3 WHERE user_id = $1 AND session_id = $2")
+            .bind(user.uuid())
             .bind(from.uuid())
             .bind(to.uuid())
             .execute(c)

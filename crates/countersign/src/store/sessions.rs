@@ -2,8 +2,10 @@
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Session, SessionId, User, UserId};
 
 /// A session as it begins.
@@ -205,19 +207,30 @@ pub(crate) async fn delete_others(conn: Conn<'_>, user: UserId, kept: Option<Ses
     })?)
 }
 
-/// Takes away what has run out, at most so many; how many there were.
-pub(crate) async fn delete_expired(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<u64, DbError> {
+/// What has run out, in the order of ids after this one; as many as are swept at once.
+pub(crate) async fn list_expired(conn: Conn<'_>, after: Uuid, now: Timestamp) -> Result<Vec<Uuid>, DbError> {
     Ok(on_db!(conn, c => {
-        sqlx::query(
-            "DELETE FROM auth_sessions WHERE id IN \
-             (SELECT id FROM auth_sessions WHERE expires_at <= $1 OR idle_expires_at <= $1 LIMIT $2)",
+        sqlx::query_scalar(
+            "SELECT id FROM auth_sessions WHERE id > $1 AND (expires_at <= $2 OR idle_expires_at <= $2) ORDER BY id LIMIT $3",
         )
+        .bind(after)
         .bind(DbTime::from(now))
-        .bind(max)
-        .execute(c)
+        .bind(i64::from(SWEPT_AT_ONCE))
+        .fetch_all(c)
         .await
-        .map(|done| done.rows_affected())
     })?)
+}
+
+/// Takes away those of them that are not in use again.
+pub(crate) async fn delete_expired(conn: Conn<'_>, ids: &[Uuid], now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        let statement = AssertSqlSafe(format!(
+            "DELETE FROM auth_sessions WHERE id IN ({keys}) AND (expires_at <= $501 OR idle_expires_at <= $501)",
+            keys = *KEYS,
+        ));
+        padded(ids).fold(sqlx::query(statement), |query, id| query.bind(id)).bind(DbTime::from(now)).execute(c).await.map(drop)
+    })?;
+    Ok(())
 }
 
 /// When the newest session began. Ids are ordered by time, so the primary key finds it.

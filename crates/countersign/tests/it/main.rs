@@ -33,6 +33,7 @@ mod s3;
 mod schema;
 mod sessions;
 mod smtp;
+mod sweeps;
 mod tidy;
 mod token;
 mod users;
