@@ -68,10 +68,8 @@ impl From<DbError> for JobError {
 
 impl From<SendMailError> for JobError {
     fn from(error: SendMailError) -> Self {
-        match error {
-            SendMailError::Temporary(text) => Self::Later(text),
-            SendMailError::Permanent(text) => Self::Never(text),
-        }
+        let text = error.to_string();
+        if error.is_for_good() { Self::Never(text) } else { Self::Later(text) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Decides what mail is: which messages the accounts send, how they look, and the ways they go.
 
+mod error;
+mod hello;
 mod mailbox;
 mod mailer;
 mod message;
@@ -9,11 +11,13 @@ mod smtp;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use error::{MailSetting, SendMailError};
+pub use hello::{HelloName, InvalidHelloName};
 pub use mailbox::Mailbox;
 pub use mailer::{Mailer, check_templates};
 pub use message::{Message, Recipient};
 pub use outgoing::{HeaderText, OutgoingMail, Sender};
-pub use smtp::{InvalidCertificate, RootCertificates, Smtp, SmtpLogin, SmtpPolicy, SmtpTls};
+pub use smtp::{InvalidCertificate, RootCertificates, Smtp, SmtpLogin, SmtpPolicy, SmtpTls, SmtpTrial};
 
 use crate::model::EmailAddress;
 use crate::templates::Templates;
@@ -63,14 +67,3 @@ pub trait SendMail: Send + Sync + 'static {
 
 /// What [`SendMail::send`] returns: an `async` block in a box.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), SendMailError>> + Send + 'a>>;
-
-/// Why a mail was not taken. The texts are for operators and have no addresses in them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendMailError {
-    /// It may be taken later: the server cannot be reached or used, is busy, or did not answer in time.
-    #[error("{0}")]
-    Temporary(String),
-    /// It will never be taken.
-    #[error("{0}")]
-    Permanent(String),
-}

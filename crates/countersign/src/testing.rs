@@ -31,7 +31,7 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 
 pub use self::browser::Browser;
-pub use self::smtp_server::{SmtpMood, SmtpServer, SmtpServerOptions};
+pub use self::smtp_server::{SmtpHello, SmtpMood, SmtpRefusal, SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
 use crate::clock::Clock;

@@ -10,7 +10,7 @@ use std::path::Path;
 use countersign::Accounts;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::config::{Config, StoragePolicy};
-use countersign::mail::{Smtp, SmtpTls};
+use countersign::mail::{SendMailError, Smtp, SmtpPolicy, SmtpTls, SmtpTrial};
 use countersign::media::Storage;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{Db, PoolPolicy};
@@ -20,7 +20,7 @@ use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;
 use crate::schema::{self, Usable, refuse_missing};
-use crate::settings::{Loaded, Purpose, Report, Settings, ShellSettings, load};
+use crate::settings::{Loaded, MailSettings, Purpose, Report, Settings, ShellSettings, load};
 use crate::tls::Identity;
 
 /// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
@@ -238,27 +238,63 @@ async fn backups(examination: &mut Examination, shell: &ShellSettings) {
 async fn mail<H: Host>(examination: &mut Examination, settings: &Settings<H>) {
     let mail = &settings.shell.mail;
     let policy = mail.smtp_policy();
-    let (server, port) = (policy.server.clone(), policy.port);
-    match Smtp::new(policy).check().await {
-        Ok(()) => {
-            let login = if mail.mail_username.is_some() { " and the login is right" } else { "" };
-            examination.add(Verdict::Ok, format!("mail: {server}:{port} answers{login}; `mail test` sends something"));
-        }
+    let server = policy.server.clone();
+    let from = &settings.mail.from.address;
+    match Smtp::new(policy, &settings.shell.frontend_url.to_string()).check(from).await {
+        Ok(trial) => conversation(examination, mail, &trial),
         // Whoever has not got so far yet can serve, but nobody can reset a password.
         Err(error) if mail.mail_server.is_none() => {
             examination.add(Verdict::Warn, format!("mail: MAIL_SERVER is not set, so no mail can be sent ({error})"));
         }
         Err(error) => {
-            examination.add(Verdict::Fail, format!("mail: {error}; check the MAIL_ settings"));
+            examination.add(Verdict::Fail, format!("mail: {error}{}", advice(&error)));
         }
     }
     if mail.tls() == SmtpTls::Off && !mail.server().is_loopback() {
         let text = format!("mail: it travels to {server} in the clear, with links that reset passwords");
         examination.add(Verdict::Warn, text);
     }
-    let from = settings.mail.from.address.as_str();
+    let from = from.as_str();
     if mail.mail_server.is_some() && from.ends_with("@example.com") {
         examination.add(Verdict::Warn, format!("mail: it comes from {from}; set MAIL_FROM to an address of yours"));
+    }
+}
+
+/// What a mail server said that took the sender.
+fn conversation(examination: &mut Examination, mail: &MailSettings, trial: &SmtpTrial) {
+    let SmtpPolicy { server, port, .. } = mail.smtp_policy();
+    let login = if mail.mail_username.is_some() { ", takes the login" } else { "" };
+    match &trial.recipient_refusal {
+        None => examination.add(
+            Verdict::Ok,
+            format!("mail: {server}:{port} answers{login} and would take mail; `mail test` sends something"),
+        ),
+        Some(error @ SendMailError::Settings { .. }) => {
+            examination.add(Verdict::Fail, format!("mail: {error}"));
+        }
+        // A mailbox that does not exist is no reason to refuse others, but many receivers look for it.
+        Some(error @ (SendMailError::Address(_) | SendMailError::Mail(_))) => {
+            let text = format!("mail: nobody gets what is sent to the address in MAIL_FROM, such as answers: {error}");
+            examination.add(Verdict::Warn, text);
+        }
+        Some(error @ SendMailError::Server(_)) => {
+            examination.add(Verdict::Warn, format!("mail: {error}; mails are tried again, and so may you"));
+        }
+    }
+    if !trial.takes_utf8 {
+        let text = format!(
+            "mail: {server}:{port} does not announce SMTPUTF8: users whose addresses have other letters than ASCII before \
+             the @ can register and get no mail"
+        );
+        examination.add(Verdict::Warn, text);
+    }
+}
+
+/// What to do where an error does not say so.
+fn advice(error: &SendMailError) -> &'static str {
+    match error {
+        SendMailError::Settings { .. } => "",
+        _ => "; check the MAIL_ settings",
     }
 }
 

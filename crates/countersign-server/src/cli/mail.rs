@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use countersign::clock::{Clock as _, SystemClock};
-use countersign::mail::{MailPolicy, MailTransport, Mailer, Message, OutgoingMail, Recipient, SendMailError};
+use countersign::mail::{MailPolicy, MailTransport, Mailer, Message, OutgoingMail, Recipient};
 use countersign::model::{EmailAddress, Language};
 use countersign::secrets::random_uuid_v7;
 
@@ -112,7 +112,7 @@ async fn test<H: Host>(settings: &Settings<H>, address: EmailAddress) -> Result<
             ));
             Ok(Finding::InOrder)
         }
-        Err(SendMailError::Temporary(reason)) => Err(Failure(format!("the mail was not taken: {reason}"))),
-        Err(SendMailError::Permanent(reason)) => Err(Failure(format!("{server} refused the mail for good: {reason}"))),
+        Err(error) if error.is_for_good() => Err(Failure(format!("{server} refused the mail for good: {error}"))),
+        Err(error) => Err(Failure(format!("the mail was not taken: {error}"))),
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
     let host = parse::<H::Settings>(&mut sources);
     if let Some(shell) = &shell {
         demand(shell, purpose, H::NAME, &mut sources.problems);
+        sources.warnings.extend(shell.mail.unusual_port());
     }
     let mail = shell.as_ref().and_then(|shell| shell.mail.policy::<H>(purpose, &mut sources.problems));
     let settings = match (shell, host, mail) {

@@ -8,7 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use countersign::mail::{
-    HeaderText, MailPolicy, MailTransport, RootCertificates, Sender, SmtpLogin, SmtpPolicy, SmtpTls, check_templates,
+    HeaderText, HelloName, MailPolicy, MailTransport, RootCertificates, Sender, SmtpLogin, SmtpPolicy, SmtpTls,
+    check_templates,
 };
 use countersign::model::{EmailAddress, Language};
 use countersign::templates::{InvalidTemplates, Templates};
@@ -27,7 +28,7 @@ pub struct MailSettings {
     #[conf(env, default_help_str = "`localhost`")]
     pub mail_server: Option<MailServer>,
 
-    /// The port of the mail server.
+    /// The port of the mail server. On port 465 the connection is encrypted from the first byte unless told otherwise.
     #[conf(env, value_parser = whole_number(1..=65535), default_help_str = "587, or 465 with `MAIL_TLS=implicit`")]
     pub mail_port: Option<u16>,
 
@@ -43,8 +44,17 @@ pub struct MailSettings {
     #[conf(env, default_value = "noreply@example.com", value_parser = sender)]
     pub mail_from: Sender,
 
-    /// Whether mail is encrypted on its way to the server: `true` is `MAIL_TLS=starttls`, `false` is no encryption, which is
-    /// accepted for a server on this machine.
+    /// The name that the mail server is greeted with (`EHLO`), if it wants another: a full domain name such as
+    /// `accounts.example.org`, or an address such as `[192.0.2.1]`.
+    #[conf(
+        env,
+        value_parser = hello_name,
+        default_help_str = "the host of `FRONTEND_URL`, or this machine's address if that is no full name"
+    )]
+    pub mail_helo_name: Option<HelloName>,
+
+    /// Whether mail is encrypted on its way to the server: `true` is `MAIL_TLS=implicit` on port 465 and `MAIL_TLS=starttls`
+    /// on any other, `false` is no encryption, which is accepted for a server on this machine.
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true`")]
     pub mail_use_tls: Option<bool>,
 
@@ -74,6 +84,11 @@ pub struct MailSettings {
     #[conf(env, default_value = "en", value_parser = language)]
     pub default_language: Language,
 }
+
+/// Where mail servers are usually spoken to (RFC 6409, section 3.1).
+const STARTTLS_PORT: u16 = 587;
+/// Where they begin with TLS (RFC 8314, section 3.3).
+const IMPLICIT_PORT: u16 = 465;
 
 /// The name or the IP address of a mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +153,10 @@ fn sender(text: &str) -> Result<Sender, &'static str> {
     Ok(Sender { name, address: EmailAddress::parse(address).map_err(|_| ACCEPTED)? })
 }
 
+fn hello_name(text: &str) -> Result<HelloName, String> {
+    HelloName::parse(text).map_err(|invalid| invalid.to_string())
+}
+
 fn tls(text: &str) -> Result<SmtpTls, String> {
     chosen(text, &[("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::Off)])
 }
@@ -158,15 +177,32 @@ impl MailSettings {
     }
 
     pub(crate) fn tls(&self) -> SmtpTls {
-        self.mail_tls.unwrap_or(match self.mail_use_tls {
-            Some(false) => SmtpTls::Off,
+        self.mail_tls.unwrap_or(match (self.mail_use_tls, self.mail_port) {
+            (Some(false), _) => SmtpTls::Off,
+            (_, Some(IMPLICIT_PORT)) => SmtpTls::Implicit,
             _ => SmtpTls::StartTls,
         })
     }
 
+    /// A port on which mail servers are spoken to in another way, as far as that is certain.
+    pub(super) fn unusual_port(&self) -> Option<String> {
+        let setting = if self.mail_tls.is_some() { "MAIL_TLS" } else { "MAIL_USE_TLS" };
+        match (self.mail_port?, self.tls()) {
+            (IMPLICIT_PORT, SmtpTls::StartTls | SmtpTls::Off) => Some(format!(
+                "MAIL_PORT is {IMPLICIT_PORT}, where mail servers begin with TLS, and {setting} says otherwise; take \
+                 MAIL_TLS=implicit, or port {STARTTLS_PORT}"
+            )),
+            (port @ (25 | STARTTLS_PORT), SmtpTls::Implicit) => Some(format!(
+                "MAIL_PORT is {port}, where mail servers begin in the clear, and {setting} says otherwise; take \
+                 MAIL_TLS=starttls, or port {IMPLICIT_PORT}"
+            )),
+            _ => None,
+        }
+    }
+
     pub(crate) fn smtp_policy(&self) -> SmtpPolicy {
         let tls = self.tls();
-        let usual_port = if tls == SmtpTls::Implicit { 465 } else { 587 };
+        let usual_port = if tls == SmtpTls::Implicit { IMPLICIT_PORT } else { STARTTLS_PORT };
         let login = self.mail_username.clone().map(|username| SmtpLogin {
             username,
             password: self.mail_password.clone().unwrap_or_else(|| String::new().into()),
@@ -177,6 +213,7 @@ impl MailSettings {
             tls,
             roots: self.mail_ca_file.clone(),
             login,
+            hello_name: self.mail_helo_name.clone(),
             time_max: Duration::from_secs(self.mail_timeout_seconds.into()),
         }
     }
@@ -281,6 +318,23 @@ mod tests {
             ["", "Blog", "Blog noreply@example.org", "Blog <noreply@example.org> x", "a>", "A\r\nB <a@example.org>"]
         {
             assert!(sender(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn port_465_is_encrypted_from_the_first_byte_unless_told_otherwise() {
+        use conf::Conf as _;
+        for (given, tls, port) in [
+            (&[][..], SmtpTls::StartTls, 587),
+            (&[("MAIL_PORT", "465")], SmtpTls::Implicit, 465),
+            (&[("MAIL_PORT", "465"), ("MAIL_USE_TLS", "true")], SmtpTls::Implicit, 465),
+            (&[("MAIL_PORT", "465"), ("MAIL_USE_TLS", "false")], SmtpTls::Off, 465),
+            (&[("MAIL_PORT", "465"), ("MAIL_TLS", "starttls")], SmtpTls::StartTls, 465),
+            (&[("MAIL_PORT", "2525")], SmtpTls::StartTls, 2525),
+            (&[("MAIL_TLS", "implicit")], SmtpTls::Implicit, 465),
+        ] {
+            let policy = MailSettings::try_parse_from(["settings"], given.to_vec()).unwrap().smtp_policy();
+            assert_eq!((policy.tls, policy.port), (tls, port), "{given:?}");
         }
     }
 }

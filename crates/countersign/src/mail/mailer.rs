@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::hello::host_of;
 use super::{HeaderText, MailPolicy, MailTransport, Mailbox, Message, OutgoingMail, Recipient};
 use super::{SendMail, SendMailError, Sender, Smtp};
 use crate::catalogue::Argument;
@@ -26,7 +27,7 @@ impl Mailer {
     pub fn new(policy: &MailPolicy, site_url: &str) -> Self {
         let mut captured = None;
         let transport: Arc<dyn SendMail> = match &policy.transport {
-            MailTransport::Smtp(smtp) => Arc::new(Smtp::new(smtp.clone())),
+            MailTransport::Smtp(smtp) => Arc::new(Smtp::new(smtp.clone(), site_url)),
             MailTransport::Capture => Arc::new(captured.insert(Mailbox::default()).clone()),
             MailTransport::Custom(transport) => Arc::clone(transport),
         };
@@ -48,7 +49,7 @@ impl Mailer {
     /// Puts a message together and hands it over. The same `id` makes the same `Message-ID`.
     pub async fn send(&self, to: &Recipient, message: &Message, id: Uuid, now: Timestamp) -> Result<(), SendMailError> {
         // The templates were tried at the start, so trying again later does not help.
-        let mail = self.render(to, message, id, now).map_err(|error| SendMailError::Permanent(error.to_string()))?;
+        let mail = self.render(to, message, id, now).map_err(|error| SendMailError::Mail(error.to_string()))?;
         self.transport.send(mail).await
     }
 
@@ -80,16 +81,7 @@ impl Mailer {
         let part = |ending: &str| self.templates.render(&format!("mail/{name}.{ending}"), language, context.clone());
         let (text, html) = (part("txt")?, part("html")?);
         let (from, to) = (self.from.clone(), to.address.clone());
-        Ok(OutgoingMail { id, host: self.host(), date: now, from, to, subject, text, html })
-    }
-
-    fn host(&self) -> String {
-        let (_, authority) = self.site_url.split_once("://").unwrap_or(("", &self.site_url));
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
-            _ => authority,
-        };
-        host.to_owned()
+        Ok(OutgoingMail { id, host: host_of(&self.site_url).to_owned(), date: now, from, to, subject, text, html })
     }
 }
 

@@ -101,11 +101,15 @@ impl OutgoingMail {
     }
 }
 
+fn address(name: Option<&HeaderText>, address: &EmailAddress) -> Address {
+    Address::new(name.map(|name| name.0.clone()), wire_address(address))
+}
+
 /// An address as servers know it: its domain in ASCII (RFC 5891), so that only an address whose local part is not ASCII asks
 /// them for SMTPUTF8.
-fn address(name: Option<&HeaderText>, address: &EmailAddress) -> Address {
+pub(super) fn wire_address(address: &EmailAddress) -> lettre::Address {
     let (local, domain) = address.to_wire();
-    Address::new(name.map(|name| name.0.clone()), lettre::Address::new_dangerous(local, domain))
+    lettre::Address::new_dangerous(local, domain)
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
-//! Decides how a mail is handed to a mail server (RFC 5321): encrypted, logged in, over kept connections, and in time.
+//! How a mail is handed to a mail server (RFC 5321): by which policy, over connections that are kept for the next one.
 
-use std::net::IpAddr;
+mod conversation;
+mod refusal;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::timeout;
+use secrecy::SecretString;
 
+use self::conversation::Conversation;
+use super::hello::HelloName;
 use super::{OutgoingMail, SendMail, SendMailError, Sending};
+use crate::model::EmailAddress;
 
 /// Where a mail server is, and how it is spoken to.
 #[derive(Clone)]
@@ -26,12 +27,15 @@ pub struct SmtpPolicy {
     pub roots: Option<RootCertificates>,
     /// Who logs in, if anybody.
     pub login: Option<SmtpLogin>,
+    /// The name that it is greeted with. Without one it is the site's host, if that is a full name, or else the address that
+    /// this machine speaks from.
+    pub hello_name: Option<HelloName>,
     /// How long a mail may take in all, from connecting to the server's last word.
     pub time_max: Duration,
 }
 
 impl Default for SmtpPolicy {
-    /// `localhost`, port 587, STARTTLS, nobody logs in, 30 seconds.
+    /// `localhost`, port 587, STARTTLS, nobody logs in, greeted by the site's name, 30 seconds.
     fn default() -> Self {
         Self {
             server: "localhost".to_owned(),
@@ -39,6 +43,7 @@ impl Default for SmtpPolicy {
             tls: SmtpTls::StartTls,
             roots: None,
             login: None,
+            hello_name: None,
             time_max: Duration::from_secs(30),
         }
     }
@@ -95,7 +100,8 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 pub struct Smtp {
     policy: SmtpPolicy,
     tls: TlsParameters,
-    hello: ClientId,
+    /// By the policy, or the site's; otherwise it depends on the way to the server.
+    hello_name: Option<HelloName>,
     kept: Arc<Mutex<Vec<Kept>>>,
 }
 
@@ -104,39 +110,40 @@ struct Kept {
     since: Instant,
 }
 
+/// What a server that was tried answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SmtpTrial {
+    /// Whether it takes addresses that are not ASCII before the `@` (RFC 6531).
+    pub takes_utf8: bool,
+    /// Why it does not take mail for the sender's own address, if it does not.
+    pub recipient_refusal: Option<SendMailError>,
+}
+
 impl Smtp {
-    /// The server that the policy names.
+    /// The server that the policy names, for the site at `site_url`, which is scheme and host.
     ///
     /// # Panics
     /// Never: its certificates were tried when they were read.
-    pub fn new(policy: SmtpPolicy) -> Self {
+    pub fn new(policy: SmtpPolicy, site_url: &str) -> Self {
         let mut tls = TlsParameters::builder(policy.server.clone());
         if let Some(RootCertificates(certificate)) = &policy.roots {
             tls = tls.add_root_certificate(certificate.clone());
         }
         let tls = tls.build().expect("the certificates were tried when they were read");
-        Self { policy, tls, hello: ClientId::default(), kept: Arc::default() }
+        let hello_name = policy.hello_name.clone().or_else(|| HelloName::of_site(site_url));
+        Self { policy, tls, hello_name, kept: Arc::default() }
     }
 
-    /// Connects, encrypts and logs in, and sends nothing.
-    pub async fn check(&self) -> Result<(), SendMailError> {
-        let mut connection = self.in_time(self.connect()).await?;
-        // The answer to a goodbye is of no interest.
-        let _ = timeout(self.policy.time_max, connection.quit()).await;
-        Ok(())
-    }
-
-    /// A kept connection that still answers, or a new one.
+    /// Plays a conversation as far as a mail from `sender` to itself would be taken, and sends nothing.
     ///
-    /// It is taken out, and put back only after a mail went well: a mail that is given up half-way takes it along, so that
-    /// the server's late answer is never taken for the answer to another mail.
-    async fn connection(&self) -> Result<AsyncSmtpConnection, SendMailError> {
-        while let Some(mut connection) = self.take() {
-            if connection.test_connected().await {
-                return Ok(connection);
-            }
-        }
-        self.connect().await
+    /// # Errors
+    /// What the server refuses before it comes to the recipient.
+    pub async fn check(&self, sender: &EmailAddress) -> Result<SmtpTrial, SendMailError> {
+        let mut conversation = Conversation::begin(self).await?;
+        let trial = conversation.try_out(sender).await;
+        conversation.leave().await;
+        trial
     }
 
     fn take(&self) -> Option<AsyncSmtpConnection> {
@@ -152,88 +159,25 @@ impl Smtp {
         }
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, SendMailError> {
-        let SmtpPolicy { server, port, tls, login, .. } = &self.policy;
-        let failed = |step: &str, error: &Error| {
-            SendMailError::Temporary(format!("{server}:{port}: {step}: {}", without_addresses(&chain(error))))
-        };
-        let implicit = (*tls == SmtpTls::Implicit).then(|| self.tls.clone());
-        // lettre takes an address in brackets for a name.
-        let host = server.trim_start_matches('[').trim_end_matches(']');
-        let limit = Some(self.policy.time_max);
-        let mut connection = match host.parse::<IpAddr>() {
-            Ok(ip) => AsyncSmtpConnection::connect_tokio1((ip, *port), limit, &self.hello, implicit, None).await,
-            Err(_) => AsyncSmtpConnection::connect_tokio1((host, *port), limit, &self.hello, implicit, None).await,
-        }
-        .map_err(|error| failed("connecting", &error))?;
-        if *tls == SmtpTls::StartTls {
-            let upgraded = connection.starttls(self.tls.clone(), &self.hello).await;
-            upgraded.map_err(|error| failed("STARTTLS", &error))?;
-        }
-        if let Some(login) = login {
-            let credentials = Credentials::new(login.username.clone(), login.password.expose_secret().to_owned());
-            let logged_in = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await;
-            logged_in.map_err(|error| failed("logging in", &error))?;
-        }
-        Ok(connection)
-    }
-
+    /// A connection is put back only after a mail went well: a mail that is given up half-way takes it along, so that the
+    /// server's late answer is never taken for the answer to another mail.
     async fn deliver(&self, mail: &OutgoingMail) -> Result<(), SendMailError> {
-        let message = mail.message();
-        let mut connection = self.connection().await?;
-        match connection.send(message.envelope(), &message.formatted()).await {
-            Ok(_) => {
-                self.keep(connection);
+        let mut conversation = Conversation::resume(self).await?;
+        match conversation.deliver(mail).await {
+            Ok(()) => {
+                self.keep(conversation.into_connection());
                 Ok(())
             }
-            Err(error) => Err(refusal(&error)),
+            Err(error) => {
+                conversation.leave().await;
+                Err(error)
+            }
         }
-    }
-
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, SendMailError>>) -> Result<T, SendMailError> {
-        let SmtpPolicy { server, port, time_max, .. } = &self.policy;
-        timeout(*time_max, work).await.unwrap_or_else(|_| {
-            Err(SendMailError::Temporary(format!("{server}:{port}: no answer within {} s", time_max.as_secs_f32())))
-        })
     }
 }
 
 impl SendMail for Smtp {
     fn send(&self, mail: OutgoingMail) -> Sending<'_> {
-        Box::pin(async move { self.in_time(self.deliver(&mail)).await })
+        Box::pin(async move { self.deliver(&mail).await })
     }
-}
-
-/// Why a server did not take a mail. What it says about a missing login or encryption (RFC 4954, section 6) is about our
-/// settings, which can be put right before the mail is tried again.
-fn refusal(error: &Error) -> SendMailError {
-    const SETTINGS: [u16; 5] = [502, 503, 530, 534, 538];
-    let text = without_addresses(&chain(error));
-    let ours = error.status().is_some_and(|status| SETTINGS.contains(&u16::from(status)));
-    if (error.is_permanent() && !ours) || error.is_client() {
-        SendMailError::Permanent(text)
-    } else {
-        SendMailError::Temporary(text)
-    }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
-/// Servers repeat addresses in what they say, and logs must not have them.
-fn without_addresses(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split_whitespace().map(|word| if word.contains('@') { "(address)" } else { word }).collect();
-    words.join(" ")
 }

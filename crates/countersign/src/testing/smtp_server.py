@@ -1,7 +1,8 @@
 """A mail server for tests: aiosmtpd, told what to do by one JSON argument, telling what it received by JSON lines.
 
 The first line is {"port", "certificate"}; each further one is a mail, taken apart by Python's own parser. It ends when its
-standard input does, and so never outlives the test. A line there is its mood from then on: "taking", "busy" or "silent".
+standard input does, and so never outlives the test. A line there is its mood from then on: "taking", "busy", "silent",
+"greylisting" or "dropping".
 """
 
 import asyncio
@@ -90,15 +91,54 @@ def listen():
         tell({"mood": mood})
 
 
+class Server(SMTP):
+    async def smtp_EHLO(self, hostname):
+        if options["hello"]["asked"] == "ehlo" and not is_accepted(hostname):
+            await self.push(f"501 5.5.2 <{hostname}>: Helo command rejected: need fully-qualified hostname")
+        else:
+            await super().smtp_EHLO(hostname)
+
+    async def smtp_DATA(self, arg):
+        if mood == "dropping":
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            await self._reader.readline()
+            self.transport.abort()
+        else:
+            await super().smtp_DATA(arg)
+
+
+def is_accepted(hello):
+    is_literal = hello is not None and hello.startswith("[")
+    is_name = hello is not None and not is_literal and "." in hello
+    return {"anything": True, "full": is_name or is_literal, "names": is_name}[options["hello"]["accepted"]]
+
+
+greylist = set()
+
+
 class Handler:
+    async def handle_MAIL(self, server, session, envelope, address, mail_options):
+        if address.startswith("forbidden@"):
+            return f"550 5.7.1 <{address}>: you may not send as this"
+        envelope.mail_from = address
+        envelope.mail_options.extend(mail_options)
+        return "250 OK"
+
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if not is_accepted(session.host_name):
+            return f"504 5.5.2 <{session.host_name}>: Helo command rejected: need fully-qualified hostname"
         if mood == "busy":
             return "451 4.3.2 busy, try again later"
         if mood == "silent":
             await asyncio.sleep(3600)
+        if mood == "greylisting" and address not in greylist:
+            greylist.add(address)
+            return f"451 4.7.1 <{address}>: greylisted, come again"
         local = address.split("@")[0]
         if local == "refused":
             return f"550 5.1.1 <{address}>: no such user here"
+        if local == "relayed":
+            return f"554 5.7.1 <{address}>: Relay access denied"
         if local == "later":
             return f"451 4.7.1 <{address}>: try again later"
         if local == "silence":
@@ -107,12 +147,19 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        local = envelope.rcpt_tos[0].split("@")[0]
+        if local == "vanished":
+            return f"550 5.1.1 <{envelope.rcpt_tos[0]}>: is no more"
+        if local == "unverified":
+            return "554 Message rejected: the address that it is from is not verified"
         tell(
             {
                 "from": envelope.mail_from,
                 "to": envelope.rcpt_tos,
                 "tls": session.ssl is not None or options["tls"] == "implicit",
                 "login": session.auth_data,
+                "hello": session.host_name,
+                "smtputf8": envelope.smtp_utf8,
                 "peer_port": session.peer[1],
                 "content": envelope.content.decode("utf-8", "surrogateescape"),
                 **take_apart(envelope.content),
@@ -140,7 +187,7 @@ async def main():
     login = options["login"] is not None
 
     def session():
-        return SMTP(
+        return Server(
             Handler(),
             enable_SMTPUTF8=options["smtputf8"],
             tls_context=context if starttls else None,

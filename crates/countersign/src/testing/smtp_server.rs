@@ -1,4 +1,4 @@
-//! Decides which mail server tests send to: a real one of its own program, Debian's `python3-aiosmtpd`.
+//! The mail server that tests send to: a real one of its own program, Debian's `python3-aiosmtpd`, as strict as it is told.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -14,8 +14,9 @@ use crate::mail::{RootCertificates, SmtpLogin, SmtpPolicy, SmtpTls};
 
 /// A mail server on this machine, which ends with this value.
 ///
-/// It takes everything, except that for the local parts `refused` and `later` it answers 550 and 451, and for `silence`
-/// nothing at all.
+/// It takes everything, except that for the local parts `refused` and `relayed` it answers 550 and 554, for `later` 451, for
+/// `vanished` and `unverified` 550 and 554 when it has the whole mail, and for `silence` nothing at all. The sender
+/// `forbidden` is refused by 550.
 pub struct SmtpServer {
     child: Child,
     port: u16,
@@ -34,6 +35,30 @@ pub enum SmtpMood {
     Busy,
     /// It does not answer to any recipient.
     Silent,
+    /// It answers 451 to a recipient that it has not been asked for before.
+    Greylisting,
+    /// It drops the connection in the middle of every mail.
+    Dropping,
+}
+
+/// With which names a mail server wants to be greeted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpHello {
+    /// With any.
+    Anything,
+    /// With full names and addresses; others it refuses then, by 501, or at the recipient, by 504.
+    Full(SmtpRefusal),
+    /// With full names alone, likewise.
+    Names(SmtpRefusal),
+}
+
+/// When a mail server says that it does not like how it was greeted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpRefusal {
+    /// At once.
+    AtGreeting,
+    /// At the recipient, as Postfix does.
+    AtRecipient,
 }
 
 /// What a mail server asks of those who send.
@@ -45,12 +70,14 @@ pub struct SmtpServerOptions {
     pub login: Option<(String, String)>,
     /// Whether it takes addresses that are not ASCII (RFC 6531).
     pub smtputf8: bool,
+    /// How it wants to be greeted.
+    pub hello: SmtpHello,
 }
 
 impl Default for SmtpServerOptions {
-    /// No encryption, no login, all addresses.
+    /// No encryption, no login, all addresses, any greeting.
     fn default() -> Self {
-        Self { tls: SmtpTls::Off, login: None, smtputf8: true }
+        Self { tls: SmtpTls::Off, login: None, smtputf8: true, hello: SmtpHello::Anything }
     }
 }
 
@@ -67,7 +94,14 @@ impl SmtpServer {
             SmtpTls::Implicit => "implicit",
         };
         let login = options.login.as_ref().map(|(name, password)| [name, password]);
-        let told = json!({ "tls": tls, "login": login, "smtputf8": options.smtputf8 });
+        let (accepted, refusal) = match options.hello {
+            SmtpHello::Anything => ("anything", SmtpRefusal::AtRecipient),
+            SmtpHello::Full(refusal) => ("full", refusal),
+            SmtpHello::Names(refusal) => ("names", refusal),
+        };
+        let asked = if refusal == SmtpRefusal::AtGreeting { "ehlo" } else { "rcpt" };
+        let hello = json!({ "accepted": accepted, "asked": asked });
+        let told = json!({ "tls": tls, "login": login, "smtputf8": options.smtputf8, "hello": hello });
         // What Debian packages, whatever other Python is on the path.
         let mut child = Command::new("/usr/bin/python3")
             .args(["-c", include_str!("smtp_server.py"), &told.to_string()])
@@ -109,6 +143,8 @@ impl SmtpServer {
             SmtpMood::Taking => "taking",
             SmtpMood::Busy => "busy",
             SmtpMood::Silent => "silent",
+            SmtpMood::Greylisting => "greylisting",
+            SmtpMood::Dropping => "dropping",
         };
         let input = self.child.stdin.as_mut().expect("it is piped");
         writeln!(input, "{name}").expect("the server runs");
@@ -138,8 +174,8 @@ impl SmtpServer {
         }
     }
 
-    /// The next mail that it received: `from`, `to`, `tls`, `login`, `peer_port`, `content` as it came, and what Python's
-    /// parser made of it: `type`, `headers` as pairs, `parts` with `type`, `charset`, `encoding` and `text`, `defects`.
+    /// The next mail that it received: `from`, `to`, `tls`, `login`, `hello`, `smtputf8`, `peer_port`, `content` as it came, and
+    /// what Python's parser made of it: `type`, `headers` as pairs, `parts` with `type`, `charset`, `encoding` and `text`, `defects`.
     pub async fn next_mail(&self) -> Value {
         let mut mails = self.mails.lock().await;
         timeout(MAIL_WAIT_MAX, mails.recv()).await.expect("a mail comes in time").expect("the server runs")

@@ -17,6 +17,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod look_alikes;
+mod mail_servers;
 mod migrations;
 mod neutral;
 mod pages;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use countersign::mail::{HeaderText, MailPolicy, MailTransport, Mailer, Message, Recipient, RootCertificates};
-use countersign::mail::{SendMailError, Sender, Smtp, SmtpLogin, SmtpPolicy, SmtpTls};
+use countersign::mail::{HeaderText, MailPolicy, MailSetting, MailTransport, Mailer, Message, Recipient};
+use countersign::mail::{RootCertificates, SendMailError, Sender, Smtp, SmtpLogin, SmtpPolicy, SmtpTls};
 use countersign::model::{EmailAddress, Language};
 use countersign::testing::{SmtpServer, SmtpServerOptions};
 use serde_json::Value;
@@ -13,11 +13,16 @@ use uuid::Uuid;
 const URL: &str = "https://blog.example.com:8443";
 const ID: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
 
+fn sender() -> EmailAddress {
+    EmailAddress::parse("noreply@example.com").unwrap()
+}
+
+fn is_about(wrong: MailSetting, error: &SendMailError) -> bool {
+    matches!(error, SendMailError::Settings { setting, .. } if *setting == wrong)
+}
+
 fn mailer(smtp: SmtpPolicy) -> Mailer {
-    let sender = Sender {
-        name: Some(HeaderText::new("Blog für alle\r\nBcc: all@example.com")),
-        address: EmailAddress::parse("noreply@example.com").unwrap(),
-    };
+    let sender = Sender { name: Some(HeaderText::new("Blog für alle\r\nBcc: all@example.com")), address: sender() };
     let policy = MailPolicy {
         from: sender,
         site_name: HeaderText::new("Blog\r\nBcc: all@example.com\r\n\r\nSchöne Grüße"),
@@ -118,18 +123,20 @@ async fn starttls_and_a_login_are_used_and_demanded() {
     send(&mailer(server.policy()), "ada@example.com", "Ada").await.unwrap();
     let mail = server.next_mail().await;
     assert_eq!((&mail["tls"], &mail["login"]), (&Value::from(true), &Value::from("robot")));
-    Smtp::new(server.policy()).check().await.unwrap();
+    let trial = Smtp::new(server.policy(), URL).check(&sender()).await.unwrap();
+    assert_eq!((trial.takes_utf8, trial.recipient_refusal), (true, None));
 
     let wrong = SmtpLogin { username: "robot".to_owned(), password: "guess".to_owned().into() };
-    for (policy, step) in [
-        (SmtpPolicy { login: Some(wrong), ..server.policy() }, "logging in"),
-        (SmtpPolicy { roots: None, ..server.policy() }, "STARTTLS"),
-        (SmtpPolicy { login: None, ..server.policy() }, "530"),
-        (SmtpPolicy { tls: SmtpTls::Off, login: None, ..server.policy() }, "530"),
+    for (policy, step, setting) in [
+        (SmtpPolicy { login: Some(wrong), ..server.policy() }, "logging in", MailSetting::Login),
+        (SmtpPolicy { roots: None, ..server.policy() }, "STARTTLS", MailSetting::Tls),
+        (SmtpPolicy { login: None, ..server.policy() }, "530", MailSetting::Login),
+        (SmtpPolicy { tls: SmtpTls::Off, login: None, ..server.policy() }, "530", MailSetting::Tls),
     ] {
         // All of these are our settings' fault: put right, the mail can still go.
         let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
-        let SendMailError::Temporary(text) = error else { panic!("{step}: {error}") };
+        assert!(is_about(setting, &error) && !error.is_for_good(), "{step}: {error:?}");
+        let text = error.to_string();
         assert!(text.contains(step) && !text.contains("guess"), "{step}: {text}");
     }
     assert!(server.mails_so_far().await.is_empty());
@@ -143,8 +150,9 @@ async fn encryption_from_the_first_byte_works_by_name_and_by_address() {
         send(&mailer(policy), "ada@example.com", "Ada").await.unwrap();
         assert_eq!(server.next_mail().await["tls"], true);
     }
-    let error = Smtp::new(SmtpPolicy { roots: None, ..server.policy() }).check().await.unwrap_err();
-    assert!(error.to_string().contains("connecting"), "{error}");
+    let without_authority = SmtpPolicy { roots: None, ..server.policy() };
+    let error = Smtp::new(without_authority, URL).check(&sender()).await.unwrap_err();
+    assert!(is_about(MailSetting::Tls, &error) && error.to_string().contains("connecting"), "{error}");
 }
 
 #[tokio::test]
@@ -152,8 +160,23 @@ async fn a_server_without_starttls_gets_nothing() {
     let server = SmtpServer::start(SmtpServerOptions::default());
     let policy = SmtpPolicy { tls: SmtpTls::StartTls, ..server.policy() };
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(&error, SendMailError::Temporary(text) if text.contains("STARTTLS")), "{error}");
+    assert!(is_about(MailSetting::Tls, &error) && error.to_string().contains("STARTTLS"), "{error}");
     assert!(server.mails_so_far().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_port_that_begins_otherwise_than_the_setting_says_is_told_from_silence() {
+    let server = SmtpServer::start(SmtpServerOptions { tls: SmtpTls::Implicit, ..SmtpServerOptions::default() });
+    let policy = SmtpPolicy { tls: SmtpTls::StartTls, ..server.policy() };
+    let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
+    assert!(is_about(MailSetting::Tls, &error), "{error}");
+    assert!(error.to_string().contains("the server begins with TLS, which is MAIL_TLS=implicit"), "{error}");
+    assert!(server.mails_so_far().await.is_empty());
+
+    let server = SmtpServer::start(SmtpServerOptions::default());
+    let policy = SmtpPolicy { tls: SmtpTls::Implicit, ..server.policy() };
+    let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
+    assert!(is_about(MailSetting::Tls, &error), "{error}");
 }
 
 #[tokio::test]
@@ -161,23 +184,13 @@ async fn refusals_are_for_good_or_for_now_and_name_no_address() {
     let server = SmtpServer::start(SmtpServerOptions::default());
     let mailer = mailer(server.policy());
     let refused = send(&mailer, "refused@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(&refused, SendMailError::Permanent(text) if text.contains("550")), "{refused}");
+    assert!(matches!(&refused, SendMailError::Address(text) if text.contains("550")), "{refused}");
     let later = send(&mailer, "later@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(&later, SendMailError::Temporary(text) if text.contains("451")), "{later}");
+    assert!(matches!(&later, SendMailError::Server(text) if text.contains("451")), "{later}");
     assert!(!format!("{refused}{later}").contains("example.com"), "{refused} {later}");
     // The connection that was refused is not used again half-way.
     send(&mailer, "ada@example.com", "Ada").await.unwrap();
     assert_eq!(server.next_mail().await["to"][0], "ada@example.com");
-}
-
-#[tokio::test]
-async fn an_address_that_the_server_cannot_take_is_refused_for_good() {
-    let server = SmtpServer::start(SmtpServerOptions { smtputf8: false, ..SmtpServerOptions::default() });
-    let error = send(&mailer(server.policy()), "zoë@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(&error, SendMailError::Permanent(text) if text.contains("SMTPUTF8")), "{error}");
-    let server = SmtpServer::start(SmtpServerOptions::default());
-    send(&mailer(server.policy()), "zoë@example.com", "Ada").await.unwrap();
-    assert_eq!(server.next_mail().await["to"][0], "zoë@example.com");
 }
 
 #[tokio::test]
@@ -187,7 +200,7 @@ async fn silence_ends_within_the_time_limit_and_disturbs_no_later_mail() {
     let patient = mailer(SmtpPolicy { time_max: limit, ..server.policy() });
     let begun = Instant::now();
     let error = send(&patient, "silence@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(&error, SendMailError::Temporary(text) if text.ends_with("no answer within 2 s")), "{error}");
+    assert!(matches!(&error, SendMailError::Server(text) if text.ends_with("no answer within 2 s")), "{error}");
     assert!(begun.elapsed() < 2 * limit);
     send(&patient, "ada@example.com", "Ada").await.unwrap();
     assert_eq!(server.next_mail().await["to"][0], "ada@example.com");
@@ -197,11 +210,11 @@ async fn silence_ends_within_the_time_limit_and_disturbs_no_later_mail() {
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let policy = SmtpPolicy { port: mute.local_addr().unwrap().port(), time_max: limit, ..server.policy() };
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(error, SendMailError::Temporary(_)), "{error}");
+    assert!(matches!(&error, SendMailError::Server(text) if text.contains("set MAIL_TLS=implicit")), "{error}");
     // Nobody is there.
     let policy = SmtpPolicy { port: 1, ..server.policy() };
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
-    assert!(matches!(&error, SendMailError::Temporary(text) if text.starts_with("localhost:1: connecting")), "{error}");
+    assert!(matches!(&error, SendMailError::Server(text) if text.starts_with("localhost:1: connecting")), "{error}");
 }
 
 #[test]
