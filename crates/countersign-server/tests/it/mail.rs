@@ -11,7 +11,7 @@ use crate::serving::Bare;
 use crate::{KEY, current_database};
 
 /// With the settings that reach this mail server.
-fn sending_to(server: &SmtpServer, sandbox: Sandbox) -> Sandbox {
+pub(crate) fn sending_to(server: &SmtpServer, sandbox: Sandbox) -> Sandbox {
     fs::write(sandbox.path("ca.pem"), server.certificate()).unwrap();
     sandbox
         .set("MAIL_SERVER", "localhost")
@@ -115,6 +115,7 @@ fn settings_of_mail_that_do_not_go_together_are_named() {
         (&[("MAIL_PASSWORD", "hunter2")], "MAIL_USERNAME is not set, but MAIL_PASSWORD is"),
         (&[("MAIL_SERVER", "smtp://mail.example.org")], "accepted is a name such as mail.example.org"),
         (&[("MAIL_FROM", "nobody")], "accepted is an e-mail address, or `Name <address>`"),
+        (&[("MAIL_HELO_NAME", "vm")], "accepted is a full domain name such as accounts.example.org, or an address"),
         (&[("MAIL_TLS", "ssl")], "accepted is starttls or implicit or none"),
         (&[("MAIL_CA_FILE", "missing.pem")], "the file cannot be read"),
         (&[("MAIL_TIMEOUT_SECONDS", "0")], "accepted is a whole number from 1 to 300"),
@@ -139,22 +140,27 @@ fn settings_of_mail_that_do_not_go_together_are_named() {
     }
 }
 
-#[tokio::test]
-async fn doctor_tries_the_mail_server_and_sends_nothing() {
-    let database = current_database().await;
-    let server = SmtpServer::start(SmtpServerOptions::default());
-    let sandbox = sending_to(&server, Sandbox::with_database(database.url())).set("MAIL_USE_TLS", "false");
-    let ended = sandbox.run(&["doctor"]).with(0);
-    assert!(ended.stdout.contains(&format!("ok    mail: localhost:{} answers", server.port())), "{}", ended.stdout);
-    assert!(server.mails_so_far().await.is_empty());
-
-    let sandbox = sandbox.set("MAIL_USE_TLS", "true").set("MAIL_FROM", "noreply@example.com");
-    let ended = sandbox.run(&["doctor"]).with(1);
-    assert!(ended.stdout.contains("fail  mail: localhost:") && ended.stdout.contains("STARTTLS"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("warn  mail: it comes from noreply@example.com; set MAIL_FROM"), "{}", ended.stdout);
-
-    let ended = Sandbox::with_database(database.url()).set("MAIL_PORT", 1).run(&["doctor"]).with(0);
-    assert!(ended.stdout.contains("warn  mail: MAIL_SERVER is not set, so no mail can be sent"), "{}", ended.stdout);
+#[test]
+fn a_port_that_does_not_go_with_the_encryption_is_warned_of_at_once() {
+    for (settings, warning) in [
+        (
+            &[("MAIL_PORT", "465"), ("MAIL_TLS", "starttls")][..],
+            Some("MAIL_PORT is 465, where mail servers begin with TLS"),
+        ),
+        (
+            &[("MAIL_PORT", "465"), ("MAIL_USE_TLS", "false")],
+            Some("and MAIL_USE_TLS says otherwise; take MAIL_TLS=implicit"),
+        ),
+        (&[("MAIL_PORT", "587"), ("MAIL_TLS", "implicit")], Some("where mail servers begin in the clear")),
+        (&[("MAIL_PORT", "465")], None),
+        (&[("MAIL_PORT", "465"), ("MAIL_USE_TLS", "true")], None),
+        (&[("MAIL_PORT", "2465"), ("MAIL_TLS", "implicit")], None),
+    ] {
+        let sandbox = settings.iter().fold(Sandbox::new(), |sandbox, (name, value)| sandbox.set(name, value));
+        let stderr = sandbox.run(&["settings"]).with(0).stderr;
+        assert_eq!(stderr.contains("warning: "), warning.is_some(), "{settings:?}: {stderr}");
+        assert!(stderr.contains(warning.unwrap_or_default()), "{settings:?}: {stderr}");
+    }
 }
 
 #[tokio::test]

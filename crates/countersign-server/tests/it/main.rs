@@ -15,6 +15,7 @@ mod deploy;
 mod dev;
 mod docs;
 mod doctor;
+mod doctor_mail;
 mod jobs;
 mod keys;
 mod kill;
