@@ -162,7 +162,7 @@ async fn a_key_ends_also_where_hs256_signs_by_now() {
     before.accounts().retire_signing_key(new.as_str().unwrap()).await.unwrap();
     before.clock.advance(SignedDuration::from_secs(5));
     me(&back, &fresh).await.problem(401, "invalid_token");
-    assert_eq!(published(&back).await, Vec::<Value>::new());
+    assert!(!published(&back).await.contains(&new));
     // Nobody is logged out by that.
     refresh(&back, &newer).await.ok(200);
 }

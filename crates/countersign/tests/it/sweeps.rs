@@ -75,7 +75,7 @@ async fn a_sweep_takes_away_all_attempts_that_are_forgiven_and_no_other() {
         };
         on_db!(tx.conn(), c => {
             sqlx::query("INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, $2, $3, $4)")
-                .bind(number.to_be_bytes().to_vec())
+                .bind((number + 1).to_be_bytes().to_vec())
                 .bind(i64::from(failures))
                 .bind(last_at)
                 .bind(next_at)
