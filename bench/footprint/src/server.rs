@@ -47,7 +47,7 @@ impl Installation {
         let mut command = Command::new(&self.program);
         command.args(arguments.split(' ')).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("DATABASE_URL", &self.database_url).env("PORT", self.address.port().to_string());
-        command.env("RATE_LIMITS", "off");
+        command.env("RATE_LIMITS", "off").env("FRONTEND_URL", "http://localhost:8000");
         if !self.secret_key.is_empty() {
             command.env("SECRET_KEY", &self.secret_key);
         }

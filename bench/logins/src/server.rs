@@ -83,7 +83,7 @@ impl Installation {
         command.args(arguments.split(' ')).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("DATABASE_URL", "sqlite:accounts.db");
         // One client stands for many here.
-        command.env("RATE_LIMITS", "off");
+        command.env("RATE_LIMITS", "off").env("FRONTEND_URL", "http://localhost:8000");
         if !self.secret_key.is_empty() {
             command.env("SECRET_KEY", &self.secret_key);
         }

@@ -44,6 +44,7 @@ impl Installation {
         command.env("RATE_LIMITS", "off");
         command.env("MEDIA_DIR", "media").env("LOG", "error").env("ACCESS_TOKEN_EXPIRE_MINUTES", "1440");
         command.env("ARGON2_MEMORY_KIB", "19456").env("ARGON2_ITERATIONS", "2").env("ARGON2_LANES", "1");
+        command.env("FRONTEND_URL", "http://localhost:8000");
         if !self.secret_key.is_empty() {
             command.env("SECRET_KEY", &self.secret_key);
         }

@@ -99,6 +99,7 @@ impl Installation {
         let folder = TempDir::with_prefix("countersign-sessions-")?;
         traces().folders.push(folder.path().to_owned());
         let mut installation = Self { program, folder, database_url: database_url.to_owned(), settings: Vec::new() };
+        installation.set("FRONTEND_URL", "http://localhost:8000");
         let secret_key = installation.secret_key()?;
         installation.set("SECRET_KEY", &secret_key);
         installation.run("migrate up")?;

@@ -176,6 +176,7 @@ impl<'b> Installation<'b> {
         if self.contestant.dialect == Dialect::Ours {
             // One client stands for many here. Every request is logged, as in production.
             command.env("RATE_LIMITS", "off").env("LOG", "info").env("MEDIA_DIR", data);
+            command.env("FRONTEND_URL", "http://localhost:8000");
             command.env("INTROSPECTION_SECRET", &self.introspection_secret);
         } else {
             // Peers are scripts.

@@ -85,6 +85,7 @@ impl Installation {
         command.args(arguments.split(' ')).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         // All that follow have their defaults, above all those of hashing and of limits.
         command.env("DATABASE_URL", format!("sqlite:{DATABASE}")).env("TRUSTED_PROXIES", "127.0.0.1");
+        command.env("FRONTEND_URL", "http://localhost:8000");
         if !self.secret_key.is_empty() {
             command.env("SECRET_KEY", &self.secret_key);
         }

@@ -20,9 +20,7 @@ pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
 pub use telemetry::{OtlpHeaders, TelemetrySettings};
-pub use values::{
-    FrontendUrl, LogFilter, LogFormat, MediaDelivery, Networks, SecretKeys, SecretText, chosen, switch, whole_number,
-};
+pub use values::{LogFilter, LogFormat, MediaDelivery, Networks, SecretKeys, SecretText, chosen, switch, whole_number};
 
 pub(crate) use backups::{object, recipient};
 pub(crate) use load::{Loaded, Purpose, Settings, load};
@@ -32,7 +30,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use countersign::config::{Blocklist, ChallengeWhen, LoginBy, RegistrationMode, SecretKey};
+use countersign::config::{Blocklist, ChallengeWhen, LoginBy, RegistrationMode, SecretKey, SiteUrl};
 use countersign::model::{ForwardedHeader, SigningAlgorithm};
 use countersign_db::DatabaseUrl;
 
@@ -89,9 +87,10 @@ pub struct ShellSettings {
     #[conf(env)]
     pub tls_key_file: Option<PathBuf>,
 
-    /// The public address of the site: scheme and host, and the port if it is not the scheme's own.
-    #[conf(env, default_value = "http://localhost:8000")]
-    pub frontend_url: FrontendUrl,
+    /// The public address of the site: scheme and host, and the port if it is not the scheme's own. `serve` does not start
+    /// without it: links in mails begin with it, and only of an address of this machine alone does plain HTTP do.
+    #[conf(env, default_help_str = "for `dev`, where it listens")]
+    pub frontend_url: Option<SiteUrl>,
 
     /// The claim `iss` of access tokens. Tokens of another issuer are refused, so a change logs everybody out.
     #[conf(env, value_parser = text, default_help_str = "the value of FRONTEND_URL")]

@@ -83,7 +83,7 @@ impl Accounts {
         let decoding = DecodingPool::new(&config.media);
         let storage = OnceLock::new();
         let key_lookup = tokio::sync::Mutex::default();
-        let mailer = Mailer::new(&config.mail, &config.public_url);
+        let mailer = Mailer::new(&config.mail, config.public_url.as_str());
         Self(Arc::new(Parts {
             db,
             config,

@@ -2,6 +2,7 @@
 
 mod challenge;
 mod media;
+mod site_url;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::model::{ProxyPolicy, SigningAlgorithm};
 pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
+pub use self::site_url::{InvalidSiteUrl, SiteUrl};
 
 /// Everything a host chooses about its accounts.
 pub struct Config {
@@ -23,8 +25,8 @@ pub struct Config {
     secret_keys: Vec<SecretKey>,
     /// What signs access tokens.
     pub signing_algorithm: SigningAlgorithm,
-    /// Where the site is reached: scheme and host, without a slash at the end.
-    pub public_url: String,
+    /// Where the site is reached. Links begin with it, and whether cookies are secure depends on it.
+    pub public_url: SiteUrl,
     /// What other services ask about tokens with; without it none may.
     pub introspection_secret: Option<SecretKey>,
     /// The `iss` claim of access tokens: who vouches for them, usually the site's own address.
@@ -75,14 +77,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Safe defaults for everything but the key.
-    pub fn new(secret_key: SecretKey) -> Self {
+    /// Safe defaults for everything but the key and the address of the site, which have none. The address is the issuer of
+    /// tokens too, unless [`Config::issuer`] is set to another.
+    pub fn new(secret_key: SecretKey, public_url: SiteUrl) -> Self {
         Self {
             secret_keys: vec![secret_key],
             signing_algorithm: SigningAlgorithm::Hs256,
-            public_url: "http://localhost:8000".to_owned(),
+            issuer: public_url.to_string(),
+            public_url,
             introspection_secret: None,
-            issuer: "http://localhost:8000".to_owned(),
             access_token_ttl: SignedDuration::from_mins(30),
             session_ttl: SignedDuration::from_hours(90 * 24),
             session_idle_ttl: SignedDuration::from_hours(14 * 24),

@@ -35,7 +35,7 @@ pub use self::smtp_server::{SmtpHello, SmtpMood, SmtpRefusal, SmtpServer, SmtpSe
 
 use self::contract::Contract;
 use crate::clock::Clock;
-use crate::config::{Config, HashParameters, SecretKey, StoragePolicy};
+use crate::config::{Config, HashParameters, SecretKey, SiteUrl, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::UserId;
 use crate::{Accounts, MIGRATIONS, http, pages, secrets};
@@ -191,10 +191,15 @@ impl TestApp {
 
 /// Safe defaults, but cheap hashes, and mail is captured.
 pub fn cheap_config(secret_key: SecretKey) -> Config {
-    let mut config = Config::new(secret_key);
+    let mut config = Config::new(secret_key, site_url());
     config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
     config.mail.transport = MailTransport::Capture;
     config
+}
+
+/// Where the site of a test is.
+fn site_url() -> SiteUrl {
+    "http://localhost:8000".parse().expect("the address of a site")
 }
 
 fn media_folder() -> Arc<TempDir> {

@@ -37,6 +37,7 @@ impl Installation {
             Self { folder: tempfile::Builder::new().prefix("cluster-").tempdir()?, settings: Vec::new() };
         for (name, value) in [
             ("DATABASE_URL", database_url),
+            ("FRONTEND_URL", "http://localhost:8000"),
             ("RATE_LIMITS", "off"),
             ("ARGON2_MEMORY_KIB", "19456"),
             ("ARGON2_ITERATIONS", "2"),

@@ -125,7 +125,7 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
     } else if shell.tls_cert_file.is_some() {
         let text = format!("network: HOST={} is open to other machines, who are spoken to encrypted", shell.host);
         examination.add(Verdict::Ok, text);
-    } else if shell.frontend_url.is_https() {
+    } else if shell.site_url(shell.port).is_https() {
         examination.add(
             Verdict::Ok,
             format!(
@@ -321,15 +321,15 @@ async fn database<H: Host>(examination: &mut Examination, shell: &ShellSettings)
     };
     examination.check(schema.map(drop), good);
     if is_usable {
-        clock(examination, &db).await;
+        clock(examination, shell, &db).await;
     }
     db.close().await;
 }
 
 /// The clock decides when a token ends, so one that stands wrong lets in or shuts out.
-async fn clock(examination: &mut Examination, db: &Db) {
+async fn clock(examination: &mut Examination, shell: &ShellSettings, db: &Db) {
     // No token is signed or read here, so any key will do.
-    let accounts = Accounts::new(db.clone(), Config::new(generate_secret_key()));
+    let accounts = Accounts::new(db.clone(), Config::new(generate_secret_key(), shell.site_url(shell.port)));
     let now = accounts.clock().now();
     match accounts.newest_login_at().await {
         _ if now.as_second() < CLOCK_SECOND_MIN => {

@@ -2,7 +2,6 @@
 //! program and look at its exit code.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,14 +52,7 @@ fn own_url(shell: &ShellSettings) -> Result<Uri, Failure> {
     if shell.port == 0 {
         return Err(Failure("PORT is 0, so the system chose one; name it: `health http://127.0.0.1:…`".to_owned()));
     }
-    let scheme = if shell.tls_cert_file.is_some() { "https" } else { "http" };
-    let host = match shell.host {
-        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
-        IpAddr::V6(address) if address.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
-    };
-    Ok(Uri::try_from(format!("{scheme}://{host}:{}/health", shell.port))?)
+    Ok(Uri::try_from(format!("{}/health", shell.local_url(shell.port)))?)
 }
 
 /// The status that comes back, as it stands in the answer.

@@ -7,9 +7,10 @@ use secrecy::ExposeSecret as _;
 
 use super::{Failure, Finding, complain, open_accounts, say};
 use crate::Host;
+use crate::settings::Purpose;
 
 pub(super) async fn invite<H: Host>(email: Option<EmailAddress>, uses: u32, days: u32) -> Result<Finding, Failure> {
-    let accounts = open_accounts::<H>().await?;
+    let accounts = open_accounts::<H>(Purpose::Serve).await?;
     if accounts.config().registration != RegistrationMode::Invite {
         complain("warning: REGISTRATION is not `invite`, so nobody is asked for an invitation");
     }

@@ -6,9 +6,10 @@ use countersign::model::JobId;
 use super::table::table;
 use super::{Failure, Finding, JobsCommand, open_accounts, say};
 use crate::Host;
+use crate::settings::Purpose;
 
 pub(super) async fn jobs<H: Host>(command: JobsCommand) -> Result<Finding, Failure> {
-    let accounts = open_accounts::<H>().await?;
+    let accounts = open_accounts::<H>(Purpose::Administer).await?;
     let finding = match command {
         JobsCommand::List => list(&accounts).await,
         JobsCommand::Retry { id } => retry::<H>(&accounts, id).await,

@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 use super::table::table;
 use super::{Failure, Finding, KeysCommand, open_accounts, say};
 use crate::Host;
+use crate::settings::Purpose;
 
 pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Failure> {
-    let accounts = open_accounts::<H>().await?;
+    let accounts = open_accounts::<H>(Purpose::Administer).await?;
     let finding = match command {
         KeysCommand::List => list(&accounts).await,
         KeysCommand::Rotate { now } => {

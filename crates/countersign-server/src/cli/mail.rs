@@ -33,7 +33,7 @@ fn preview<H: Host>(settings: Settings<H>, language: Option<Language>, out: Opti
         (None, Some(_)) => catalogue.languages().to_vec(),
         (None, None) => vec![policy.templates.default_language().clone()],
     };
-    let url = settings.shell.frontend_url.to_string();
+    let url = settings.shell.site_url(settings.shell.port).to_string();
     let mailer = Mailer::new(&policy, &url);
     let mut index = String::new();
     for language in &languages {
@@ -98,7 +98,7 @@ fn escape(text: &str) -> String {
 async fn test<H: Host>(settings: &Settings<H>, address: EmailAddress) -> Result<Finding, Failure> {
     let smtp = settings.shell.mail.smtp_policy();
     let server = format!("{}:{}", smtp.server, smtp.port);
-    let mailer = Mailer::new(&settings.mail, &settings.shell.frontend_url.to_string());
+    let mailer = Mailer::new(&settings.mail, settings.shell.site_url(settings.shell.port).as_str());
     let language = settings.mail.templates.default_language().clone();
     let to = Recipient { username: address.as_str().to_owned(), address, language };
     let now = SystemClock.now();

@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 
-use countersign::Accounts;
 use countersign::config::StoragePolicy;
 use countersign::media::{Storage, StorageError, StoredPicture};
-use countersign_db::{Db, PoolPolicy};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, Finding, MediaCommand, bar, complain, say, settings_for};
+use super::{Failure, Finding, MediaCommand, bar, complain, open_accounts, say, settings_for};
 use crate::Host;
-use crate::schema::{self, refuse_missing};
-use crate::settings::{Purpose, Settings, ShellSettings};
+use crate::settings::{Purpose, ShellSettings};
 
 pub(super) async fn media<H: Host>(command: &MediaCommand) -> Result<Finding, Failure> {
     match command {
@@ -119,14 +116,9 @@ async fn copy_one(
 }
 
 async fn sweep<H: Host>(age_minutes: u32) -> Result<Finding, Failure> {
-    let Settings { mail, mut shell, .. } = settings_for::<H>(Purpose::Serve)?;
-    let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
-    refuse_missing::<H>(&shell.database_url)?;
-    let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
-    schema::check::<H>(&db).await?;
-    let accounts = Accounts::new(db.clone(), shell.accounts_config(key, mail)?);
+    let accounts = open_accounts::<H>(Purpose::Administer).await?;
     let swept = accounts.sweep_pictures(SignedDuration::from_mins(age_minutes.into())).await?;
-    db.close().await;
+    accounts.db().close().await;
     say(format_args!("{} files deleted that were nobody's, {} kept", swept.deleted, swept.kept));
     Ok(Finding::InOrder)
 }

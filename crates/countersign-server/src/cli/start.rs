@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use countersign::Accounts;
 use countersign::clock::Clock;
-use countersign::config::SecretKey;
+use countersign::config::{SecretKey, SiteUrl};
 use countersign::mail::MailTransport;
 use countersign::secrets::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
@@ -136,7 +136,8 @@ where
     let listener = listen::<H>(&shell)?;
     let metrics_listener = shell.telemetry.metrics_listen.map(listen_for_metrics).transpose()?;
     let db = open::<H>(&shell, schema).await?;
-    let config = shell.accounts_config(key, mail)?;
+    let site_url = site_url(&shell, audience, listener.local_addr()?)?;
+    let config = shell.accounts_config(key, site_url, mail)?;
     if config.hash_parameters.is_below_recommendations() {
         warn!("{WEAK_COSTS}");
     }
@@ -205,6 +206,15 @@ where
     tokio::join!(work, serve_metrics);
     let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
     Ok(Finding::InOrder)
+}
+
+/// Where the site is reached. Links of `dev` lead to the port that is listened on, which the system may have chosen.
+fn site_url(shell: &ShellSettings, audience: Audience, address: SocketAddr) -> Result<SiteUrl, Failure> {
+    match (audience, &shell.frontend_url) {
+        (_, Some(site_url)) => Ok(site_url.clone()),
+        (Audience::Developer, None) => Ok(shell.local_url(address.port())),
+        (Audience::Public, None) => Err(Failure("FRONTEND_URL is not set".to_owned())),
+    }
 }
 
 /// Takes up renewed certificates, for ever.

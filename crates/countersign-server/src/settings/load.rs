@@ -1,11 +1,14 @@
 //! Decides whether the settings will do for what is about to be done with them, and reports all that is wrong at once.
 
 use std::env;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use conf::{Conf, ProgramOption};
-use countersign::config::{Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey};
+use countersign::config::{
+    Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey, SiteUrl,
+};
 use countersign::mail::MailPolicy;
 use countersign::model::ProxyPolicy;
 use jiff::SignedDuration;
@@ -20,8 +23,10 @@ use crate::tls::TlsFiles;
 /// What the settings are read for; it decides what is asked of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Serving the public: a secret key is a must.
+    /// Serving the public, or making links for it: a secret key and the address of the site are musts.
     Serve,
+    /// Changing or showing what is in the database: a secret key is a must.
+    Administer,
     /// Trying things out: this machine only.
     Develop,
     /// Anything that serves nobody.
@@ -158,8 +163,13 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
             problems.push(Problem::of_setting(name, None, text));
         }
     };
-    if purpose == Purpose::Serve && shell.secret_key.is_none() {
+    if matches!(purpose, Purpose::Serve | Purpose::Administer) && shell.secret_key.is_none() {
         refuse("SECRET_KEY", format!("is not set; `{binary} secret --write-env` makes one and puts it into .env"));
+    }
+    if purpose == Purpose::Serve && shell.frontend_url.is_none() {
+        let text = "is not set; it is where people reach the site, such as https://accounts.example.org, and links in mails \
+                    begin with it";
+        refuse("FRONTEND_URL", text.to_owned());
     }
     if purpose == Purpose::Develop && !shell.host.is_loopback() {
         let text = format!(
@@ -174,13 +184,12 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
     {
         refuse("METRICS_LISTEN", format!("is {address}: `dev` listens on this machine only"));
     }
-    match (&shell.tls_cert_file, &shell.tls_key_file) {
-        (Some(_), None) => refuse("TLS_KEY_FILE", "is not set, but TLS_CERT_FILE is".to_owned()),
-        (None, Some(_)) => refuse("TLS_CERT_FILE", "is not set, but TLS_KEY_FILE is".to_owned()),
+    match (&shell.tls_cert_file, &shell.tls_key_file, &shell.frontend_url) {
+        (Some(_), None, _) => refuse("TLS_KEY_FILE", "is not set, but TLS_CERT_FILE is".to_owned()),
+        (None, Some(_), _) => refuse("TLS_CERT_FILE", "is not set, but TLS_KEY_FILE is".to_owned()),
         // Links in mails would lead nowhere, and cookies would do without `Secure`.
-        (Some(_), Some(_)) if !shell.frontend_url.is_https() => {
-            let text = format!("is {}, but with TLS_CERT_FILE the site is reached by https alone", shell.frontend_url);
-            refuse("FRONTEND_URL", text);
+        (Some(_), Some(_), Some(site)) if !site.is_https() => {
+            refuse("FRONTEND_URL", format!("is {site}, but with TLS_CERT_FILE the site is reached by https alone"));
         }
         _ => {}
     }
@@ -232,19 +241,38 @@ impl ShellSettings {
         ProxyPolicy { trusted: trusted.unwrap_or_default(), header: self.proxy_header }
     }
 
+    /// Where a server that listens on this port is reached from this machine; 0 is none in particular.
+    pub(crate) fn local_url(&self, port: u16) -> SiteUrl {
+        let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
+        let host = match self.host {
+            IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        };
+        let port = if port == 0 { if scheme == "https" { 443 } else { 80 } } else { port };
+        format!("{scheme}://{}", SocketAddr::new(host, port)).parse().expect("an address and a port are a site's")
+    }
+
+    /// Where the site is reached: without `FRONTEND_URL`, which `serve` demands, from this machine alone.
+    pub(crate) fn site_url(&self, port: u16) -> SiteUrl {
+        self.frontend_url.clone().unwrap_or_else(|| self.local_url(port))
+    }
+
     /// The library's configuration.
     pub(crate) fn accounts_config(
         &self,
         secret_key: SecretKey,
+        site_url: SiteUrl,
         mail: MailPolicy,
     ) -> Result<Config, InvalidHashParameters> {
-        let mut config = Config::new(secret_key);
-        config.issuer = self.issuer.clone().unwrap_or_else(|| self.frontend_url.to_string());
+        let mut config = Config::new(secret_key, site_url);
+        if let Some(issuer) = &self.issuer {
+            config.issuer.clone_from(issuer);
+        }
         config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
         if !self.session_cache {
             config.session_cache_max = 0;
         }
-        config.public_url = self.frontend_url.to_string();
         config.signing_algorithm = self.algorithm;
         config.introspection_secret.clone_from(&self.introspection_secret);
         for key in self.secret_key_previous.iter().flat_map(|keys| &keys.0) {

@@ -1,6 +1,6 @@
 //! Decides which texts are values of a setting; each message says what is accepted, and none repeats the text.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -153,42 +153,6 @@ impl FromStr for LogFilter {
     }
 }
 
-/// The public address of the site, without a path and without a slash at its end.
-#[derive(Clone, Debug)]
-pub struct FrontendUrl(String);
-
-impl Display for FrontendUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FrontendUrl {
-    /// Whether browsers reach the site encrypted.
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https:")
-    }
-}
-
-impl FromStr for FrontendUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const ACCEPTED: &str = "accepted is scheme and host alone, such as https://accounts.example.org";
-        // `Uri` drops a fragment without a word.
-        let uri: Uri = text.parse().ok().filter(|_| !text.contains('#')).ok_or(ACCEPTED)?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(ACCEPTED);
-        };
-        let bare = uri.path_and_query().is_none_or(|rest| rest.as_str() == "/");
-        let host_missing = authority.host().is_empty();
-        if !bare || host_missing || authority.as_str().contains('@') {
-            return Err(ACCEPTED);
-        }
-        Ok(Self(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase())))
-    }
-}
-
 /// Networks of proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Networks(pub Vec<IpNet>);
@@ -230,30 +194,6 @@ pub(super) fn page(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_frontend_url_is_scheme_and_host() {
-        for (text, kept) in [
-            ("http://localhost:8000", "http://localhost:8000"),
-            ("https://Accounts.Example.org/", "https://accounts.example.org"),
-            ("http://[::1]:8000", "http://[::1]:8000"),
-        ] {
-            assert_eq!(text.parse::<FrontendUrl>().unwrap().to_string(), kept);
-        }
-        for text in [
-            "",
-            "localhost:8000",
-            "/a",
-            "ftp://a",
-            "https://a/b",
-            "https://a?b",
-            "https://a#b",
-            "https://u@a",
-            "https://",
-        ] {
-            assert!(text.parse::<FrontendUrl>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_misspelt_level_is_no_filter() {

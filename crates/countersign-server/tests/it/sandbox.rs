@@ -54,7 +54,11 @@ impl Sandbox {
     /// What `serve` needs to start on a free port with this database; passwords are hashed at the lowest
     /// cost that is not warned about.
     pub(crate) fn with_database(url: &str) -> Self {
-        Self::new().set("SECRET_KEY", KEY).set("DATABASE_URL", url).served_cheaply()
+        Self::new()
+            .set("SECRET_KEY", KEY)
+            .set("FRONTEND_URL", "http://localhost:8000")
+            .set("DATABASE_URL", url)
+            .served_cheaply()
     }
 
     /// A free port, and the lowest cost for passwords that is not warned about.

@@ -2,7 +2,7 @@
 //! Fetch Metadata).
 
 use axum::http::header::{COOKIE, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -18,10 +18,7 @@ const DEVICE_AGE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// `None` on loopback without TLS, where browsers would not send a secure cookie back.
 fn secure(config: &Config) -> Option<&'static str> {
-    let uri: Option<Uri> = config.public_url.parse().ok();
-    let is_local = uri.is_some_and(|uri| {
-        uri.scheme_str() == Some("http") && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
-    });
+    let is_local = !config.public_url.is_https() && config.public_url.is_loopback();
     if is_local { None } else { Some("; Secure") }
 }
 
@@ -106,7 +103,7 @@ pub(crate) fn refuse_other_sites(config: &Config, method: &Method, headers: &Hea
         None => match text(ORIGIN.as_str()) {
             None => true,
             Some(_) if method.is_safe() => true,
-            Some(origin) => origin == config.public_url || is_host(origin, headers),
+            Some(origin) => origin == config.public_url.as_str() || is_host(origin, headers),
         },
     };
     if own { Ok(()) } else { Err(Problem::new(&CROSS_SITE)) }
@@ -124,9 +121,7 @@ mod tests {
     use crate::secrets::generate_secret_key;
 
     fn config(public_url: &str) -> Config {
-        let mut config = Config::new(generate_secret_key());
-        config.public_url = public_url.to_owned();
-        config
+        Config::new(generate_secret_key(), public_url.parse().unwrap())
     }
 
     #[test]

@@ -70,7 +70,7 @@ struct MetadataResponse {
     responses((status = OK, body = MetadataResponse, description = "The metadata")),
 )]
 async fn metadata(State(accounts): State<Accounts>) -> impl IntoResponse {
-    let base = &accounts.config().public_url;
+    let base = accounts.config().public_url.as_str();
     let metadata = MetadataResponse {
         issuer: accounts.config().issuer.clone(),
         token_endpoint: format!("{base}/api/users/token"),

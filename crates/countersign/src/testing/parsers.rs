@@ -46,7 +46,7 @@ pub const PARSERS: [(&str, Parser); 13] = [
 /// Decoding what says that it needs more is left out: it would be the memory that is tried.
 const PICTURE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-static CONFIG: LazyLock<Config> = LazyLock::new(|| Config::new(generate_secret_key()));
+static CONFIG: LazyLock<Config> = LazyLock::new(|| super::cheap_config(generate_secret_key()));
 
 fn key() -> &'static SecretKey {
     &CONFIG.secret_keys()[0]

@@ -24,7 +24,7 @@ impl Site {
     async fn start() -> Self {
         let server = SmtpServer::start(SmtpServerOptions::default());
         let app = TestApp::with(|config| {
-            SITE.clone_into(&mut config.public_url);
+            config.public_url = SITE.parse().unwrap();
             config.mail.site_name = HeaderText::new("FastAPI Blog");
             config.mail.transport = MailTransport::Smtp(server.policy());
         })

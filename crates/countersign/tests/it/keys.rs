@@ -410,8 +410,8 @@ async fn other_services_can_ask_about_tokens_if_they_have_the_secret() {
 #[tokio::test]
 async fn the_metadata_say_where_everything_is() {
     let app = TestApp::with(|config| {
-        config.public_url = "https://accounts.example.org".to_owned();
-        config.issuer = config.public_url.clone();
+        config.public_url = "https://accounts.example.org".parse().unwrap();
+        config.issuer = config.public_url.to_string();
     })
     .await;
     let metadata = app.anonymous().get("/.well-known/oauth-authorization-server").await.ok(200);

@@ -128,7 +128,7 @@ async fn a_login_sets_the_cookie_and_leads_back_but_never_to_another_site() {
 
 #[tokio::test]
 async fn cookies_of_pages_are_secure_and_of_this_host_alone() {
-    let app = TestApp::with(|config| "https://accounts.example.org".clone_into(&mut config.public_url)).await;
+    let app = TestApp::with(|config| config.public_url = "https://accounts.example.org".parse().unwrap()).await;
     let browser = registered(&app, "ada").await;
     browser.submit("/preferences", &[("theme", "dark"), ("language", "de")]).await;
     for name in ["session", "done", "theme", "language"] {
