@@ -17,6 +17,7 @@ use crate::model::{ProxyPolicy, SigningAlgorithm};
 pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
+pub(crate) use self::site_url::is_loopback_authority;
 pub use self::site_url::{InvalidSiteUrl, SiteUrl};
 
 /// Everything a host chooses about its accounts.

@@ -131,6 +131,11 @@ fn parse_host(text: &str) -> Option<String> {
     (is_plain && !is_number).then(|| name.into_owned())
 }
 
+/// Whether an authority, which is what a `Host` header has, names the machine that asks for it.
+pub(crate) fn is_loopback_authority(text: &str) -> bool {
+    split_port(text).is_some_and(|(host, _)| is_loopback(host))
+}
+
 /// Whether a host, as URLs and the `Host` header write it, is the machine that asks for it (RFC 6761, section 6.3).
 fn is_loopback(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
@@ -221,6 +226,14 @@ mod tests {
             ["localhost", "LOCALHOST", "blog.localhost", "127.0.0.1", "127.8.8.8", "[::1]", "[::ffff:127.0.0.1]"]
         {
             assert!(is_loopback(host), "{host}");
+        }
+        for authority in ["localhost:8000", "127.0.0.1:1", "[::1]:8000", "[::1]", "localhost"] {
+            assert!(is_loopback_authority(authority), "{authority}");
+        }
+        for authority in
+            ["localhost:8000@evil.example", "evil.example:80", "localhost:80:80", "localhost:", "[::1", ":80"]
+        {
+            assert!(!is_loopback_authority(authority), "{authority}");
         }
         for host in [
             "",

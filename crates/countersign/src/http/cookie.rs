@@ -1,13 +1,18 @@
 //! Decides how the cookies of a browser are set and read, and from where a request with that of a session is taken (RFC 6265;
 //! Fetch Metadata).
 
+use std::convert::Infallible;
+
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::problem::{CROSS_SITE, Problem};
-use crate::config::Config;
+use crate::Accounts;
+use crate::config::{Config, is_loopback_authority};
 
 /// A name that begins so can be set by a secure origin alone, and for itself alone.
 const PREFIX: &str = "__Host-";
@@ -16,20 +21,63 @@ const DEVICE: &str = "device";
 /// How long a browser keeps the cookie of its device.
 const DEVICE_AGE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// `None` on loopback without TLS, where browsers would not send a secure cookie back.
-fn secure(config: &Config) -> Option<&'static str> {
-    let is_local = !config.public_url.is_https() && config.public_url.is_loopback();
-    if is_local { None } else { Some("; Secure") }
+/// What kind of cookies a browser is given, and taken from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Sent back over encrypted connections alone.
+    Secure,
+    /// Sent back over plain HTTP too: on loopback, where some browsers would not send a secure cookie back.
+    Local,
 }
 
-/// What comes before a cookie's name.
-fn prefix(config: &Config) -> &'static str {
-    if secure(config).is_some() { PREFIX } else { "" }
+impl Kind {
+    /// Settings that are wrong or were forgotten must not make cookies readable on a network: so the request decides too. Whatever
+    /// is configured, a host that is not loopback, or none, gets secure cookies.
+    pub(crate) fn of(config: &Config, headers: &HeaderMap) -> Self {
+        let mut hosts = headers.get_all(HOST).iter();
+        let asked_by = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.to_str().ok(),
+            _ => None,
+        };
+        let site = &config.public_url;
+        if !site.is_https() && site.is_loopback() && asked_by.is_some_and(is_loopback_authority) {
+            Self::Local
+        } else {
+            Self::Secure
+        }
+    }
+
+    /// What comes before a cookie's name.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Secure => PREFIX,
+            Self::Local => "",
+        }
+    }
+
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::Secure => "; Secure",
+            Self::Local => "",
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Kind
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(Accounts::from_ref(state).config(), &parts.headers))
+    }
 }
 
 /// The cookies of this name, the first one first.
 fn find<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
-    let prefix = prefix(config);
+    let prefix = Kind::of(config, headers).prefix();
     let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
     let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(move |(found, _)| found.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
@@ -40,8 +88,8 @@ fn find<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterato
 ///
 /// # Panics
 /// When the value is not made of letters, digits and hyphens.
-pub(crate) fn set_plain(config: &Config, name: &str, value: &str, seconds: u32) -> HeaderValue {
-    let (prefix, secure) = (prefix(config), secure(config).unwrap_or_default());
+pub(crate) fn set_plain(kind: Kind, name: &str, value: &str, seconds: u32) -> HeaderValue {
+    let (prefix, secure) = (kind.prefix(), kind.attribute());
     let text = format!("{prefix}{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::try_from(text).expect("letters, digits and hyphens")
 }
@@ -52,22 +100,22 @@ pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str)
 }
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
-pub(crate) fn set(config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(config, SESSION, cookie.expose_secret(), config.session_ttl)
+pub(crate) fn set(kind: Kind, config: &Config, cookie: &SecretString) -> HeaderValue {
+    header(kind, SESSION, cookie.expose_secret(), config.session_ttl)
 }
 
 /// `Set-Cookie` by which a device is known from now on.
-pub(crate) fn set_device(config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(config, DEVICE, cookie.expose_secret(), DEVICE_AGE)
+pub(crate) fn set_device(kind: Kind, cookie: &SecretString) -> HeaderValue {
+    header(kind, DEVICE, cookie.expose_secret(), DEVICE_AGE)
 }
 
 /// `Set-Cookie` that takes it away.
-pub(crate) fn clear(config: &Config) -> HeaderValue {
-    header(config, SESSION, "", SignedDuration::ZERO)
+pub(crate) fn clear(kind: Kind) -> HeaderValue {
+    header(kind, SESSION, "", SignedDuration::ZERO)
 }
 
-fn header(config: &Config, name: &str, value: &str, age: SignedDuration) -> HeaderValue {
-    let (prefix, secure, age) = (prefix(config), secure(config).unwrap_or_default(), age.as_secs());
+fn header(kind: Kind, name: &str, value: &str, age: SignedDuration) -> HeaderValue {
+    let (prefix, secure, age) = (kind.prefix(), kind.attribute(), age.as_secs());
     let text = format!("{prefix}{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::try_from(text).expect("a cookie is base64");
     header.set_sensitive(true);
@@ -126,20 +174,45 @@ mod tests {
 
     #[test]
     fn a_cookie_is_secure_everywhere_but_on_loopback() {
-        for (url, expected) in [
-            ("https://a.example", "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"),
-            ("http://a.example", "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"),
-            ("https://localhost", "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"),
-            ("http://localhost:8000", "session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax"),
-            ("http://127.0.0.1:8000", "session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax"),
+        let secure = "__Host-session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure";
+        let local = "session=x; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax";
+        for (url, hosts, expected) in [
+            ("https://a.example", vec!["a.example"], secure),
+            ("https://a.example", vec!["127.0.0.1:8000"], secure),
+            ("http://a.example", vec!["a.example"], secure),
+            ("http://a.example", vec!["localhost"], secure),
+            ("https://localhost", vec!["localhost"], secure),
+            ("http://localhost:8000", vec!["localhost:8000"], local),
+            ("http://127.0.0.1:8000", vec!["127.0.0.1:8000"], local),
+            ("http://127.0.0.1:8000", vec!["LOCALHOST:9000"], local),
+            ("http://[::1]:8000", vec!["[::1]:8000"], local),
+            // What is configured is not what was asked for.
+            ("http://localhost:8000", vec!["a.example"], secure),
+            ("http://localhost:8000", vec!["nas:8000"], secure),
+            ("http://localhost:8000", vec!["192.168.0.2:8000"], secure),
+            ("http://localhost:8000", vec!["localhost.example"], secure),
+            ("http://localhost:8000", vec!["localhost:8000@a.example"], secure),
+            ("http://localhost:8000", vec!["localhost", "a.example"], secure),
+            ("http://localhost:8000", vec![], secure),
         ] {
-            assert_eq!(set(&config(url), &"x".to_owned().into()).to_str().unwrap(), expected, "{url}");
+            let config = config(url);
+            let mut headers = HeaderMap::new();
+            for host in &hosts {
+                headers.append(HOST, host.parse().unwrap());
+            }
+            for cookie in ["session=plain", "__Host-session=secure"] {
+                headers.append(COOKIE, cookie.parse().unwrap());
+            }
+            let kind = Kind::of(&config, &headers);
+            assert_eq!(set(kind, &config, &"x".to_owned().into()).to_str().unwrap(), expected, "{url} {hosts:?}");
+            // Nor is the other kind read.
+            let read = if expected == secure { "secure" } else { "plain" };
+            assert_eq!(get(&config, &headers), Some(read), "{url} {hosts:?}");
         }
-        let device = set_device(&config("https://a.example"), &"x".to_owned().into());
+        let device = set_device(Kind::Secure, &"x".to_owned().into());
         let expected = "__Host-device=x; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure";
         assert_eq!(device.to_str().unwrap(), expected);
-        let cleared = clear(&config("http://localhost"));
-        assert_eq!(cleared.to_str().unwrap(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(clear(Kind::Local).to_str().unwrap(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }
 
     #[test]

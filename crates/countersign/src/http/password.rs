@@ -74,10 +74,11 @@ async fn change_password(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
     client: ClientInfo,
+    cookies: cookie::Kind,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let device = accounts.change_password(change(body, &caller, client)?).await?;
-    let device = [(SET_COOKIE, cookie::set_device(accounts.config(), &device))];
+    let device = [(SET_COOKIE, cookie::set_device(cookies, &device))];
     Ok((device, message("Password changed successfully")))
 }
 
@@ -183,6 +184,7 @@ struct ResetPasswordRequest {
 async fn reset_password(
     State(accounts): State<Accounts>,
     client: ClientInfo,
+    cookies: cookie::Kind,
     JsonBody(mut fields): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let token = fields.required("token", |text| Ok::<_, Invalid>(text.to_owned().into()));
@@ -191,7 +193,7 @@ async fn reset_password(
         return Err(fields.into_problem());
     };
     let device = accounts.reset_password(&token, new, &client).await?;
-    let device = [(SET_COOKIE, cookie::set_device(accounts.config(), &device))];
+    let device = [(SET_COOKIE, cookie::set_device(cookies, &device))];
     Ok((device, message("Password reset successfully. You can now log in with your new password.")))
 }
 

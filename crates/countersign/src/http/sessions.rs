@@ -211,8 +211,9 @@ async fn log_in(
     {
         accounts.end_session(before.user.id, before.session).await?;
     }
-    let session = cookie::set(accounts.config(), &tokens.session_cookie);
-    let device = tokens.device_cookie.map(|device| cookie::set_device(accounts.config(), &device));
+    let cookies = cookie::Kind::of(accounts.config(), &headers);
+    let session = cookie::set(cookies, accounts.config(), &tokens.session_cookie);
+    let device = tokens.device_cookie.map(|device| cookie::set_device(cookies, &device));
     Ok((
         StatusCode::NO_CONTENT,
         [(CACHE_CONTROL, HeaderValue::from_static("no-store"))],
@@ -235,9 +236,13 @@ async fn log_in(
     ),
     security(("OAuth2PasswordBearer" = [])),
 )]
-async fn log_out(State(accounts): State<Accounts>, caller: CurrentUser) -> Result<impl IntoResponse, Problem> {
+async fn log_out(
+    State(accounts): State<Accounts>,
+    caller: CurrentUser,
+    cookies: cookie::Kind,
+) -> Result<impl IntoResponse, Problem> {
     accounts.end_session(caller.user.id, caller.session).await?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(accounts.config()))]))
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(cookies))]))
 }
 
 /// A password, once more.
@@ -283,7 +288,8 @@ async fn reauthenticate(
     if bearer_token(&headers).is_some() {
         return Ok(Private(TokenResponse::from(tokens)).into_response());
     }
-    let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
+    let cookies = cookie::Kind::of(accounts.config(), &headers);
+    let cookie = cookie::set(cookies, accounts.config(), &tokens.session_cookie);
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (SET_COOKIE, cookie)];
     Ok((StatusCode::NO_CONTENT, headers).into_response())
 }

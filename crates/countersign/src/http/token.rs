@@ -114,14 +114,14 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
 async fn create_token(
     State(accounts): State<Accounts>,
     client: ClientInfo,
+    cookies: cookie::Kind,
     form: Result<FormBody, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
     let tokens = match grant(form, &client)? {
         Grant::Password(log_in) => accounts.log_in(log_in).await?,
         Grant::RefreshToken(token) => accounts.refresh_tokens(&token, &client).await?,
     };
-    let device =
-        tokens.device_cookie.as_ref().map(|device| [(SET_COOKIE, cookie::set_device(accounts.config(), device))]);
+    let device = tokens.device_cookie.as_ref().map(|device| [(SET_COOKIE, cookie::set_device(cookies, device))]);
     Ok((device, Private(TokenResponse::from(tokens))))
 }
 

@@ -163,7 +163,7 @@ async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Re
     };
     let (name, fault) = match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
         Ok(tokens) => {
-            let cookie = cookie::set(accounts.config(), &tokens.session_cookie);
+            let cookie = cookie::set(visitor.cookies(), accounts.config(), &tokens.session_cookie);
             return Ok(Confirmed::Yes(Recent { session: tokens.session, cookie: Some(cookie) }));
         }
         Err(ReauthenticateError::TooMany(limited)) => {
@@ -245,7 +245,7 @@ pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Resp
     let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
     let (status, name, fault) = match visitor.accounts().change_password(change).await {
         Ok(device) => {
-            let device = cookie::set_device(visitor.accounts().config(), &device);
+            let device = cookie::set_device(visitor.cookies(), &device);
             return Ok(To::path("/account").done(&visitor, "password-changed").cookie(device).into_response());
         }
         Err(ChangePasswordError::TooMany(limited)) => {
@@ -288,7 +288,6 @@ pub(super) async fn delete(visitor: Visitor, mut form: Form) -> Result<Response,
             return Ok(later(deletion_page(&visitor, caller, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
         }
     }
-    let accounts = visitor.accounts();
-    accounts.delete_account(caller.user.id).await?;
-    Ok(To::path("/").done(&visitor, "account-deleted").cookie(cookie::clear(accounts.config())).into_response())
+    visitor.accounts().delete_account(caller.user.id).await?;
+    Ok(To::path("/").done(&visitor, "account-deleted").cookie(cookie::clear(visitor.cookies())).into_response())
 }

@@ -50,7 +50,7 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
                 accounts.end_session(before.user.id, before.session).await?;
             }
             let to = To::path(next.unwrap_or_else(|| HOME.to_owned()));
-            return Ok(to.logged_in(accounts.config(), &tokens).into_response());
+            return Ok(to.logged_in(&visitor, &tokens).into_response());
         }
         Err(LogInError::TooMany(limited)) => {
             let fault = if limited.retry_after_seconds > 60 { Fault("fault-limited-login") } else { limited.into() };
@@ -71,5 +71,5 @@ pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
     if let Some(caller) = &visitor.caller {
         accounts.end_session(caller.user.id, caller.session).await?;
     }
-    Ok(To::path(HOME).done(&visitor, "logged-out").cookie(cookie::clear(accounts.config())).into_response())
+    Ok(To::path(HOME).done(&visitor, "logged-out").cookie(cookie::clear(visitor.cookies())).into_response())
 }

@@ -2,7 +2,7 @@
 //! browser asks for.
 
 use axum::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HeaderName, SET_COOKIE, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, SET_COOKIE, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -31,6 +31,7 @@ pub(super) struct Looks {
     pub(super) theme: Option<&'static str>,
     /// The text that says what was done.
     done: Option<String>,
+    pub(super) cookies: cookie::Kind,
     /// The page, by its path and query.
     pub(super) here: String,
 }
@@ -50,6 +51,7 @@ impl Looks {
             language,
             theme: cookie("theme").and_then(theme),
             done: done.filter(|key| templates.catalogue().has(key)),
+            cookies: cookie::Kind::of(config, headers),
             here: here.to_owned(),
         }
     }
@@ -83,6 +85,8 @@ impl Looks {
             next_query => self.next_query(),
             languages,
             done => self.done.as_deref(),
+            // A browser does not keep a secure cookie that came over plain HTTP.
+            cookies_are_lost => self.cookies == cookie::Kind::Secure && !accounts.config().public_url.is_https(),
         };
         match templates.render(template, &self.language, context! { ..own, ..shared }) {
             Ok(page) => (status, self.headers(accounts), Html(page)).into_response(),
@@ -100,7 +104,7 @@ impl Looks {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
         if self.done.is_some() {
-            headers.insert(SET_COOKIE, cookie::set_plain(accounts.config(), "done", "", 0));
+            headers.insert(SET_COOKIE, cookie::set_plain(self.cookies, "done", "", 0));
         }
         headers
     }
@@ -133,8 +137,8 @@ pub struct ErrorPage(HeaderMap);
 impl ErrorPage {
     /// Keeps what has to be known of a request before it is handled.
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut kept = HeaderMap::with_capacity(2);
-        let names: [HeaderName; 2] = [COOKIE, ACCEPT_LANGUAGE];
+        let mut kept = HeaderMap::with_capacity(3);
+        let names: [HeaderName; 3] = [COOKIE, ACCEPT_LANGUAGE, HOST];
         for name in names {
             for value in headers.get_all(&name) {
                 kept.append(name.clone(), value.clone());

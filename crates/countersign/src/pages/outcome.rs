@@ -5,7 +5,6 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::visitor::Visitor;
-use crate::config::Config;
 use crate::http::cookie;
 use crate::http::problem::limit_headers;
 use crate::{Tokens, TooManyAttempts};
@@ -31,13 +30,14 @@ impl To {
     /// When `what` is not made of letters and hyphens.
     #[must_use]
     pub fn done(self, visitor: &Visitor, what: &'static str) -> Self {
-        self.cookie(cookie::set_plain(visitor.accounts().config(), "done", what, DONE_SECONDS))
+        self.cookie(cookie::set_plain(visitor.cookies(), "done", what, DONE_SECONDS))
     }
 
     /// With the cookies of a login.
-    pub(super) fn logged_in(self, config: &Config, tokens: &Tokens) -> Self {
-        let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(config, device));
-        self.cookie(cookie::set(config, &tokens.session_cookie)).cookies(device)
+    pub(super) fn logged_in(self, visitor: &Visitor, tokens: &Tokens) -> Self {
+        let cookies = visitor.cookies();
+        let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(cookies, device));
+        self.cookie(cookie::set(cookies, visitor.accounts().config(), &tokens.session_cookie)).cookies(device)
     }
 
     pub(super) fn cookie(self, cookie: HeaderValue) -> Self {

@@ -70,7 +70,7 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
     };
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
         Ok(device) => {
-            let device = cookie::set_device(visitor.accounts().config(), &device);
+            let device = cookie::set_device(visitor.cookies(), &device);
             Ok(To::path("/login").done(&visitor, "password-reset").cookie(device).into_response())
         }
         Err(ResetPasswordError::TooMany(limited)) => {

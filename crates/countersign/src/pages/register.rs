@@ -87,7 +87,7 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session).await?;
             }
-            Ok(To::path("/").done(visitor, "registered").logged_in(accounts.config(), &tokens).into_response())
+            Ok(To::path("/").done(visitor, "registered").logged_in(visitor, &tokens).into_response())
         }
         Err(LogInError::Internal(error)) => Err(error.into()),
         // The account is there all the same.

@@ -79,6 +79,11 @@ impl Visitor {
         catalogue.text(&self.looks.language, key, &arguments).unwrap_or_else(|_| key.to_owned())
     }
 
+    /// What kind of cookies the browser gets.
+    pub(super) fn cookies(&self) -> cookie::Kind {
+        self.looks.cookies
+    }
+
     /// The languages that pages can be read in.
     pub(super) fn languages(&self) -> &[Language] {
         self.accounts.config().mail.templates.catalogue().languages()

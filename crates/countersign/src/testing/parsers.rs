@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::{FromRequest as _, FromRequestParts as _};
-use axum::http::header::{CONTENT_TYPE, COOKIE};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST};
 use axum::http::{HeaderMap, HeaderValue, Request};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -224,6 +224,7 @@ pub fn session_secrets(bytes: &[u8]) {
 pub fn cookie_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let mut headers = HeaderMap::new();
+    headers.insert(HOST, HeaderValue::from_static("localhost"));
     headers.insert(COOKIE, value);
     if let Some(session) = cookie::get(&CONFIG, &headers) {
         let written = text(bytes);

@@ -156,3 +156,41 @@ async fn a_cookie_that_is_not_ours_opens_nothing() {
     }
     send(&app, "GET", "/api/users/me", &[("cookie", &format!("a=b; {good}; c=d"))], "").await.ok(200);
 }
+
+async fn send_to(app: &TestApp, host: &str, method: &str, path: &str, cookie: &str, body: &str) -> Answer {
+    let request =
+        Request::builder().method(method).uri(path).header("host", host).header("content-type", "application/json");
+    let request = if cookie.is_empty() { request } else { request.header("cookie", cookie) };
+    app.anonymous().send_request(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_loopback_never_gets_nor_gives_a_cookie_that_is_not_secure() {
+    // As a newcomer has it: the site is said to be on this machine, and others come by another name.
+    let app = TestApp::start().await;
+    app.user("ada").await;
+    let login = json!({ "username": "ada@example.com", "password": PASSWORD }).to_string();
+    let log_in = async |host: &str| send_to(&app, host, "POST", "/api/users/login", "", &login).await;
+    let me = async |host: &str, cookie: &str| send_to(&app, host, "GET", "/api/users/me", cookie, "").await;
+    for host in ["nas:8000", "192.168.0.2:8000", "accounts.example.org", "localhost.example.org"] {
+        let answer = log_in(host).await;
+        answer.ok(204);
+        for header in answer.headers.get_all("set-cookie") {
+            let text = header.to_str().unwrap();
+            assert!(
+                text.starts_with("__Host-") && text.contains("; Secure") && !text.contains("Domain"),
+                "{host}: {text}"
+            );
+        }
+        let secure = cookie(&answer);
+        me(host, &secure).await.ok(200);
+        me("localhost:8000", &secure).await.problem(401, "not_authenticated");
+        let out = send_to(&app, host, "POST", "/api/users/logout", &secure, "").await;
+        assert!(out.headers["set-cookie"].to_str().unwrap().starts_with("__Host-session=; "), "{host}");
+    }
+    let local = log_in("localhost:8000").await;
+    let local = cookie(&local);
+    assert!(local.starts_with("session="), "{local}");
+    me("127.0.0.1:8000", &local).await.ok(200);
+    me("nas:8000", &local).await.problem(401, "not_authenticated");
+}

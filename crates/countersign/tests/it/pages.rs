@@ -1,5 +1,7 @@
 //! The pages of the accounts, as a browser without script uses them.
 
+use axum::body::Body;
+use axum::http::Request;
 use countersign::config::RegistrationMode;
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp};
 use jiff::SignedDuration;
@@ -303,4 +305,30 @@ async fn assets_are_kept_for_good_under_the_address_of_their_version() {
         assert_eq!((other.status, &other.headers["cache-control"]), (200, &"no-cache".parse().unwrap()));
     }
     browser.open("/assets/x/nothing.css").await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_login_says_when_browsers_will_not_keep_the_session() {
+    let page = async |site: &str, host: &str, path: &str, language: &str| {
+        let app = TestApp::with(|config| config.public_url = site.parse().unwrap()).await;
+        let request = Request::get(path).header("host", host).header("accept-language", language);
+        app.anonymous().send_request(request.body(Body::empty()).unwrap()).await.text()
+    };
+    for (site, host, is_lost) in [
+        ("http://localhost:8000", "localhost:8000", false),
+        ("http://localhost:8000", "nas:8000", true),
+        ("http://nas", "nas", true),
+        ("http://nas", "localhost", true),
+        ("https://accounts.example.org", "accounts.example.org", false),
+        ("https://accounts.example.org", "127.0.0.1:8000", false),
+    ] {
+        for path in ["/login", "/register"] {
+            for (language, title) in [("en", "You will not stay logged in"), ("de", "Sie bleiben nicht angemeldet")] {
+                let text = page(site, host, path, language).await;
+                let shown = text.contains("role=\"alert\"") && text.contains(title);
+                assert_eq!(shown, is_lost, "{site} {host} {path} {language}");
+                assert_eq!(text.contains("TLS_CERT_FILE"), is_lost, "{site} {host} {path} {language}");
+            }
+        }
+    }
 }
