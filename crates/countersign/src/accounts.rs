@@ -1,6 +1,6 @@
 //! What an application holds: the [`Accounts`] handle.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 
 use countersign_db::{Db, DbError, Tx};
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use crate::secrets::session_secret::SessionSecretKeys;
 use crate::session_cache::{Changed, Forgetting, SessionCache};
 use crate::store;
 use crate::tally::{AccountsMetrics, Tally};
+use crate::workers::Workers;
 
 /// Sessions whose use is noted at the same time. The others are noted when they are used again.
 const NOTES_OF_USE_MAX: usize = 4;
@@ -50,6 +51,8 @@ struct Parts {
     decoding: DecodingPool,
     mailer: Mailer,
     jobs_due: Notify,
+    workers: Workers,
+    unknown_clients: Once,
     tally: Tally,
 }
 
@@ -103,6 +106,8 @@ impl Accounts {
             decoding,
             mailer,
             jobs_due: Notify::new(),
+            workers: Workers::default(),
+            unknown_clients: Once::new(),
             tally: Tally::new(),
         }))
     }
@@ -189,6 +194,20 @@ impl Accounts {
     /// Until somebody in this instance has promised a job.
     pub(crate) async fn wait_for_jobs(&self) {
         self.0.jobs_due.notified().await;
+    }
+
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.0.workers
+    }
+
+    /// Says that requests come without the address of their client: limits then hold for all of them together.
+    pub(crate) fn warn_once_of_unknown_clients(&self) {
+        self.0.unknown_clients.call_once(|| {
+            tracing::warn!(
+                "requests come without the address of their client, so all clients share the limits of one: serve the router by \
+                 `into_make_service_with_connect_info::<SocketAddr>()`, or put a `ClientAddress` into each request's extensions"
+            );
+        });
     }
 
     pub(crate) fn mailer(&self) -> &Mailer {

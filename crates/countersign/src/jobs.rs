@@ -77,6 +77,7 @@ impl Accounts {
     /// Does what was promised, until `stop` comes; then what is under way may be finished, and the rest is handed back. To
     /// be run by every instance, once.
     pub async fn run_jobs(&self, stop: impl Future<Output = ()>) {
+        let _at_work = self.workers().arrive();
         let mut stop = std::pin::pin!(stop);
         let mut tries: JoinSet<()> = JoinSet::new();
         let mut taken: HashMap<Id, Claimed> = HashMap::new();

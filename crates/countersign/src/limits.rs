@@ -108,9 +108,9 @@ impl Limiter {
         Self { policy: policy.cloned(), full_at: Cache::new(REMEMBERED_MAX) }
     }
 
-    /// Counts a try of this network, if it has one left. A call that came over no network is not limited.
+    /// Counts a try of this network, if it has one left. The host's own code is not limited.
     pub(crate) fn take(&self, limit: Limit, network: Network, now: Timestamp) -> Result<Taken, TooManyAttempts> {
-        let Some(policy) = self.policy.as_ref().filter(|_| network != Network::Unknown) else {
+        let Some(policy) = self.policy.as_ref().filter(|_| network != Network::Host) else {
             return Ok(Taken(None));
         };
         let (rate, now) = (policy.rate(limit), now.as_microsecond());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_network_and_each_limit_counts_for_itself_and_no_network_for_nothing() {
+    fn each_network_and_each_limit_counts_for_itself_and_the_host_for_nothing() {
         let limiter = limiter(1, 60);
         assert!(limiter.take(Limit::LogIn, Network::V4(1), at(0)).is_ok());
         assert!(limiter.take(Limit::LogIn, Network::V4(2), at(0)).is_ok());
@@ -180,8 +180,11 @@ mod tests {
         assert!(limiter.take(Limit::Register, Network::V4(1), at(0)).is_ok());
         let refusal = limiter.take(Limit::LogIn, Network::V4(1), at(0)).map(drop).unwrap_err();
         assert_eq!((refusal.policy, refusal.quota, refusal.window_seconds), ("login", 1, 60));
+        // Those whose address nobody knows are one.
+        assert!(limiter.take(Limit::LogIn, Network::Unknown, at(0)).is_ok());
+        assert!(limiter.take(Limit::LogIn, Network::Unknown, at(0)).is_err());
         for _ in 0..1_000 {
-            assert!(limiter.take(Limit::LogIn, Network::Unknown, at(0)).is_ok());
+            assert!(limiter.take(Limit::LogIn, Network::Host, at(0)).is_ok());
             assert!(Limiter::new(None).take(Limit::LogIn, Network::V4(1), at(0)).is_ok());
         }
     }

@@ -18,8 +18,8 @@ mod signing_key;
 mod user;
 
 pub use challenge::{Challenge, ChallengePurpose, ChallengeSolution};
-pub use client::ClientInfo;
 pub(crate) use client::{Asker, Network, Standing};
+pub use client::{ClientAddress, ClientInfo};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::EventKind;
 pub(crate) use event::SecurityEvent;

@@ -10,7 +10,7 @@ pub mod parsers;
 pub mod pictures;
 mod smtp_server;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ use self::contract::Contract;
 use crate::clock::Clock;
 use crate::config::{Config, HashParameters, SecretKey, SiteUrl, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
-use crate::model::UserId;
+use crate::model::{ClientAddress, UserId};
 use crate::{Accounts, MIGRATIONS, http, pages, secrets};
 
 /// The password of every [`User`].
@@ -174,7 +174,7 @@ impl TestApp {
     /// Somebody who presents this access token.
     pub fn bearer(&self, token: Option<String>) -> Caller {
         let contract = Arc::clone(&self.contract);
-        Caller { router: self.router.clone(), contract, token, address: None, cookie: None }
+        Caller { router: self.router.clone(), contract, token, address: ClientAddress::Host, cookie: None }
     }
 
     /// A new user by this name, with the address `<name>@example.com` and [`PASSWORD`], logged in.
@@ -235,7 +235,7 @@ pub struct Caller {
     router: Router,
     contract: Arc<Contract>,
     token: Option<String>,
-    address: Option<IpAddr>,
+    address: ClientAddress,
     cookie: Option<String>,
 }
 
@@ -262,13 +262,19 @@ impl Caller {
         self.token.as_deref()
     }
 
-    /// The same, over a network: from this address.
+    /// The same, over a network: from this address. Otherwise it is the test itself that calls.
     ///
     /// # Panics
     /// When that is none.
     #[must_use]
     pub fn at(&self, address: &str) -> Self {
-        Self { address: Some(address.parse().expect("an address")), ..self.clone() }
+        Self { address: ClientAddress::Known(address.parse().expect("an address")), ..self.clone() }
+    }
+
+    /// The same, over a network, where nothing tells from which address.
+    #[must_use]
+    pub fn at_unknown_address(&self) -> Self {
+        Self { address: ClientAddress::Unknown, ..self.clone() }
     }
 
     /// The same, with this cookie.
@@ -348,8 +354,15 @@ impl Caller {
 
     /// Sends a request as it is, without the caller's token.
     pub async fn send_request(&self, mut request: Request<Body>) -> Answer {
-        if let Some(address) = self.address {
-            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 4711)));
+        match self.address {
+            ClientAddress::Known(address) => {
+                request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 4711)));
+            }
+            // Unless the request itself says from where it comes.
+            ClientAddress::Host if request.extensions().get::<ConnectInfo<SocketAddr>>().is_none() => {
+                request.extensions_mut().insert(ClientAddress::Host);
+            }
+            ClientAddress::Host | ClientAddress::Unknown => {}
         }
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let Ok(response) = self.router.clone().oneshot(request).await;

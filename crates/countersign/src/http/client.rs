@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 
 use super::cookie;
 use crate::Accounts;
-use crate::model::{ClientInfo, ProxyPolicy};
+use crate::model::{ClientAddress, ClientInfo, ProxyPolicy};
 
 /// Enough to tell one's devices apart, and for more languages than somebody reads.
 const HEADER_CHARS_MAX: usize = 200;
@@ -25,28 +25,36 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let accounts = Accounts::from_ref(state);
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let text = |name: HeaderName| {
             // `to_str` lets visible ASCII through alone.
             let header = parts.headers.get(name).and_then(|header| header.to_str().ok());
             header.map(|text| text.chars().take(HEADER_CHARS_MAX).collect())
         };
         Ok(Self {
-            address: peer.map(|ConnectInfo(peer)| {
-                let proxies = &accounts.config().proxies;
-                // A line that is no text counts as one that says nothing.
-                let lines = parts.headers.get_all(proxies.header.as_str()).iter();
-                let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
-                if !lines.is_empty() {
-                    warn_of_unknown_proxy(proxies, peer.ip());
-                }
-                proxies.client_address(peer.ip(), lines.into_iter())
-            }),
+            address: address(&accounts, parts),
             user_agent: text(USER_AGENT),
             languages: text(ACCEPT_LANGUAGE),
             device_cookie: cookie::get_device(accounts.config(), &parts.headers),
         })
     }
+}
+
+fn address(accounts: &Accounts, parts: &Parts) -> ClientAddress {
+    if let Some(address) = parts.extensions.get::<ClientAddress>() {
+        return *address;
+    }
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        accounts.warn_once_of_unknown_clients();
+        return ClientAddress::Unknown;
+    };
+    let proxies = &accounts.config().proxies;
+    // A line that is no text counts as one that says nothing.
+    let lines = parts.headers.get_all(proxies.header.as_str()).iter();
+    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
+    if !lines.is_empty() {
+        warn_of_unknown_proxy(proxies, peer.ip());
+    }
+    ClientAddress::Known(proxies.client_address(peer.ip(), lines.into_iter()))
 }
 
 /// Whoever speaks for others from near by is most likely a proxy that nobody has told us of. Then all its clients count as one,

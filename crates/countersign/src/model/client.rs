@@ -4,11 +4,34 @@ use std::net::IpAddr;
 
 use secrecy::SecretString;
 
+/// From which address a call comes. A host that learns it in another way than by axum's `ConnectInfo`, such as behind a Unix
+/// socket, puts one into the extensions of each request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// From none: the host's own code calls. It is not limited as a network.
+    #[default]
+    Host,
+    /// Over a network, from an address that is not known. All who come so share the limits of one network.
+    Unknown,
+    /// From this one.
+    Known(IpAddr),
+}
+
+impl ClientAddress {
+    /// The address, as far as it is known: IPv4 as such.
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Host | Self::Unknown => None,
+            Self::Known(address) => Some(address.to_canonical()),
+        }
+    }
+}
+
 /// Where a request comes from.
 #[derive(Clone, Debug, Default)]
 pub struct ClientInfo {
-    /// The address; `None` when the call did not come over a network.
-    pub address: Option<IpAddr>,
+    /// The address.
+    pub address: ClientAddress,
     /// What it calls itself, at most 200 characters.
     pub user_agent: Option<String>,
     /// The languages it prefers, as its `Accept-Language` header says; at most 200 characters.
@@ -23,7 +46,10 @@ pub struct ClientInfo {
 pub(crate) enum Network {
     V4(u32),
     V6(u64),
+    /// All whose address is not known.
     Unknown,
+    /// None: the host's own code.
+    Host,
 }
 
 /// In which line somebody waits for a password to be hashed.
@@ -61,10 +87,11 @@ impl ClientInfo {
 
     /// The network that the address belongs to. Whoever has a whole one can take any address in it.
     pub(crate) fn network(&self) -> Network {
-        match self.address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(address)) => Network::V4(address.to_bits()),
-            Some(IpAddr::V6(address)) => Network::V6((address.to_bits() >> 64) as u64),
-            None => Network::Unknown,
+        match (self.address.ip(), self.address) {
+            (Some(IpAddr::V4(address)), _) => Network::V4(address.to_bits()),
+            (Some(IpAddr::V6(address)), _) => Network::V6((address.to_bits() >> 64) as u64),
+            (None, ClientAddress::Host) => Network::Host,
+            (None, _) => Network::Unknown,
         }
     }
 
@@ -79,7 +106,7 @@ mod tests {
     use super::*;
 
     fn network(address: &str) -> Network {
-        ClientInfo { address: Some(address.parse().unwrap()), ..ClientInfo::default() }.network()
+        ClientInfo { address: ClientAddress::Known(address.parse().unwrap()), ..ClientInfo::default() }.network()
     }
 
     #[test]

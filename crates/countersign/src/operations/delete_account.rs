@@ -3,7 +3,6 @@
 
 use countersign_db::DbError;
 
-use super::steps::discard_picture::discard_picture;
 use crate::accounts::Accounts;
 use crate::model::UserId;
 use crate::session_cache::Changed;
@@ -16,7 +15,7 @@ impl Accounts {
         let now = self.clock().now();
         let mut tx = self.change(Changed::User(user)).await?;
         let picture = store::users::delete(tx.conn(), user).await?;
-        discard_picture(tx.conn(), picture.as_deref(), now).await?;
+        self.discard_picture(tx.conn(), picture.as_deref(), now).await?;
         store::changes::insert(tx.conn(), user, None, now).await?;
         tx.commit().await?;
         self.jobs_are_due();

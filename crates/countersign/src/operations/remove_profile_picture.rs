@@ -2,7 +2,6 @@
 
 use countersign_db::DbError;
 
-use super::steps::discard_picture::discard_picture;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{User, UserId};
@@ -42,7 +41,7 @@ impl Accounts {
                 tx.roll_back().await?;
                 continue;
             };
-            discard_picture(tx.conn(), Some(&old), now).await?;
+            self.discard_picture(tx.conn(), Some(&old), now).await?;
             store::changes::insert(tx.conn(), user, None, now).await?;
             tx.commit().await?;
             self.jobs_are_due();

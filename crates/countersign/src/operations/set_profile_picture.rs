@@ -3,7 +3,6 @@
 
 use countersign_db::DbError;
 
-use super::steps::discard_picture::discard_picture;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
@@ -86,7 +85,7 @@ impl Accounts {
                 tx.roll_back().await?;
                 continue;
             };
-            discard_picture(tx.conn(), old.as_deref(), now).await?;
+            self.discard_picture(tx.conn(), old.as_deref(), now).await?;
             store::changes::insert(tx.conn(), user, None, now).await?;
             tx.commit().await?;
             self.jobs_are_due();

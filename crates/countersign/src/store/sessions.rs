@@ -30,7 +30,7 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
         .bind(DbTime::from(session.now))
         .bind(DbTime::from(session.expires_at))
         .bind(DbTime::from(session.idle_expires_at))
-        .bind(session.client.address.map(|address| address.to_string()))
+        .bind(session.client.address.ip().map(|address| address.to_string()))
         .bind(session.client.user_agent.as_deref())
         .bind(session.salt)
         .execute(c)
@@ -131,7 +131,7 @@ pub(crate) async fn rotate(
         .bind(counter_column(counter.saturating_add(1)))
         .bind(DbTime::from(now))
         .bind(DbTime::from(idle_expires_at))
-        .bind(client.address.map(|address| address.to_string()))
+        .bind(client.address.ip().map(|address| address.to_string()))
         .bind(client.user_agent.as_deref())
         .fetch_optional(c)
         .await

@@ -11,6 +11,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
+use crate::log::Log;
+
 fn server() -> SmtpServer {
     SmtpServer::start(SmtpServerOptions::default())
 }
@@ -239,4 +241,35 @@ async fn a_registration_that_is_rolled_back_promises_nothing() {
     execute(&app, "ALTER TABLE elsewhere RENAME TO auth_jobs").await;
     assert_eq!((count(&app, "auth_registrations").await, count(&app, "auth_one_time_tokens").await), (0, 0));
     assert_eq!((register(&app, "ada").await, jobs(&app).await.len()), (202, 1));
+}
+
+#[tokio::test]
+async fn jobs_that_nobody_does_within_a_minute_are_told_of_at_most_once_a_minute() {
+    let log = Log::listen();
+    let app = TestApp::start().await;
+    let warnings = || log.count("accounts.run_jobs");
+    for (wait_seconds, name, expected) in
+        [(0, "ada", 0), (59, "eve", 0), (1, "bob", 1), (0, "joe", 1), (59, "kim", 1), (1, "lea", 2)]
+    {
+        app.clock.advance(SignedDuration::from_secs(wait_seconds));
+        assert_eq!(register(&app, name).await, 201);
+        assert_eq!(warnings(), expected, "{name}");
+    }
+    // Somebody does them, be it in another process: nothing waits for longer than a minute.
+    app.run_jobs().await;
+    app.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(register(&app, "max").await, 201);
+    assert_eq!(warnings(), 2);
+    // A worker of this process is at it.
+    app.clock.advance(SignedDuration::from_mins(2));
+    let registers = async {
+        assert_eq!(register(&app, "ned").await, 201);
+    };
+    app.accounts().run_jobs(registers).await;
+    assert_eq!(warnings(), 2);
+    // It has ended, and with it the reason for silence.
+    assert_eq!(register(&app, "ole").await, 201);
+    app.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(register(&app, "pia").await, 201);
+    assert_eq!(warnings(), 3);
 }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Body;
+use axum::http::Request;
 use countersign::config::{Config, LoginBy, RegistrationMode};
 use countersign::limits::{LimitPolicy, Rate};
+use countersign::model::ClientAddress;
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp, pictures};
 use countersign_db::on_db;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+
+use crate::log::Log;
 
 const ADA: &str = "ada@example.com";
 const NOBODY: &str = "abc@example.com";
@@ -201,6 +206,47 @@ async fn addresses_of_one_ipv6_network_share_their_tries() {
     }
     guess(&app.anonymous().at("2001:db8:1:2:ffff::9"), NOBODY).await.problem(429, "too_many_requests");
     guess(&app.anonymous().at("2001:db8:1:3::1"), NOBODY).await.problem(401, "wrong_credentials");
+}
+
+#[tokio::test]
+async fn clients_whose_address_is_not_known_share_one_network_and_the_log_says_so_once() {
+    let log = Log::listen();
+    let app = TestApp::with(strict).await;
+    let warnings = || log.count("into_make_service_with_connect_info");
+    for name in ["a", "b", "c"] {
+        assert_eq!(warnings(), usize::from(name != "a"));
+        guess(&app.anonymous().at_unknown_address(), name).await.problem(401, "wrong_credentials");
+    }
+    guess(&app.anonymous().at_unknown_address(), "d").await.problem(429, "too_many_requests");
+    assert_eq!(warnings(), 1);
+    // Whose address is known does not share it, nor does the host's own code have a network.
+    guess(&app.anonymous().at("192.0.2.1"), "e").await.problem(401, "wrong_credentials");
+    for name in ["f", "g", "h", "i"] {
+        guess(&app.anonymous(), name).await.problem(401, "wrong_credentials");
+    }
+    app.clock.advance(SignedDuration::from_secs(20));
+    guess(&app.anonymous().at_unknown_address(), "j").await.problem(401, "wrong_credentials");
+    guess(&app.anonymous().at_unknown_address(), "k").await.problem(429, "too_many_requests");
+}
+
+#[tokio::test]
+async fn a_host_that_knows_addresses_in_another_way_says_them_with_each_request() {
+    let log = Log::listen();
+    let app = TestApp::with(strict).await;
+    let login = async |address: &str, name: &str| {
+        let body = Body::from(format!("username={name}&password=wrong"));
+        let request = Request::post("/api/users/token")
+            .header("host", "localhost")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .extension(ClientAddress::Known(address.parse().unwrap()));
+        app.anonymous().at_unknown_address().send_request(request.body(body).unwrap()).await
+    };
+    for name in ["a", "b", "c"] {
+        login("192.0.2.1", name).await.problem(401, "wrong_credentials");
+    }
+    login("192.0.2.1", "d").await.problem(429, "too_many_requests");
+    login("192.0.2.2", "d").await.problem(401, "wrong_credentials");
+    assert_eq!(log.count("into_make_service_with_connect_info"), 0);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod figures;
 mod jobs;
 mod keys;
 mod limits;
+mod log;
 mod look_alikes;
 mod mail_servers;
 mod migrations;

@@ -68,7 +68,7 @@ fn the_library_imports_only_downward() {
             "templates" => &["catalogue", "model"],
             "jobs" => &["accounts", "jobs", "limits", "mail", "media", "model", "secrets", "store"],
             "mail" => &["catalogue", "mail", "model", "templates"],
-            "clock" | "tally" => &[],
+            "clock" | "tally" | "workers" => &[],
             "error" => &["secrets"],
             "secrets" => &["config", "model", "secrets"],
             "media" => &["config", "model", "secrets", "media"],
@@ -85,6 +85,7 @@ fn the_library_imports_only_downward() {
                 "session_cache",
                 "store",
                 "tally",
+                "workers",
             ],
             "operations" => &[
                 "accounts",

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::model::{
-    ClientInfo, EmailAddress, EventId, EventKind, Job, JobId, Language, OneTimeToken, OneTimeTokenId, SecurityEvent,
+    ClientInfo, EmailAddress, EventId, EventKind, Job, Language, OneTimeToken, OneTimeTokenId, SecurityEvent,
     SessionId, TokenPurpose, UserId,
 };
 use crate::secrets;
@@ -49,7 +49,7 @@ impl Accounts {
         let address = address.clone();
         let token = OneTimeToken { id, purpose, user, session, address, language, salt, hash, expires_at };
         store::one_time_tokens::insert(conn.reborrow(), &token, now).await?;
-        store::jobs::insert(conn, JobId::new(now), &Job::SendToken(id), now).await?;
+        self.promise_job(conn, &Job::SendToken(id), now).await?;
         Ok(id)
     }
 
@@ -64,7 +64,7 @@ impl Accounts {
     ) -> Result<(), DbError> {
         let id = EventId::new(now);
         self.note_event(conn.reborrow(), id, user, kind, client, now).await?;
-        store::jobs::insert(conn, JobId::new(now), &Job::SendNotice(id), now).await
+        self.promise_job(conn, &Job::SendNotice(id), now).await
     }
 
     /// Writes down what happened to an account.
@@ -77,7 +77,7 @@ impl Accounts {
         client: &ClientInfo,
         now: Timestamp,
     ) -> Result<(), DbError> {
-        let address = client.address.map(|address| address.to_canonical().to_string());
+        let address = client.address.ip().map(|address| address.to_string());
         let event = SecurityEvent { id, user, kind, address, user_agent: client.user_agent.clone(), happened_at: now };
         store::security_events::insert(conn, &event).await
     }

@@ -9,7 +9,7 @@ use super::HashingPool;
 use crate::config::{HashParameters, HashingPolicy};
 use crate::model::{Asker, Network, Password, Standing};
 
-const ASKER: Asker = Asker { network: Network::Unknown, standing: Standing::Stranger };
+const ASKER: Asker = Asker { network: Network::Host, standing: Standing::Stranger };
 
 /// How fast passwords are hashed.
 #[derive(Clone, Copy, Debug)]
