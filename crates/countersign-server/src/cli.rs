@@ -61,8 +61,8 @@ enum Command {
     Dev,
     /// Serve the public
     ///
-    /// Starts only when everything is in order: a strong SECRET_KEY, valid settings, a database whose schema is exactly the
-    /// one this program needs. Logs one JSON object a line to standard error. SIGTERM and SIGINT let requests under way
+    /// Starts only when everything is in order: a strong SECRET_KEY, FRONTEND_URL and valid settings, a database whose schema is
+    /// exactly the one this program needs. Logs one JSON object a line to standard error. SIGTERM and SIGINT let requests under way
     /// finish; a second signal ends at once.
     Serve,
     /// Make a secret key

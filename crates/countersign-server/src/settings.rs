@@ -88,7 +88,7 @@ pub struct ShellSettings {
     pub tls_key_file: Option<PathBuf>,
 
     /// The public address of the site: scheme and host, and the port if it is not the scheme's own. `serve` does not start
-    /// without it: links in mails begin with it, and only of an address of this machine alone does plain HTTP do.
+    /// without it, because links in mails begin with it. With `http`, browsers keep a session on this machine alone.
     #[conf(env, default_help_str = "for `dev`, where it listens")]
     pub frontend_url: Option<SiteUrl>,
 

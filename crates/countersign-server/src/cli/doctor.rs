@@ -73,6 +73,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
         Ok(settings) => {
             examination.add(Verdict::Ok, "settings: all valid");
             examination.add(Verdict::Ok, "secret: SECRET_KEY is strong");
+            site(&mut examination, &settings.shell);
             network(&mut examination, &settings.shell);
             certificate(&mut examination, &settings.shell);
             hashing(&mut examination, &settings.shell);
@@ -118,30 +119,35 @@ pub(super) fn resolve<H: Host>(peer: IpAddr, lines: &[String]) -> Result<Finding
     Ok(Finding::InOrder)
 }
 
+/// Where people reach the site, as far as it is said.
+fn site(examination: &mut Examination, shell: &ShellSettings) {
+    match &shell.frontend_url {
+        Some(site) if site.is_loopback() => examination.add(
+            Verdict::Warn,
+            format!(
+                "site: FRONTEND_URL is {site}, which is this machine alone; links in mails lead nowhere for others"
+            ),
+        ),
+        Some(site) => examination.add(Verdict::Ok, format!("site: links lead to {site}")),
+        None => examination.add(Verdict::Fail, "site: FRONTEND_URL is not set"),
+    }
+}
+
 fn network(examination: &mut Examination, shell: &ShellSettings) {
-    if shell.host.is_loopback() {
+    if let Some(text) = shell.plain_http() {
+        examination.add(Verdict::Warn, format!("network: {text}"));
+    } else if shell.host.is_loopback() {
         examination
             .add(Verdict::Ok, format!("network: HOST={} is reached by a proxy on this machine alone", shell.host));
     } else if shell.tls_cert_file.is_some() {
         let text = format!("network: HOST={} is open to other machines, who are spoken to encrypted", shell.host);
         examination.add(Verdict::Ok, text);
-    } else if shell.site_url(shell.port).is_https() {
-        examination.add(
-            Verdict::Ok,
-            format!(
-                "network: HOST={} is open to other machines; let only the proxy that ends TLS reach it",
-                shell.host
-            ),
-        );
     } else {
-        examination.add(
-            Verdict::Warn,
-            format!(
-                "network: HOST={} is open to other machines and FRONTEND_URL is not https; put a proxy that ends TLS in \
-                 front or set TLS_CERT_FILE, or passwords travel in the clear",
-                shell.host
-            ),
+        let text = format!(
+            "network: HOST={} is open to other machines; let only the proxy that ends TLS reach it",
+            shell.host
         );
+        examination.add(Verdict::Ok, text);
     }
 }
 

@@ -102,7 +102,7 @@ fn begin<H: Host>(purpose: Purpose, usual_format: LogFormat) -> Result<(Settings
     let wanted = trace_settings::<H>(shell);
     let traces = telemetry::start(&shell.log, shell.log_format.unwrap_or(usual_format), wanted.as_ref())
         .map_err(|error| Failure(format!("traces cannot be sent to OTEL_EXPORTER_OTLP_ENDPOINT: {error}")))?;
-    for warning in warnings {
+    for warning in warnings.into_iter().chain(shell.plain_http()) {
         warn!("{warning}");
     }
     Ok((settings, traces))

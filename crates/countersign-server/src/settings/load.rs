@@ -258,6 +258,27 @@ impl ShellSettings {
         self.frontend_url.clone().unwrap_or_else(|| self.local_url(port))
     }
 
+    /// What is wrong when others than this machine reach the site over plain HTTP.
+    pub(crate) fn plain_http(&self) -> Option<String> {
+        const REMEDY: &str =
+            "set TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy that ends TLS in front, and make FRONTEND_URL https";
+        let site = self.frontend_url.as_ref().filter(|site| !site.is_https())?;
+        if !site.is_loopback() {
+            Some(format!(
+                "FRONTEND_URL is {site}: over plain HTTP browsers do not keep the cookie of a session, so nobody stays logged in, \
+                 and passwords travel in the clear; {REMEDY}"
+            ))
+        } else if !self.host.is_loopback() {
+            Some(format!(
+                "HOST={} is open to other machines and FRONTEND_URL is {site}: by another name nobody stays logged in, and \
+                 passwords travel in the clear; {REMEDY}",
+                self.host
+            ))
+        } else {
+            None
+        }
+    }
+
     /// The library's configuration.
     pub(crate) fn accounts_config(
         &self,

@@ -1,7 +1,9 @@
 use std::fs;
 use std::net::IpAddr;
 
-use crate::sandbox::Sandbox;
+use serde_json::json;
+
+use crate::sandbox::{Sandbox, eventually};
 use crate::{EmptyPlace, KEY};
 
 fn newcomer() -> Sandbox {
@@ -52,7 +54,8 @@ fn what_dev_makes_is_for_its_owner_alone() {
 #[tokio::test]
 async fn dev_brings_any_database_up_to_date_and_keeps_it() {
     let place = EmptyPlace::new().await;
-    let sandbox = newcomer().set("DATABASE_URL", &place.url);
+    // Tokens are those of an address, and the port is another each time.
+    let sandbox = newcomer().set("DATABASE_URL", &place.url).set("FRONTEND_URL", "http://localhost:8000");
     let mut server = sandbox.start("dev");
     server.register("ada").ok(201);
     let token = server.token("ada");
@@ -100,4 +103,35 @@ fn a_kept_key_that_was_damaged_is_not_used() {
     assert!(ended.stderr.contains("data/secret_key: shorter than 32 bytes"), "{}", ended.stderr);
     assert!(ended.stderr.contains("delete the file"), "{}", ended.stderr);
     assert!(!ended.all().contains("hunter2"), "{}", ended.all());
+}
+
+#[test]
+fn links_of_dev_lead_to_the_port_that_is_listened_on_unless_an_address_is_given() {
+    for given in [None, Some("http://dev.example:8123")] {
+        let sandbox = given.map_or_else(newcomer, |given| newcomer().set("FRONTEND_URL", given));
+        let server = sandbox.start("dev");
+        let site = given.map_or_else(|| format!("http://{}", server.address), str::to_owned);
+        let metadata = server.get("/.well-known/oauth-authorization-server").ok(200);
+        assert_eq!(
+            (&metadata["issuer"], &metadata["jwks_uri"]),
+            (&json!(site), &json!(format!("{site}/.well-known/jwks.json")))
+        );
+        server.register("ada").ok(201);
+        let mail = eventually("the mail is there", || {
+            let list = server.get("/dev/mail").text();
+            let id = list.split("/dev/mail/").nth(1)?.split('"').next()?.to_owned();
+            Some(server.get(&format!("/dev/mail/{id}")).text())
+        });
+        assert!(mail.contains(&format!("{site}/verify-email?token=")), "{mail}");
+    }
+}
+
+#[test]
+fn plain_http_to_others_is_warned_of_at_the_start() {
+    for (site, is_warned) in
+        [("http://nas.example", true), ("http://127.0.0.1:8000", false), ("https://nas.example", false)]
+    {
+        let server = newcomer().set("FRONTEND_URL", site).start("dev");
+        assert_eq!(server.stderr().contains("nobody stays logged in"), is_warned, "{site}: {}", server.stderr());
+    }
 }

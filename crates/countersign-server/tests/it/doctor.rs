@@ -28,14 +28,19 @@ fn lines<'e>(ended: &'e Ended, verdict: &str) -> Vec<&'e str> {
 async fn a_fit_installation_has_nothing_but_ok_lines() {
     let place = EmptyPlace::new().await;
     let mail = SmtpServer::start(SmtpServerOptions::default());
-    let sandbox =
-        Sandbox::new().set("DATABASE_URL", &place.url).set("MAIL_PORT", mail.port()).set("MAIL_USE_TLS", "false");
+    let sandbox = Sandbox::new()
+        .set("DATABASE_URL", &place.url)
+        .set("FRONTEND_URL", "https://accounts.example.org")
+        .set("MAIL_PORT", mail.port())
+        .set("MAIL_USE_TLS", "false");
     sandbox.run(&["secret", "--write-env"]).with(0);
     sandbox.run(&["migrate", "up"]).with(0);
     let ended = sandbox.run(&["doctor"]).with(0);
     let good = lines(&ended, "ok");
     assert_eq!(good.len(), ended.stdout.lines().count(), "{}", ended.stdout);
-    for subject in ["settings:", "secret:", "network:", "files: .env", "pictures:", "mail:", "database:", "clock:"] {
+    for subject in
+        ["settings:", "secret:", "site:", "network:", "files: .env", "pictures:", "mail:", "database:", "clock:"]
+    {
         assert!(good.iter().any(|line| line.starts_with(subject)), "{subject}\n{}", ended.stdout);
     }
     for outcome in ["answers", "can be written", "the schema is current"] {
@@ -47,11 +52,41 @@ async fn a_fit_installation_has_nothing_but_ok_lines() {
 #[tokio::test]
 async fn a_missing_key_fails_with_the_command_that_makes_one() {
     let database = current_database().await;
-    let ended = Sandbox::new().set("DATABASE_URL", database.url()).run(&["doctor"]).with(1);
+    let ended = Sandbox::with_database(database.url()).unset("SECRET_KEY").run(&["doctor"]).with(1);
     let bad = lines(&ended, "fail");
     assert_eq!(bad.len(), 1, "{}", ended.stdout);
     assert!(bad[0].contains("SECRET_KEY is not set; `countersign secret --write-env` makes one"), "{}", bad[0]);
     assert_eq!(lines(&ended, "warn"), ["database: not checked until the settings are in order"]);
+}
+
+#[tokio::test]
+async fn a_missing_address_of_the_site_fails_and_one_that_others_cannot_use_is_a_warning() {
+    let database = current_database().await;
+    let doctor = |site: &str| Sandbox::with_database(database.url()).set("FRONTEND_URL", site).run(&["doctor"]);
+    let ended = doctor("").with(1);
+    let bad = lines(&ended, "fail");
+    assert_eq!(bad.len(), 1, "{}", ended.stdout);
+    assert!(
+        bad[0].contains("FRONTEND_URL is not set") && bad[0].contains("https://accounts.example.org"),
+        "{}",
+        bad[0]
+    );
+
+    let with = |site: &str, start: &str| {
+        let ended = doctor(site).with(0);
+        let warnings = lines(&ended, "warn");
+        warnings.iter().find(|line| line.starts_with(start)).map(|line| (*line).to_owned())
+    };
+    let local = with("http://localhost:8000", "site:").unwrap();
+    assert!(local.contains("this machine alone"), "{local}");
+    assert_eq!(with("http://localhost:8000", "network:"), None);
+    let plain = with("http://nas.example:8000", "network:").unwrap();
+    for words in ["FRONTEND_URL is http://nas.example:8000", "nobody stays logged in", "TLS_CERT_FILE"] {
+        assert!(plain.contains(words), "{plain}");
+    }
+    for start in ["site:", "network:"] {
+        assert_eq!(with("https://accounts.example.org", start), None);
+    }
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn serve_refuses_a_weak_key_and_says_why() {
 
 #[test]
 fn serve_refuses_to_start_without_a_key_and_says_how_to_get_one() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().set("FRONTEND_URL", "https://accounts.example.org");
     let ended = sandbox.run(&["serve"]).with(1);
     assert!(
         ended.stderr.contains("SECRET_KEY is not set; `countersign secret --write-env` makes one"),
@@ -170,6 +170,29 @@ fn serve_refuses_to_start_without_a_key_and_says_how_to_get_one() {
     );
     assert_eq!(ended.stdout, "");
     assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}
+
+#[tokio::test]
+async fn serve_refuses_to_start_without_the_address_of_the_site_and_commands_that_make_no_links_do_not() {
+    let database = current_database().await;
+    let sandbox = Sandbox::with_database(database.url()).unset("FRONTEND_URL");
+    for command in ["serve", "invite"] {
+        let ended = sandbox.run(&[command]).with(1);
+        let words = "FRONTEND_URL is not set; it is where people reach the site, such as https://accounts.example.org";
+        assert!(ended.stderr.contains(words), "{command}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{command}");
+    }
+    for command in [
+        &["settings"][..],
+        &["jobs", "list"],
+        &["keys", "list"],
+        &["mail", "preview"],
+        &["media", "sweep"],
+        &["migrate", "status"],
+        &["openapi"],
+    ] {
+        sandbox.run(command).with(0);
+    }
 }
 
 #[test]
