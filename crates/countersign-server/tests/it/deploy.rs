@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use crate::KEY;
 use crate::sandbox::Sandbox;
 
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The instructions of a Dockerfile, each with its arguments in one line.
-fn instructions(text: &str) -> Vec<(String, String)> {
+pub(crate) fn instructions(text: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let whole = lines.join("\n").replace("\\\n", " ");
     let pairs = whole.lines().filter_map(|line| line.trim().split_once(' '));
@@ -24,13 +24,30 @@ fn instructions(text: &str) -> Vec<(String, String)> {
 }
 
 /// The arguments of every instruction of that name, in order.
-fn all<'i>(instructions: &'i [(String, String)], name: &str) -> Vec<&'i str> {
+pub(crate) fn all<'i>(instructions: &'i [(String, String)], name: &str) -> Vec<&'i str> {
     instructions.iter().filter(|(found, _)| found == name).map(|(_, rest)| rest.as_str()).collect()
 }
 
 /// A list in the form of JSON.
 fn words(list: &str) -> Vec<String> {
     serde_json::from_str(list).unwrap_or_else(|error| panic!("{list}: {error}"))
+}
+
+/// What the image sets for the program.
+pub(crate) fn image_environment() -> Vec<(String, String)> {
+    let dockerfile = instructions(&read("deploy/Dockerfile"));
+    let environment = all(&dockerfile, "ENV").into_iter().find(|pairs| pairs.starts_with("PATH=")).unwrap();
+    let pairs = environment.split(' ').map(|pair| pair.split_once('=').unwrap()).filter(|(name, _)| *name != "PATH");
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// What the compose file sets for the program, with the operator's variables as they stand there.
+pub(crate) fn compose_environment() -> Vec<(String, String)> {
+    let compose = read("deploy/compose.yml");
+    let block = compose.split("\n  nginx:").next().unwrap().split("    environment:\n").nth(1).unwrap();
+    let lines = block.lines().take_while(|line| line.starts_with("      ")).map(str::trim);
+    let pairs = lines.filter(|line| !line.starts_with('#')).map(|line| line.split_once(": ").unwrap());
+    pairs.map(|(name, text)| (name.to_owned(), text.trim_matches('"').to_owned())).collect()
 }
 
 /// Such settings are known and accepted.
@@ -96,10 +113,7 @@ fn the_image_has_a_user_without_rights_and_commands_that_there_are() {
         Sandbox::new().run(&arguments).with(0);
     }
 
-    let environment = all(&dockerfile, "ENV");
-    let pairs = environment[1].split(' ').map(|pair| pair.split_once('=').unwrap());
-    let pairs = pairs.filter(|(name, _)| *name != "PATH").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let pairs: Vec<_> = pairs.collect();
+    let pairs = image_environment();
     assert!(pairs.contains(&("HOST".to_owned(), "0.0.0.0".to_owned())), "{pairs:?}");
     assert_settings(&pairs, "deploy/Dockerfile");
 }
@@ -124,17 +138,15 @@ fn the_image_is_built_from_what_the_workspace_needs_and_no_secret() {
 fn the_compose_file_names_settings_and_files_that_there_are() {
     let compose = read("deploy/compose.yml");
     let server = compose.split("\n  nginx:").next().unwrap();
-    let block = server.split("    environment:\n").nth(1).unwrap();
-    let lines = block.lines().take_while(|line| line.starts_with("      "));
-    let pairs = lines.map(str::trim).filter(|line| !line.starts_with('#')).map(|line| line.split_once(": ").unwrap());
-    let value = |text: &str| match text.trim_matches('"') {
+    let value = |text: &str| match text {
         // What the operator's own environment says.
         text if text.starts_with("${FRONTEND_URL") => "https://accounts.example.org".to_owned(),
         text if text.starts_with("${MAIL_FROM") => "noreply@example.org".to_owned(),
         text if text.starts_with("${") => "mail.example.org".to_owned(),
         text => text.to_owned(),
     };
-    let pairs: Vec<(String, String)> = pairs.map(|(name, text)| (name.to_owned(), value(text))).collect();
+    let pairs: Vec<(String, String)> =
+        compose_environment().into_iter().map(|(name, text)| (name, value(&text))).collect();
     assert!(pairs.len() > 8, "{pairs:?}");
     assert_settings(&pairs, "deploy/compose.yml");
     assert!(server.contains("dockerfile: deploy/Dockerfile") && server.contains("read_only: true"));

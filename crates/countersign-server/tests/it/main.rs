@@ -16,6 +16,7 @@ mod dev;
 mod docs;
 mod doctor;
 mod doctor_mail;
+mod guides;
 mod jobs;
 mod keys;
 mod kill;

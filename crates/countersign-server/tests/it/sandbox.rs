@@ -37,6 +37,8 @@ pub(crate) struct Sandbox {
     folder: TempDir,
     outputs: TempDir,
     environment: BTreeMap<String, String>,
+    /// Where commands run, below the folder.
+    within: PathBuf,
     runs: AtomicU32,
 }
 
@@ -47,6 +49,7 @@ impl Sandbox {
             folder: tempfile::tempdir().unwrap(),
             outputs: tempfile::tempdir().unwrap(),
             environment: BTreeMap::new(),
+            within: PathBuf::new(),
             runs: AtomicU32::new(0),
         }
     }
@@ -64,6 +67,12 @@ impl Sandbox {
     /// A free port, and the lowest cost for passwords that is not warned about.
     pub(crate) fn served_cheaply(self) -> Self {
         self.set("PORT", 0).set("ARGON2_MEMORY_KIB", 19_456).set("ARGON2_ITERATIONS", 2).set("ARGON2_LANES", 1)
+    }
+
+    /// With commands run in this part of the folder.
+    pub(crate) fn within(mut self, name: &str) -> Self {
+        self.within = name.into();
+        self
     }
 
     /// With this in the environment.
@@ -118,7 +127,7 @@ impl Sandbox {
         let [stdout, stderr] = ["out", "err"].map(|name| self.outputs.path().join(format!("{run}.{name}")));
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(arguments)
-            .current_dir(self.folder.path())
+            .current_dir(self.folder.path().join(&self.within))
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.folder.path())
