@@ -13,6 +13,7 @@ mod keys;
 mod mail;
 mod media;
 mod migrate;
+mod output;
 mod place;
 mod restore;
 mod schedule;
@@ -23,8 +24,6 @@ mod table;
 mod tune;
 mod workshop;
 
-use std::fmt;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +35,7 @@ use countersign::Accounts;
 use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, JobId, Language};
 use countersign_db::{Db, PoolPolicy};
 
+use self::output::{complain, explain, said, say};
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load, recipient};
 use crate::{Host, http, telemetry};
@@ -43,8 +43,8 @@ use crate::{Host, http, telemetry};
 #[derive(Parser)]
 #[command(
     after_help = "Settings come from the environment, then from .env in the working directory, then defaults hold; \
-                  `settings` lists them all. A command ends with 0 when it did its work, with 1 when it did not, and with \
-                  2 when it was called wrongly."
+                  `settings` lists them all. A command ends with 0 when it did its work, with 1 when it did not \
+                  or what it had to say could not be written, and with 2 when it was called wrongly."
 )]
 struct CommandLine {
     #[command(subcommand)]
@@ -342,16 +342,17 @@ where
     Accounts: FromRef<H::State>,
 {
     let command_line = CommandLine::command().name(H::NAME).bin_name(H::NAME).about(H::ABOUT).version(H::VERSION);
-    let command = match CommandLine::from_arg_matches(&command_line.get_matches()) {
+    let parsed = command_line.try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let command = match parsed {
         Ok(command_line) => command_line.command,
-        Err(error) => error.exit(),
+        Err(error) => return explain(&error),
     };
     start::write_no_core_dumps();
     let outcome = execute::<H>(command);
     telemetry::flush();
     match outcome {
-        Ok(Finding::InOrder) => ExitCode::SUCCESS,
-        Ok(Finding::NotInOrder) => ExitCode::FAILURE,
+        Ok(Finding::InOrder) => said(ExitCode::SUCCESS),
+        Ok(Finding::NotInOrder) => said(ExitCode::FAILURE),
         Err(Failure(text)) => {
             complain(&format!("error: {text}"));
             ExitCode::FAILURE
@@ -420,14 +421,4 @@ async fn open_accounts<H: Host>(purpose: Purpose) -> Result<Accounts, Failure> {
     let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
     schema::check::<H>(&db).await?;
     Ok(Accounts::new(db, shell.accounts_config(key, shell.site_url(shell.port), mail)?))
-}
-
-/// Writes a line to standard output; a reader that has gone away (`| head`) is no failure.
-fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Writes a line to standard error.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,10 +1,13 @@
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::pipe;
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::current_database;
 use crate::sandbox::Sandbox;
+use crate::{KEY, current_database};
 
 #[test]
 fn help_needs_no_manual() {
@@ -50,11 +53,16 @@ fn help_needs_no_manual() {
     assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
 }
 
-#[test]
-fn every_command_of_the_help_has_a_snapshot() {
+/// The commands that the help lists.
+fn listed_commands() -> Vec<String> {
     let help = Sandbox::new().run(&["--help"]).with(0).stdout;
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    commands.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_of_the_help_has_a_snapshot() {
+    let commands = listed_commands();
     assert_eq!(
         commands,
         [
@@ -211,4 +219,76 @@ fn the_openapi_document_is_printed_on_a_machine_that_is_not_set_up() {
         assert!(document["paths"].get(path).is_some(), "{path}");
     }
     assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
+}
+
+fn words(call: &[String]) -> Vec<&str> {
+    call.iter().map(String::as_str).collect()
+}
+
+/// Runs a command that can write nothing to this.
+fn run_to(sandbox: &Sandbox, arguments: &[&str], stdout: impl Into<Stdio>) -> (Option<i32>, String) {
+    let output = sandbox.command(arguments).stdout(stdout).stderr(Stdio::piped()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_command_fails_when_what_it_prints_cannot_be_written() {
+    let place = "sqlite:accounts.db";
+    let [sandbox, other] = [(); 2].map(|()| {
+        let sandbox = Sandbox::new().set("SECRET_KEY", KEY).set("DATABASE_URL", place).served_cheaply();
+        sandbox.run(&["migrate", "up"]).with(0);
+        sandbox
+    });
+    let server = other.start("serve");
+    let url = format!("http://{}", server.address);
+    let calls: [&[&str]; 23] = [
+        &["--help"],
+        &["--version"],
+        &["openapi", "--help"],
+        &["secret"],
+        &["secret", "--write-env", "--force"],
+        &["migrate", "up"],
+        &["migrate", "status"],
+        &["keys", "list"],
+        &["media", "copy", "--from", "file:media", "--to", "file:elsewhere"],
+        &["media", "sweep"],
+        &["backup", "backup.tar"],
+        &["backup-key"],
+        &["restore", "backup.tar", "--force"],
+        &["copy", "--to", "sqlite:copy-COUNT.db"],
+        &["jobs", "list"],
+        &["jobs", "retry"],
+        &["invite"],
+        &["mail", "preview"],
+        &["settings"],
+        &["doctor"],
+        &["doctor", "--from", "192.0.2.1"],
+        &["health", &url],
+        &["openapi"],
+    ];
+    for call in calls {
+        let count = |count: &str| call.iter().map(|word| word.replace("COUNT", count)).collect::<Vec<_>>();
+        let [first, second, third] = ["1", "2", "3"].map(count);
+        let usual = sandbox.run(&words(&first));
+        assert!(!usual.stdout.is_empty(), "{call:?}: {}", usual.stderr);
+
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (code, stderr) = run_to(&sandbox, &words(&second), full);
+        assert_eq!(code, Some(1), "{call:?}: {stderr}");
+        let said = "error: standard output cannot be written: No space left on device (os error 28)";
+        assert_eq!(stderr.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>(), [said], "{call:?}");
+
+        // A reader that has gone away has had enough.
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let (code, stderr) = run_to(&sandbox, &words(&third), writer);
+        assert_eq!(code, Some(141), "{call:?}: {stderr}");
+        assert!(!stderr.contains("error: "), "{call:?}: {stderr}");
+    }
+    // Those that run until they are stopped, clap's own, and one that hashes for half a minute before it has something to say.
+    let left_out = ["dev", "serve", "help", "tune"];
+    let tried: BTreeSet<&str> = calls.iter().map(|call| call[0]).chain(left_out).collect();
+    for command in listed_commands() {
+        assert!(tried.contains(command.as_str()), "{command}");
+    }
 }

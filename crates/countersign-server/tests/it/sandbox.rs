@@ -125,19 +125,23 @@ impl Sandbox {
     pub(crate) fn launch(&self, arguments: &[&str]) -> Process {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["out", "err"].map(|name| self.outputs.path().join(format!("{run}.{name}")));
-        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let mut command = self.command(arguments);
+        let command = command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        Process { child: command.spawn().unwrap(), stdout, stderr }
+    }
+
+    /// A command that is yet to be told where it writes to.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
             .args(arguments)
             .current_dir(self.folder.path().join(&self.within))
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.folder.path())
             .envs(&self.environment)
-            .stdin(Stdio::null())
-            .stdout(File::create(&stdout).unwrap())
-            .stderr(File::create(&stderr).unwrap())
-            .spawn()
-            .unwrap();
-        Process { child, stdout, stderr }
+            .stdin(Stdio::null());
+        command
     }
 
     /// Starts `serve` or `dev` and waits until it takes requests.
