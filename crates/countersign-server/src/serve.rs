@@ -1,25 +1,22 @@
 //! Decides how connections are accepted, bounded and ended.
 
+mod answers;
 mod attendance;
 mod guests;
 mod handshakes;
 mod head_timer;
+mod lingering;
 mod stream;
+mod unread;
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::header::{CONNECTION, HOST};
-use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
 use futures_util::FutureExt as _;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -28,11 +25,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
-use tower::ServiceExt as _;
 use tracing::{debug, info, warn};
 
+use self::answers::Answers;
 use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
+use self::lingering::Conversation;
 use self::stream::Stream;
 use crate::Draining;
 use crate::tls::Tls;
@@ -59,7 +57,8 @@ pub(crate) struct ServePolicy {
     pub(crate) shutdown_max: Duration,
     /// How long a client may take for a request's head, from connecting (a handshake included) or from its previous request.
     pub(crate) head_time_max: Duration,
-    /// How long a connection without a new request is kept; longer than any request may take.
+    /// How long a connection without a new request is kept; longer than any request may take with what is done afterwards for
+    /// a client that is still sending.
     pub(crate) idle_max: Duration,
     /// Who the server is, if it speaks TLS.
     pub(crate) tls: Option<Tls>,
@@ -282,40 +281,18 @@ impl Connection {
         let connected = tokio::time::Instant::now();
         // Answers are small and whole; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
+        let conversation = Arc::new(Conversation::default());
+        let begun = Stream::begin(stream, tls.as_ref(), Arc::clone(&conversation));
         let begun = tokio::select! {
             biased;
-            begun = timeout(patience.head_time_max, Stream::begin(stream, tls.as_ref())) => begun,
+            begun = timeout(patience.head_time_max, begun) => begun,
             // Whoever is still shaking hands has asked nothing and is not waited for.
             _ = stages.wait_for(|stage| *stage == Stage::Ending) => return,
         };
         let Ok(Some(stream)) = begun else { return };
         builder.http1().timer(HeadTimer::new(patience.head_time_max));
-        let desk = ticket.desk();
-        let is_http2 = Arc::new(AtomicBool::new(false));
-        let note = Arc::clone(&is_http2);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let under_way = desk.begin();
-            let ends_by_header = request.version() < Version::HTTP_2;
-            if !ends_by_header {
-                note.store(true, Ordering::Relaxed);
-            }
-            let answer = (under_way.is_some() && names_its_host(&request)).then(|| {
-                let mut request = request.map(|body| desk.watch(body));
-                request.extensions_mut().insert(ConnectInfo(peer));
-                app.clone().oneshot(request)
-            });
-            let draining = draining.clone();
-            async move {
-                let _under_way = under_way.ok_or(ShownOut)?;
-                let Some(answer) = answer else { return Ok(without_a_host()) };
-                let Ok(mut answer) = answer.await;
-                if ends_by_header && draining.has_begun() {
-                    // A proxy sends its next request elsewhere, instead of into a connection that is just being closed.
-                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Ok::<_, ShownOut>(answer)
-            }
-        });
+        let answers = Answers { app, peer, desk: ticket.desk(), draining, conversation: Arc::clone(&conversation) };
+        let service = service_fn(move |request| answers.to(request));
         let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
         // The head's time limit begins only once the version of HTTP is known, and HTTP/2 has none at all: so a client that
         // sends nothing, or nothing more, is shown out here.
@@ -336,7 +313,7 @@ impl Connection {
                 stage = next_stage(&mut stages) => {
                     // An HTTP/1 connection without a request would be closed at once, perhaps under a request that is on its
                     // way; one of HTTP/2 takes a farewell first (GOAWAY, RFC 9113, section 6.8).
-                    if stage == Stage::Ending || is_http2.load(Ordering::Relaxed) {
+                    if stage == Stage::Ending || conversation.is_http2() {
                         served.as_mut().graceful_shutdown();
                     }
                 }
@@ -351,28 +328,4 @@ async fn next_stage(stages: &mut watch::Receiver<Stage>) -> Stage {
         return std::future::pending().await;
     }
     *stages.borrow_and_update()
-}
-
-/// The connection is being ended, so its request is not begun.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection makes room for others")]
-struct ShownOut;
-
-/// Whether a request says which host it is for, and only once (RFC 9112, section 3.2): what a proxy before us and we take
-/// for the host must not differ. HTTP/2 has it in the address, and HTTP/1.0 need not have it.
-fn names_its_host<B>(request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(_), None) => true,
-        (None, _) => request.version() != Version::HTTP_11,
-        (Some(_), Some(_)) => false,
-    }
-}
-
-/// As bare as the answers to other heads that cannot be understood.
-fn without_a_host() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }

@@ -7,12 +7,9 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -229,6 +226,7 @@ impl Usher {
 }
 
 /// Where the requests of one connection are noted.
+#[derive(Clone)]
 pub(super) struct Desk(Arc<Guest>);
 
 impl Desk {
@@ -244,9 +242,15 @@ impl Desk {
         Some(UnderWay(Arc::clone(&self.0)))
     }
 
-    /// The body of that request, noted when it is waited for.
-    pub(super) fn watch(&self, body: Incoming) -> WatchedBody {
-        WatchedBody { body, guest: Arc::clone(&self.0), is_awaited: false }
+    /// More of a request's body is waited for.
+    pub(super) fn awaits_a_body(&self) {
+        self.0.conduct().awaited_bodies += 1;
+    }
+
+    /// It has come, or is not waited for any more.
+    pub(super) fn has_a_body(&self) {
+        let mut conduct = self.0.conduct();
+        conduct.awaited_bodies = conduct.awaited_bodies.saturating_sub(1);
     }
 }
 
@@ -258,58 +262,6 @@ impl Drop for UnderWay {
         let mut conduct = self.0.conduct();
         conduct.under_way = conduct.under_way.saturating_sub(1);
         conduct.since = Instant::now();
-    }
-}
-
-/// A request's body.
-pub(super) struct WatchedBody {
-    body: Incoming,
-    guest: Arc<Guest>,
-    is_awaited: bool,
-}
-
-impl WatchedBody {
-    fn is_waited_for(&mut self) {
-        if !self.is_awaited {
-            self.is_awaited = true;
-            self.guest.conduct().awaited_bodies += 1;
-        }
-    }
-
-    fn has_come(&mut self) {
-        if self.is_awaited {
-            self.is_awaited = false;
-            let mut conduct = self.guest.conduct();
-            conduct.awaited_bodies = conduct.awaited_bodies.saturating_sub(1);
-        }
-    }
-}
-
-impl Body for WatchedBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match polled {
-            Poll::Pending => self.is_waited_for(),
-            Poll::Ready(_) => self.has_come(),
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for WatchedBody {
-    fn drop(&mut self) {
-        self.has_come();
     }
 }
 

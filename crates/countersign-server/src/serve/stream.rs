@@ -2,13 +2,15 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+use super::lingering::{Conversation, Lingering, linger};
 use crate::tls::Tls;
 
 /// The first byte of a client that speaks TLS: a handshake record (RFC 8446, section 5.1).
@@ -18,24 +20,44 @@ const PLAIN_REFUSED: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 44\r\n\
     Cache-Control: no-store\r\nConnection: close\r\n\r\nThis port speaks HTTPS. Ask with `https://`.";
 
-/// A connection's bytes as HTTP has them. One type for both, so that HTTP is compiled once.
-pub(super) enum Stream {
+/// A connection's bytes as HTTP has them.
+pub(super) struct Stream {
+    socket: Socket,
+    conversation: Arc<Conversation>,
+    lingering: Option<Lingering>,
+}
+
+/// One type for both, so that HTTP is compiled once.
+enum Socket {
     Plain(TcpStream),
     Encrypted(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
     /// Shakes hands, where the server speaks TLS; `None` if the client would not. It takes as long as the client likes.
-    pub(super) async fn begin(socket: TcpStream, tls: Option<&Tls>) -> Option<Self> {
-        let Some(tls) = tls else { return Some(Self::Plain(socket)) };
-        // In a box, because every connection has room for it while few are in it.
-        match Box::pin(shake_hands(socket, tls)).await {
-            Ok(stream) => stream.map(|stream| Self::Encrypted(Box::new(stream))),
-            Err(error) => {
-                // Scanners and clients that do not know the certificate's authority: nothing to wake anybody up for.
-                debug!(%error, "no TLS with a client");
-                None
-            }
+    pub(super) async fn begin(socket: TcpStream, tls: Option<&Tls>, conversation: Arc<Conversation>) -> Option<Self> {
+        let socket = match tls {
+            None => Socket::Plain(socket),
+            // In a box, because every connection has room for it while few are in it.
+            Some(tls) => match Box::pin(shake_hands(socket, tls)).await {
+                Ok(stream) => Socket::Encrypted(Box::new(stream?)),
+                Err(error) => {
+                    // Scanners and clients that do not know the certificate's authority: nothing to wake anybody up for.
+                    debug!(%error, "no TLS with a client");
+                    return None;
+                }
+            },
+        };
+        Some(Self { socket, conversation, lingering: None })
+    }
+}
+
+impl Socket {
+    /// What there is below the encryption.
+    fn tcp(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Encrypted(stream) => stream.get_mut().0,
         }
     }
 }
@@ -43,10 +65,9 @@ impl Stream {
 async fn shake_hands(mut socket: TcpStream, tls: &Tls) -> io::Result<Option<TlsStream<TcpStream>>> {
     let mut first = [0];
     if socket.peek(&mut first).await? > 0 && first[0] != HANDSHAKE {
-        // What is left unread when a socket is closed takes the answer back.
-        let _ = socket.read(&mut [0; 8 * 1024]).await?;
         socket.write_all(PLAIN_REFUSED).await?;
         socket.shutdown().await?;
+        linger(&mut socket).await;
         return Ok(None);
     }
     tls.acceptor().accept(socket).await.map(Some)
@@ -54,18 +75,24 @@ async fn shake_hands(mut socket: TcpStream, tls: &Tls) -> io::Result<Option<TlsS
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Encrypted(stream) => Pin::new(stream).poll_read(cx, buf),
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let polled = match &mut this.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Socket::Encrypted(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        if buf.filled().len() > before {
+            this.conversation.hears();
         }
+        polled
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Encrypted(stream) => Pin::new(stream).poll_write(cx, bytes),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Encrypted(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -74,30 +101,38 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Encrypted(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Socket::Encrypted(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Encrypted(stream) => stream.is_write_vectored(),
+        match &self.socket {
+            Socket::Plain(stream) => stream.is_write_vectored(),
+            Socket::Encrypted(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Encrypted(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Encrypted(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
+    /// Says that no more will come, and then waits for a client that may still be sending.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Encrypted(stream) => Pin::new(stream).poll_shutdown(cx),
+        let this = self.get_mut();
+        if this.lingering.is_none() {
+            ready!(match &mut this.socket {
+                Socket::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+                Socket::Encrypted(stream) => Pin::new(stream).poll_shutdown(cx),
+            })?;
         }
+        if this.conversation.is_unread() {
+            ready!(this.lingering.get_or_insert_with(Lingering::begin).poll_end(this.socket.tcp(), cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -44,6 +44,7 @@ mod smuggling;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
+mod unread;
 mod verify;
 
 use countersign::MIGRATIONS;

@@ -27,7 +27,7 @@ async fn a_head_that_is_too_long_is_refused() {
     let (server, _keep) = server().await;
     let long = "x".repeat(20 * 1024);
     let many = "X-Many: y\r\n".repeat(101);
-    let cookies = format!("Cookie: {}\r\n", "a=b; ".repeat(10_000));
+    let cookies = |count| format!("Cookie: {}\r\n", "a=ü; ".repeat(count));
     for (name, line, lines, statuses) in [
         ("a long address", format!("/health?{long}"), String::new(), vec![200]),
         ("an address that is too long", format!("/health?{}", "x".repeat(40 * 1024)), String::new(), vec![414, 431]),
@@ -35,7 +35,8 @@ async fn a_head_that_is_too_long_is_refused() {
         ("a field that is too long", "/health".to_owned(), format!("X-Long: {long}{long}\r\n"), vec![431]),
         ("a name that is too long", "/health".to_owned(), format!("{long}{long}: y\r\n"), vec![400, 431]),
         ("too many fields", "/health".to_owned(), many, vec![431]),
-        ("cookies without end", "/health".to_owned(), cookies, vec![431]),
+        ("many cookies", "/health".to_owned(), cookies(5_000), vec![200]),
+        ("cookies without end", "/health".to_owned(), cookies(10_000), vec![431]),
     ] {
         let head = format!("GET {line} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
         let found = status(&server, &head);

@@ -1,0 +1,245 @@
+//! The part of a request's body that its handler has left unread, and how it is read to its end before the answer goes out.
+//!
+//! A refusal needs no body: the session is over, the address leads nowhere, the picture is too large. But a connection that is
+//! closed under a client that is still sending is reset, and a reset takes back an answer that has not been read yet. Over
+//! HTTP/2 a stream that ends early is an error to some clients.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body as AnswerBody;
+use axum::http::header::EXPECT;
+use axum::http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::timeout;
+
+use super::guests::{Desk, UnderWay};
+
+/// More than any route takes, unless pictures may be larger than usual.
+const REST_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// How long an answer is held back for the sake of its connection.
+const REST_TIME_MAX: Duration = Duration::from_secs(5);
+/// How much is read before a stream of HTTP/2 ends: a large picture several times over.
+const STREAM_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How long the end of a stream is held back.
+const STREAM_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What has become of a request's body when the request has been answered.
+pub(super) enum Fate {
+    /// It has been read to its end, or there was none.
+    Read,
+    /// The client may still be sending.
+    Unread(WatchedBody),
+    /// Somebody is still reading it.
+    InUse,
+}
+
+/// A request's body, noted when it is waited for.
+pub(super) struct WatchedBody {
+    /// Until it goes back.
+    body: Option<Incoming>,
+    desk: Desk,
+    is_awaited: bool,
+    /// Whether it is sent unless it is refused: a client can wait to be asked for it (RFC 9110, section 10.1.1).
+    is_coming: bool,
+    is_at_end: bool,
+    way_back: Option<oneshot::Sender<Self>>,
+}
+
+/// What comes back of a body when its handler has no more use for it.
+pub(super) struct Remains(Option<oneshot::Receiver<WatchedBody>>);
+
+/// Has the body of a request be watched at this desk.
+pub(super) fn watch(request: Request<Incoming>, desk: &Desk) -> (Request<WatchedBody>, Remains) {
+    let (way_back, remains) = if request.body().is_end_stream() {
+        (None, None)
+    } else {
+        let (way_back, remains) = oneshot::channel();
+        (Some(way_back), Some(remains))
+    };
+    let is_coming = !waits_to_be_asked(request.headers());
+    let watched = request.map(|body| WatchedBody {
+        body: Some(body),
+        desk: desk.clone(),
+        is_awaited: false,
+        is_coming,
+        is_at_end: false,
+        way_back,
+    });
+    (watched, Remains(remains))
+}
+
+fn waits_to_be_asked(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+impl Remains {
+    /// Reads what is left, if that is not too much and does not take too long.
+    pub(super) async fn read_to_end(self) -> Fate {
+        let Some(mut remains) = self.0 else { return Fate::Read };
+        match remains.try_recv() {
+            Err(TryRecvError::Closed) => Fate::Read,
+            Err(TryRecvError::Empty) => Fate::InUse,
+            Ok(mut body) => {
+                // Boxed, because few requests come here, and the others would carry its room with them.
+                let has_end = body.is_coming && Box::pin(has_end(&mut body, REST_BYTES_MAX, REST_TIME_MAX)).await;
+                if has_end { Fate::Read } else { Fate::Unread(body) }
+            }
+        }
+    }
+}
+
+/// Reads a body for its end alone; whether that came in time.
+async fn has_end<B: Body<Data = Bytes> + Unpin>(body: &mut B, bytes_max: u64, time_max: Duration) -> bool {
+    if body.size_hint().lower() > bytes_max {
+        return false;
+    }
+    let to_its_end = async {
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            if bytes > bytes_max {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(time_max, to_its_end).await.unwrap_or(false)
+}
+
+impl WatchedBody {
+    /// An answer over HTTP/2 whose stream ends when the rest of this body has come. A stream whose body nobody wants is reset as
+    /// soon as it has ended, and to some clients that is an error, whatever they have been answered.
+    pub(super) fn hold_open(mut self, answer: Response<AnswerBody>, under_way: UnderWay) -> Response<AnswerBody> {
+        if !self.is_coming {
+            return answer;
+        }
+        let rest = Box::pin(async move {
+            has_end(&mut self, STREAM_BYTES_MAX, STREAM_TIME_MAX).await;
+            drop(under_way);
+        });
+        answer.map(|answer| AnswerBody::new(HeldOpen { answer: Some(answer), rest }))
+    }
+
+    fn is_waited_for(&mut self) {
+        if !self.is_awaited {
+            self.is_awaited = true;
+            self.desk.awaits_a_body();
+        }
+    }
+
+    fn has_come(&mut self) {
+        if self.is_awaited {
+            self.is_awaited = false;
+            self.desk.has_a_body();
+        }
+    }
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let polled = Pin::new(body).poll_frame(cx);
+        self.is_coming = true;
+        match &polled {
+            Poll::Pending => self.is_waited_for(),
+            Poll::Ready(Some(Ok(_))) => self.has_come(),
+            Poll::Ready(_) => {
+                self.has_come();
+                self.is_at_end = true;
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        // Whoever has waited for it in vain has given the client up, and the answer says so at once.
+        let is_coming = self.is_coming && !self.is_awaited;
+        self.has_come();
+        if let Some(way_back) = self.way_back.take()
+            && !self.is_at_end
+            && !self.is_end_stream()
+        {
+            let (body, desk) = (self.body.take(), self.desk.clone());
+            let _ = way_back.send(Self { body, desk, is_awaited: false, is_coming, is_at_end: false, way_back: None });
+        }
+    }
+}
+
+/// The body of an answer that does not end before something else has.
+struct HeldOpen {
+    /// Until it has been sent.
+    answer: Option<AnswerBody>,
+    rest: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Body for HeldOpen {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(answer) = &mut self.answer {
+            if let Some(frame) = ready!(Pin::new(answer).poll_frame(cx)) {
+                return Poll::Ready(Some(frame));
+            }
+            self.answer = None;
+        }
+        self.rest.as_mut().poll(cx).map(|()| None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.answer.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use http_body_util::{Empty, Full, StreamBody};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(10);
+
+    fn pieces(count: usize) -> impl Body<Data = Bytes> + Unpin {
+        let piece = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"0123456789")));
+        StreamBody::new(stream::iter((0..count).map(move |_| piece())))
+    }
+
+    #[tokio::test]
+    async fn a_rest_is_read_up_to_a_bound_whether_or_not_it_says_how_long_it_is() {
+        assert!(has_end(&mut Empty::new(), 0, LONG).await);
+        assert!(has_end(&mut Full::from("0123456789"), 10, LONG).await);
+        assert!(!has_end(&mut Full::from("0123456789"), 9, LONG).await);
+        assert!(has_end(&mut pieces(3), 30, LONG).await);
+        assert!(!has_end(&mut pieces(3), 29, LONG).await);
+    }
+
+    #[tokio::test]
+    async fn a_rest_that_does_not_come_or_breaks_off_is_given_up() {
+        let mut never = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        assert!(!has_end(&mut never, 10, Duration::from_millis(5)).await);
+        let mut broken = StreamBody::new(stream::iter([Err::<Frame<Bytes>, _>(std::io::Error::other("gone"))]));
+        assert!(!has_end(&mut broken, 10, LONG).await);
+    }
+}
