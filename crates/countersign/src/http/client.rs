@@ -34,7 +34,7 @@ where
             address: address(&accounts, parts),
             user_agent: text(USER_AGENT),
             languages: text(ACCEPT_LANGUAGE),
-            device_cookie: cookie::get_device(accounts.config(), &parts.headers),
+            device_cookie: cookie::get_device(&accounts, &parts.headers),
         })
     }
 }

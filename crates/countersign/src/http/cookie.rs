@@ -75,12 +75,35 @@ where
     }
 }
 
-/// The cookies of this name, the first one first.
+/// The values that came under this name, the first one first, in however many lines (RFC 9113, section 8.2.3).
+///
+/// A host name is shared with whatever else runs there, so nothing about the other cookies may matter: the header is split as
+/// bytes, and of those no more is asked than where they end.
 fn find<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
-    let prefix = Kind::of(config, headers).prefix();
-    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
-    let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(move |(found, _)| found.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
+    let prefix = Kind::of(config, headers).prefix().as_bytes();
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| {
+        let at = pair.iter().position(|byte| *byte == b'=')?;
+        let found = without_blanks(&pair[..at]).strip_prefix(prefix)?;
+        if found == name.as_bytes() { str::from_utf8(unquoted(without_blanks(&pair[at + 1..]))).ok() } else { None }
+    })
+}
+
+/// Without spaces and tabs around it. With anything more that passes for a blank taken away, names would be ours whose prefix
+/// no browser has looked at.
+fn without_blanks(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Clients that follow RFC 2109 quote what they were given without quotes; Java's do.
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => value,
+    }
 }
 
 /// `Set-Cookie` for what says nothing of who somebody is: a choice of theirs, or what was done. With an age of 0 it is taken
@@ -94,9 +117,9 @@ pub(crate) fn set_plain(kind: Kind, name: &str, value: &str, seconds: u32) -> He
     HeaderValue::try_from(text).expect("letters, digits and hyphens")
 }
 
-/// The first such cookie of this name.
-pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    find(config, headers, name).next()
+/// What such cookies of this name say; the first that makes sense is the one that counts.
+pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
+    find(config, headers, name)
 }
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
@@ -122,22 +145,18 @@ fn header(kind: Kind, name: &str, value: &str, age: SignedDuration) -> HeaderVal
     header
 }
 
-/// The session cookie.
-pub(crate) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h str> {
-    only(config, headers, SESSION)
+/// The session cookies: one, unless others have set some of this name, too.
+pub(crate) fn get<'h>(config: &Config, headers: &'h HeaderMap) -> impl Iterator<Item = &'h str> {
+    find(config, headers, SESSION)
 }
 
-/// The cookie of the device.
-pub(crate) fn get_device(config: &Config, headers: &HeaderMap) -> Option<SecretString> {
-    only(config, headers, DEVICE).map(SecretString::from)
-}
-
-/// The cookie of this name. Two of one name contradict one another: then there is none.
-fn only<'h>(config: &Config, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut found = find(config, headers, name);
-    match (found.next(), found.next()) {
-        (Some(value), None) => Some(value),
-        _ => None,
+/// The cookie of the device; of several the first that is genuine.
+pub(crate) fn get_device(accounts: &Accounts, headers: &HeaderMap) -> Option<SecretString> {
+    let mut found = find(accounts.config(), headers, DEVICE).map(SecretString::from);
+    let first = found.next()?;
+    match found.next() {
+        None => Some(first),
+        Some(second) => [first, second].into_iter().chain(found).find(|cookie| accounts.is_device_cookie(cookie)),
     }
 }
 

@@ -37,9 +37,9 @@ where
         let found = match credential(parts, accounts.config()) {
             None => return Err(Problem::new(&NOT_AUTHENTICATED)),
             Some(Credential::AccessToken(token)) => accounts.verify_access_token(token).await?,
-            Some(Credential::Cookie(cookie)) => {
+            Some(Credential::Cookie) => {
                 cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
-                accounts.verify_session_cookie(cookie).await?
+                accounts.verify_session_cookies(cookie::get(accounts.config(), &parts.headers)).await?
             }
         };
         found.map(Self::from).ok_or_else(|| Problem::new(&INVALID_TOKEN))
@@ -68,7 +68,7 @@ where
             None => Ok(Self(None)),
             Some(Credential::AccessToken(_)) => Ok(Self(Some(CurrentUser::from_request_parts(parts, state).await?))),
             // A browser goes on sending the cookie of a session that is over.
-            Some(Credential::Cookie(_)) => match CurrentUser::from_request_parts(parts, state).await {
+            Some(Credential::Cookie) => match CurrentUser::from_request_parts(parts, state).await {
                 Err(problem) if problem.kind().code == INVALID_TOKEN.code => Ok(Self(None)),
                 caller => Ok(Self(Some(caller?))),
             },
@@ -108,7 +108,7 @@ pub(super) fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -
 /// What a request presents.
 enum Credential<'r> {
     AccessToken(&'r str),
-    Cookie(&'r str),
+    Cookie,
 }
 
 /// An `Authorization` header is what the client means; only without one does the cookie count, which a browser adds by
@@ -117,7 +117,7 @@ fn credential<'r>(parts: &'r Parts, config: &Config) -> Option<Credential<'r>> {
     if parts.headers.contains_key(AUTHORIZATION) {
         return bearer_token(&parts.headers).map(Credential::AccessToken);
     }
-    cookie::get(config, &parts.headers).map(Credential::Cookie)
+    cookie::get(config, &parts.headers).next().map(|_| Credential::Cookie)
 }
 
 /// What follows the scheme `Bearer`, in any letter case. Two headers contradict one another: then there is none.

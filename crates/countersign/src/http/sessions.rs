@@ -206,9 +206,7 @@ async fn log_in(
     // Nor may another site log a visitor in as somebody else.
     cookie::refuse_other_sites(accounts.config(), &Method::POST, &headers)?;
     let tokens = accounts.log_in(credentials(body, client)?).await?;
-    if let Some(cookie) = cookie::get(accounts.config(), &headers)
-        && let Some(before) = accounts.verify_session_cookie(cookie).await?
-    {
+    if let Some(before) = accounts.verify_session_cookies(cookie::get(accounts.config(), &headers)).await? {
         accounts.end_session(before.user.id, before.session).await?;
     }
     let cookies = cookie::Kind::of(accounts.config(), &headers);

@@ -19,6 +19,9 @@ const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// A request waits no longer than this until that is noted.
 const NOTE_WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// So many cookies of one request are looked up that have the form of ours. What is no such cookie does not count.
+const SESSION_COOKIES_MAX: usize = 8;
+
 /// More connections than all instances together have to PostgreSQL.
 const UNCOMMITTED_MAX: i64 = 10_000;
 
@@ -39,12 +42,37 @@ impl Accounts {
 
     /// Who logged in to get this session cookie; `None` when it is not ours, or its session or user is gone.
     pub async fn verify_session_cookie(&self, cookie: &str) -> Result<Option<Authenticated>, InternalError> {
+        match PresentedCookie::parse(cookie) {
+            Some(cookie) => self.verify_presented_cookie(&cookie).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whom the session cookies of one request speak for.
+    ///
+    /// A browser keeps one that we have set. If there are others of its name, something else has set them, and they count for
+    /// nothing while they are not genuine. Two genuine ones of different sessions open neither: which of them was planted, so
+    /// that somebody acts in an account which is not theirs, cannot be seen.
+    pub(crate) async fn verify_session_cookies(
+        &self,
+        cookies: impl Iterator<Item = &str>,
+    ) -> Result<Option<Authenticated>, InternalError> {
+        let mut found: Option<Authenticated> = None;
+        for cookie in cookies.filter_map(PresentedCookie::parse).take(SESSION_COOKIES_MAX) {
+            if let Some(other) = self.verify_presented_cookie(&cookie).await?
+                && let Some(before) = found.replace(other)
+                && found.as_ref().is_some_and(|found| found.session != before.session)
+            {
+                return Ok(None);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn verify_presented_cookie(&self, cookie: &PresentedCookie) -> Result<Option<Authenticated>, InternalError> {
         let now = self.clock().now();
-        let Some(cookie) = PresentedCookie::parse(cookie) else {
-            return Ok(None);
-        };
         let session = self.find_live_session(cookie.session, now).await?;
-        let is_genuine = |session: &Arc<LiveSession>| self.session_secrets().is_genuine_cookie(&cookie, &session.salt);
+        let is_genuine = |session: &Arc<LiveSession>| self.session_secrets().is_genuine_cookie(cookie, &session.salt);
         let Some(session) = session.filter(is_genuine) else {
             return Ok(None);
         };

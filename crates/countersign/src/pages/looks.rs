@@ -39,18 +39,18 @@ pub(super) struct Looks {
 impl Looks {
     pub(super) fn of(config: &Config, headers: &HeaderMap, here: &str) -> Self {
         let templates = &config.mail.templates;
-        let cookie = |name| cookie::get_plain(config, headers, name);
+        let cookies = |name| cookie::get_plain(config, headers, name);
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
-        let chosen = cookie("language").and_then(|tag| Language::parse(tag).ok());
-        let language = match chosen.filter(|chosen| templates.catalogue().languages().contains(chosen)) {
+        let mut chosen = cookies("language").filter_map(|tag| Language::parse(tag).ok());
+        let language = match chosen.find(|chosen| templates.catalogue().languages().contains(chosen)) {
             Some(chosen) => chosen,
             None => templates.negotiate(accepted).clone(),
         };
-        let done = cookie("done").map(|what| format!("done-{what}"));
+        let mut done = cookies("done").map(|what| format!("done-{what}"));
         Self {
             language,
-            theme: cookie("theme").and_then(theme),
-            done: done.filter(|key| templates.catalogue().has(key)),
+            theme: cookies("theme").find_map(theme),
+            done: done.find(|key| templates.catalogue().has(key)),
             cookies: cookie::Kind::of(config, headers),
             here: here.to_owned(),
         }

@@ -40,10 +40,8 @@ where
             cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
         }
         let Ok(mut client) = ClientInfo::from_request_parts(parts, state).await;
-        let caller = match cookie::get(accounts.config(), &parts.headers) {
-            None => None,
-            Some(session) => accounts.verify_session_cookie(session).await?.map(CurrentUser::from),
-        };
+        let cookies = cookie::get(accounts.config(), &parts.headers);
+        let caller = accounts.verify_session_cookies(cookies).await?.map(CurrentUser::from);
         let here = parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
         let looks = Looks::of(accounts.config(), &parts.headers, here);
         if parts.headers.contains_key(COOKIE) {

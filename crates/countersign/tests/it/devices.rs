@@ -140,7 +140,7 @@ async fn a_device_of_somebody_else_and_a_forged_one_are_strange() {
     attack(&app, ADA).await;
     let mut forged = ada.clone();
     forged.replace_range(30..31, if &ada[30..31] == "A" { "B" } else { "A" });
-    for cookie in [eve, forged, ada[1..].to_owned(), format!("{ada}; device={ada}"), String::new(), "x".repeat(3_000)] {
+    for cookie in [eve, forged, ada[1..].to_owned(), String::new(), "x".repeat(3_000)] {
         on_device(&app, &cookie).log_in(ADA, PASSWORD).await.problem(429, "too_many_requests");
     }
     on_device(&app, &ada).log_in(ADA, PASSWORD).await.ok(200);

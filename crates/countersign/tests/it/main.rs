@@ -13,6 +13,7 @@ mod devices;
 mod dump;
 mod emails;
 mod figures;
+mod foreign_cookies;
 mod jobs;
 mod keys;
 mod limits;

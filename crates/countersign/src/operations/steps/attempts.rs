@@ -3,6 +3,7 @@
 
 use countersign_db::{Conn, DbError};
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
@@ -49,6 +50,11 @@ impl Accounts {
     /// The device that a client logs in from, if its cookie is genuine; whether it is that of the user is still to be seen.
     pub(in crate::operations) fn device_of(&self, client: &ClientInfo) -> Option<KnownDevice> {
         self.device_keys().read(client.device_cookie.as_ref()?, self.clock().now())
+    }
+
+    /// Whether a cookie is that of a device, whoever has logged in with it.
+    pub(crate) fn is_device_cookie(&self, cookie: &SecretString) -> bool {
+        self.device_keys().read(cookie, self.clock().now()).is_some()
     }
 
     /// Counts an attempt as failed, before it is made.
