@@ -6,6 +6,9 @@
 // The program is started with `dev` in a temporary folder. With NAMEs only tests that have one in theirs are run. The last
 // line is in the form of Rust's, so that scripts/test counts both alike.
 
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
 import { Blog } from "./blog.mjs";
 import { Browser } from "./browser.mjs";
 import { tests as life } from "./life.mjs";
@@ -14,7 +17,7 @@ import { tests as harm } from "./harm.mjs";
 import { tests as work } from "./work.mjs";
 
 function options(words) {
-  const found = { program: undefined, screenshots: undefined, chromium: "/usr/bin/chromium", names: [] };
+  const found = { program: undefined, screenshots: undefined, chromium: undefined, names: [] };
   for (let at = 0; at < words.length; at += 1) {
     const name = words[at].startsWith("--") ? words[at].slice(2) : undefined;
     if (name === undefined) found.names.push(words[at]);
@@ -23,6 +26,12 @@ function options(words) {
   }
   if (!found.program) throw new Error("--program is missing: the blog's binary, such as target/debug/blog");
   return found;
+}
+
+/** The browser of this machine; what looks for it says what is missing. */
+function findChromium() {
+  const finder = fileURLToPath(new URL("../../scripts/find-tool", import.meta.url));
+  return execFileSync(finder, ["chromium"], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
 }
 
 /** What hangs has failed. */
@@ -36,10 +45,11 @@ function within(milliseconds, promise) {
 
 const TEST_MAX = 120_000;
 const given = options(process.argv.slice(2));
+const chromium = given.chromium ?? findChromium();
 const blog = await Blog.start(given.program);
 // One whose forms ask for a proof of work.
 const busyBlog = await Blog.start(given.program, { CHALLENGE: "always" });
-const browser = await Browser.start(given.chromium, given.screenshots);
+const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
