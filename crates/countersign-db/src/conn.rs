@@ -1,9 +1,9 @@
 //! What a statement runs on: a borrowed connection of either driver.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection};
 
-use crate::DatabaseKind;
+use crate::{DatabaseKind, Lent, PgConn};
 
 /// A borrowed connection of one of the two drivers; what every function of a `store/` takes first.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub enum Conn<'c> {
     /// An SQLite connection.
     Sqlite(&'c mut SqliteConnection),
     /// A PostgreSQL connection.
-    Postgres(&'c mut PgConnection),
+    Postgres(PgConn<'c>),
 }
 
 impl Conn<'_> {
@@ -19,7 +19,7 @@ impl Conn<'_> {
     pub fn reborrow(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(conn) => Conn::Sqlite(conn),
-            Self::Postgres(conn) => Conn::Postgres(conn),
+            Self::Postgres(conn) => Conn::Postgres(conn.reborrow()),
         }
     }
 
@@ -43,13 +43,14 @@ macro_rules! on_db {
     };
 }
 
-/// A connection for reading outside a transaction; it goes back to its pool when dropped.
+/// A connection for reading, where every statement sees what was committed when it began; it goes back to its pool when
+/// dropped.
 #[derive(Debug)]
 pub enum ReadConn {
     /// From the pool of SQLite readers.
     Sqlite(PoolConnection<Sqlite>),
     /// From the PostgreSQL pool.
-    Postgres(PoolConnection<Postgres>),
+    Postgres(Lent),
 }
 
 impl ReadConn {
@@ -57,7 +58,7 @@ impl ReadConn {
     pub fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(conn) => Conn::Sqlite(conn),
-            Self::Postgres(conn) => Conn::Postgres(conn),
+            Self::Postgres(conn) => Conn::Postgres(conn.conn()),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! How connections are opened, shared and bounded.
 
+use std::fmt;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 
-use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, SqlitePool};
 
 use crate::pool_state::Queues;
-use crate::tx::Lent;
+use crate::postgres::{Postgres, refuse_read_only};
+use crate::tx::Held;
 use crate::url::Address;
 use crate::{Conn, DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
 
@@ -26,12 +26,6 @@ impl Default for PoolPolicy {
         Self { connections_max: 10, wait_max: Duration::from_secs(5) }
     }
 }
-
-/// How long one statement may run on PostgreSQL before the server ends it.
-const STATEMENT_TIME_MAX: &str = "30s";
-/// A connection idle for longer is asked for a sign of life before it is lent out; a fresher one is trusted, which
-/// saves a round trip on every request.
-const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// How often a file that others are just making is tried again.
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
@@ -54,12 +48,6 @@ impl fmt::Display for DatabaseKind {
     }
 }
 
-/// Asks for a sign of life, and whether writing is allowed: on a standby it is not.
-async fn refuse_read_only(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let is_read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(conn).await?;
-    if is_read_only == "off" { Ok(()) } else { Err(sqlx::Error::Io(io::ErrorKind::ReadOnlyFilesystem.into())) }
-}
-
 /// The handle to the database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db(pub(crate) Pools, pub(crate) Queues);
@@ -73,14 +61,15 @@ pub(crate) enum Pools {
         /// For migrations, which need a connection with foreign keys off.
         options: Box<SqliteConnectOptions>,
     },
-    Postgres(PgPool),
+    Postgres(Postgres),
 }
 
 impl Db {
     /// Opens the database; an SQLite file that does not exist is created, together with its folder.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Other`] when the file is not a database.
+    /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Other`] when the file is not a database,
+    /// [`DbError::TransactionPooler`] when a pooler is in between that the address does not speak of.
     pub async fn connect(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Self, DbError> {
         match &url.0 {
             Address::Sqlite(path) => {
@@ -98,34 +87,8 @@ impl Db {
                     .disable_statement_logging();
                 Self::open_sqlite(options, policy).await
             }
-            Address::Postgres { options, .. } => {
-                let options = (**options)
-                    .clone()
-                    .options([("statement_timeout", STATEMENT_TIME_MAX), ("lock_timeout", STATEMENT_TIME_MAX)])
-                    .disable_statement_logging();
-                let wait_max = policy.wait_max;
-                let pool = PgPoolOptions::new()
-                    .max_connections(policy.connections_max)
-                    .acquire_timeout(wait_max)
-                    .test_before_acquire(false)
-                    // Behind an address that moves there may still be a standby, or a primary that was put out of office.
-                    .after_connect(|conn, _| Box::pin(refuse_read_only(conn)))
-                    .before_acquire(|conn, meta| {
-                        Box::pin(
-                            async move { Ok(meta.idle_for < TRUSTED_IDLE_MAX || refuse_read_only(conn).await.is_ok()) },
-                        )
-                    })
-                    // The pool asks each connection for a sign of life when it comes back, and waits for it as long as the
-                    // system does: a quarter of an hour if the server's machine is gone, with the connection's place.
-                    .after_release(move |conn, _| {
-                        Box::pin(async move {
-                            let alive = tokio::time::timeout(wait_max, conn.ping()).await;
-                            alive.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
-                        })
-                    })
-                    .connect_with(options)
-                    .await?;
-                Ok(Self(Pools::Postgres(pool), Queues::default()))
+            Address::Postgres { address, .. } => {
+                Ok(Self(Pools::Postgres(Postgres::open(address, policy).await?), Queues::default()))
             }
         }
     }
@@ -164,7 +127,7 @@ impl Db {
         let waiting = self.1.reading().enter();
         let acquired = match &self.0 {
             Pools::Sqlite { readers, .. } => readers.acquire().await.map(ReadConn::Sqlite),
-            Pools::Postgres(pool) => pool.acquire().await.map(ReadConn::Postgres),
+            Pools::Postgres(postgres) => postgres.lend().await.map(ReadConn::Postgres),
         };
         Ok(waiting.end(acquired)?)
     }
@@ -175,14 +138,18 @@ impl Db {
         // From the wait for a connection until the end.
         let span = tracing::info_span!(target: TRACE_TARGET, "transaction");
         let waiting = self.1.writing().enter();
-        let (lent, wait_max) = match &self.0 {
+        let (held, wait_max) = match &self.0 {
             Pools::Sqlite { writer, .. } => {
-                (writer.acquire().await.map(Lent::Sqlite), writer.options().get_acquire_timeout())
+                (writer.acquire().await.map(Held::Sqlite), writer.options().get_acquire_timeout())
             }
-            Pools::Postgres(pool) => (pool.acquire().await.map(Lent::Postgres), pool.options().get_acquire_timeout()),
+            Pools::Postgres(postgres) => {
+                let acquired = postgres.pool.acquire().await;
+                let wait_max = postgres.pool.options().get_acquire_timeout();
+                (acquired.map(|conn| Held::Postgres(conn, postgres.pooler)), wait_max)
+            }
         };
-        let lent = waiting.end(lent).map_err(DbError::from).inspect_err(|error| self.1.note_unwritten(error))?;
-        Tx::begin(lent, wait_max, self.1.clone(), span).await
+        let held = waiting.end(held).map_err(DbError::from).inspect_err(|error| self.1.note_unwritten(error))?;
+        Tx::begin(held, wait_max, self.1.clone(), span).await
     }
 
     /// Asks the database for a sign of life (`SELECT 1`).
@@ -216,8 +183,8 @@ impl Db {
                 sqlx::query(same).execute(conn).await.map(drop)?;
             }
             // A transaction with a number has a record of its commit.
-            Conn::Postgres(conn) => {
-                refuse_read_only(&mut *conn).await?;
+            Conn::Postgres(mut conn) => {
+                refuse_read_only(conn.reborrow()).await?;
                 sqlx::query("SELECT txid_current()").execute(conn).await.map(drop)?;
             }
         }
@@ -231,7 +198,7 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres(postgres) => postgres.pool.close().await,
         }
     }
 }

@@ -21,6 +21,12 @@ pub enum DbError {
         /// The column.
         column: &'static str,
     },
+    /// The address leads to a pooler in transaction mode and does not say so. Statements of different users would be mixed up.
+    #[error(
+        "the database is behind a pooler in transaction mode: say so with `pgbouncer=true` in its address or \
+         DATABASE_POOLER=transaction, or name the pooler's port for session mode, or the server's own"
+    )]
+    TransactionPooler,
     /// Anything else; a defect of the program or of the installation.
     #[error("the database refused a statement")]
     Other(#[source] sqlx::Error),
@@ -40,6 +46,8 @@ impl From<sqlx::Error> for DbError {
             sqlx::Error::Io(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::Tls(_)
+            // Of the ways there; what is wrong with a statement is known by other names.
+            | sqlx::Error::Configuration(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),

@@ -21,12 +21,14 @@
 //! }
 //! ```
 
+mod cause;
 mod conn;
 mod copy;
 mod db;
 mod error;
 mod migrate;
 mod pool_state;
+mod postgres;
 mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -34,6 +36,7 @@ mod time;
 mod tx;
 mod url;
 
+pub use cause::Cause;
 pub use conn::{Conn, ReadConn};
 pub use copy::{Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, HeldDb, copy};
 pub use db::{DatabaseKind, Db, PoolPolicy};
@@ -44,6 +47,7 @@ pub use migrate::{
     AppliedMigration, EXPANSION, MigrateError, Migrations, SchemaState, SchemaStatus, Step, UnknownStep,
 };
 pub use pool_state::PoolState;
+pub use postgres::{Lent, PgConn, Pooler};
 pub use snapshot::{SnapshotError, take_out_of_use};
 pub use time::DbTime;
 pub use tx::Tx;

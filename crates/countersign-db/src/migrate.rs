@@ -8,12 +8,13 @@
 //! kept in the database with the step, so that a program that does not know the step knows that much of it.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use sqlx::migrate::{MigrateError as SqlxMigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use crate::db::Pools;
-use crate::{Conn, DatabaseKind, Db, DbError, on_db};
+use crate::{Conn, DatabaseKind, Db, DbError, PgConn, on_db};
 
 /// The embedded migrations of one owner (the accounts library, a host application), under its own version table
 /// `_<set>_migrations`. Made by [`migrations!`](crate::migrations!).
@@ -200,10 +201,7 @@ impl Migrations {
             let Step { version, name } = embedded.step;
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
         });
-        let mut migrator = Migrator::with_migrations(migrations.collect());
-        migrator.dangerous_set_table_name(self.table());
-        migrator.set_locking(false); // the surrounding transaction holds the lock
-        migrator
+        Migrator::with_migrations(migrations.collect())
     }
 
     pub(crate) async fn status(&self, mut conn: Conn<'_>) -> Result<SchemaStatus, DbError> {
@@ -279,18 +277,19 @@ impl Db {
                 conn.close().await.map_err(DbError::from)?;
                 Ok(applied)
             }
-            Pools::Postgres(pool) => {
-                let mut tx = pool.begin().await.map_err(DbError::from)?;
+            Pools::Postgres(postgres) => {
                 // A long migration is not an error: the limits on statements and locks are for requests.
-                for statement in ["SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0"] {
-                    sqlx::query(statement).execute(&mut *tx).await.map_err(DbError::from)?;
-                }
+                let begin = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                             SET LOCAL idle_in_transaction_session_timeout = 0";
+                let mut tx = postgres.pool.begin_with(begin).await.map_err(DbError::from)?;
+                let mut conn = PgConn::new(&mut tx, postgres.pooler);
+                // It ends with the transaction: behind a pooler, no other kind of lock stays ours.
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(POSTGRES_LOCK)
-                    .execute(&mut *tx)
+                    .execute(conn.reborrow())
                     .await
                     .map_err(DbError::from)?;
-                let applied = apply(sets, Conn::Postgres(&mut tx)).await?;
+                let applied = apply(sets, Conn::Postgres(conn)).await?;
                 tx.commit().await.map_err(DbError::from)?;
                 Ok(applied)
             }
@@ -311,14 +310,56 @@ pub(crate) async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Ve
                 let strange = status.unknown.iter().find(|step| !step.is_expansion()).or(status.unknown.first());
                 return Err(MigrateError::Newer { set: set.set, version: strange.map_or(0, |step| step.version) });
             }
-            // Nothing of ours is pending, and sqlx would stumble over what it does not know.
-            SchemaState::Expanded => continue,
-            SchemaState::Current | SchemaState::Older | SchemaState::Altered => {}
+            // Nothing of ours is pending.
+            SchemaState::Current | SchemaState::Expanded => continue,
+            SchemaState::Older | SchemaState::Altered => {}
         }
         let migrator = set.migrator(conn.kind());
-        on_db!(conn.reborrow(), c => migrator.run_direct(None, c, false).await)
-            .map_err(|source| MigrateError::Step { set: set.set, source: Box::new(source) })?;
-        applied.extend(status.pending.iter().map(|&step| AppliedMigration { set: set.set, step }));
+        make_record(&set.table(), conn.reborrow()).await?;
+        let failed = |source| MigrateError::Step { set: set.set, source: Box::new(source) };
+        for &step in &status.pending {
+            if let Some(migration) = migrator.iter().find(|migration| migration.version == step.version) {
+                apply_step(&set.table(), migration, conn.reborrow()).await.map_err(failed)?;
+            }
+            applied.push(AppliedMigration { set: set.set, step });
+        }
     }
     Ok(applied)
+}
+
+/// Makes the table of the steps that were applied, as the driver does. The driver itself names its statements, which a
+/// pooler in transaction mode does not stand.
+async fn make_record(table: &str, conn: Conn<'_>) -> Result<(), DbError> {
+    let (instant, now, bytes) = match conn.kind() {
+        DatabaseKind::Sqlite => ("TIMESTAMP", "CURRENT_TIMESTAMP", "BLOB"),
+        DatabaseKind::Postgres => ("TIMESTAMPTZ", "now()", "BYTEA"),
+    };
+    let create = AssertSqlSafe(format!(
+        "CREATE TABLE IF NOT EXISTS {table} (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+         installed_on {instant} NOT NULL DEFAULT {now}, success BOOLEAN NOT NULL, checksum {bytes} NOT NULL, \
+         execution_time BIGINT NOT NULL)"
+    ));
+    Ok(on_db!(conn, c => sqlx::raw_sql(create).execute(c).await.map(drop))?)
+}
+
+/// Applies one step and notes it.
+async fn apply_step(table: &str, step: &Migration, mut conn: Conn<'_>) -> Result<(), SqlxMigrateError> {
+    let begun = Instant::now();
+    on_db!(conn.reborrow(), c => sqlx::raw_sql(step.sql.clone()).execute(c).await.map(drop))
+        .map_err(|error| SqlxMigrateError::ExecuteMigration(error, step.version))?;
+    let took_nanoseconds = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
+    let note = AssertSqlSafe(format!(
+        "INSERT INTO {table} (version, description, success, checksum, execution_time) VALUES ($1, $2, TRUE, $3, $4)"
+    ));
+    on_db!(conn, c => {
+        sqlx::query(note)
+            .bind(step.version)
+            .bind(step.description.as_ref())
+            .bind(step.checksum.as_ref())
+            .bind(took_nanoseconds)
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
 }

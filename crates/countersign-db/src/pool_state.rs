@@ -114,7 +114,9 @@ impl Db {
             Pools::Sqlite { writer, readers, .. } => {
                 vec![state("readers", readers, &[reading], 0), state("writer", writer, &[writing], self.1.discarded())]
             }
-            Pools::Postgres(pool) => vec![state("shared", pool, &[reading, writing], self.1.discarded())],
+            Pools::Postgres(postgres) => {
+                vec![state("shared", &postgres.pool, &[reading, writing], self.1.discarded())]
+            }
         }
     }
 

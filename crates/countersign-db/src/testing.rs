@@ -1,11 +1,16 @@
 //! Decides which throw-away database a test gets: a fresh SQLite file or a fresh database in an ephemeral PostgreSQL
-//! cluster, by the environment variable `TEST_DATABASE` (`sqlite`, the default, or `postgres`).
+//! cluster, by the environment variable `TEST_DATABASE`: `sqlite`, the default; `postgres`; or `pgbouncer-session` and
+//! `pgbouncer-transaction`, which are the same PostgreSQL through a pooler.
 
 mod cluster;
+mod lone_server;
+mod pooler;
 pub mod schema;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use lone_server::{LoneServer, PoolMode, own_address};
+use pooler::Reach;
 use tempfile::TempDir;
 
 use crate::{DatabaseKind, DatabaseUrl, Db, Migrations, PoolPolicy};
@@ -13,13 +18,26 @@ use crate::{DatabaseKind, DatabaseUrl, Db, Migrations, PoolPolicy};
 /// Which database this test run is for.
 ///
 /// # Panics
-/// When `TEST_DATABASE` is neither `sqlite` nor `postgres`.
-#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable picks the database of a run")]
+/// When `TEST_DATABASE` is none of those that there are.
 pub fn database_under_test() -> DatabaseKind {
+    run().0
+}
+
+/// How this test run reaches PostgreSQL.
+fn reach_under_test() -> Reach {
+    run().1
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable picks the database of a run")]
+fn run() -> (DatabaseKind, Reach) {
     match std::env::var("TEST_DATABASE").as_deref() {
-        Err(_) | Ok("sqlite") => DatabaseKind::Sqlite,
-        Ok("postgres") => DatabaseKind::Postgres,
-        Ok(other) => panic!("TEST_DATABASE is {other:?}; it takes `sqlite` or `postgres`"),
+        Err(_) | Ok("sqlite") => (DatabaseKind::Sqlite, Reach::Direct),
+        Ok("postgres") => (DatabaseKind::Postgres, Reach::Direct),
+        Ok("pgbouncer-session") => (DatabaseKind::Postgres, Reach::SessionPooler),
+        Ok("pgbouncer-transaction") => (DatabaseKind::Postgres, Reach::TransactionPooler),
+        Ok(other) => panic!(
+            "TEST_DATABASE is {other:?}; it takes `sqlite`, `postgres`, `pgbouncer-session` or `pgbouncer-transaction`"
+        ),
     }
 }
 
@@ -27,6 +45,7 @@ pub fn database_under_test() -> DatabaseKind {
 pub struct TempDb {
     db: Db,
     url: String,
+    server_url: String,
     _folder: TempDir,
 }
 
@@ -45,15 +64,34 @@ impl TempDb {
     /// When it cannot be made.
     pub async fn of_kind(kind: DatabaseKind, sets: &[&Migrations]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let url = match kind {
-            DatabaseKind::Sqlite => format!("sqlite:{}", folder.path().join("test.db").display()),
-            DatabaseKind::Postgres => postgres_database(sets).await,
-        };
-        let db = connect(&url, PoolPolicy { connections_max: 4, ..PoolPolicy::default() }).await;
-        if kind == DatabaseKind::Sqlite {
-            db.migrate(sets).await.expect("migrations apply");
+        match kind {
+            DatabaseKind::Sqlite => {
+                let url = format!("sqlite:{}", folder.path().join("test.db").display());
+                let temporary = Self::open(url.clone(), url, folder).await;
+                temporary.db.migrate(sets).await.expect("migrations apply");
+                temporary
+            }
+            DatabaseKind::Postgres => {
+                let (cluster, name) = postgres_database(sets).await;
+                Self::open(cluster.url(&name), cluster.server_url(&name), folder).await
+            }
         }
-        Self { db, url, _folder: folder }
+    }
+
+    /// A PostgreSQL database with these migrations applied, without a pooler in between whatever the run is for: for tests that
+    /// look at the server's own affairs.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn on_server(sets: &[&Migrations]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let (cluster, name) = postgres_database(sets).await;
+        Self::open(cluster.server_url(&name), cluster.server_url(&name), folder).await
+    }
+
+    async fn open(url: String, server_url: String, folder: TempDir) -> Self {
+        let db = connect(&url, PoolPolicy { connections_max: 4, ..PoolPolicy::default() }).await;
+        Self { db, url, server_url, _folder: folder }
     }
 
     /// The handle.
@@ -65,6 +103,11 @@ impl TempDb {
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// The address without a pooler in between.
+    pub fn server_url(&self) -> &str {
+        &self.server_url
+    }
 }
 
 async fn connect(url: &str, policy: PoolPolicy) -> Db {
@@ -73,7 +116,7 @@ async fn connect(url: &str, policy: PoolPolicy) -> Db {
 }
 
 /// A database cloned from a template that has the migrations, which is much faster than applying them each time.
-async fn postgres_database(sets: &[&Migrations]) -> String {
+async fn postgres_database(sets: &[&Migrations]) -> (&'static cluster::Cluster, String) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
 
     let cluster = cluster::Cluster::shared();
@@ -82,11 +125,12 @@ async fn postgres_database(sets: &[&Migrations]) -> String {
     // One at a time within this process: PostgreSQL refuses to copy a template that someone is connected to.
     let _turn = cluster.turn.lock().await;
     if cluster.execute(&format!("CREATE DATABASE {template}")).await.is_ok() {
-        let db = connect(&cluster.url(&template), PoolPolicy { connections_max: 1, ..PoolPolicy::default() }).await;
+        let db =
+            connect(&cluster.server_url(&template), PoolPolicy { connections_max: 1, ..PoolPolicy::default() }).await;
         db.migrate(sets).await.expect("migrations apply");
         db.close().await;
     }
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     cluster.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.expect("a template can be copied");
-    cluster.url(&name)
+    (cluster, name)
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::pool_state::Queues;
-use crate::{Conn, DbError, on_db};
+use crate::{Conn, DbError, PgConn, Pooler, on_db};
 
 /// What a commit may take on PostgreSQL, which ends a statement itself before that. SQLite is not hurried: its disk is.
 const COMMIT_TIME_MAX: Duration = Duration::from_secs(35);
@@ -23,7 +23,7 @@ const COMMIT_TIME_MAX: Duration = Duration::from_secs(35);
 /// A write transaction; rolled back when dropped without [`Tx::commit`].
 pub struct Tx {
     /// `None` once the end has been left to a task.
-    lent: Option<Lent>,
+    held: Option<Held>,
     /// See [`Tx::keep`].
     kept: Vec<Box<dyn Any + Send>>,
     /// How long a rollback may take before the connection is thrown away instead.
@@ -34,11 +34,11 @@ pub struct Tx {
 }
 
 /// A pool's connection, in a transaction.
-pub(crate) enum Lent {
+pub(crate) enum Held {
     /// `BEGIN IMMEDIATE` on the one SQLite writer.
     Sqlite(PoolConnection<Sqlite>),
     /// `BEGIN` (read committed) on PostgreSQL.
-    Postgres(PoolConnection<Postgres>),
+    Postgres(PoolConnection<Postgres>, Pooler),
 }
 
 impl std::fmt::Debug for Tx {
@@ -50,13 +50,13 @@ impl std::fmt::Debug for Tx {
 impl Tx {
     /// Begins it. When this is given up, the transaction is rolled back like any other.
     pub(crate) async fn begin(
-        lent: Lent,
+        held: Held,
         wait_max: Duration,
         queues: Queues,
         span: tracing::Span,
     ) -> Result<Self, DbError> {
-        let begin = lent.begin();
-        let mut tx = Self { lent: Some(lent), kept: Vec::new(), wait_max, queues, span };
+        let begin = held.begin();
+        let mut tx = Self { held: Some(held), kept: Vec::new(), wait_max, queues, span };
         tx.execute(begin).await.inspect_err(|error| tx.queues.note_unwritten(error))?;
         Ok(tx)
     }
@@ -70,9 +70,9 @@ impl Tx {
     /// # Panics
     /// Never: the connection is there until the transaction is committed, rolled back or dropped.
     pub fn conn(&mut self) -> Conn<'_> {
-        match self.lent.as_mut().expect("it has not ended") {
-            Lent::Sqlite(conn) => Conn::Sqlite(conn),
-            Lent::Postgres(conn) => Conn::Postgres(conn),
+        match self.held.as_mut().expect("it has not ended") {
+            Held::Sqlite(conn) => Conn::Sqlite(conn),
+            Held::Postgres(conn, pooler) => Conn::Postgres(PgConn::new(conn, *pooler)),
         }
     }
 
@@ -101,13 +101,13 @@ impl Tx {
 
     /// What is left to do, free of the caller; `None` when it has been left to somebody already.
     fn ending(&mut self, end: End) -> Option<impl Future<Output = Result<(), DbError>> + Send + 'static> {
-        let lent = self.lent.take()?;
+        let held = self.held.take()?;
         let kept = std::mem::take(&mut self.kept);
         let queues = self.queues.clone();
         let time_max = if end == End::Commit { COMMIT_TIME_MAX } else { self.wait_max };
         let span = std::mem::replace(&mut self.span, tracing::Span::none());
         let ended = async move {
-            let ended = lent.end(end, time_max, &queues).await;
+            let ended = held.end(end, time_max, &queues).await;
             drop(kept);
             ended
         };
@@ -142,11 +142,11 @@ impl End {
     }
 }
 
-impl Lent {
+impl Held {
     fn begin(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "BEGIN IMMEDIATE",
-            Self::Postgres(_) => "BEGIN",
+            Self::Postgres(_, pooler) => pooler.begin_text(),
         }
     }
 
@@ -165,7 +165,7 @@ impl Lent {
                 }
                 ended
             }
-            Self::Postgres(mut conn) => {
+            Self::Postgres(mut conn, _) => {
                 let ended = timeout(time_max, sqlx::raw_sql(end.statement()).execute(&mut *conn)).await;
                 let ended = ended.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(drop);
                 if ended.is_err() {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use sqlx::postgres::PgConnectOptions;
+use crate::Pooler;
+use crate::postgres::PostgresAddress;
 
 /// A parsed database address. Its `Display` and `Debug` mask the password.
 #[derive(Clone)]
@@ -13,7 +14,7 @@ pub struct DatabaseUrl(pub(crate) Address);
 #[derive(Clone)]
 pub(crate) enum Address {
     Sqlite(PathBuf),
-    Postgres { options: Box<PgConnectOptions>, masked: String },
+    Postgres { address: Box<PostgresAddress>, masked: String },
 }
 
 /// Why a text is not a database address; the message says what is accepted and never repeats the text.
@@ -34,6 +35,28 @@ impl DatabaseUrl {
         match &self.0 {
             Address::Sqlite(path) => Some(path),
             Address::Postgres { .. } => None,
+        }
+    }
+
+    /// What is said to be between us and it.
+    pub fn pooler(&self) -> Pooler {
+        match &self.0 {
+            Address::Sqlite(_) => Pooler::Session,
+            Address::Postgres { address, .. } => address.pooler(),
+        }
+    }
+
+    /// The same database, with this between us and it. An SQLite database has nothing of that kind.
+    ///
+    /// # Errors
+    /// When the address asks for something that does not go with it.
+    pub fn behind(self, pooler: Pooler) -> Result<Self, InvalidDatabaseUrl> {
+        match self.0 {
+            Address::Sqlite(path) => Ok(Self::sqlite(path)),
+            Address::Postgres { address, masked } => {
+                let address = address.behind(pooler).map_err(|reason| InvalidDatabaseUrl { reason })?;
+                Ok(Self(Address::Postgres { address: Box::new(address), masked }))
+            }
         }
     }
 }
@@ -57,8 +80,8 @@ impl FromStr for DatabaseUrl {
                 Ok(Self::sqlite(path))
             }
             "postgres" | "postgresql" => {
-                let options = PgConnectOptions::from_str(text).map_err(|_| refuse("not a PostgreSQL address"))?;
-                Ok(Self(Address::Postgres { options: Box::new(options), masked: mask_password(text) }))
+                let address = PostgresAddress::parse(text).map_err(|reason| InvalidDatabaseUrl { reason })?;
+                Ok(Self(Address::Postgres { address: Box::new(address), masked: mask_password(text) }))
             }
             other if other.contains('+') => {
                 Err(refuse("the scheme names a driver of another language, leave out everything from `+`"))
@@ -132,6 +155,41 @@ mod tests {
             assert!(!error.contains("hunter2"), "{error}");
             assert!(error.contains("postgres://user:password@host"), "{error}");
         }
+    }
+
+    #[test]
+    fn parameters_are_done_or_refused_by_name() {
+        for accepted in [
+            "sslmode=verify-full&sslrootcert=/etc/ssl/own.pem&sslcert=/a.pem&sslkey=/a.key",
+            "sslmode=verify-full&sslrootcert=system",
+            "sslmode=require&channel_binding=prefer&application_name=accounts&connect_timeout=10",
+            "pgbouncer=true&gssencmode=disable&target_session_attrs=read-write&client_encoding=UTF8",
+            "options=-c%20search_path%3Dours",
+        ] {
+            let url = format!("postgres://ada:hunter2@db/app?{accepted}").parse::<DatabaseUrl>();
+            assert!(url.is_ok(), "{accepted}: {}", url.unwrap_err());
+        }
+        for (refused, reason) in [
+            ("schema=hunter2", "the parameter `schema` is not supported"),
+            ("hunter2=x", "a parameter is not supported"),
+            ("hunter2@db/app", "a parameter has no value"),
+            ("sslmode=hunter2", "sslmode takes"),
+            ("sslrootcert=/a.pem", "sslrootcert is looked at with sslmode=verify-full alone"),
+            ("sslmode=verify-full&sslcert=/a.pem", "sslcert and sslkey go together"),
+            ("channel_binding=require", "channel_binding=require cannot be met"),
+            ("connect_timeout=hunter2", "connect_timeout takes whole seconds"),
+            ("target_session_attrs=standby", "of `target_session_attrs` only read-write"),
+            ("pgbouncer=hunter2", "of `pgbouncer` only true or false"),
+            ("pgbouncer=true&options=-c%20x%3Dhunter2", "takes no startup options"),
+            ("application_name=a#hunter2", "%23"),
+        ] {
+            let error = format!("postgres://ada:hunter2@db/app?{refused}").parse::<DatabaseUrl>().unwrap_err();
+            let error = error.to_string();
+            assert!(error.starts_with(reason) || error.contains(reason), "{refused}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        let several = "postgres://ada:hunter2@one,two/app".parse::<DatabaseUrl>().unwrap_err().to_string();
+        assert!(several.starts_with("several hosts") && !several.contains("hunter2"), "{several}");
     }
 
     #[test]

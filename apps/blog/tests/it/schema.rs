@@ -43,22 +43,22 @@ async fn a_page_is_read_in_the_order_of_an_index() {
 
 #[tokio::test]
 async fn postgresql_plans_a_page_once_for_all() {
-    let db = TempDb::of_kind(DatabaseKind::Postgres, &SETS).await;
+    let db = TempDb::on_server(&SETS).await;
     let mut read = db.db().read().await.unwrap();
-    let Conn::Postgres(c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
+    let Conn::Postgres(mut c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
     // Posts of nobody, so many that a plan for all of them would not do for a page.
     let fill = "SET session_replication_role = replica; \
                 INSERT INTO posts SELECT gen_random_uuid(), gen_random_uuid(), 'A title', 'A text', n \
                     FROM generate_series(1, 5000) AS n; \
                 ANALYZE posts";
-    sqlx::raw_sql(fill).execute(&mut *c).await.unwrap();
+    sqlx::raw_sql(fill).execute(c.reborrow()).await.unwrap();
     let pages: Vec<_> = statements(Path::new(STORE)).into_iter().filter(|statement| is_page(statement)).collect();
     assert_eq!(pages.len(), 2);
     for page in &pages {
         for _ in 0..10 {
             let query = sqlx::query(AssertSqlSafe(page.clone()));
             let query = if page.contains("$3") { query.bind(Uuid::nil()) } else { query };
-            query.bind(i64::MAX).bind(Uuid::max()).execute(&mut *c).await.unwrap();
+            query.bind(i64::MAX).bind(Uuid::max()).execute(c.reborrow()).await.unwrap();
         }
     }
     let kept: Vec<(i64, i64)> = sqlx::query_as(

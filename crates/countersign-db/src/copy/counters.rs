@@ -1,17 +1,17 @@
 //! Decides where the databases go on counting that number their rows themselves: after the greatest number that was ever
 //! given, also if its row is gone.
 
-use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::tables::{Table, quoted};
-use crate::{Conn, DbError};
+use crate::{Conn, DbError, PgConn};
 
 /// Has the target go on where the source is.
 pub(super) async fn carry_over(mut source: Conn<'_>, mut target: Conn<'_>, table: &Table) -> Result<(), DbError> {
     let counted: Option<i64> = match &mut source {
         Conn::Sqlite(conn) => sqlite_counter(conn, table).await?,
-        Conn::Postgres(conn) => match sequence(conn, table).await? {
-            Some((sequence, _)) => postgres_counter(conn, &sequence).await?,
+        Conn::Postgres(conn) => match sequence(conn.reborrow(), table).await? {
+            Some((sequence, _)) => postgres_counter(conn.reborrow(), &sequence).await?,
             None => None,
         },
     };
@@ -34,14 +34,14 @@ pub(super) async fn carry_over(mut source: Conn<'_>, mut target: Conn<'_>, table
         }
         Conn::Sqlite(_) => {}
         Conn::Postgres(conn) => {
-            let Some((sequence, column)) = sequence(conn, table).await? else { return Ok(()) };
+            let Some((sequence, column)) = sequence(conn.reborrow(), table).await? else { return Ok(()) };
             let select = format!("SELECT CAST(MAX({column}) AS BIGINT) FROM {}", table.quoted_name());
-            let greatest: Option<i64> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_one(&mut **conn).await?;
+            let greatest: Option<i64> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_one(conn.reborrow()).await?;
             if let Some(last) = greatest.max(counted).filter(|last| *last > 0) {
                 sqlx::query("SELECT setval(CAST($1 AS regclass), $2)")
                     .bind(sequence)
                     .bind(last)
-                    .execute(&mut **conn)
+                    .execute(conn.reborrow())
                     .await?;
             }
         }
@@ -58,13 +58,13 @@ async fn sqlite_counter(conn: &mut SqliteConnection, table: &Table) -> Result<Op
 }
 
 /// The sequence that a column of the key is numbered by, and the column; both quoted for a statement.
-async fn sequence(conn: &mut PgConnection, table: &Table) -> Result<Option<(String, String)>, DbError> {
+async fn sequence(mut conn: PgConn<'_>, table: &Table) -> Result<Option<(String, String)>, DbError> {
     for &place in &table.key {
         let column = &table.columns[place].name;
         let sequence: Option<String> = sqlx::query_scalar("SELECT pg_get_serial_sequence($1, $2)")
             .bind(table.quoted_name())
             .bind(column)
-            .fetch_one(&mut *conn)
+            .fetch_one(conn.reborrow())
             .await?;
         if let Some(sequence) = sequence {
             return Ok(Some((sequence, quoted(column))));
@@ -73,7 +73,7 @@ async fn sequence(conn: &mut PgConnection, table: &Table) -> Result<Option<(Stri
     Ok(None)
 }
 
-async fn postgres_counter(conn: &mut PgConnection, sequence: &str) -> Result<Option<i64>, DbError> {
+async fn postgres_counter(conn: PgConn<'_>, sequence: &str) -> Result<Option<i64>, DbError> {
     // A sequence's name is quoted already.
     let select = format!("SELECT CASE WHEN is_called THEN last_value END FROM {sequence}");
     Ok(sqlx::query_scalar(AssertSqlSafe(select)).fetch_one(conn).await?)

@@ -3,20 +3,27 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
 use super::rows::Row;
 use super::tables::Table;
 use super::{CopyError, CopyTarget};
+use crate::postgres::{self, PostgresAddress};
 use crate::url::Address;
-use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, SchemaStatus, on_db, take_out_of_use};
+use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, PgConn, SchemaStatus, on_db, take_out_of_use};
 
 /// How long is waited for others to let go of it.
 const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
-/// The same on PostgreSQL, where a writer may be at work for a moment.
-const LOCK_TIME_MAX: &str = "5s";
+/// How long is waited for a PostgreSQL server that is just starting.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
+/// On PostgreSQL all is said in one transaction or another: behind a pooler, nothing outlasts them. They may take as long as
+/// they like, but others are waited for no longer than a writer may be at work.
+const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+                     SET LOCAL lock_timeout = '5s'";
+/// The same, reading everything as it was at one moment.
+const BEGIN_AT_ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; \
+                                   SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '5s'";
 /// Copies into the same PostgreSQL database queue here (an arbitrary number, the letters "copy").
 const POSTGRES_LOCK: i64 = 0x636f_7079;
 
@@ -29,7 +36,47 @@ pub struct HeldDb {
 
 enum Link {
     Sqlite(SqliteConnection),
-    Postgres(PgConnection),
+    Postgres(Box<PostgresLink>),
+}
+
+struct PostgresLink {
+    /// In a transaction all the time.
+    conn: PgConnection,
+    address: PostgresAddress,
+    /// Of a target: its transaction has the lock, and lasts as long as this.
+    queue: Option<PgConnection>,
+}
+
+impl PostgresLink {
+    async fn open(address: &PostgresAddress) -> Result<Self, DbError> {
+        let mut conn = postgres::connect(address).await?;
+        sqlx::raw_sql(BEGIN).execute(&mut conn).await?;
+        Ok(Self { conn, address: address.clone(), queue: None })
+    }
+
+    fn conn(&mut self) -> PgConn<'_> {
+        PgConn::new(&mut self.conn, self.address.pooler())
+    }
+
+    /// Waits until nobody else copies into this database. Let go of when the connection ends, also that of a process that was
+    /// killed.
+    async fn queue(&mut self) -> Result<(), DbError> {
+        let mut queue = postgres::connect(&self.address).await?;
+        sqlx::raw_sql(BEGIN).execute(&mut queue).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(POSTGRES_LOCK)
+            .execute(PgConn::new(&mut queue, self.address.pooler()))
+            .await?;
+        self.queue = Some(queue);
+        Ok(())
+    }
+
+    /// Ends the transaction one way or the other, and begins the next one.
+    async fn go_on(&mut self, end: &'static str) -> Result<(), DbError> {
+        sqlx::raw_sql(end).execute(&mut self.conn).await?;
+        sqlx::raw_sql(BEGIN).execute(&mut self.conn).await?;
+        Ok(())
+    }
 }
 
 impl HeldDb {
@@ -56,15 +103,9 @@ impl HeldDb {
                 let place = tokio::fs::canonicalize(path).await.map_err(sqlx::Error::Io)?;
                 Ok(Self { link: Link::Sqlite(conn), place: Some(format!("sqlite:{}", place.display())) })
             }
-            Address::Postgres { options, .. } => {
-                let options: PgConnectOptions = (**options).clone();
-                let limits = [
-                    ("statement_timeout", "0"),
-                    ("idle_in_transaction_session_timeout", "0"),
-                    ("lock_timeout", LOCK_TIME_MAX),
-                ];
-                let conn = options.options(limits).disable_statement_logging().connect().await?;
-                Ok(Self { link: Link::Postgres(conn), place: None })
+            Address::Postgres { address, .. } => {
+                postgres::first_contact(address, ANSWER_WAIT_MAX).await?;
+                Ok(Self { link: Link::Postgres(Box::new(PostgresLink::open(address).await?)), place: None })
             }
         }
     }
@@ -73,7 +114,12 @@ impl HeldDb {
     pub async fn close(self) -> Result<(), DbError> {
         match self.link {
             Link::Sqlite(conn) => conn.close().await?,
-            Link::Postgres(conn) => conn.close().await?,
+            Link::Postgres(link) => {
+                link.conn.close().await?;
+                if let Some(queue) = link.queue {
+                    queue.close().await?;
+                }
+            }
         }
         Ok(())
     }
@@ -95,18 +141,18 @@ impl HeldDb {
     pub(super) fn conn(&mut self) -> Conn<'_> {
         match &mut self.link {
             Link::Sqlite(conn) => Conn::Sqlite(conn),
-            Link::Postgres(conn) => Conn::Postgres(conn),
+            Link::Postgres(link) => Conn::Postgres(link.conn()),
         }
     }
 
     /// What it is called in the mark that its copy has, however its address is written.
     pub(super) async fn name(&mut self) -> Result<String, DbError> {
         match (&mut self.link, &self.place) {
-            (Link::Postgres(conn), _) => Ok(sqlx::query_scalar(
+            (Link::Postgres(link), _) => Ok(sqlx::query_scalar(
                 "SELECT concat('PostgreSQL database ', datname, ', number ', oid, ', schema ', current_schema()) \
                  FROM pg_database WHERE datname = current_database()",
             )
-            .fetch_one(conn)
+            .fetch_one(link.conn())
             .await?),
             (Link::Sqlite(_), place) => Ok(place.clone().unwrap_or_default()),
         }
@@ -117,9 +163,9 @@ impl HeldDb {
         let name = self.name().await?;
         match &mut self.link {
             Link::Sqlite(_) => Ok(name),
-            Link::Postgres(conn) => {
+            Link::Postgres(link) => {
                 let started = "SELECT CAST(extract(epoch FROM pg_postmaster_start_time()) AS TEXT)";
-                let started: String = sqlx::query_scalar(started).fetch_one(conn).await?;
+                let started: String = sqlx::query_scalar(started).fetch_one(link.conn()).await?;
                 Ok(format!("{name}, of the server started at {started}"))
             }
         }
@@ -131,31 +177,43 @@ impl HeldDb {
             Link::Sqlite(conn) => {
                 sqlx::query("BEGIN EXCLUSIVE").execute(conn).await?;
             }
-            Link::Postgres(conn) => {
+            Link::Postgres(link) => {
                 // The first query after the locks decides which moment it is.
-                sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ").execute(&mut *conn).await?;
+                sqlx::raw_sql("COMMIT").execute(&mut link.conn).await?;
+                sqlx::raw_sql(BEGIN_AT_ONE_MOMENT).execute(&mut link.conn).await?;
                 let names: Vec<String> = tables.iter().map(Table::quoted_name).collect();
                 let lock = AssertSqlSafe(format!("LOCK TABLE {} IN SHARE MODE", names.join(", ")));
-                sqlx::query(lock).execute(conn).await?;
+                sqlx::raw_sql(lock).execute(&mut link.conn).await?;
             }
         }
         Ok(())
     }
 
+    /// Begins a transaction that is committed or rolled back as a whole.
     pub(super) async fn begin(&mut self) -> Result<(), DbError> {
-        let begin = match &self.link {
-            Link::Sqlite(_) => "BEGIN IMMEDIATE",
-            Link::Postgres(_) => "BEGIN",
-        };
-        self.execute(begin).await
+        match &mut self.link {
+            Link::Sqlite(_) => self.execute("BEGIN IMMEDIATE").await,
+            Link::Postgres(link) => link.go_on("COMMIT").await,
+        }
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), DbError> {
-        self.execute("COMMIT").await
+        self.end("COMMIT").await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), DbError> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(&mut self, end: &'static str) -> Result<(), DbError> {
+        match &mut self.link {
+            Link::Sqlite(_) => self.execute(end).await,
+            Link::Postgres(link) => link.go_on(end).await,
+        }
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), DbError> {
-        Ok(on_db!(self.conn(), c => sqlx::query(statement).execute(c).await.map(drop))?)
+        Ok(on_db!(self.conn(), c => sqlx::raw_sql(statement).execute(c).await.map(drop))?)
     }
 
     /// Makes it the target: it gets the mark, unless it has that of a copy of the same source.
@@ -165,9 +223,8 @@ impl HeldDb {
         tables: &[Table],
         state: CopyTarget,
     ) -> Result<(), CopyError> {
-        if let Link::Postgres(conn) = &mut self.link {
-            // Let go of when the connection ends, also that of a process that was killed.
-            sqlx::query("SELECT pg_advisory_lock($1)").bind(POSTGRES_LOCK).execute(conn).await?;
+        if let Link::Postgres(link) = &mut self.link {
+            link.queue().await?;
         }
         if is_marked(self.conn()).await? {
             let select = "SELECT source FROM countersign_copy";
@@ -176,7 +233,7 @@ impl HeldDb {
         }
         self.begin().await?;
         let written = self.mark(source_name, tables, state).await;
-        self.execute(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        self.end(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         written
     }
 
@@ -196,7 +253,9 @@ impl HeldDb {
 
     /// Takes the mark away: it is whole.
     pub(super) async fn release(&mut self) -> Result<(), DbError> {
-        self.execute("DROP TABLE countersign_copy").await
+        self.begin().await?;
+        self.execute("DROP TABLE countersign_copy").await?;
+        self.commit().await
     }
 
     /// Writes rows in one transaction; if that is refused, the first row that is refused alone is named.
@@ -209,11 +268,11 @@ impl HeldDb {
         self.begin().await?;
         for row in rows {
             if let Err(source) = table.insert(self.conn(), std::slice::from_ref(row)).await {
-                self.execute("ROLLBACK").await?;
+                self.roll_back().await?;
                 return Err(CopyError::Refused { table: table.name.clone(), key: table.shown_key(row), source });
             }
         }
-        self.execute("ROLLBACK").await?;
+        self.roll_back().await?;
         Err(refusal.into())
     }
 
@@ -223,7 +282,7 @@ impl HeldDb {
             Ok(()) => self.commit().await,
             Err(error) => {
                 // A connection that is gone has rolled back by itself.
-                let _ = self.execute("ROLLBACK").await;
+                let _ = self.roll_back().await;
                 Err(error)
             }
         }

@@ -1,6 +1,7 @@
-//! Decides how the PostgreSQL of a test run lives: initialised in a temporary folder, reachable by a unix socket alone,
-//! gone with the process that started it, however that ends.
+//! Decides how the PostgreSQL of a test run lives: initialised in a temporary folder, reachable by a unix socket alone, or
+//! through a pooler beside it, gone with the process that started it, however that ends.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,49 +11,83 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::Mutex;
 
+use super::pooler::{self, Reach};
+
 pub(super) struct Cluster {
     /// Held while databases are created; see the caller.
     pub(super) turn: Mutex<()>,
+    pub(super) reach: Reach,
     folder: PathBuf,
     /// Its standard input stays open as long as this process lives; when it closes, the script ends the server.
     _keeper: Child,
 }
 
+/// What is special about a cluster.
+#[derive(Default)]
+pub(super) struct Plan<'p> {
+    pub(super) reach: Reach,
+    /// Lines beside those that every pooler gets.
+    pub(super) pooler_settings: &'p str,
+    /// Names and contents of files in the folder above the server's own; a `pg_hba.conf` is taken from there.
+    pub(super) files: &'p [(&'p str, &'p str)],
+    /// Arguments of the server.
+    pub(super) options: &'p [&'p str],
+}
+
 /// How long a server may take to start on a busy machine.
 const START_TIME_MAX: Duration = Duration::from_mins(1);
 
-/// Initialises and runs the server in folder `$1` with the programs of folder `$2`, until standard input closes.
-/// Durability is off: a test's database need not survive anything.
+/// Initialises and runs the server in folder `$1` with the programs of folder `$2` and what comes after `$3`, and the pooler
+/// `$3` if there is one, until standard input closes. Durability is off: a test's database need not survive anything.
 const KEEPER: &str = r#"
 set -eu
-"$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$1/log" 2>&1
-"$2/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
-    -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB >>"$1/log" 2>&1 &
+folder=$1 programs=$2 pooler=$3
+shift 3
+"$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1
+if [ -f "$folder/pg_hba.conf" ]; then cp "$folder/pg_hba.conf" "$folder/data"; fi
+"$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
+    -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB "$@" >>"$folder/log" 2>&1 &
 server=$!
+if [ -n "$pooler" ]; then
+    "$pooler" -q "$folder/pooler/settings" >>"$folder/log" 2>&1 &
+    pooler=$!
+fi
 cat >/dev/null || true
+# It has nothing to lose, and which of the milder signals it heeds differs between versions.
+if [ -n "$pooler" ]; then kill -KILL "$pooler" || true; fi
 kill -INT "$server" || true
 wait "$server" || true
-rm -rf "$1"
+rm -rf "$folder"
 "#;
 
 impl Cluster {
     /// The one cluster of this process, started on first use.
     pub(super) fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        SHARED.get_or_init(|| Self::start(&Plan { reach: super::reach_under_test(), ..Plan::default() }))
     }
 
-    fn start() -> Self {
+    pub(super) fn start(plan: &Plan<'_>) -> Self {
         let programs = programs_folder();
+        let reach = plan.reach;
         let folder = tempfile::Builder::new().prefix("pg-").tempdir().expect("a temporary folder can be made").keep();
         // PostgreSQL refuses to run as root: then it runs as the user that Debian's package makes, or as nobody.
         let (user, owner) = server_user();
+        let pooler = if reach == Reach::Direct { PathBuf::new() } else { pooler_program() };
+        fs::create_dir(folder.join("pooler")).expect("our own folder");
+        fs::write(folder.join("pooler/settings"), pooler::settings(reach, &folder) + plan.pooler_settings)
+            .expect("our own folder");
+        for (name, content) in plan.files {
+            fs::write(folder.join(name), content).expect("our own folder");
+            // The server reads no key that others can read.
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).expect("our own folder");
+        }
         if let Some(owner) = owner {
-            let done = Command::new("chown").arg(owner).arg(&folder).status().expect("chown can be run");
+            let done = Command::new("chown").arg("-R").arg(owner).arg(&folder).status().expect("chown can be run");
             assert!(done.success(), "chown {owner} failed");
         }
         // Other users' tests must be able to reach the socket, nobody else's data is in here.
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("our own folder");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
         let mut command = match user {
             None => Command::new("sh"),
             Some(user) => {
@@ -65,44 +100,64 @@ impl Cluster {
             .args(["-c", KEEPER, "keeper"])
             .arg(&folder)
             .arg(&programs)
+            .arg(&pooler)
+            .args(plan.options)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("sh can be run");
-        let cluster = Self { turn: Mutex::new(()), folder, _keeper: keeper };
-        cluster.wait_until_ready(&programs);
+        let cluster = Self { turn: Mutex::new(()), reach, folder, _keeper: keeper };
+        cluster.wait_until_ready(&programs, &cluster.folder);
+        if reach != Reach::Direct {
+            cluster.wait_until_ready(&programs, &cluster.folder.join("pooler"));
+        }
         cluster
     }
 
-    fn wait_until_ready(&self, programs: &Path) {
+    fn wait_until_ready(&self, programs: &Path, socket_folder: &Path) {
         let begun = Instant::now();
         loop {
             let ready = Command::new(programs.join("pg_isready"))
                 .args(["-q", "-U", "postgres", "-h"])
-                .arg(&self.folder)
+                .arg(socket_folder)
                 .status()
                 .expect("pg_isready can be run");
             if ready.success() {
                 return;
             }
             if begun.elapsed() > START_TIME_MAX {
-                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 panic!("PostgreSQL did not start within {START_TIME_MAX:?}; its log:\n{log}");
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
+    /// The address for tests.
     pub(super) fn url(&self, database: &str) -> String {
-        let socket = self.folder.to_str().expect("temporary folders have plain names").replace('/', "%2F");
+        match self.reach {
+            Reach::Direct => self.server_url(database),
+            Reach::SessionPooler | Reach::TransactionPooler => {
+                Self::url_by(&self.folder.join("pooler"), database) + self.reach.parameters()
+            }
+        }
+    }
+
+    /// The address of the server itself.
+    pub(super) fn server_url(&self, database: &str) -> String {
+        Self::url_by(&self.folder, database)
+    }
+
+    fn url_by(socket_folder: &Path, database: &str) -> String {
+        let socket = socket_folder.to_str().expect("temporary folders have plain names").replace('/', "%2F");
         format!("postgres://postgres@{socket}/{database}")
     }
 
     /// Runs a statement on the administration database; only the harness's own names go into it.
     pub(super) async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
-        let mut conn = PgConnection::connect(&self.url("postgres")).await?;
+        let mut conn = PgConnection::connect(&self.server_url("postgres")).await?;
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut conn).await?;
         conn.close().await
     }
@@ -110,7 +165,7 @@ impl Cluster {
 
 /// The server's programs: on the path, or where Debian keeps each version's.
 fn programs_folder() -> PathBuf {
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = debian.map(|version| version.path().join("bin")).collect();
     folders.sort();
     folders.reverse();
@@ -121,13 +176,22 @@ fn programs_folder() -> PathBuf {
         .expect("tests on PostgreSQL need its server: run `scripts/test`, or install the package `postgresql`")
 }
 
+/// The pooler: on the path, or where Debian keeps it.
+fn pooler_program() -> PathBuf {
+    ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|program| program.exists())
+        .expect("tests through a pooler need PgBouncer: run `scripts/test`, or install the package `pgbouncer`")
+}
+
 /// The user to run the server as and the `chown` argument, when we are root; otherwise nothing is changed.
 fn server_user() -> (Option<&'static str>, Option<&'static str>) {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if !is_root {
         return (None, None);
     }
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     if users.lines().any(|line| line.starts_with("postgres:")) {
         (Some("postgres"), Some("postgres:postgres"))
     } else {

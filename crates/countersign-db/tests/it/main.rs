@@ -7,3 +7,5 @@ mod copy;
 mod given_up;
 mod migrate;
 mod outages;
+mod poolers;
+mod tls;

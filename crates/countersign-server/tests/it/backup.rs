@@ -366,7 +366,11 @@ async fn what_pg_dump_wrote_is_put_back_by_pg_restore_and_doctor_finds_it_in_ord
         pg_dump --format=custom --file=accounts.dump \"$OLD\" && \
         pg_restore --clean --if-exists --exit-on-error --single-transaction --dbname=\"$NEW\" accounts.dump";
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", commands]).current_dir(sandbox.path("")).env("OLD", old.url()).env("NEW", new.url());
+    shell
+        .args(["-c", commands])
+        .current_dir(sandbox.path(""))
+        .env("OLD", old.server_url())
+        .env("NEW", new.server_url());
     assert!(shell.status().unwrap().success());
     drop(server);
     let restored = Sandbox::with_database(new.url());

@@ -7,10 +7,10 @@ use crate::{
     older_database,
 };
 
-/// The address of a database that does not exist, on a server that does.
+/// The address of a database that does not exist, on a server that does. A pooler would say only the first time that it does not.
 async fn missing_database() -> (TempDb, String) {
     let neighbour = TempDb::new(&[]).await;
-    let (server, _) = neighbour.url().rsplit_once('/').unwrap();
+    let (server, _) = neighbour.server_url().rsplit_once('/').unwrap();
     let url = format!("{server}/missing");
     (neighbour, url)
 }

@@ -1,0 +1,118 @@
+//! What an operator can do something about, told apart from all else that a database can refuse.
+
+use std::io;
+
+use crate::DbError;
+
+/// Why a database is not usable, as far as a person can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The address leads to a pooler in transaction mode, and does not say so.
+    TransactionPooler,
+    /// The user's name or password is wrong, or nobody may come in this way.
+    Login,
+    /// There is no database of this name.
+    NoDatabase,
+    /// Nothing answers at the address.
+    Unreachable,
+    /// The server takes encrypted connections alone.
+    EncryptionRequired,
+    /// An encrypted connection is asked for, and the server has none to offer.
+    NoEncryption,
+    /// The server's certificate is not one that is trusted, or not for this name.
+    ForeignCertificate,
+    /// The server wants to see a certificate of ours.
+    CertificateWanted,
+    /// The database takes no writes: a standby, or a file that must not be written.
+    ReadOnly,
+    /// There is no room left where the database is.
+    DiskFull,
+    /// All connections that the server, or a pooler, gives out are in use.
+    TooManyConnections,
+}
+
+impl DbError {
+    /// What a person can do something about, if it is that.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::TransactionPooler => Some(Cause::TransactionPooler),
+            Self::Unavailable(error) | Self::Other(error) => cause(error),
+            _ => None,
+        }
+    }
+}
+
+fn cause(error: &sqlx::Error) -> Option<Cause> {
+    match error {
+        sqlx::Error::Database(refusal) => cause_of_code(&refusal.code()?, refusal.message()),
+        sqlx::Error::Io(error) => cause_of_io(error),
+        // It says so itself, and that is all that it says of TLS at this point.
+        sqlx::Error::Tls(error) if error.to_string().contains("does not support TLS") => Some(Cause::NoEncryption),
+        sqlx::Error::Tls(_) => Some(Cause::ForeignCertificate),
+        sqlx::Error::PoolTimedOut => Some(Cause::Unreachable),
+        _ => None,
+    }
+}
+
+/// SQLite: primary result codes 8 (read-only) and 13 (full). PostgreSQL: its documentation, appendix A. PgBouncer gives
+/// the codes of PostgreSQL where there are any.
+fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
+    const SQLITE_READ_ONLY: u32 = 8;
+    const SQLITE_FULL: u32 = 13;
+    match code {
+        "53100" => Some(Cause::DiskFull),
+        "53300" => Some(Cause::TooManyConnections),
+        "25006" => Some(Cause::ReadOnly),
+        "3D000" => Some(Cause::NoDatabase),
+        // One code for whoever is not let in; only the text tells for what.
+        "28000" if message.contains("no encryption") || message.contains("SSL off") => Some(Cause::EncryptionRequired),
+        "28000" if message.contains("client certificate") => Some(Cause::CertificateWanted),
+        "08P01" if message.contains("SSL required") => Some(Cause::EncryptionRequired),
+        "28000" | "28P01" => Some(Cause::Login),
+        "08P01" if message.contains("authentication failed") => Some(Cause::Login),
+        _ => match code.parse::<u32>().ok().filter(|_| code.len() < 5)? & 0xff {
+            SQLITE_READ_ONLY => Some(Cause::ReadOnly),
+            SQLITE_FULL => Some(Cause::DiskFull),
+            _ => None,
+        },
+    }
+}
+
+fn cause_of_io(error: &io::Error) -> Option<Cause> {
+    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return match refusal {
+            rustls::Error::InvalidCertificate(_) => Some(Cause::ForeignCertificate),
+            rustls::Error::AlertReceived(_) => Some(Cause::CertificateWanted),
+            _ => None,
+        };
+    }
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => Some(Cause::ReadOnly),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Cause::DiskFull),
+        _ => Some(Cause::Unreachable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, cause_of_code};
+
+    #[test]
+    fn what_a_person_can_mend_is_told_by_its_code() {
+        for (code, message, cause) in [
+            ("53100", "could not extend file", Some(Cause::DiskFull)),
+            ("13", "database or disk is full", Some(Cause::DiskFull)),
+            ("8", "attempt to write a readonly database", Some(Cause::ReadOnly)),
+            ("1032", "attempt to write a readonly database", Some(Cause::ReadOnly)),
+            ("25006", "cannot execute INSERT in a read-only transaction", Some(Cause::ReadOnly)),
+            ("53300", "too many connections", Some(Cause::TooManyConnections)),
+            ("28P01", "password authentication failed", Some(Cause::Login)),
+            ("28000", "no pg_hba.conf entry for host, SSL off", Some(Cause::EncryptionRequired)),
+            ("23505", "duplicate key", None),
+            ("1", "no such table", None),
+        ] {
+            assert_eq!(cause_of_code(code, message), cause, "{code} {message}");
+        }
+    }
+}
