@@ -32,7 +32,7 @@ use std::path::PathBuf;
 
 use countersign::config::{Blocklist, ChallengeWhen, LoginBy, RegistrationMode, SecretKey, SiteUrl};
 use countersign::model::{ForwardedHeader, SigningAlgorithm};
-use countersign_db::DatabaseUrl;
+use countersign_db::{DatabaseUrl, Pooler};
 
 use values::{base_url, bucket_name, parse_media_delivery, secret_text, text};
 
@@ -58,6 +58,12 @@ pub struct ShellSettings {
     /// The database: `sqlite:path/to/file.db` or `postgres://user:password@host:5432/database`.
     #[conf(env, secret, default_value = "sqlite:data/countersign.db")]
     pub database_url: DatabaseUrl,
+
+    /// What is between this program and PostgreSQL. `session`: nothing, or a pooler in session mode. `transaction`: a pooler such
+    /// as PgBouncer in transaction mode, which `pgbouncer=true` in the address says as well. `serve` refuses to start behind one
+    /// that it was not told of.
+    #[conf(env, default_value = "session", value_parser = parse_pooler)]
+    pub database_pooler: Pooler,
 
     /// How many database connections are kept at the most: PostgreSQL connections, or SQLite readers beside the one writer.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=1000))]
@@ -347,6 +353,11 @@ fn parse_challenge(text: &str) -> Result<ChallengeWhen, String> {
 fn parse_proxy_header(text: &str) -> Result<ForwardedHeader, String> {
     use ForwardedHeader::{Forwarded, XForwardedFor};
     chosen(text, &[XForwardedFor, Forwarded].map(|header| (header.as_str(), header)))
+}
+
+fn parse_pooler(text: &str) -> Result<Pooler, String> {
+    use Pooler::{Session, Transaction};
+    chosen(text, &[("session", Session), ("transaction", Transaction)])
 }
 
 fn parse_registration(text: &str) -> Result<RegistrationMode, String> {

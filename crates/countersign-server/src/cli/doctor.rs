@@ -1,5 +1,7 @@
 //! Decides whether an installation is fit to serve, and what to do where it is not.
 
+mod database;
+
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
@@ -7,24 +9,17 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use countersign::Accounts;
 use countersign::clock::{Clock as _, SystemClock};
-use countersign::config::{Config, StoragePolicy};
+use countersign::config::StoragePolicy;
 use countersign::mail::{SendMailError, Smtp, SmtpPolicy, SmtpTls, SmtpTrial};
 use countersign::media::Storage;
-use countersign::secrets::generate_secret_key;
-use countersign_db::{Db, PoolPolicy};
 
 use super::place::Shelf;
 use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;
-use crate::schema::{self, Usable, refuse_missing};
 use crate::settings::{Loaded, MailSettings, Purpose, Report, Settings, ShellSettings, load};
 use crate::tls::Identity;
-
-/// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
-const CLOCK_SECOND_MIN: i64 = 1_767_225_600;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -81,7 +76,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             pictures(&mut examination, &settings.shell).await;
             backups(&mut examination, &settings.shell).await;
             mail(&mut examination, &settings).await;
-            database::<H>(&mut examination, &settings.shell).await;
+            database::examine::<H>(&mut examination, &settings.shell).await;
         }
         Err(Report(problems)) => {
             for problem in problems {
@@ -301,56 +296,5 @@ fn advice(error: &SendMailError) -> &'static str {
     match error {
         SendMailError::Settings { .. } => "",
         _ => "; check the MAIL_ settings",
-    }
-}
-
-async fn database<H: Host>(examination: &mut Examination, shell: &ShellSettings) {
-    if let Err(missing) = refuse_missing::<H>(&shell.database_url) {
-        examination.add(Verdict::Fail, format!("database: {missing}"));
-        return;
-    }
-    let db = match Db::connect(&shell.database_url, &PoolPolicy::default()).await {
-        Ok(db) => db,
-        Err(error) => {
-            let Failure(reason) = error.into();
-            examination.add(Verdict::Fail, format!("database: {reason}; check DATABASE_URL and that the server runs"));
-            return;
-        }
-    };
-    examination.add(Verdict::Ok, format!("database: {} answers", db.kind()));
-    examination.check(db.check_writable().await, "database: can be written");
-    let schema = schema::check::<H>(&db).await;
-    let is_usable = schema.is_ok();
-    let good = match schema {
-        Ok(Usable::Expanded) => "database: the schema was extended by a newer version, beside which this one runs on",
-        _ => "database: the schema is current",
-    };
-    examination.check(schema.map(drop), good);
-    if is_usable {
-        clock(examination, shell, &db).await;
-    }
-    db.close().await;
-}
-
-/// The clock decides when a token ends, so one that stands wrong lets in or shuts out.
-async fn clock(examination: &mut Examination, shell: &ShellSettings, db: &Db) {
-    // No token is signed or read here, so any key will do.
-    let accounts = Accounts::new(db.clone(), Config::new(generate_secret_key(), shell.site_url(shell.port)));
-    let now = accounts.clock().now();
-    match accounts.newest_login_at().await {
-        _ if now.as_second() < CLOCK_SECOND_MIN => {
-            examination.add(Verdict::Fail, format!("clock: it shows {now:.0}; set the time, best by NTP"));
-        }
-        Ok(Some(newest)) if newest > now => {
-            examination.add(
-                Verdict::Fail,
-                format!("clock: it shows {now:.0}, but somebody logged in at {newest:.0}; set the time, best by NTP"),
-            );
-        }
-        Ok(_) => examination.add(Verdict::Ok, format!("clock: {now:.0}")),
-        Err(error) => {
-            let Failure(reason) = error.into();
-            examination.add(Verdict::Fail, format!("clock: the newest login cannot be read: {reason}"));
-        }
     }
 }

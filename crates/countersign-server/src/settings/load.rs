@@ -11,6 +11,7 @@ use countersign::config::{
 };
 use countersign::mail::MailPolicy;
 use countersign::model::ProxyPolicy;
+use countersign_db::Pooler;
 use jiff::SignedDuration;
 
 use super::ShellSettings;
@@ -62,7 +63,7 @@ pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
     let mut sources = Sources::read(&folder, &known);
     let lines = options.iter().map(|option| setting_line(option, &sources)).collect();
 
-    let shell = parse::<ShellSettings>(&mut sources);
+    let shell = parse::<ShellSettings>(&mut sources).map(|shell| behind_pooler(shell, &mut sources.problems));
     let host = parse::<H::Settings>(&mut sources);
     if let Some(shell) = &shell {
         demand(shell, purpose, H::NAME, &mut sources.problems);
@@ -154,6 +155,25 @@ fn refusal<C: Conf>(name: &str, text: &str) -> Option<String> {
 
 pub(super) fn is_blamed(name: &str, problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.setting.as_deref() == Some(name))
+}
+
+/// Has the address of the database say what is set about the way to it.
+fn behind_pooler(mut shell: ShellSettings, problems: &mut Vec<Problem>) -> ShellSettings {
+    if shell.database_pooler == Pooler::Session {
+        return shell;
+    }
+    if shell.database_url.sqlite_path().is_some() {
+        let text = "is transaction, but DATABASE_URL names an SQLite database, which has no pooler".to_owned();
+        problems.push(Problem::of_setting("DATABASE_POOLER", None, text));
+        return shell;
+    }
+    match shell.database_url.clone().behind(shell.database_pooler) {
+        Ok(url) => shell.database_url = url,
+        Err(invalid) => {
+            problems.push(Problem::of_setting("DATABASE_URL", None, format!("cannot be used: {invalid}")));
+        }
+    }
+    shell
 }
 
 /// What a purpose asks beyond each setting being valid by itself.

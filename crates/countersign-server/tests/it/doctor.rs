@@ -10,7 +10,8 @@ use countersign::Accounts;
 use countersign::config::{Config, HashParameters};
 use countersign::secrets::generate_secret_key;
 use countersign::testing::{ManualClock, SmtpServer, SmtpServerOptions};
-use countersign_db::testing::TempDb;
+use countersign_db::testing::{LoneServer, PoolMode, TempDb, database_under_test, own_address};
+use countersign_db::{DatabaseKind, on_db};
 use serde_json::json;
 use tower::ServiceExt as _;
 
@@ -99,6 +100,61 @@ fn an_unreachable_database_fails_without_its_password() {
     assert!(bad[0].starts_with("database:"), "{}", bad[0]);
     assert!(bad[0].ends_with("check DATABASE_URL and that the server runs"), "{}", bad[0]);
     assert!(!ended.all().contains("hunter2") && !ended.all().contains(KEY), "{}", ended.all());
+}
+
+/// The only line that is amiss.
+fn refusal(url: &str) -> String {
+    let ended = Sandbox::with_database(url).run(&["doctor"]).with(1);
+    let bad = lines(&ended, "fail");
+    assert_eq!(bad.len(), 1, "{}", ended.stdout);
+    assert!(!ended.all().contains("hunter2"), "{}", ended.all());
+    bad[0].to_owned()
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_way_to_postgresql_is_told_in_one_line_with_what_to_do() {
+    if database_under_test() == DatabaseKind::Sqlite {
+        return; // is in a file
+    }
+    let address = own_address();
+    let signed = rcgen::generate_simple_self_signed([address.to_string()]).unwrap();
+    let (certificate, key) = (signed.cert.pem(), signed.signing_key.serialize_pem());
+    let who = "local all all trust\nhostssl all ada all scram-sha-256\n";
+    let files = [("pg_hba.conf", who), ("server.pem", certificate.as_str()), ("server.key", key.as_str())];
+    let settings = ["ssl=on", "ssl_cert_file=../server.pem", "ssl_key_file=../server.key"];
+    let server = LoneServer::on_network(address, &files, &settings);
+    server.execute("CREATE ROLE ada LOGIN PASSWORD 'pencil'").await;
+    let ada = server.network_url("ada:pencil");
+    for (url, remedy) in [
+        (server.network_url("ada:hunter2"), "check the user and the password in DATABASE_URL"),
+        (format!("{ada}?sslmode=disable"), "the server wants TLS: add sslmode=require to DATABASE_URL"),
+        (format!("{ada}?sslmode=verify-full"), "in sslrootcert the certificate of whoever signed it"),
+        (ada.replace("/postgres", "/missing"), "make the database at the server, such as by `createdb`"),
+        ("postgres://ada:hunter2@db.invalid/app".to_owned(), "check DATABASE_URL and that the server runs"),
+    ] {
+        let line = refusal(&url);
+        assert!(line.starts_with("database: ") && line.contains(remedy), "{line}");
+    }
+    let pooler = LoneServer::behind_pooler(PoolMode::Transaction, "");
+    let line = refusal(&pooler.url());
+    assert!(line.starts_with("database: the database is behind a pooler in transaction mode: say so"), "{line}");
+    let told = Sandbox::with_database(&pooler.url()).set("DATABASE_POOLER", "transaction").run(&["doctor"]).with(1);
+    assert!(lines(&told, "fail")[0].contains("run `countersign migrate up`"), "{}", told.stdout);
+    assert!(lines(&told, "ok").contains(&"database: can be written"), "{}", told.stdout);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_told_from_one_that_is_not_there() {
+    if database_under_test() == DatabaseKind::Sqlite {
+        return; // has no standby
+    }
+    let database = current_database().await;
+    let mut tx = database.db().write().await.unwrap();
+    let alter = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+    on_db!(tx.conn(), c => sqlx::query(alter).execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
+    let line = refusal(database.server_url());
+    assert!(line.starts_with("database: ") && line.contains("it takes no writes, as a standby"), "{line}");
 }
 
 #[test]

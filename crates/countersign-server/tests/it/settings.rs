@@ -227,3 +227,22 @@ fn a_dot_env_that_cannot_be_read_is_an_error() {
     let stderr = sandbox.run(&["serve"]).with(1).stderr;
     assert!(stderr.contains(".env cannot be read"), "{stderr}");
 }
+
+#[test]
+fn a_pooler_has_to_go_with_the_address() {
+    for (url, pooler, reason) in [
+        ("sqlite:a.db", "transaction", "DATABASE_POOLER is transaction, but DATABASE_URL names an SQLite database"),
+        ("postgres://ada:hunter2@db/app?options=-c%20x%3D1", "transaction", "takes no startup options"),
+        ("postgres://ada:hunter2@db/app?schema=hunter2", "session", "the parameter `schema` is not supported"),
+        ("postgres://ada:hunter2@db/app", "statement", "accepted is session or transaction"),
+    ] {
+        let stderr = Sandbox::new()
+            .set("DATABASE_URL", url)
+            .set("DATABASE_POOLER", pooler)
+            .run(&["migrate", "up"])
+            .with(1)
+            .stderr;
+        assert!(stderr.starts_with("error: 1 problem in the settings:") && stderr.contains(reason), "{stderr}");
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
+}

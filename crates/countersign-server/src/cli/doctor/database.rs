@@ -1,0 +1,117 @@
+//! The lines about the database: whether it answers, takes writes and has the right schema; and what its rows tell of the clock.
+
+use countersign::Accounts;
+use countersign::config::Config;
+use countersign::secrets::generate_secret_key;
+use countersign_db::{Cause, Db, DbError, PoolPolicy, Pooler};
+
+use super::{Examination, Failure, Verdict};
+use crate::Host;
+use crate::schema::{self, SchemaProblem, Usable, refuse_missing};
+use crate::settings::ShellSettings;
+
+/// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
+const CLOCK_SECOND_MIN: i64 = 1_767_225_600;
+
+pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &ShellSettings) {
+    if let Err(missing) = refuse_missing::<H>(&shell.database_url) {
+        examination.add(Verdict::Fail, format!("database: {missing}"));
+        return;
+    }
+    let db = match Db::connect(&shell.database_url, &PoolPolicy::default()).await {
+        Ok(db) => db,
+        Err(error) => {
+            examination.add(Verdict::Fail, line(error));
+            return;
+        }
+    };
+    let by_way_of = match shell.database_url.pooler() {
+        Pooler::Session => "",
+        Pooler::Transaction => ", as through a pooler in transaction mode",
+    };
+    examination.add(Verdict::Ok, format!("database: {} answers{by_way_of}", db.kind()));
+    match db.prove_writable().await {
+        Ok(()) => examination.add(Verdict::Ok, "database: can be written"),
+        Err(error) => examination.add(Verdict::Fail, line(error)),
+    }
+    let schema = schema::check::<H>(&db).await;
+    let is_usable = schema.is_ok();
+    match schema {
+        Ok(Usable::Current) => examination.add(Verdict::Ok, "database: the schema is current"),
+        Ok(Usable::Expanded) => examination
+            .add(Verdict::Ok, "database: the schema was extended by a newer version, beside which this one runs on"),
+        Err(SchemaProblem::Db(error)) => examination.add(Verdict::Fail, line(error)),
+        Err(problem) => {
+            let Failure(reason) = problem.into();
+            examination.add(Verdict::Fail, reason);
+        }
+    }
+    if is_usable {
+        clock(examination, shell, &db).await;
+    }
+    db.close().await;
+}
+
+/// What is wrong and what to do about it.
+fn line(error: DbError) -> String {
+    let remedy = match error.cause() {
+        Some(Cause::TransactionPooler) => None, // it says itself what to do
+        Some(cause) => Some(remedy(cause)),
+        None => Some("check DATABASE_URL and that the server runs"),
+    };
+    let Failure(reason) = error.into();
+    match remedy {
+        Some(remedy) => format!("database: {reason}; {remedy}"),
+        None => format!("database: {reason}"),
+    }
+}
+
+fn remedy(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Login => {
+            "check the user and the password in DATABASE_URL, and at the server who is let in (pg_hba.conf)"
+        }
+        Cause::NoDatabase => {
+            "make the database at the server, such as by `createdb`, or check its name in DATABASE_URL"
+        }
+        Cause::EncryptionRequired => {
+            "the server wants TLS: add sslmode=require to DATABASE_URL, or better sslmode=verify-full"
+        }
+        Cause::NoEncryption => {
+            "turn on TLS at the server, or leave sslmode out of DATABASE_URL if nobody else reads that network"
+        }
+        Cause::ForeignCertificate => {
+            "name the host in DATABASE_URL as its certificate does, and in sslrootcert the certificate of whoever signed it"
+        }
+        Cause::CertificateWanted => "name a certificate that the server trusts in DATABASE_URL, by sslcert and sslkey",
+        Cause::ReadOnly => {
+            "it takes no writes, as a standby or a file that is protected; name the one that does in DATABASE_URL"
+        }
+        Cause::DiskFull => "make room on the disk of the database",
+        Cause::TooManyConnections => "lower DATABASE_CONNECTIONS_MAX, or raise what the server or the pooler allows",
+        _ => "check DATABASE_URL and that the server runs",
+    }
+}
+
+/// The clock decides when a token ends, so one that stands wrong lets in or shuts out.
+async fn clock(examination: &mut Examination, shell: &ShellSettings, db: &Db) {
+    // No token is signed or read here, so any key will do.
+    let accounts = Accounts::new(db.clone(), Config::new(generate_secret_key(), shell.site_url(shell.port)));
+    let now = accounts.clock().now();
+    match accounts.newest_login_at().await {
+        _ if now.as_second() < CLOCK_SECOND_MIN => {
+            examination.add(Verdict::Fail, format!("clock: it shows {now:.0}; set the time, best by NTP"));
+        }
+        Ok(Some(newest)) if newest > now => {
+            examination.add(
+                Verdict::Fail,
+                format!("clock: it shows {now:.0}, but somebody logged in at {newest:.0}; set the time, best by NTP"),
+            );
+        }
+        Ok(_) => examination.add(Verdict::Ok, format!("clock: {now:.0}")),
+        Err(error) => {
+            let Failure(reason) = error.into();
+            examination.add(Verdict::Fail, format!("clock: the newest login cannot be read: {reason}"));
+        }
+    }
+}
