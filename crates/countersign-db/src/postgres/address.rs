@@ -1,8 +1,6 @@
 //! The address of a PostgreSQL database, in the form that other programs write it too. What it asks for is done, or refused
 //! by name: a parameter that is passed over would be one more way to be less protected than one thinks.
 
-use std::fs;
-use std::io;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -98,14 +96,12 @@ impl PostgresAddress {
 
     /// Sees whether the files are there which the address names; the driver's own complaint would not say which one is not.
     pub(super) async fn check_files(&self) -> Result<(), sqlx::Error> {
-        let files = self.files.clone();
-        let checked = tokio::task::spawn_blocking(move || {
-            files.iter().find_map(|(name, file)| fs::read(file).err().map(|error| format!("{name}={file}: {error}")))
-        });
-        match checked.await.map_err(io::Error::other)? {
-            Some(unreadable) => Err(sqlx::Error::Configuration(unreadable.into())),
-            None => Ok(()),
+        for (name, file) in &self.files {
+            if let Err(error) = tokio::fs::read(file).await {
+                return Err(sqlx::Error::Configuration(format!("{name}={file}: {error}").into()));
+            }
         }
+        Ok(())
     }
 }
 

@@ -128,7 +128,7 @@ impl Lent {
     }
 
     /// The connection, for one call of a store function.
-    pub fn conn(&mut self) -> PgConn<'_> {
+    pub(crate) fn conn(&mut self) -> PgConn<'_> {
         PgConn::new(self.conn.as_mut().expect("it is there until the drop"), self.pooler)
     }
 }
