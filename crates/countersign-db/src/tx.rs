@@ -93,6 +93,10 @@ impl Tx {
         self.end(End::RollBack).await
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what ends a transaction has no owner but its connection, of which few are"
+    )]
     async fn end(mut self, end: End) -> Result<(), DbError> {
         let Some(ending) = self.ending(end) else { return Ok(()) };
         // The task goes on when its handle is dropped.

@@ -113,11 +113,6 @@ impl Postgres {
         Ok(())
     }
 
-    /// Gives a folder to the user that the server runs as.
-    pub(crate) fn own(&self, folder: &Path) -> Outcome<()> {
-        own(folder)
-    }
-
     /// Bounds the length of the files that the server writes from now on.
     pub(crate) fn limit_files(&self, length: &str) -> Outcome<()> {
         let own = self.server.as_ref().map(Child::id);
@@ -199,7 +194,8 @@ pub(crate) fn limit_files(
     Ok(())
 }
 
-fn own(folder: &Path) -> Outcome<()> {
+/// Gives a folder to the user that servers run as.
+pub(crate) fn own(folder: &Path) -> Outcome<()> {
     let Some(user) = server_user() else { return Ok(()) };
     let owned = Command::new("chown").arg(user).arg(folder).status()?;
     if owned.success() { Ok(()) } else { Err(Broken(format!("chown {user} failed"))) }

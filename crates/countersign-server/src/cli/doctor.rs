@@ -241,7 +241,8 @@ async fn mail<H: Host>(examination: &mut Examination, settings: &Settings<H>) {
     let policy = mail.smtp_policy();
     let server = policy.server.clone();
     let from = &settings.mail.from.address;
-    match Smtp::new(policy, &settings.shell.frontend_url.to_string()).check(from).await {
+    let site_url = settings.shell.site_url(settings.shell.port);
+    match Smtp::new(policy, site_url.as_str()).check(from).await {
         Ok(trial) => conversation(examination, mail, &trial),
         // Whoever has not got so far yet can serve, but nobody can reset a password.
         Err(error) if mail.mail_server.is_none() => {

@@ -160,6 +160,10 @@ impl Accounts {
     }
 
     /// Goes on in a task of its own when it takes too long, and is left to the next request when many do.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the permit bounds how many there are, and the database how long they take"
+    )]
     async fn note_use_in_time(&self, session: SessionId, horizon: Horizon) {
         let Ok(permit) = Arc::clone(self.notes_of_use()).try_acquire_owned() else { return };
         let is_writable = self.db().writing_fails_for().is_none();

@@ -97,7 +97,7 @@ pub(crate) async fn list_spent(conn: Conn<'_>, after: Uuid, now: Timestamp) -> R
 pub(crate) async fn delete_spent(conn: Conn<'_>, ids: &[Uuid]) -> Result<(), DbError> {
     on_db!(conn, c => {
         let statement = AssertSqlSafe(format!("DELETE FROM auth_invitations WHERE id IN ({keys})", keys = *KEYS));
-        padded(ids).fold(sqlx::query(statement), |query, id| query.bind(id)).execute(c).await.map(drop)
+        padded(ids).fold(sqlx::query(statement), sqlx::query::Query::bind).execute(c).await.map(drop)
     })?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Decides how work that is done later is kept, and who does it: whoever moves its time ahead first, until that time comes.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::model::{Horizon, Job, JobBacklog, JobId, QueuedJob};
@@ -51,6 +51,14 @@ pub(crate) type Due = (Uuid, DbTime);
 pub(crate) struct Horizons {
     pub(crate) once: Horizon,
     pub(crate) again: Horizon,
+}
+
+impl Horizons {
+    /// However far ahead a job is, it is not taken for astray.
+    pub(crate) fn endless(now: Timestamp) -> Self {
+        let horizon = Horizon::new(now, SignedDuration::MAX);
+        Self { once: horizon, again: horizon }
+    }
 }
 
 /// Jobs that are due, those first that have been so for long; and those that only a wrong clock can have put so far ahead.

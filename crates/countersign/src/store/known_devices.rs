@@ -72,7 +72,7 @@ pub(crate) async fn delete_older(conn: Conn<'_>, users: &[Uuid], before: Timesta
             "DELETE FROM auth_known_devices WHERE user_id IN ({keys}) AND last_seen_at < $501",
             keys = *KEYS,
         ));
-        padded(users).fold(sqlx::query(statement), |query, id| query.bind(id)).bind(DbTime::from(before)).execute(c).await.map(drop)
+        padded(users).fold(sqlx::query(statement), sqlx::query::Query::bind).bind(DbTime::from(before)).execute(c).await.map(drop)
     })?;
     Ok(())
 }

@@ -228,7 +228,7 @@ pub(crate) async fn delete_expired(conn: Conn<'_>, ids: &[Uuid], now: Timestamp)
             "DELETE FROM auth_sessions WHERE id IN ({keys}) AND (expires_at <= $501 OR idle_expires_at <= $501)",
             keys = *KEYS,
         ));
-        padded(ids).fold(sqlx::query(statement), |query, id| query.bind(id)).bind(DbTime::from(now)).execute(c).await.map(drop)
+        padded(ids).fold(sqlx::query(statement), sqlx::query::Query::bind).bind(DbTime::from(now)).execute(c).await.map(drop)
     })?;
     Ok(())
 }

@@ -169,9 +169,9 @@ async fn a_host_that_is_not_loopback_never_gets_nor_gives_a_cookie_that_is_not_s
     // As a newcomer has it: the site is said to be on this machine, and others come by another name.
     let app = TestApp::start().await;
     app.user("ada").await;
-    let login = json!({ "username": "ada@example.com", "password": PASSWORD }).to_string();
-    let log_in = async |host: &str| send_to(&app, host, "POST", "/api/users/login", "", &login).await;
-    let me = async |host: &str, cookie: &str| send_to(&app, host, "GET", "/api/users/me", cookie, "").await;
+    let credentials = json!({ "username": "ada@example.com", "password": PASSWORD }).to_string();
+    let log_in = async |host: &str| send_to(&app, host, "POST", "/api/users/login", "", &credentials).await;
+    let who_am_i = async |host: &str, cookie: &str| send_to(&app, host, "GET", "/api/users/me", cookie, "").await;
     for host in ["nas:8000", "192.168.0.2:8000", "accounts.example.org", "localhost.example.org"] {
         let answer = log_in(host).await;
         answer.ok(204);
@@ -183,14 +183,14 @@ async fn a_host_that_is_not_loopback_never_gets_nor_gives_a_cookie_that_is_not_s
             );
         }
         let secure = cookie(&answer);
-        me(host, &secure).await.ok(200);
-        me("localhost:8000", &secure).await.problem(401, "not_authenticated");
+        who_am_i(host, &secure).await.ok(200);
+        who_am_i("localhost:8000", &secure).await.problem(401, "not_authenticated");
         let out = send_to(&app, host, "POST", "/api/users/logout", &secure, "").await;
         assert!(out.headers["set-cookie"].to_str().unwrap().starts_with("__Host-session=; "), "{host}");
     }
     let local = log_in("localhost:8000").await;
     let local = cookie(&local);
     assert!(local.starts_with("session="), "{local}");
-    me("127.0.0.1:8000", &local).await.ok(200);
-    me("nas:8000", &local).await.problem(401, "not_authenticated");
+    who_am_i("127.0.0.1:8000", &local).await.ok(200);
+    who_am_i("nas:8000", &local).await.problem(401, "not_authenticated");
 }

@@ -11,7 +11,7 @@ const ADA: &str = "ada@example.com";
 
 /// A site that its cookies' names say is reached by TLS.
 fn encrypted(config: &mut Config) {
-    config.public_url = "https://a.example".to_owned();
+    config.public_url = "https://a.example".parse().unwrap();
 }
 
 /// One cookie of ours with others beside it, of every kind: what the kind is, and the lines of the header.

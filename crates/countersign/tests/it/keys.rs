@@ -155,7 +155,7 @@ async fn a_key_ends_also_where_hs256_signs_by_now() {
     before.clock.advance(SignedDuration::from_mins(29));
     assert_eq!(published(&back).await.len(), 2);
     before.clock.advance(SignedDuration::from_secs(66));
-    assert_eq!(published(&back).await, [new.clone()]);
+    assert_eq!(published(&back).await, std::slice::from_ref(&new));
     // Withdrawn, by another instance.
     let fresh = log_in(&before).await;
     me(&back, &fresh).await.ok(200);

@@ -19,8 +19,8 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn listen() -> Self {
         let lines = Lines::default();
-        let _guard = tracing::subscriber::set_default(Listener(Arc::clone(&lines)));
-        Self { lines, _guard }
+        let guard = tracing::subscriber::set_default(Listener(Arc::clone(&lines)));
+        Self { lines, _guard: guard }
     }
 
     /// How many lines have this in them.

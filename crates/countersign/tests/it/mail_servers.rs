@@ -14,7 +14,7 @@ fn greeted(hello: SmtpHello) -> SmtpServer {
 
 async fn app_at(url: &str, server: &SmtpServer) -> TestApp {
     TestApp::with(|config| {
-        url.clone_into(&mut config.public_url);
+        config.public_url = url.parse().unwrap();
         config.mail.transport = MailTransport::Smtp(server.policy());
     })
     .await

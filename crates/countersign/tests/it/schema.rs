@@ -47,10 +47,10 @@ async fn nothing_that_sqlite_writes_walks_through_a_table_with_the_writer_held()
 async fn nothing_that_postgresql_writes_has_to_walk_through_a_table() {
     let db = TempDb::of_kind(DatabaseKind::Postgres, &[&MIGRATIONS]).await;
     let mut read = db.db().read().await.unwrap();
-    let Conn::Postgres(c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
+    let Conn::Postgres(mut c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
     // In a table without rows it would, though there is another way.
     let planner = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
-    sqlx::raw_sql(planner).execute(&mut *c).await.unwrap();
+    sqlx::raw_sql(planner).execute(c.reborrow()).await.unwrap();
     for statement in writes() {
         let parameters = (1..=600).filter(|number| {
             let parameter = format!("${number}");
@@ -58,10 +58,10 @@ async fn nothing_that_postgresql_writes_has_to_walk_through_a_table() {
             places.any(|(at, found)| !statement[at + found.len()..].starts_with(|c: char| c.is_ascii_digit()))
         });
         let nulls = vec!["NULL"; parameters.count()].join(", ");
-        sqlx::raw_sql(AssertSqlSafe(format!("PREPARE written AS {statement}"))).execute(&mut *c).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("PREPARE written AS {statement}"))).execute(c.reborrow()).await.unwrap();
         let sql = AssertSqlSafe(format!("EXPLAIN EXECUTE written ({nulls})"));
-        let plan: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *c).await.unwrap();
-        sqlx::raw_sql("DEALLOCATE written").execute(&mut *c).await.unwrap();
+        let plan: Vec<String> = sqlx::query_scalar(sql).fetch_all(c.reborrow()).await.unwrap();
+        sqlx::raw_sql("DEALLOCATE written").execute(c.reborrow()).await.unwrap();
         assert!(!plan.iter().any(|step| step.contains("Seq Scan on auth_")), "{statement:.200}: {plan:#?}");
     }
 }

@@ -19,7 +19,7 @@ use crate::instance::{Installation, Instance};
 use crate::ledger::Ledger;
 use crate::load::{AfterFailure, Load};
 use crate::nginx::free_address;
-use crate::postgres::{Postgres, limit_files};
+use crate::postgres::{Postgres, limit_files, own};
 use crate::promises;
 use crate::report::{Figure, Goal, counts};
 
@@ -68,7 +68,7 @@ pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
             let mount = Mount::at(folder.path())?;
             let place = folder.path().join("tables");
             fs::create_dir(&place)?;
-            postgres.own(&place)?;
+            own(&place)?;
             postgres.execute("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", place.display()))?;
             postgres.execute("postgres", "ALTER DATABASE app SET TABLESPACE small")?;
             Disk::Small(mount)

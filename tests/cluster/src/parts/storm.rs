@@ -45,7 +45,8 @@ pub(crate) async fn on_sqlite(rig: &Rig) -> Outcome<Vec<Figure>> {
     let file = folder.path().join("blog.db");
     let installation = Installation::new(&rig.program, &format!("sqlite:{}", file.display()))?;
     let storm = Storm::rage(rig, installation, None).await?;
-    storm.figures(rig, ["storm_sqlite_given_up", "storm_sqlite_broken", "storm_sqlite_lost", "storm_sqlite_migrates"])
+    let names = ["storm_sqlite_given_up", "storm_sqlite_broken", "storm_sqlite_lost", "storm_sqlite_migrates"];
+    Ok(storm.figures(rig, names))
 }
 
 pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
@@ -60,7 +61,7 @@ pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
     let mut figures = storm.figures(
         rig,
         ["storm_postgres_given_up", "storm_postgres_broken", "storm_postgres_lost", "storm_postgres_migrates"],
-    )?;
+    );
     figures.push(Figure::new("storm_postgres_stuck", stuck.len() as f64, Goal::AtMost(0.0), stuck.join("; ")));
     figures.push(Figure::new(
         "storm_postgres_settled_seconds",
@@ -130,15 +131,15 @@ impl Storm {
         Ok(Self { installation, given_up: rig.scale.given_up, broken, stuck, settled, lost })
     }
 
-    fn figures(self, rig: &Rig, names: [&'static str; 4]) -> Outcome<Vec<Figure>> {
+    fn figures(self, rig: &Rig, names: [&'static str; 4]) -> Vec<Figure> {
         let migrated = self.installation.run(&rig.program, "migrate up");
         let note = migrated.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        Ok(vec![
+        vec![
             Figure::new(names[0], self.given_up as f64, Goal::None, "requests, 24 at a time"),
             Figure::new(names[1], self.broken.len() as f64, Goal::AtMost(0.0), first(&self.broken)),
             Figure::new(names[2], self.lost.len() as f64, Goal::AtMost(0.0), first(&self.lost)),
             Figure::new(names[3], f64::from(u8::from(migrated.is_ok())), Goal::AtLeast(1.0), note),
-        ])
+        ]
     }
 }
 

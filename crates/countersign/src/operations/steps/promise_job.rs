@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::accounts::Accounts;
 use crate::model::{Job, JobId};
 use crate::store;
+use crate::store::jobs::Horizons;
 
 impl Accounts {
     /// Promises a job. Where no worker runs, it is said that earlier ones are not done: else a host that forgot to run them
@@ -18,7 +19,7 @@ impl Accounts {
     ) -> Result<(), DbError> {
         store::jobs::insert(conn.reborrow(), JobId::new(now), job, now).await?;
         let Some(long_ago) = self.workers().missed_since(now) else { return Ok(()) };
-        let waiting = store::jobs::list_due(conn, long_ago, 1).await?;
+        let waiting = store::jobs::list_due(conn, Horizons::endless(long_ago), 1).await?;
         if let Some(due_since) = waiting.first().and_then(|(_, run_at)| run_at.timestamp()) {
             tracing::warn!(
                 %due_since,
