@@ -6,8 +6,8 @@ use axum::http::Request;
 use countersign::testing::{Answer, PASSWORD, TestApp};
 use serde_json::json;
 
-use crate::blog;
 use crate::walk::{Person, operations, page_path, page_routes};
+use crate::{blog, blog_with};
 
 const LIES: [(&str, &str); 12] = [
     ("host", "evil.example"),
@@ -47,7 +47,8 @@ fn addresses(person: &Person) -> Vec<String> {
 
 #[tokio::test]
 async fn no_answer_takes_over_the_host_that_a_request_names() {
-    let app = blog().await;
+    // A site on this machine tells others that they will not stay logged in; this one is for everybody.
+    let app = blog_with(|config| config.public_url = "https://a.example".parse().unwrap()).await;
     let person = Person::new(&app, "ada").await;
     for path in addresses(&person) {
         let honest = get(&app, &path, &[]).await;

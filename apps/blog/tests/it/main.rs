@@ -28,19 +28,20 @@ use serde_json::{Value, json};
 
 /// A blog with its default settings and an empty database.
 async fn blog() -> TestApp {
-    TestApp::host_with(&[&blog::MIGRATIONS], with_pages, |accounts| {
-        (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
-    })
-    .await
+    blog_with(|_| {}).await
 }
 
 /// The same without limits, for tests that try a great many things: a 429 would hide what comes of them.
 async fn unlimited_blog() -> TestApp {
-    let unlimited = |config: &mut Config| {
+    blog_with(|config| config.limits = None).await
+}
+
+async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
+    let configure = |config: &mut Config| {
         with_pages(config);
-        config.limits = None;
+        configure(config);
     };
-    TestApp::host_with(&[&blog::MIGRATIONS], unlimited, |accounts| {
+    TestApp::host_with(&[&blog::MIGRATIONS], configure, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
     .await

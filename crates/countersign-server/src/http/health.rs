@@ -1,4 +1,4 @@
-//! Decides whether the instance is alive, whether it should get requests, and how it says what is wrong.
+//! Whether the instance is alive, whether it should get requests, and how it says what is wrong.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -141,23 +141,30 @@ fn withheld(error: &DbError, said: &'static str) -> Reason {
     Reason(said.to_owned())
 }
 
-/// Whether the instance is alive and its database answers.
+/// Whether the instance is alive and its database answers, and takes writes again if it refused one.
 #[utoipa::path(
     get,
     path = "/health",
     tag = "health",
     responses(
         (status = 200, description = "The instance is alive and its database answers", body = HealthResponse),
-        (status = 503, description = "The database does not answer", content_type = "application/problem+json", body = UnhealthyBody),
+        (status = 503, description = "The database does not answer, or has refused a write and takes none yet", content_type = "application/problem+json", body = UnhealthyBody),
     )
 )]
 async fn health(State(state): State<Health>) -> Response {
     let mut findings = Findings::default();
-    // In one word, as other programs expect it.
-    match findings.note("database", answers(&state).await) {
-        Ok(()) => Json(HealthResponse { status: "healthy" }).into_response(),
-        Err(()) => findings.problem(&problem::DATABASE_UNAVAILABLE),
+    if state.accounts.db().writing_fails_for().is_some() {
+        // Reads go on while nothing can be written, so that a writer which does not heal would never be noticed.
+        findings = shared_look(&state).await;
+    } else {
+        // What failed is among the findings.
+        let _ = findings.note("database", answers(&state).await);
     }
+    // In one word, as other programs expect it.
+    if findings.is_in_order() {
+        return Json(HealthResponse { status: "healthy" }).into_response();
+    }
+    findings.problem(&problem::DATABASE_UNAVAILABLE)
 }
 
 /// Whether the instance should get requests: it is not stopping, has the right schema and can write its database.

@@ -33,6 +33,7 @@ struct Reading {
     accounts: AccountsMetrics,
     hashing: HashingMetrics,
     pools: Vec<PoolState>,
+    writing_fails_for: Option<Duration>,
     database: String,
     /// `None` when the database did not answer.
     backlog: Option<JobBacklog>,
@@ -50,6 +51,7 @@ pub(super) async fn write(metrics: &Metrics, accounts: &Accounts) -> String {
         accounts: accounts.metrics(),
         hashing: accounts.hashing_metrics(),
         pools: accounts.db().pool_states(),
+        writing_fails_for: accounts.db().writing_fails_for(),
         database: accounts.db().kind().to_string().to_ascii_lowercase(),
         backlog,
         process: Process::read(),
@@ -271,6 +273,19 @@ impl Reading {
             "Callers who waited for a connection until their time was over",
             None,
             by_pool(|pool| pool.timed_out),
+        )?;
+        page.counter(
+            "countersign_database_connections_discarded",
+            "Connections thrown away because the end of their transaction was not confirmed",
+            None,
+            by_pool(|pool| pool.discarded),
+        )?;
+        let failing = self.writing_fails_for.unwrap_or_default().as_secs_f64();
+        page.gauge(
+            "countersign_database_writing_fails",
+            "For how long nothing could be written; 0 when the last transaction was committed",
+            Some(&Unit::Seconds),
+            [(NONE, failing)],
         )
     }
 }

@@ -6,8 +6,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::current_database;
 use crate::sandbox::Sandbox;
-use crate::{KEY, current_database};
 
 #[test]
 fn help_needs_no_manual() {
@@ -235,7 +235,7 @@ fn run_to(sandbox: &Sandbox, arguments: &[&str], stdout: impl Into<Stdio>) -> (O
 fn a_command_fails_when_what_it_prints_cannot_be_written() {
     let place = "sqlite:accounts.db";
     let [sandbox, other] = [(); 2].map(|()| {
-        let sandbox = Sandbox::new().set("SECRET_KEY", KEY).set("DATABASE_URL", place).served_cheaply();
+        let sandbox = Sandbox::with_database(place).served_cheaply();
         sandbox.run(&["migrate", "up"]).with(0);
         sandbox
     });

@@ -131,7 +131,8 @@ fn plain_http_to_others_is_warned_of_at_the_start() {
     for (site, is_warned) in
         [("http://nas.example", true), ("http://127.0.0.1:8000", false), ("https://nas.example", false)]
     {
-        let server = newcomer().set("FRONTEND_URL", site).start("dev");
+        let sandbox = newcomer().set("FRONTEND_URL", site);
+        let server = sandbox.start("dev");
         assert_eq!(server.stderr().contains("nobody stays logged in"), is_warned, "{site}: {}", server.stderr());
     }
 }

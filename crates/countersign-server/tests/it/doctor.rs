@@ -180,7 +180,8 @@ async fn a_pending_migration_fails_with_the_command_that_applies_it() {
 #[tokio::test]
 async fn a_dot_env_that_everybody_can_read_is_a_warning() {
     let database = current_database().await;
-    let sandbox = Sandbox::new().set("DATABASE_URL", database.url()).file(".env", &format!("SECRET_KEY={KEY}\n"));
+    let sandbox =
+        Sandbox::with_database(database.url()).unset("SECRET_KEY").file(".env", &format!("SECRET_KEY={KEY}\n"));
     for (mode, warned) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
         fs::set_permissions(sandbox.path(".env"), Permissions::from_mode(mode)).unwrap();
         let ended = sandbox.run(&["doctor"]).with(0);

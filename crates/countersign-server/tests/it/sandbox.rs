@@ -180,12 +180,12 @@ impl Process {
         Server { process: self, address }
     }
 
-    /// Sends a signal, by the name that `kill` takes.
     /// A file of the process in `/proc`.
     pub(crate) fn proc(&self, name: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap()
     }
 
+    /// Sends a signal, by the name that `kill` takes.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");

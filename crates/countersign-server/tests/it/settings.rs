@@ -91,7 +91,9 @@ fn a_file_of_a_higher_tier_wins_over_a_value_of_a_lower_one() {
 fn a_file_that_holds_no_secret_is_named() {
     let sandbox = Sandbox::new().file("empty.txt", " \n");
     for (path, reason) in [("empty.txt", "which is empty"), ("missing.txt", "which cannot be read: No such file")] {
-        let sandbox = Sandbox::new().set("SECRET_KEY_FILE", sandbox.path(path).display());
+        let sandbox = Sandbox::new()
+            .set("SECRET_KEY_FILE", sandbox.path(path).display())
+            .set("FRONTEND_URL", "https://a.example");
         let stderr = sandbox.run(&["serve"]).with(1).stderr;
         assert!(stderr.starts_with("error: 1 problem in the settings:"), "{stderr}");
         assert!(stderr.contains(&format!("{path}, {reason}")), "{stderr}");

@@ -45,7 +45,9 @@ fn every_kind(name: &str, value: &str) -> Vec<(&'static str, Vec<Vec<u8>>)> {
 }
 
 async fn send(app: &TestApp, method: &str, path: &str, cookies: &[Vec<u8>], body: &str) -> Answer {
-    let mut request = Request::builder().method(method).uri(path).header("host", "a.example");
+    let site = app.accounts().config().public_url.as_str();
+    let (_, host) = site.split_once("://").unwrap();
+    let mut request = Request::builder().method(method).uri(path).header("host", host);
     request = request.header("sec-fetch-site", "same-origin");
     for line in cookies {
         request = request.header("cookie", HeaderValue::from_bytes(line).unwrap());
