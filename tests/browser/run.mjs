@@ -1,10 +1,11 @@
 // Opens the blog in a real browser and does what people do there: with and without script, by keyboard, on a phone and on a
 // desk, in light and in dark.
 //
-// usage: node tests/browser/run.mjs --program target/debug/blog [--screenshots FOLDER] [--chromium PATH] [NAME …]
+// usage: node tests/browser/run.mjs --program target/debug/blog [--screenshots FOLDER] [--chromium PATH]
+//   [--rounds N] [NAME …]
 //
-// The program is started with `dev` in a temporary folder. With NAMEs only tests that have one in theirs are run. The last
-// line is in the form of Rust's, so that scripts/test counts both alike.
+// The program is started with `dev` in a temporary folder. With NAMEs only tests that have one in theirs are run; what could
+// go well by chance is done N times. The last line is in the form of Rust's, so that scripts/test counts both alike.
 
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -14,10 +15,12 @@ import { Browser } from "./browser.mjs";
 import { tests as life } from "./life.mjs";
 import { tests as looks } from "./looks.mjs";
 import { tests as harm } from "./harm.mjs";
+import { tests as lost } from "./lost.mjs";
+import { tests as neighbours } from "./neighbours.mjs";
 import { tests as work } from "./work.mjs";
 
 function options(words) {
-  const found = { program: undefined, screenshots: undefined, chromium: undefined, names: [] };
+  const found = { program: undefined, screenshots: undefined, chromium: undefined, rounds: "5", names: [] };
   for (let at = 0; at < words.length; at += 1) {
     const name = words[at].startsWith("--") ? words[at].slice(2) : undefined;
     if (name === undefined) found.names.push(words[at]);
@@ -43,9 +46,10 @@ function within(milliseconds, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-const TEST_MAX = 120_000;
 const given = options(process.argv.slice(2));
 const chromium = given.chromium ?? findChromium();
+const rounds = Number(given.rounds);
+const TEST_MAX = 120_000 + rounds * 5_000;
 const blog = await Blog.start(given.program);
 // One whose forms ask for a proof of work.
 const busyBlog = await Blog.start(given.program, { CHALLENGE: "always" });
@@ -53,11 +57,11 @@ const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
-  for (const { name, test } of [...life, ...looks, ...harm, ...work]) {
+  for (const { name, test } of [...life, ...looks, ...harm, ...work, ...neighbours, ...lost]) {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {
-      await within(TEST_MAX, test({ blog, busyBlog, browser }));
+      await within(TEST_MAX, test({ blog, busyBlog, browser, rounds }));
       browser.demandQuiet();
       passed += 1;
       console.log(`test ${name} ... ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);

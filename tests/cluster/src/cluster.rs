@@ -16,6 +16,7 @@ use crate::instance::{Installation, Instance};
 use crate::ledger::Ledger;
 use crate::load::{AfterFailure, Load};
 use crate::nginx::{Nginx, free_address};
+use crate::parts::disk::Way;
 use crate::postgres::Postgres;
 use crate::promises;
 use crate::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
@@ -42,6 +43,8 @@ pub(crate) struct Scale {
     pub(crate) given_up: usize,
     /// How often the disk is filled in `disk`.
     pub(crate) fills: usize,
+    /// In which ways.
+    pub(crate) disks: &'static [Way],
 }
 
 pub(crate) struct Cluster {

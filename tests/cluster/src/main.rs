@@ -25,14 +25,32 @@ use std::process::ExitCode;
 
 use broken::{Broken, Outcome};
 use cluster::Scale;
+use parts::disk::Way;
 use report::Figure;
 
-const FULL: Scale =
-    Scale { clients: 8, turns: 3, requests_between: 400, idle_seconds: 4, rounds: 200, given_up: 100_000, fills: 20 };
+const FULL: Scale = Scale {
+    clients: 8,
+    turns: 3,
+    requests_between: 400,
+    idle_seconds: 4,
+    rounds: 200,
+    given_up: 100_000,
+    fills: 20,
+    disks: &[Way::Small, Way::Limit],
+};
 
 /// Shows in less than a minute that everything works.
-const SHORT: Scale =
-    Scale { clients: 4, turns: 1, requests_between: 40, idle_seconds: 1, rounds: 4, given_up: 1_200, fills: 2 };
+const SHORT: Scale = Scale {
+    clients: 4,
+    turns: 1,
+    requests_between: 40,
+    idle_seconds: 1,
+    rounds: 4,
+    given_up: 1_200,
+    fills: 2,
+    // To mount a small file system takes a root user.
+    disks: &[Way::Limit],
+};
 
 /// What is tried.
 pub(crate) struct Rig {

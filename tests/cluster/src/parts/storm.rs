@@ -28,7 +28,7 @@ use crate::report::{Figure, Goal};
 /// Requests at the same time.
 const AT_A_TIME: usize = 24;
 /// After this, at most, a client gives up.
-const PATIENCE_MILLISECONDS: std::ops::Range<u64> = 0..81;
+const PATIENCE_MILLISECONDS: std::ops::Range<u64> = 0..13;
 /// Between the program and PostgreSQL: what a network of one site takes.
 const NETWORK_DELAY: Duration = Duration::from_millis(1);
 const PEOPLE: usize = 16;
