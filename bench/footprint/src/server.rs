@@ -1,4 +1,4 @@
-//! Decides how the server is started and asked: in a temporary folder, with its own defaults, on a free port of this machine.
+//! How the server is started and asked: in a temporary folder, with its own defaults, on a free port of this machine.
 
 use std::fs;
 use std::io::{Read as _, Write as _};

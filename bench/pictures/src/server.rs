@@ -1,4 +1,4 @@
-//! Decides how the server is set up, started and killed: in a temporary folder, with a clean environment, on a free port of
+//! How the server is set up, started and killed: in a temporary folder, with a clean environment, on a free port of
 //! this machine, on SQLite and with pictures on disk.
 
 use std::fs;

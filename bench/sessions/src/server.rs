@@ -1,4 +1,4 @@
-//! Decides how servers are set up, started and ended: in a temporary folder, with a clean environment, on free ports of this
+//! How servers are set up, started and ended: in a temporary folder, with a clean environment, on free ports of this
 //! machine.
 
 use std::fs::{self, File};

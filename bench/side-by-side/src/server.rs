@@ -1,4 +1,4 @@
-//! Decides how servers are set up, started and ended, ours and the peers alike: in a temporary folder, with a clean
+//! How servers are set up, started and ended, ours and the peers alike: in a temporary folder, with a clean
 //! environment, on free ports of this machine.
 
 use std::fs;

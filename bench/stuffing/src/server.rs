@@ -1,4 +1,4 @@
-//! Decides how the server is set up, started and ended: in a temporary folder, with a clean environment, on a port of the
+//! How the server is set up, started and ended: in a temporary folder, with a clean environment, on a port of the
 //! system's choice.
 
 use std::fs::{self, File};

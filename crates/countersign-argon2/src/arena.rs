@@ -1,4 +1,4 @@
-//! Decides whose memory a hash runs in: an arena that is allocated once and used again and again.
+//! Whose memory a hash runs in: an arena that is allocated once and used again and again.
 
 mod mapping;
 

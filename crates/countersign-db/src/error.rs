@@ -1,4 +1,4 @@
-//! Decides what a caller can tell apart when the database does not answer as hoped.
+//! What a caller can tell apart when the database does not answer as hoped.
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Decides how one SQL text reaches two databases: SQLite in a file, or PostgreSQL over a socket.
+//! How one SQL text reaches two databases: SQLite in a file, or PostgreSQL over a socket.
 //!
 //! - [`Db`] is the handle: [`Db::read`] for queries, [`Db::write`] for a transaction.
 //! - [`on_db!`] runs one `sqlx` expression on whichever driver a [`Conn`] holds.

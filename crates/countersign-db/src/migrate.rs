@@ -1,4 +1,4 @@
-//! Decides which schema a database has, and how it comes to have the current one.
+//! Which schema a database has, and how it comes to have the current one.
 //!
 //! Migrations are embedded, append-only and numbered alike for both databases; they are the only SQL written twice.
 //! All pending ones run in one transaction under a lock, so that a killed process leaves the schema as it was and

@@ -43,11 +43,11 @@ impl Pooler {
 
 /// For a connection that stays ours, and then whether it takes writes. One message, and one answer to wait for.
 const GREETING_OF_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '30s'; SHOW transaction_read_only";
-/// What is set stays behind for whoever gets the server's connection next, so nothing is.
+/// What is set stays behind for the next client of the server's connection, so nothing is.
 const GREETING_OF_TRANSACTION: &str = "SHOW transaction_read_only";
 const BEGIN: &str = "BEGIN";
 const BEGIN_LIMITED: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '30s'";
-/// The limit on locks is of no use to whoever only reads.
+/// The limit on locks is of no use to a transaction that only reads.
 const BEGIN_READING: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'";
 
 /// A connection idle for longer is asked for a sign of life before it is lent out; a fresher one is trusted, which
@@ -122,7 +122,7 @@ async fn greet<'c>(
     if is_read_only == "off" { Ok(()) } else { Err(sqlx::Error::Io(io::ErrorKind::ReadOnlyFilesystem.into())) }
 }
 
-/// Asks a connection that comes back for a sign of life, and whether it is outside of a transaction: whoever borrows it next
+/// Asks a connection that comes back for a sign of life, and whether it is outside of a transaction: the next caller
 /// would be inside. An aborted transaction answers with an error.
 async fn is_free(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // Outside of one, the transaction begins with the statement.
@@ -164,7 +164,7 @@ async fn contact(address: &PostgresAddress) -> Result<Pooler, sqlx::Error> {
     }
     let mut two = connect(address).await?;
     let pooler = probe::pooler_between(&mut one, &mut two).await;
-    // Also if it could not be told: whoever waits for a pooler is let go of.
+    // Also if it could not be told: nothing waits for a pooler any longer.
     let _ = tokio::join!(one.close(), two.close());
     pooler
 }

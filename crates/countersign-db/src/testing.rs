@@ -1,4 +1,4 @@
-//! Decides which throw-away database a test gets: a fresh SQLite file or a fresh database in an ephemeral PostgreSQL
+//! Which throw-away database a test gets: a fresh SQLite file or a fresh database in an ephemeral PostgreSQL
 //! cluster, by the environment variable `TEST_DATABASE`: `sqlite`, the default; `postgres`; or `pgbouncer-session` and
 //! `pgbouncer-transaction`, which are the same PostgreSQL through a pooler.
 

@@ -155,7 +155,7 @@ impl Held {
     }
 
     /// Ends the transaction. A connection on which that fails may still be in it, and is replaced: SQLite, for one, ends a
-    /// transaction itself when the disk is full, and then there is none to be rolled back.
+    /// transaction itself when the disk is full, and then nothing is left to roll back.
     async fn end(self, end: End, time_max: Duration, queues: &Queues) -> Result<(), DbError> {
         let ended = match self {
             Self::Sqlite(mut conn) => {

@@ -1,4 +1,4 @@
-//! Decides which database a `DATABASE_URL` names.
+//! Which database a `DATABASE_URL` names.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

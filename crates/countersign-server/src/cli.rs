@@ -1,4 +1,4 @@
-//! Decides which commands every host application has, and what they answer to whoever called them.
+//! Which commands every host application has, and what they answer to whoever called them.
 
 mod archive;
 mod backup;

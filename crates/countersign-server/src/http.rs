@@ -1,4 +1,4 @@
-//! Decides what the application answers as a whole: its API, its documents, its state of health, and everything else.
+//! What the application answers as a whole: its API, its documents, its state of health, and everything else.
 
 mod dev_mail;
 mod health;

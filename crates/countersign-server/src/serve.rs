@@ -1,4 +1,4 @@
-//! Decides how connections are accepted, bounded and ended.
+//! How connections are accepted, bounded and ended.
 
 mod answers;
 mod attendance;
@@ -83,7 +83,7 @@ impl ServePolicy {
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// A file may not grow beyond a limit of the system. The write fails, and whoever wrote says so; by default the
+    /// A file may not grow beyond a limit of the system. The write fails, and the writer says so; by default the
     /// signal would end the process (setrlimit(2)).
     _file_size: Signal,
 }

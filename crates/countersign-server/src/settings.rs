@@ -1,4 +1,4 @@
-//! Decides what an operator may set, what is accepted, and what holds otherwise.
+//! What an operator may set, what is accepted, and what holds otherwise.
 //!
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.

@@ -1,4 +1,4 @@
-//! Decides how accounts behave: plain typed sections with safe defaults. Reads no environment.
+//! How accounts behave: plain typed sections with safe defaults. Reads no environment.
 
 mod challenge;
 mod media;

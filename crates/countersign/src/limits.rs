@@ -1,4 +1,4 @@
-//! Decides how often one network may ask for what is costly or can be guessed at: a closed list of limits, each with a rate, in
+//! How often one network may ask for what is costly or can be guessed at: a closed list of limits, each with a rate, in
 //! memory that is bounded.
 //!
 //! Each instance counts for itself. What is counted for an account is in the database; see [`LimitPolicy::wait`].

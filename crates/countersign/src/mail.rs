@@ -1,4 +1,4 @@
-//! Decides what mail is: which messages the accounts send, how they look, and the ways they go.
+//! What mail is: which messages the accounts send, how they look, and the ways they go.
 
 mod error;
 mod hello;

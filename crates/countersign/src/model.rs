@@ -1,4 +1,4 @@
-//! Decides what a user, an address, a password and an id are: parsed once, then trusted. No I/O, no serde, no SQL.
+//! What a user, an address, a password and an id are: parsed once, then trusted. No I/O, no serde, no SQL.
 
 mod challenge;
 mod client;

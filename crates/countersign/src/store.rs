@@ -1,4 +1,4 @@
-//! Decides what is asked of the database: one file a table, all SQL of this crate.
+//! What is asked of the database: one file a table, all SQL of this crate.
 
 pub(crate) mod attempts;
 pub(crate) mod changes;

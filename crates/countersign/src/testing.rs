@@ -1,4 +1,4 @@
-//! Decides how a whole application is tested: its real router on a database of its own, callers as types, a clock that is
+//! How a whole application is tested: its real router on a database of its own, callers as types, a clock that is
 //! wound by hand.
 //!
 //! Every answer is compared with the application's OpenAPI document: an answer that the document does not describe fails

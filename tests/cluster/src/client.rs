@@ -1,4 +1,4 @@
-//! Decides how requests are sent and answers read: over one connection that is kept, as a browser keeps it, with TLS through
+//! How requests are sent and answers read: over one connection that is kept, as a browser keeps it, with TLS through
 //! nginx or without.
 
 use std::io;

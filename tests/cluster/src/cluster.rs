@@ -1,4 +1,4 @@
-//! Decides what stands together: three instances behind nginx, on one PostgreSQL behind an address that moves, with their
+//! What stands together: three instances behind nginx, on one PostgreSQL behind an address that moves, with their
 //! pictures in one bucket.
 
 use std::net::SocketAddr;

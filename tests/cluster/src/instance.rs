@@ -1,4 +1,4 @@
-//! Decides how instances of the program are set up, started and ended: in a temporary folder, with nothing in their environment
+//! How instances of the program are set up, started and ended: in a temporary folder, with nothing in their environment
 //! but what is set here, each on a port that it keeps.
 
 use std::fs::{self, File};

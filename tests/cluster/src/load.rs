@@ -1,4 +1,4 @@
-//! Decides what clients do: they register, log in, ask who they are, write, upload pictures, refresh their tokens and change
+//! What clients do: they register, log in, ask who they are, write, upload pictures, refresh their tokens and change
 //! their passwords, one thing after the other, each over a connection that is kept.
 
 use std::io;

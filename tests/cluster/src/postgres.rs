@@ -1,4 +1,4 @@
-//! Decides how the PostgreSQL servers of these tests live: durable ones, unlike those of other tests, in a temporary folder,
+//! How the PostgreSQL servers of these tests live: durable ones, unlike those of other tests, in a temporary folder,
 //! on a port of this machine, with a standby if need be.
 
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Decides where an arena's memory comes from and what pages it has.
+//! Where an arena's memory comes from and what pages it has.
 
 use std::ptr::NonNull;
 

@@ -1,4 +1,4 @@
-//! Decides where the databases go on counting that number their rows themselves: after the greatest number that was ever
+//! Where the databases go on counting that number their rows themselves: after the greatest number that was ever
 //! given, also if its row is gone.
 
 use sqlx::{AssertSqlSafe, SqliteConnection};

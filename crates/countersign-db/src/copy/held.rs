@@ -1,4 +1,4 @@
-//! Decides how a database is held while it is copied or copied into: one connection, nobody else who writes, and a mark in
+//! How a database is held while it is copied or copied into: one connection, nobody else who writes, and a mark in
 //! the target for as long as it is not whole.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Decides how the PostgreSQL of a test run lives: initialised in a temporary folder, reachable by a unix socket alone, or
+//! How the PostgreSQL of a test run lives: initialised in a temporary folder, reachable by a unix socket alone, or
 //! through a pooler beside it, gone with the process that started it, however that ends.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Decides whether one SQL text means the same to both databases: every statement is prepared on both, and both have the
+//! Whether one SQL text means the same to both databases: every statement is prepared on both, and both have the
 //! same tables.
 
 use std::collections::BTreeSet;

@@ -167,7 +167,7 @@ async fn a_read_that_is_given_up_leaves_the_next_one_its_own_answer() {
 #[tokio::test]
 async fn writing_is_known_to_fail_until_something_has_been_written() {
     let database = TempDb::new(&[&LIBRARY]).await;
-    let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_millis(50) };
+    let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_secs(2) };
     let db = Db::connect(&database.url().parse().unwrap(), &policy).await.unwrap();
     match db.kind() {
         // Another program writes, and takes its time.

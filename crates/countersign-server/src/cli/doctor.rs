@@ -1,4 +1,4 @@
-//! Decides whether an installation is fit to serve, and what to do where it is not.
+//! Whether an installation is fit to serve, and what to do where it is not.
 
 mod database;
 

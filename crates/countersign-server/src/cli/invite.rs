@@ -1,4 +1,4 @@
-//! Decides how an invitation is made from the command line.
+//! How an invitation is made from the command line.
 
 use countersign::config::RegistrationMode;
 use countersign::model::EmailAddress;

@@ -1,4 +1,4 @@
-//! Decides how the work that waits is looked at and tried again from the command line.
+//! How the work that waits is looked at and tried again from the command line.
 
 use countersign::Accounts;
 use countersign::model::JobId;

@@ -1,4 +1,4 @@
-//! Decides how the keys that sign access tokens are looked at and changed from the command line.
+//! How the keys that sign access tokens are looked at and changed from the command line.
 
 use countersign::model::SigningKeyState;
 use countersign::{Accounts, PUBLISH_AHEAD};

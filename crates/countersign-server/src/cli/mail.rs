@@ -1,4 +1,4 @@
-//! Decides how mail is looked at and tried from the command line.
+//! How mail is looked at and tried from the command line.
 
 use std::fmt::Write as _;
 use std::fs;

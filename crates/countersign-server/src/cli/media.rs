@@ -1,4 +1,4 @@
-//! Decides how pictures are moved from one storage to another, and how those are cleared away that are nobody's.
+//! How pictures are moved from one storage to another, and how those are cleared away that are nobody's.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Decides what has to be in order before the first request is taken, for `dev` and for `serve`.
+//! What has to be in order before the first request is taken, for `dev` and for `serve`.
 
 use std::fs::{self, OpenOptions};
 use std::future::pending;

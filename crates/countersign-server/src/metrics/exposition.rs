@@ -1,4 +1,4 @@
-//! Decides by which names and in which words the figures are told, in the text format of OpenMetrics.
+//! By which names and in which words the figures are told, in the text format of OpenMetrics.
 //!
 //! A name that stands here is in `docs/monitoring.md` too, and stays: dashboards and alerts depend on it.
 

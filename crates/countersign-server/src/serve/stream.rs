@@ -1,4 +1,4 @@
-//! Decides what a connection is read from and written to: its socket, or what TLS makes of it.
+//! What a connection is read from and written to: its socket, or what TLS makes of it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

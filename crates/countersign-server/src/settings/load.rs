@@ -1,4 +1,4 @@
-//! Decides whether the settings will do for what is about to be done with them, and reports all that is wrong at once.
+//! Whether the settings will do for what is about to be done with them, and reports all that is wrong at once.
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Decides how mail is sent, and in which words, by the settings of an operator.
+//! How mail is sent, and in which words, by the settings of an operator.
 
 use std::fmt;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Decides which texts are values of a setting; each message says what is accepted, and none repeats the text.
+//! Which texts are values of a setting; each message says what is accepted, and none repeats the text.
 
 use std::fmt::Display;
 use std::net::IpAddr;

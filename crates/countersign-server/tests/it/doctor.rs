@@ -128,7 +128,7 @@ async fn what_is_wrong_with_the_way_to_postgresql_is_told_in_one_line_with_what_
     for (url, remedy) in [
         (server.network_url("ada:hunter2"), "check the user and the password in DATABASE_URL"),
         (format!("{ada}?sslmode=disable"), "the server wants TLS: add sslmode=require to DATABASE_URL"),
-        (format!("{ada}?sslmode=verify-full"), "in sslrootcert the certificate of whoever signed it"),
+        (format!("{ada}?sslmode=verify-full"), "in sslrootcert the certificate of its signer"),
         (ada.replace("/postgres", "/missing"), "make the database at the server, such as by `createdb`"),
         ("postgres://ada:hunter2@db.invalid/app".to_owned(), "check DATABASE_URL and that the server runs"),
     ] {

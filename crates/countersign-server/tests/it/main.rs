@@ -16,6 +16,7 @@ mod dev;
 mod docs;
 mod doctor;
 mod doctor_mail;
+mod full_disk;
 mod guides;
 mod jobs;
 mod keys;

@@ -1,4 +1,4 @@
-//! Decides how the binary is run: in a folder of its own, with an environment of its own, and never longer than the test.
+//! How the binary is run: in a folder of its own, with an environment of its own, and never longer than the test.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -178,6 +178,10 @@ impl Process {
             address
         });
         Server { process: self, address }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// A file of the process in `/proc`.

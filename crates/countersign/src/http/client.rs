@@ -1,4 +1,4 @@
-//! Decides where a request comes from: the peer of its connection, or whom a trusted proxy speaks for; what it calls itself,
+//! Where a request comes from: the peer of its connection, or whom a trusted proxy speaks for; what it calls itself,
 //! and which languages it prefers.
 
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! Decides how the cookies of a browser are set and read, and from where a request with that of a session is taken (RFC 6265;
+//! How the cookies of a browser are set and read, and from where a request with that of a session is taken (RFC 6265;
 //! Fetch Metadata).
 
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! Decides who is calling: the user of the access token in the `Authorization` header (RFC 6750, section 2.1), or else of
+//! Who is calling: the user of the access token in the `Authorization` header (RFC 6750, section 2.1), or else of
 //! the session cookie.
 
 use axum::extract::{FromRef, FromRequestParts};

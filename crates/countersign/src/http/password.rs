@@ -1,4 +1,4 @@
-//! Decides what `/api/users/me/password`, `/api/users/forgot-password` and `/api/users/reset-password` take and answer.
+//! What `/api/users/me/password`, `/api/users/forgot-password` and `/api/users/reset-password` take and answer.
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;

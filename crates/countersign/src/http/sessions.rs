@@ -1,4 +1,4 @@
-//! Decides what `/api/users/me/sessions` and its neighbours answer: where one is logged in, and how that ends.
+//! What `/api/users/me/sessions` and its neighbours answer: where one is logged in, and how that ends.
 
 use axum::Json;
 use axum::extract::{FromRef, State};

@@ -1,4 +1,4 @@
-//! Decides what `/api/users/token` takes and answers: the OAuth2 forms for a password (RFC 6749, section
+//! What `/api/users/token` takes and answers: the OAuth2 forms for a password (RFC 6749, section
 //! 4.3), for a refresh token (section 6), for revoking either (RFC 7009), and for
 //! asking about them (RFC 7662).
 

@@ -1,4 +1,4 @@
-//! Decides what other services can find out about this one: its endpoints and its public keys.
+//! What other services can find out about this one: its endpoints and its public keys.
 
 use axum::Json;
 use axum::extract::{FromRef, State};

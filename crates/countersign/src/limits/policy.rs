@@ -1,4 +1,4 @@
-//! Decides which limits hold: their rates, and how the wait grows after wrong passwords.
+//! Which limits hold: their rates, and how the wait grows after wrong passwords.
 
 use std::num::NonZeroU32;
 

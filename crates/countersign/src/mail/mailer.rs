@@ -1,4 +1,4 @@
-//! Decides how a message becomes a mail, and hands it over.
+//! How a message becomes a mail, and hands it over.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Decides what a mail consists of before it leaves, and that nothing in it can end a header early.
+//! What a mail consists of before it leaves, and that nothing in it can end a header early.
 
 use std::time::{Duration, SystemTime};
 

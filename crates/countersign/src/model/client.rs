@@ -1,4 +1,4 @@
-//! Decides what is known of who sends a request before they have said who they are.
+//! What is known of who sends a request before they have said who they are.
 
 use std::net::IpAddr;
 

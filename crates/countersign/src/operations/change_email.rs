@@ -1,4 +1,4 @@
-//! Decides how an account gets another address: by a proof that comes from the new one, and until it is too late to be
+//! How an account gets another address: by a proof that comes from the new one, and until it is too late to be
 //! undone from the old one.
 
 use countersign_db::DbError;

@@ -1,4 +1,4 @@
-//! Decides what it takes to change a password: the present one. All other sessions end, and so do the mails that would let
+//! What it takes to change a password: the present one. All other sessions end, and so do the mails that would let
 //! another be chosen.
 
 use std::sync::Arc;

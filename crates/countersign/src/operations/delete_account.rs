@@ -1,4 +1,4 @@
-//! Decides what goes with a user: everything that refers to one, in the same transaction; the
+//! What goes with a user: everything that refers to one, in the same transaction; the
 //! picture's file goes after it.
 
 use countersign_db::DbError;

@@ -1,4 +1,4 @@
-//! Decides what of a profile can change: the name and the address, if nobody else has them. Another address ends the other
+//! What of a profile can change: the name and the address, if nobody else has them. Another address ends the other
 //! sessions, because it is what people log in with. Where addresses have to be proven, it waits for that instead.
 
 use countersign_db::DbError;

@@ -1,4 +1,4 @@
-//! Decides how sessions end before their time: one, all others, or the one that a token belongs to.
+//! How sessions end before their time: one, all others, or the one that a token belongs to.
 
 use countersign_db::DbError;
 use secrecy::{ExposeSecret as _, SecretString};

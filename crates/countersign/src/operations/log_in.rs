@@ -1,4 +1,4 @@
-//! Decides whether a name and a password belong together, and starts a session when they do.
+//! Whether a name and a password belong together, and starts a session when they do.
 
 use std::sync::Arc;
 

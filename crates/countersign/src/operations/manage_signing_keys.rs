@@ -1,4 +1,4 @@
-//! Decides how the keys that sign access tokens are looked at and changed, without anybody being logged out.
+//! How the keys that sign access tokens are looked at and changed, without anybody being logged out.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};

@@ -1,4 +1,4 @@
-//! Decides what follows when somebody shows that they read an address: it is verified, an account comes to be, or the
+//! What follows when somebody shows that they read an address: it is verified, an account comes to be, or the
 //! address takes the place of another.
 
 use countersign_db::{Conn, DbError};

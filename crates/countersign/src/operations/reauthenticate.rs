@@ -1,4 +1,4 @@
-//! Decides whether somebody who is logged in has shown lately that they know the password.
+//! Whether somebody who is logged in has shown lately that they know the password.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Decides how somebody gets back in who has forgotten the password: by a secret that is sent to their address.
+//! How somebody gets back in who has forgotten the password: by a secret that is sent to their address.
 
 use std::sync::Arc;
 

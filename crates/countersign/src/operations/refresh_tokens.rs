@@ -1,4 +1,4 @@
-//! Decides what a refresh token gets: new tokens once, the same successor again for a moment, and after that the end of
+//! What a refresh token gets: new tokens once, the same successor again for a moment, and after that the end of
 //! its session, because then two have it and one of them stole it.
 
 use countersign_db::DbError;

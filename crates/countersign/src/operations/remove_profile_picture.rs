@@ -1,4 +1,4 @@
-//! Decides how a user loses the picture: the user refers to none from the commit on, and the file goes after.
+//! How a user loses the picture: the user refers to none from the commit on, and the file goes after.
 
 use countersign_db::DbError;
 

@@ -1,4 +1,4 @@
-//! Decides how a user gets another picture: the new file is there before the user refers to it, and the old one goes after.
+//! How a user gets another picture: the new file is there before the user refers to it, and the old one goes after.
 //! Whatever is cut off in between, the user's picture can be fetched.
 
 use countersign_db::DbError;

@@ -1,4 +1,4 @@
-//! Decides what several verbs do alike.
+//! What several verbs do alike.
 
 pub(super) mod attempts;
 pub(super) mod challenge;

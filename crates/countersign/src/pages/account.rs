@@ -1,4 +1,4 @@
-//! Decides what the account's page shows and takes: several forms, each for one act. Acts that need a recent login take the
+//! What the account's page shows and takes: several forms, each for one act. Acts that need a recent login take the
 //! password along when the login is older.
 
 use axum::extract::Request;

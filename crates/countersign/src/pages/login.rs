@@ -1,4 +1,4 @@
-//! Decides how somebody logs in and out by a page.
+//! How somebody logs in and out by a page.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};

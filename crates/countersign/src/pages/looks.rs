@@ -1,4 +1,4 @@
-//! Decides in which language and which colours a page is shown, and what it says was done: by cookies first, then by what the
+//! In which language and which colours a page is shown, and what it says was done: by cookies first, then by what the
 //! browser asks for.
 
 use axum::http::header::{

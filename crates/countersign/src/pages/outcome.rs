@@ -1,4 +1,4 @@
-//! Decides how a form that was taken ends: the browser is sent on, and the next page says what was done.
+//! How a form that was taken ends: the browser is sent on, and the next page says what was done.
 
 use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};

@@ -1,4 +1,4 @@
-//! Decides how a forgotten password is replaced by pages. The answer to asking is the same whether or not there is an account.
+//! How a forgotten password is replaced by pages. The answer to asking is the same whether or not there is an account.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};

@@ -1,4 +1,4 @@
-//! Decides how a language and a theme are chosen: both are kept in cookies, which say nothing of who somebody is.
+//! How a language and a theme are chosen: both are kept in cookies, which say nothing of who somebody is.
 
 use axum::response::{IntoResponse as _, Response};
 

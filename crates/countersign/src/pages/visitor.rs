@@ -1,4 +1,4 @@
-//! Decides who is looking at a page, and how it is shown to them.
+//! Who is looking at a page, and how it is shown to them.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::StatusCode;

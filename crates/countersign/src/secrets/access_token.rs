@@ -1,4 +1,4 @@
-//! Decides what an access token says and which ones are believed (RFC 9068 in form; RFC 7515 and 7518).
+//! What an access token says and which ones are believed (RFC 9068 in form; RFC 7515 and 7518).
 
 use std::sync::Arc;
 use std::time::Instant;

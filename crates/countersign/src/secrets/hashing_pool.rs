@@ -1,4 +1,4 @@
-//! Decides how many passwords are hashed at once, in how much memory, in which order, and who waits how long.
+//! How many passwords are hashed at once, in how much memory, in which order, and who waits how long.
 //!
 //! A fixed set of threads computes all hashes, each in an arena that it keeps. Who asks waits in a bounded queue that is
 //! fair between networks, or in that of those who are known; who goes away leaves it. Nothing is begun that nobody waits for, and memory is bounded however

@@ -1,4 +1,4 @@
-//! Decides which stored password hashes are readable, how they are verified, and when they are replaced.
+//! Which stored password hashes are readable, how they are verified, and when they are replaced.
 //!
 //! Only one form is ever written: [`NewHash`]'s Argon2id string. The others are read, so that an application can bring
 //! its accounts along; [`PasswordHash::needs_upgrade`] has them replaced at the next login.

@@ -1,4 +1,4 @@
-//! Decides how attempts are counted that may be in vain: before anything is compared, so that of many at once each counts.
+//! How attempts are counted that may be in vain: before anything is compared, so that of many at once each counts.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};

@@ -1,4 +1,4 @@
-//! Decides how invitations are kept and used up.
+//! How invitations are kept and used up.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;

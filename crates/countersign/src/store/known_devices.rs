@@ -1,4 +1,4 @@
-//! Decides how the devices are kept that somebody has logged in with.
+//! How the devices are kept that somebody has logged in with.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;

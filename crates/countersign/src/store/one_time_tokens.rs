@@ -1,4 +1,4 @@
-//! Decides how secrets that come by mail are kept, found and used up.
+//! How secrets that come by mail are kept, found and used up.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};

@@ -1,4 +1,4 @@
-//! Decides how exchanges of refresh tokens are remembered, for as long as they are forgiven.
+//! How exchanges of refresh tokens are remembered, for as long as they are forgiven.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Decides how sessions are kept and found.
+//! How sessions are kept and found.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;

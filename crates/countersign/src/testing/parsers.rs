@@ -1,4 +1,4 @@
-//! Decides how bytes of anybody's choice are given to every parser of ours, and what has to hold whatever they are. Property
+//! How bytes of anybody's choice are given to every parser of ours, and what has to hold whatever they are. Property
 //! tests and fuzzers (`crates/countersign/fuzz`) call the same.
 
 use std::borrow::Cow;

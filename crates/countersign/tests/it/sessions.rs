@@ -362,3 +362,29 @@ async fn whoever_confirms_the_password_goes_on_in_a_new_session() {
     let sessions = after.get("/api/users/me/sessions").await.ok(200)["sessions"].as_array().unwrap().len();
     assert_eq!(sessions, 2);
 }
+
+#[tokio::test]
+async fn a_genuine_session_goes_on_when_its_use_cannot_be_noted() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let tokens = tokens(&app, &ada).await;
+    app.clock.advance(SignedDuration::from_mins(6));
+    // Somebody else writes for a long time: on SQLite at all, on PostgreSQL this session.
+    let mut held = app.db().write().await.unwrap();
+    on_db!(held.conn(), c => {
+        sqlx::query("UPDATE auth_sessions SET last_seen_at = last_seen_at").execute(c).await.map(drop)
+    })
+    .unwrap();
+
+    me(&app, &tokens).await.ok(200);
+
+    held.roll_back().await.unwrap();
+    // What could not be noted then is noted as soon as it can be.
+    let noted = "SELECT COUNT(*) FROM auth_sessions WHERE last_seen_at > created_at";
+    while on_db!(app.db().read().await.unwrap().conn(), c => sqlx::query_scalar::<_, i64>(noted).fetch_one(c).await)
+        .unwrap()
+        == 0
+    {
+        me(&app, &tokens).await.ok(200);
+    }
+}

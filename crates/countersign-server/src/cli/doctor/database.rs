@@ -81,7 +81,7 @@ fn remedy(cause: Cause) -> &'static str {
             "turn on TLS at the server, or leave sslmode out of DATABASE_URL if nobody else reads that network"
         }
         Cause::ForeignCertificate => {
-            "name the host in DATABASE_URL as its certificate does, and in sslrootcert the certificate of whoever signed it"
+            "name the host in DATABASE_URL as its certificate does, and in sslrootcert the certificate of its signer"
         }
         Cause::CertificateWanted => "name a certificate that the server trusts in DATABASE_URL, by sslcert and sslkey",
         Cause::ReadOnly => {

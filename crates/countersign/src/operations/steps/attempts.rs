@@ -1,4 +1,4 @@
-//! Decides what counts as an attempt, and when one is taken back: before anything is compared, so that of many at once each
+//! What counts as an attempt, and when one is taken back: before anything is compared, so that of many at once each
 //! counts, and in the same way whether or not there is anybody to be guessed at.
 
 use countersign_db::{Conn, DbError};

@@ -1,4 +1,4 @@
-//! Decides when a file that no user refers to any more goes: after the commit of whatever took it from its user.
+//! When a file that no user refers to any more goes: after the commit of whatever took it from its user.
 
 use countersign_db::{Conn, DbError};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Decides which keys sign and verify at the moment, and when the database is asked for new ones.
+//! Which keys sign and verify at the moment, and when the database is asked for new ones.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Decides what is promised together with a change: a secret by mail, a notice. All of it is written in the change's own
+//! What is promised together with a change: a secret by mail, a notice. All of it is written in the change's own
 //! transaction, and done after it.
 
 use countersign_db::{Conn, DbError};

@@ -1,4 +1,4 @@
-//! Decides how fast this machine hashes at given costs, by doing it: one password after another, then as many as it can.
+//! How fast this machine hashes at given costs, by doing it: one password after another, then as many as it can.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
