@@ -52,7 +52,9 @@ pub(crate) async fn on_sqlite(rig: &Rig) -> Outcome<Vec<Figure>> {
 pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
     let postgres = Postgres::start()?;
     let network = Forwarder::start_slow(postgres.address, NETWORK_DELAY).await?;
-    let installation = Installation::new(&rig.program, &Postgres::url(network.address))?;
+    let mut installation = Installation::new(&rig.program, &Postgres::url(network.address))?;
+    // So that what one leaves behind is what the next one gets.
+    installation.set("DATABASE_CONNECTIONS_MAX", "3");
     let storm = Storm::rage(rig, installation, Some(&postgres)).await?;
     let (stuck, settled) = (storm.stuck.clone(), storm.settled);
     // What a migration needs of the tables that everybody uses.
