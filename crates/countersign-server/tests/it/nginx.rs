@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::nginx_of_deploy::{Nginx, SITE};
-use crate::sandbox::{Sandbox, Server};
+use crate::sandbox::{Sandbox, Server, eventually};
 use crate::{PASSWORD, current_database};
 
 struct Site {
@@ -150,8 +150,11 @@ async fn without_tls_nginx_leads_people_to_it_and_turns_programs_away() {
     }
     // Nothing of a link's secret is in the log.
     site.curl(&[], "https:///verify-email?token=hush-hush");
-    let log = site.nginx.requests();
-    assert!(log.contains("GET /verify-email HTTP/2.0") && !log.contains("hush"), "{log}");
+    // nginx writes its line after the answer.
+    let log = eventually("nginx has logged the request", || {
+        Some(site.nginx.requests()).filter(|log| log.contains("GET /verify-email HTTP/2.0"))
+    });
+    assert!(!log.contains("hush"), "{log}");
     for path in ["https:///metrics", "https:///ready"] {
         assert_eq!(site.curl(&[], path).status, 404, "{path}");
     }
