@@ -28,6 +28,13 @@ const validator = new HtmlValidate({
 
 export const SIZES = { phone: PHONE, desk: DESK };
 
+/** What a promise comes to, or nothing if that takes too long. */
+function soon(promise, milliseconds) {
+  let timer;
+  const late = new Promise((done) => { timer = setTimeout(done, milliseconds); });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 export class Browser {
   static async start(executablePath, screenshots) {
     const browser = new Browser();
@@ -89,7 +96,8 @@ export class Browser {
   }
 
   async validate(response) {
-    const html = await response.text().catch(() => undefined);
+    // A browser may never say what it no longer has of a page that was left.
+    const html = await soon(response.text().catch(() => undefined), 10_000);
     if (html === undefined) return;
     if (this.validated.has(html)) return;
     this.validated.add(html);
@@ -143,9 +151,10 @@ export class Browser {
   }
 
   async forget() {
-    await this.pending;
+    await soon(this.pending, 30_000);
+    this.pending = undefined;
     this.complaints.length = 0;
-    for (const context of this.contexts.splice(0)) await context.close();
+    for (const context of this.contexts.splice(0)) await soon(context.close(), 30_000);
   }
 
   async end() {
