@@ -65,7 +65,7 @@ fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
         "53300" => Some(Cause::TooManyConnections),
         "25006" => Some(Cause::ReadOnly),
         "3D000" => Some(Cause::NoDatabase),
-        // One code for whoever is not let in; only the text tells for what.
+        // One code for every refused client; only the text tells for what.
         "28000" if message.contains("no encryption") || message.contains("SSL off") => Some(Cause::EncryptionRequired),
         "28000" if message.contains("client certificate") => Some(Cause::CertificateWanted),
         "08P01" if message.contains("SSL required") => Some(Cause::EncryptionRequired),

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{DbError, PoolPolicy};
 
-/// Who answers at the address of a PostgreSQL database, as far as it matters.
+/// Who answers at the address of a PostgreSQL database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooler {
     /// The server itself, or a pooler in session mode: a connection of ours is one of the server's for as long as it lasts.

@@ -18,7 +18,7 @@ use crate::{DatabaseKind, DatabaseUrl, Db, Migrations, PoolPolicy};
 /// Which database this test run is for.
 ///
 /// # Panics
-/// When `TEST_DATABASE` is none of those that there are.
+/// When `TEST_DATABASE` names no kind of database.
 pub fn database_under_test() -> DatabaseKind {
     run().0
 }

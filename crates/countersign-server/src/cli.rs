@@ -1,4 +1,4 @@
-//! Which commands every host application has, and what they answer to whoever called them.
+//! Which commands every host application has, and what they answer to their caller.
 
 mod archive;
 mod backup;

@@ -1,4 +1,4 @@
-//! When work that was promised is done, and how often it is tried: in every instance, by whoever takes it first.
+//! When work that was promised is done, and how often it is tried: in every instance, by the first to take it.
 //!
 //! A job is written in the transaction that causes it. Whoever takes it moves its time ahead by [`LEASE`]; if they die, it is
 //! due again when that time comes. So each is done at least once, and twice only by somebody who died after the work and

@@ -32,7 +32,7 @@ impl PostgresAddress {
     /// Reads an address.
     ///
     /// # Errors
-    /// Why it is none that is understood. Of what it holds the names of parameters are repeated, and nothing else.
+    /// Why it is not understood. It repeats names of parameters and never their values.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.contains('#') {
             return Err(BARE_HASH.to_owned());

@@ -58,7 +58,7 @@ impl<'c> Executor<'c> for PgConn<'c> {
         self.conn.fetch_optional(sent)
     }
 
-    /// Names the statement in any case: whoever prepares by hand wants to have it again.
+    /// Names the statement in any case: a caller that prepares by hand uses it again.
     fn prepare_with<'e>(
         self,
         sql: SqlStr,

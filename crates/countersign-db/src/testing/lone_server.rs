@@ -47,7 +47,7 @@ impl LoneServer {
         Self { cluster: Cluster::start(&Plan { files, options: &options, ..Plan::default() }), address }
     }
 
-    /// Its address by a socket, for whoever is let in there; through the pooler if there is one, and without a word of it.
+    /// Its address by a socket, for users let in there; through the pooler if there is one, and without a word of it.
     pub fn url(&self) -> String {
         let url = self.cluster.url("postgres");
         url.split('?').next().unwrap_or_default().to_owned()

@@ -114,7 +114,7 @@ pub(super) fn resolve<H: Host>(peer: IpAddr, lines: &[String]) -> Result<Finding
     Ok(Finding::InOrder)
 }
 
-/// Where people reach the site, as far as it is said.
+/// Where people reach the site, if that is set.
 fn site(examination: &mut Examination, shell: &ShellSettings) {
     match &shell.frontend_url {
         Some(site) if site.is_loopback() => examination.add(

@@ -1,4 +1,4 @@
-//! Whether a running server is well, as far as it says so itself: for supervisors that can do no more than run a
+//! Whether a running server is well, by its own word: for supervisors that can do no more than run a
 //! program and look at its exit code.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! Who is shown out when more clients come than there is room for: whoever keeps the server waiting, and never
+//! Who is shown out when more clients come than there is room for: clients that keep the server waiting, and never
 //! whom the server keeps waiting.
 //!
 //! A connection costs its sender next to nothing, so those that send nothing, or a byte of a head now and then, must not

@@ -171,7 +171,7 @@ impl Body for WatchedBody {
 
 impl Drop for WatchedBody {
     fn drop(&mut self) {
-        // Whoever has waited for it in vain has given the client up, and the answer says so at once.
+        // A handler that waited in vain has given the client up, and the answer says so at once.
         let is_coming = self.is_coming && !self.is_awaited;
         self.has_come();
         if let Some(way_back) = self.way_back.take()

@@ -261,7 +261,7 @@ impl ShellSettings {
         ProxyPolicy { trusted: trusted.unwrap_or_default(), header: self.proxy_header }
     }
 
-    /// Where a server that listens on this port is reached from this machine; 0 is none in particular.
+    /// Where a server that listens on this port is reached from this machine; 0 stands for any port.
     pub(crate) fn local_url(&self, port: u16) -> SiteUrl {
         let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
         let host = match self.host {

@@ -18,7 +18,7 @@ pub enum ClientAddress {
 }
 
 impl ClientAddress {
-    /// The address, as far as it is known: IPv4 as such.
+    /// The address, if it is known: IPv4 as such.
     pub fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Host | Self::Unknown => None,

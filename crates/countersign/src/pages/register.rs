@@ -1,4 +1,4 @@
-//! How somebody registers by a page: whoever is registered at once is logged in, too.
+//! How somebody registers by a page: a user who is registered at once is logged in, too.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};

@@ -1,4 +1,4 @@
-//! How work that is done later is kept, and who does it: whoever moves its time ahead first, until that time comes.
+//! How work that is done later is kept, and who does it: the first to move its time ahead, until that time comes.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};

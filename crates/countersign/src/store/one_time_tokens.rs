@@ -11,7 +11,7 @@ const CODE_ATTEMPTS_MAX: i64 = 5;
 /// How many tokens of one address a code is tried on, the newest.
 const TOKENS_TRIED: i64 = 3;
 
-/// The latest instant at which a token can have been made. One from beyond is none of the newest.
+/// The latest instant at which a token can have been made. One from beyond does not count as new.
 fn latest(now: Timestamp) -> DbTime {
     Horizon::new(now, SignedDuration::ZERO).latest().into()
 }

@@ -1,4 +1,4 @@
-//! What is logged while a test goes on, as far as its own thread does it.
+//! What is logged by the thread of a test while it goes on.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
