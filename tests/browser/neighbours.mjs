@@ -27,7 +27,8 @@ function neighbour(headers) {
     const server = createServer((_, answer) => {
       answer.setHeader("Content-Type", "text/html");
       if (headers) answer.setHeader("Set-Cookie", headers);
-      answer.end("<!doctype html><title>Next door</title>");
+      // With a picture of its own: the browser asks for one otherwise, whenever it likes.
+      answer.end('<!doctype html><title>Next door</title><link rel="icon" href="data:,">');
     });
     server.listen(0, "127.0.0.1", () => done(server));
   });
