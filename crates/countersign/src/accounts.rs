@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 
-use countersign_db::{Db, DbError, Tx};
+use countersign_db::{Db, DbError};
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
@@ -19,7 +19,7 @@ use crate::secrets::device_cookie::DeviceKeys;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::secrets::one_time_secret::OneTimeKeys;
 use crate::secrets::session_secret::SessionSecretKeys;
-use crate::session_cache::{Changed, Forgetting, SessionCache};
+use crate::session_cache::SessionCache;
 use crate::store;
 use crate::tally::{AccountsMetrics, Tally};
 use crate::workers::Workers;
@@ -148,17 +148,8 @@ impl Accounts {
         &self.0.session_secrets
     }
 
-    pub(crate) fn session_cache(&self) -> Option<&SessionCache> {
-        self.0.session_cache.as_deref()
-    }
-
-    /// Begins a transaction that changes a session or its user. When it has ended, this instance has forgotten what it knew
-    /// of them, also if the request is given up between the commit and what follows it.
-    pub(crate) async fn change(&self, what: Changed) -> Result<Tx, DbError> {
-        let forgetting = Forgetting::new(self.0.session_cache.clone(), what);
-        let mut tx = self.db().write().await?;
-        tx.keep(forgetting);
-        Ok(tx)
+    pub(crate) fn session_cache(&self) -> Option<&Arc<SessionCache>> {
+        self.0.session_cache.as_ref()
     }
 
     /// What it takes to note that a session is used.
@@ -261,7 +252,7 @@ impl Accounts {
 
     /// What has been done since the start, by this instance.
     pub fn metrics(&self) -> AccountsMetrics {
-        self.tally().read(self.session_cache().map_or(0, SessionCache::len))
+        self.tally().read(self.session_cache().map_or(0, |cache| cache.len()))
     }
 
     pub(crate) fn tally(&self) -> &Tally {

@@ -39,17 +39,17 @@ pub use jobs::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 pub use limits::TooManyAttempts;
 pub use operations::{
     ActiveToken, AddressProof, ChallengeFault, ChallengeRequired, ChangePassword, ChangePasswordError, EditProfile,
-    EditProfileError, ForgotPasswordError, LogIn, LogInError, MissingPicture, PUBLISH_AHEAD, ProveAddress,
-    ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError, Registered,
-    RemoveProfilePictureError, RequestMailError, ResetPasswordError, RotateSigningKeyError, SetProfilePictureError,
-    TokenKind, Tokens, UndoEmailChangeError, count_pictures, follow_picture, list_pictures,
+    EditProfileError, ForgotPasswordError, LogIn, LogInError, LogInOutcome, MissingPicture, PUBLISH_AHEAD,
+    ProveAddress, ProveAddressError, ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError,
+    Registered, RemoveProfilePictureError, RequestMailError, ResetPasswordError, RotateSigningKeyError, SecondStep,
+    SetProfilePictureError, TokenKind, Tokens, UndoEmailChangeError, count_pictures, follow_picture, list_pictures,
 };
 
 pub use tally::AccountsMetrics;
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges", 10 => "0010_methods"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

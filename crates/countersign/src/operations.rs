@@ -1,4 +1,4 @@
-//! Decides what happens: verbs, one file each, with their input, outcome and closed error.
+//! Verbs, one file each, with their input, outcome and closed error.
 
 mod authenticate;
 mod back_up_pictures;
@@ -25,7 +25,7 @@ pub use change_email::UndoEmailChangeError;
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub use edit_profile::{EditProfile, EditProfileError};
 pub use introspect::{ActiveToken, TokenKind};
-pub use log_in::{LogIn, LogInError};
+pub use log_in::{LogIn, LogInError, LogInOutcome, SecondStep};
 pub use manage_signing_keys::{PUBLISH_AHEAD, RotateSigningKeyError};
 pub use prove_address::{AddressProof, ProveAddress, ProveAddressError, ProvenAddress};
 pub use reauthenticate::ReauthenticateError;
@@ -37,3 +37,5 @@ pub use set_profile_picture::SetProfilePictureError;
 pub use steps::attempts::RequestMailError;
 pub use steps::challenge::{ChallengeFault, ChallengeRequired};
 pub use steps::issue_tokens::Tokens;
+#[cfg(feature = "testing")]
+pub use steps::voids::voids;

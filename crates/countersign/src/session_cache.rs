@@ -1,11 +1,12 @@
-//! Which sessions are known without asking the database, and how long that is trusted.
+//! Which sessions are known without asking the database, and when an entry is stale.
 //!
-//! Within an instance the cache is exact: whatever changes a session or its user makes the cache forget it at the moment
-//! of the commit, and nothing that was read before that is put in after it. Across instances it is at most one second
-//! behind: every change is noted in the table `auth_changes`, and the notes are read twice a second while requests come.
-//! When they cannot be read, the cache is not used.
+//! Within an instance the cache is exact: a change of a session or its user makes the cache forget it at the moment of the
+//! commit, and nothing that was read before that is put in after it. Across instances it is at most one second behind: every
+//! change is noted in the table `auth_changes`, and the notes are read twice a second while requests come. When they cannot
+//! be read, the cache is not used; when some may have been missed, it is emptied. No entry is used for longer than a minute.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,25 +22,48 @@ const POLL_EVERY: Duration = Duration::from_millis(500);
 const TRUST_MAX: Duration = Duration::from_secs(1);
 /// Transactions commit in another order than their notes are numbered. None takes so long.
 const LATE_COMMIT_MAX: Duration = Duration::from_mins(1);
+/// A bound on what a note that never comes can do, such as one that was lost when a standby took over.
+const AGE_SECONDS_MAX: u32 = 60;
+/// Users share these; a change of one costs the others of a slot one query each.
+const SLOTS: usize = 4096;
 
 pub(crate) struct SessionCache {
-    entries: Cache<SessionId, Arc<LiveSession>, UnitWeighter, RandomState>,
+    entries: Cache<SessionId, Entry, UnitWeighter, RandomState>,
+    /// Grows when anything of a user of this slot changes, which makes the entries of before worthless.
+    changes: Box<[AtomicU32]>,
     /// Grows with everything that is forgotten.
     epoch: Mutex<u64>,
     polled_at: Mutex<Option<Instant>>,
-    /// Held by whoever reads the notes.
+    made_at: Instant,
+    /// Held by the request that reads the notes.
     pub(crate) watch: tokio::sync::Mutex<Watch>,
 }
+
+#[derive(Clone)]
+struct Entry {
+    session: Arc<LiveSession>,
+    /// In seconds since the cache was made.
+    read_at: u32,
+    /// Of its user's slot.
+    change: u32,
+}
+
+/// A note of another instance, or of this one: its number, and what it says.
+pub(crate) type Note = (i64, Changed);
 
 /// Which notes have been read.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Everything up to here has been, and nothing at or below it can come any more; `None` before the first time.
+    /// Notes up to this number need not be read again; `None` before the first time.
     pub(crate) floor: Option<i64>,
-    seen: BTreeSet<i64>,
+    seen: BTreeMap<i64, Changed>,
     /// The highest number at each reading of the last minute.
     highest: VecDeque<(Instant, i64)>,
 }
+
+/// Some notes may have been deleted before they were read, or the database is another.
+#[derive(Debug)]
+pub(crate) struct Gap;
 
 /// Whether the cache may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,24 +78,52 @@ pub(crate) enum Trust {
 
 /// When a reading of the database began, as the cache counts.
 #[derive(Clone, Copy)]
-pub(crate) struct Epoch(u64);
+pub(crate) struct Epoch {
+    forgotten: u64,
+    read_at: u32,
+}
 
 /// What is about to change; when this is dropped, the cache has forgotten it.
 pub(crate) struct Forgetting {
-    cache: Option<Arc<SessionCache>>,
+    cache: Arc<SessionCache>,
     what: Changed,
 }
 
-/// What the cache has to forget.
-#[derive(Clone, Copy)]
+/// What a transaction changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
-    Session(SessionId),
+    /// Nothing of a user who is known beforehand.
+    Nothing,
+    /// Rows of a user that the cache holds nothing of.
+    Rows(UserId),
+    /// When a session was last used, which other instances need not know.
+    Use(SessionId),
+    Session(UserId, SessionId),
     /// All sessions of a user.
     User(UserId),
 }
 
+impl Changed {
+    /// Whose row is locked.
+    pub(crate) fn user(self) -> Option<UserId> {
+        match self {
+            Self::Nothing | Self::Use(_) => None,
+            Self::Rows(user) | Self::Session(user, _) | Self::User(user) => Some(user),
+        }
+    }
+
+    /// What other instances have to forget: a session, or all of a user's.
+    pub(crate) fn note(self) -> Option<(UserId, Option<SessionId>)> {
+        match self {
+            Self::Nothing | Self::Rows(_) | Self::Use(_) => None,
+            Self::Session(user, session) => Some((user, Some(session))),
+            Self::User(user) => Some((user, None)),
+        }
+    }
+}
+
 impl SessionCache {
-    /// For so many sessions at the most.
+    /// For at most this many sessions.
     pub(crate) fn new(sessions_max: usize) -> Self {
         Self {
             entries: Cache::with(
@@ -81,8 +133,10 @@ impl SessionCache {
                 RandomState::default(),
                 DefaultLifecycle::default(),
             ),
+            changes: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
             epoch: Mutex::default(),
             polled_at: Mutex::default(),
+            made_at: Instant::now(),
             watch: tokio::sync::Mutex::default(),
         }
     }
@@ -96,67 +150,110 @@ impl SessionCache {
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<Arc<LiveSession>> {
-        self.entries.get(&id)
+        let entry = self.entries.get(&id)?;
+        let is_young = self.seconds().saturating_sub(entry.read_at) < AGE_SECONDS_MAX;
+        let is_current = self.change_of(&entry.session).load(Ordering::Acquire) == entry.change;
+        (is_young && is_current).then_some(entry.session)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
+    fn seconds(&self) -> u32 {
+        u32::try_from(self.made_at.elapsed().as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn slot(&self, user: UserId) -> &AtomicU32 {
+        // The end of a UUIDv7 is random (RFC 9562, section 5.7).
+        let [.., high, low] = user.uuid().into_bytes();
+        &self.changes[usize::from(u16::from_be_bytes([high, low])) % SLOTS]
+    }
+
+    fn change_of(&self, session: &LiveSession) -> &AtomicU32 {
+        self.slot(session.authenticated.user.id)
+    }
+
     /// To be taken before the database is read.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(*lock(&self.epoch))
+        Epoch { forgotten: *lock(&self.epoch), read_at: self.seconds() }
     }
 
     /// Keeps what was read, unless something has been forgotten since.
-    pub(crate) fn put(&self, read_at: Epoch, session: Arc<LiveSession>) {
-        let epoch = lock(&self.epoch);
-        if *epoch == read_at.0 {
-            self.entries.insert(session.authenticated.session, session);
+    pub(crate) fn put(&self, epoch: Epoch, session: Arc<LiveSession>) {
+        let forgotten = lock(&self.epoch);
+        if *forgotten == epoch.forgotten {
+            let change = self.change_of(&session).load(Ordering::Acquire);
+            let id = session.authenticated.session;
+            self.entries.insert(id, Entry { session, read_at: epoch.read_at, change });
         }
     }
 
     pub(crate) fn forget(&self, what: Changed) {
-        let mut epoch = lock(&self.epoch);
-        *epoch += 1;
+        let mut forgotten = lock(&self.epoch);
         match what {
-            Changed::Session(id) => drop(self.entries.remove(&id)),
-            Changed::User(user) => self.entries.retain(|_, session| session.authenticated.user.id != user),
+            Changed::Nothing | Changed::Rows(_) => return,
+            Changed::Use(id) | Changed::Session(_, id) => drop(self.entries.remove(&id)),
+            Changed::User(user) => drop(self.slot(user).fetch_add(1, Ordering::AcqRel)),
         }
+        *forgotten += 1;
     }
 
-    /// Takes in the notes that were read at `begun`.
-    pub(crate) fn take_in(&self, watch: &mut Watch, begun: Instant, changes: &[(i64, Changed)]) {
-        for (id, changed) in changes {
-            if watch.seen.insert(*id) {
-                self.forget(*changed);
+    /// Forgets everything, and begins to read the notes behind `newest`.
+    pub(crate) fn begin_anew(&self, watch: &mut Watch, floor: i64) {
+        *watch = Watch { floor: Some(floor), ..Watch::default() };
+        let mut forgotten = lock(&self.epoch);
+        self.entries.clear();
+        *forgotten += 1;
+    }
+
+    /// Takes in the notes that were read at `begun`, which are all behind the floor. They are only ever deleted from the lowest
+    /// number up: so while the highest one that was read before is still there and says the same, none was missed.
+    pub(crate) fn take_in(&self, watch: &mut Watch, begun: Instant, notes: &[Note]) -> Result<(), Gap> {
+        // Also if the caller is dropped after a gap, the next one begins anew.
+        self.try_take_in(watch, begun, notes).inspect_err(|_| *watch = Watch::default())
+    }
+
+    fn try_take_in(&self, watch: &mut Watch, begun: Instant, notes: &[Note]) -> Result<(), Gap> {
+        let says_the_same = |(id, said): (&i64, &Changed)| {
+            notes.binary_search_by_key(id, |(id, _)| *id).is_ok_and(|found| notes[found].1 == *said)
+        };
+        let began = watch.highest.is_empty();
+        if !began && !watch.seen.last_key_value().map_or(notes.is_empty(), says_the_same) {
+            return Err(Gap);
+        }
+        for (id, changed) in notes {
+            match watch.seen.insert(*id, *changed) {
+                None => self.forget(*changed),
+                Some(said) if said == *changed => {}
+                Some(_) => return Err(Gap),
             }
         }
-        let highest = changes.last().map(|(id, _)| *id).or(watch.seen.last().copied()).or(watch.floor).unwrap_or(0);
+        let highest = watch.seen.last_key_value().map(|(id, _)| *id).or(watch.floor).unwrap_or(0);
         watch.highest.push_back((begun, highest));
         while let Some(&(at, highest)) = watch.highest.front() {
             if begun.duration_since(at) < LATE_COMMIT_MAX {
                 break;
             }
             watch.highest.pop_front();
-            watch.floor = Some(highest);
-            watch.seen = watch.seen.split_off(&(highest + 1));
+            // The highest one itself is read each time.
+            watch.floor = Some(highest - 1);
+            watch.seen = watch.seen.split_off(&highest);
         }
         *lock(&self.polled_at) = Some(begun);
+        Ok(())
     }
 }
 
 impl Forgetting {
-    pub(crate) fn new(cache: Option<Arc<SessionCache>>, what: Changed) -> Self {
+    pub(crate) fn new(cache: Arc<SessionCache>, what: Changed) -> Self {
         Self { cache, what }
     }
 }
 
 impl Drop for Forgetting {
     fn drop(&mut self) {
-        if let Some(cache) = &self.cache {
-            cache.forget(self.what);
-        }
+        self.cache.forget(self.what);
     }
 }
 
@@ -170,13 +267,15 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Authenticated, User};
+    use crate::model::{Authenticated, Methods, User};
 
     fn session(user: UserId) -> Arc<LiveSession> {
         let id = SessionId::new(Timestamp::UNIX_EPOCH);
         let user = User { id: user, username: "ada".to_owned(), email: "ada@example.com".to_owned(), image_file: None };
+        let authenticated =
+            Authenticated { user, session: id, authenticated_at: Timestamp::UNIX_EPOCH, methods: Methods::PASSWORD };
         Arc::new(LiveSession {
-            authenticated: Authenticated { user, session: id, authenticated_at: Timestamp::UNIX_EPOCH },
+            authenticated,
             salt: vec![7; 32],
             refresh_counter: 0,
             expires_at: Timestamp::MAX,
@@ -193,22 +292,23 @@ mod tests {
     fn what_was_read_before_a_change_is_not_kept_after_it() {
         let cache = Arc::new(SessionCache::new(10));
         let session = session(user());
-        let id = session.authenticated.session;
-        let read_at = cache.epoch();
-        cache.put(read_at, Arc::clone(&session));
-        assert!(cache.get(id).is_some());
-        drop(Forgetting::new(Some(Arc::clone(&cache)), Changed::Session(id)));
-        assert!(cache.get(id).is_none());
-        cache.put(read_at, Arc::clone(&session));
-        assert!(cache.get(id).is_none());
-        cache.put(cache.epoch(), session);
-        assert!(cache.get(id).is_some());
+        let (user, id) = (session.authenticated.user.id, session.authenticated.session);
+        for changed in [Changed::Session(user, id), Changed::Use(id), Changed::User(user)] {
+            let epoch = cache.epoch();
+            cache.put(epoch, Arc::clone(&session));
+            assert!(cache.get(id).is_some());
+            drop(Forgetting::new(Arc::clone(&cache), changed));
+            assert!(cache.get(id).is_none());
+            cache.put(epoch, Arc::clone(&session));
+            assert!(cache.get(id).is_none());
+        }
     }
 
     #[test]
     fn a_change_of_a_user_concerns_all_their_sessions_and_nobody_elses() {
         let cache = SessionCache::new(10);
-        let (ada, eve) = (user(), user());
+        let ada = user();
+        let eve = std::iter::repeat_with(user).find(|eve| !std::ptr::eq(cache.slot(*eve), cache.slot(ada))).unwrap();
         let sessions = [session(ada), session(ada), session(eve)];
         for session in &sessions {
             cache.put(cache.epoch(), Arc::clone(session));
@@ -219,22 +319,63 @@ mod tests {
     }
 
     #[test]
+    fn no_entry_is_used_for_longer_than_its_greatest_age() {
+        let cache = SessionCache::new(10);
+        let session = session(user());
+        let now = cache.epoch();
+        for (age, is_used) in [(AGE_SECONDS_MAX - 1, true), (AGE_SECONDS_MAX, false)] {
+            let cache =
+                SessionCache { made_at: cache.made_at - Duration::from_secs(age.into()), ..SessionCache::new(10) };
+            cache.put(now, Arc::clone(&session));
+            assert_eq!(cache.get(session.authenticated.session).is_some(), is_used, "{age} s");
+        }
+    }
+
+    /// A cache that began behind number 10 and has read these notes.
+    fn watching(cache: &SessionCache, begun: Instant, notes: &[Note]) -> Watch {
+        let mut watch = Watch::default();
+        cache.begin_anew(&mut watch, 10);
+        cache.take_in(&mut watch, begun, notes).unwrap();
+        watch
+    }
+
+    #[test]
     fn a_note_that_is_committed_late_is_still_taken_in_and_none_is_twice() {
         let cache = SessionCache::new(10);
-        let mut watch = Watch { floor: Some(10), ..Watch::default() };
         let begun = Instant::now();
         let ada = user();
         let note = |id| (id, Changed::User(ada));
-        let forgotten = |watch: &mut Watch, begun, changes: &[(i64, Changed)]| {
-            let before = cache.epoch().0;
-            cache.take_in(watch, begun, changes);
-            cache.epoch().0 - before
+        let mut watch = watching(&cache, begun, &[note(11), note(13)]);
+        let mut forgotten = |at, notes: &[Note], floor| {
+            let before = cache.epoch().forgotten;
+            cache.take_in(&mut watch, at, notes).unwrap();
+            assert_eq!(watch.floor, Some(floor));
+            cache.epoch().forgotten - before
         };
-        assert_eq!(forgotten(&mut watch, begun, &[note(11), note(13)]), 2);
-        assert_eq!(forgotten(&mut watch, begun, &[note(11), note(12), note(13)]), 1);
-        assert_eq!(watch.floor, Some(10));
-        assert_eq!(forgotten(&mut watch, begun + LATE_COMMIT_MAX, &[note(11), note(12), note(13), note(14)]), 1);
-        assert_eq!(watch.floor, Some(13));
-        assert_eq!(forgotten(&mut watch, begun + LATE_COMMIT_MAX, &[note(14)]), 0);
+        assert_eq!(forgotten(begun, &[note(11), note(12), note(13)], 10), 1);
+        assert_eq!(forgotten(begun + LATE_COMMIT_MAX, &[note(11), note(12), note(13), note(14)], 12), 1);
+        assert_eq!(forgotten(begun + LATE_COMMIT_MAX, &[note(13), note(14)], 12), 0);
+    }
+
+    #[test]
+    fn notes_that_may_have_been_missed_are_noticed() {
+        let cache = SessionCache::new(10);
+        let begun = Instant::now();
+        let (ada, eve) = (user(), user());
+        let read: [Note; 2] = [(11, Changed::User(ada)), (12, Changed::User(ada))];
+        for (then, is_gap, what) in [
+            (&read[..], false, "nothing new"),
+            (&read[1..], false, "the lower ones were deleted"),
+            (&[], true, "all were deleted"),
+            (&[(14, Changed::User(ada))], true, "all were deleted, and others came"),
+            (&[read[0], (12, Changed::User(eve))], true, "the number was given to another note"),
+            (&[(11, Changed::User(eve)), read[1]], true, "a lower one was"),
+        ] {
+            let mut watch = watching(&cache, begun, &read);
+            assert_eq!(cache.take_in(&mut watch, begun, then).is_err(), is_gap, "{what}");
+        }
+        let mut watch = watching(&cache, begun, &[]);
+        assert!(cache.take_in(&mut watch, begun, &[]).is_ok());
+        assert!(cache.take_in(&mut watch, begun, &read).is_err(), "there may have been others before these");
     }
 }

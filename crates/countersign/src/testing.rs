@@ -38,6 +38,7 @@ use crate::clock::Clock;
 use crate::config::{Config, HashParameters, SecretKey, SiteUrl, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::{ClientAddress, UserId};
+pub use crate::operations::voids;
 use crate::{Accounts, MIGRATIONS, http, pages, secrets};
 
 /// The password of every [`User`].

@@ -191,7 +191,8 @@ async fn a_scanner_neither_completes_a_registration_nor_prevents_it() {
     app.run_jobs().await;
     scanner.scan(&app).await;
     app.anonymous().log_in("ada@example.com", PASSWORD).await.problem(401, "wrong_credentials");
-    post(&app, "verify-email", json!({ "token": token(&app, "ada@example.com", "verify-email") })).await;
+    let proof = json!({ "token": token(&app, "ada@example.com", "verify-email"), "password": PASSWORD });
+    post(&app, "verify-email", proof).await;
     app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
 
     // Whoever registers once more is told of the account; what that mail links to is scanned too.

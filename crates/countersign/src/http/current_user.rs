@@ -11,7 +11,7 @@ use super::cookie;
 use super::problem::{INVALID_TOKEN, NOT_AUTHENTICATED, NOT_YOUR_ACCOUNT, Problem, REAUTHENTICATION_REQUIRED};
 use crate::Accounts;
 use crate::config::Config;
-use crate::model::{Authenticated, SessionId, User, UserId};
+use crate::model::{Authenticated, Methods, SessionId, Strength, User, UserId};
 
 /// The user who is calling, by an access token or by a session cookie; a request without a valid one is a 401.
 #[derive(Clone, Debug)]
@@ -21,8 +21,10 @@ pub struct CurrentUser {
     pub user: User,
     /// The session by which they call.
     pub session: SessionId,
-    /// When the password was last given in this session.
+    /// When they last proved who they are in this session; for an access token, before it was issued.
     pub authenticated_at: Timestamp,
+    /// How they did.
+    pub methods: Methods,
 }
 
 impl<S> FromRequestParts<S> for CurrentUser
@@ -47,8 +49,15 @@ where
 }
 
 impl From<Authenticated> for CurrentUser {
-    fn from(Authenticated { user, session, authenticated_at }: Authenticated) -> Self {
-        Self { user, session, authenticated_at }
+    fn from(Authenticated { user, session, authenticated_at, methods }: Authenticated) -> Self {
+        Self { user, session, authenticated_at, methods }
+    }
+}
+
+impl CurrentUser {
+    /// Whether the caller has proven lately who they are, as acts demand that an unattended, logged-in browser must not allow.
+    pub fn is_recent(&self, accounts: &Accounts) -> bool {
+        accounts.is_recent(self.authenticated_at, self.methods, Strength::OneFactor)
     }
 }
 
@@ -97,7 +106,7 @@ where
 
 /// For acts of which only some need a recent login.
 pub(super) fn require_recent(accounts: &Accounts, caller: &CurrentUser) -> Result<(), Problem> {
-    if accounts.is_recent(caller.authenticated_at) { Ok(()) } else { Err(Problem::new(&REAUTHENTICATION_REQUIRED)) }
+    if caller.is_recent(accounts) { Ok(()) } else { Err(Problem::new(&REAUTHENTICATION_REQUIRED)) }
 }
 
 /// Refuses whoever is not the owner, before anything tells whether the account exists.

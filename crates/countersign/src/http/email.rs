@@ -1,4 +1,4 @@
-//! Decides what `/api/users/me/email`, `/api/users/verify-email` and their neighbours take and answer: how an address is
+//! What `/api/users/me/email`, `/api/users/verify-email` and their neighbours take and answer: how an address is
 //! proven, and how an account gets another.
 
 use axum::extract::{FromRef, State};
@@ -9,13 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::current_user::{CurrentUser, require_recent};
-use super::fields::{Fields, Invalid, JsonBody};
+use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, INVALID_VERIFICATION, LimitProblems, Problem,
-    ProblemBody, ServiceProblems, USERNAME_TAKEN,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, INVALID_VERIFICATION, LimitProblems, OVERLOADED,
+    Problem, ProblemBody, ServiceProblems, USERNAME_TAKEN, WRONG_PASSWORD,
 };
 use super::{MessageResponse, Private, message};
-use crate::model::{ClientInfo, EmailAddress, Username};
+use crate::model::{ClientInfo, EmailAddress, Password, Username};
 use crate::{
     Accounts, AddressProof, ProveAddress, ProveAddressError, ProvenAddress, RequestMailError, UndoEmailChangeError,
 };
@@ -131,6 +131,9 @@ struct VerifyEmailRequest {
     /// Without a token: the six digits. After five wrong ones a new mail is needed.
     #[schema(format = Password)]
     code: Option<String>,
+    /// For a registration: its password.
+    #[schema(format = Password)]
+    password: Option<String>,
     /// For a registration whose username somebody else has taken in the meantime: another.
     #[schema(min_length = 1, max_length = 50)]
     username: Option<String>,
@@ -139,6 +142,7 @@ struct VerifyEmailRequest {
 fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem> {
     let token = fields.optional("token", |text| Ok::<_, Invalid>(text.to_owned()));
     let username = fields.optional("username", Username::parse);
+    let password = fields.optional("password", |text| Ok::<_, Invalid>(Password::presented(text))).ok().flatten();
     let (proof, username) = match (token, username) {
         (Ok(Some(token)), Ok(username)) => (AddressProof::Token(token.into()), username),
         (Ok(None), username) => {
@@ -151,13 +155,13 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
         }
         _ => return Err(fields.into_problem()),
     };
-    Ok(ProveAddress { proof, username, client })
+    Ok(ProveAddress { proof, password, username, client })
 }
 
 /// Confirm an e-mail address
 ///
 /// By what came in a mail: verifies the address of an account, completes a registration, or makes another address the
-/// account's. Each works once.
+/// account's. Each works once. A registration asks for its password too, so that the proof counts for the person who chose it.
 #[utoipa::path(
     post,
     path = "/api/users/verify-email",
@@ -165,7 +169,7 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
     request_body = VerifyEmailRequest,
     responses(
         (status = OK, body = MessageResponse, description = "What it was good for"),
-        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, `Username already exists` or `Email already registered`"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, `This is not the password of the registration`, `Username already exists` or `Email already registered`"),
         BodyProblems,
         LimitProblems,
         ServiceProblems,
@@ -187,6 +191,13 @@ impl From<ProveAddressError> for Problem {
     fn from(error: ProveAddressError) -> Self {
         match error {
             ProveAddressError::Invalid => Self::new(&INVALID_VERIFICATION),
+            ProveAddressError::PasswordRequired => {
+                Self::fields(vec![FieldFault::new(Place::Body, "password", Invalid::new("missing", "Field required"))])
+            }
+            ProveAddressError::WrongPassword => {
+                Self::new(&WRONG_PASSWORD).detail("This is not the password of the registration")
+            }
+            ProveAddressError::Overloaded(_) => Self::new(&OVERLOADED),
             ProveAddressError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             ProveAddressError::EmailTaken => Self::new(&EMAIL_TAKEN),
             ProveAddressError::TooMany(limited) => limited.into(),

@@ -1,21 +1,22 @@
 //! What `/api/users/me/password`, `/api/users/forgot-password` and `/api/users/reset-password` take and answer.
 
 use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cookie;
-use super::current_user::CurrentUser;
+use super::current_user::{CurrentUser, bearer_token};
 use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, INVALID_RESET_TOKEN, LimitProblems, OVERLOADED, Problem, ProblemBody,
-    ServiceProblems, WRONG_PASSWORD,
+    AuthenticationProblems, BodyProblems, INVALID_RESET_TOKEN, INVALID_TOKEN, LimitProblems, OVERLOADED, Problem,
+    ProblemBody, ServiceProblems, WRONG_PASSWORD,
 };
-use super::{MessageResponse, Private, message};
+use super::{MessageResponse, Private, TokenResponse, message};
 use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password};
 use crate::{Accounts, ChangePassword, ChangePasswordError, ForgotPasswordError, ResetPasswordError};
 
@@ -52,16 +53,64 @@ fn change(mut fields: Fields, caller: &CurrentUser, client: ClientInfo) -> Resul
     }
 }
 
-/// Change one's password
+/// What came of a change of the password.
+#[derive(Serialize, ToSchema)]
+struct PasswordChangedResponse {
+    message: &'static str,
+    /// As all that follows, for a caller with an access token: what the session goes on with (see `TokenResponse`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    access_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "bearer")]
+    token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, example = 1800)]
+    expires_in: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "account")]
+    scope: Option<&'static str>,
+}
+
+impl PasswordChangedResponse {
+    fn new(tokens: Option<TokenResponse>) -> Self {
+        let message = "Password changed successfully";
+        let Some(TokenResponse { access_token, token_type, expires_in, refresh_token, scope }) = tokens else {
+            return Self {
+                message,
+                access_token: None,
+                token_type: None,
+                expires_in: None,
+                refresh_token: None,
+                scope: None,
+            };
+        };
+        Self {
+            message,
+            access_token: Some(access_token),
+            token_type: Some(token_type),
+            expires_in: Some(expires_in),
+            refresh_token: Some(refresh_token),
+            scope: Some(scope),
+        }
+    }
+}
+
+/// Change the password
 ///
-/// All other sessions end, and a mail says so to the account's address.
+/// All other sessions end, and links that are on their way are void. The present session goes on with new secrets: a caller
+/// with an access token gets new tokens beside the message and the old refresh token is void; a caller with a cookie gets
+/// another. An access token of before works until it expires, but counts for no recent login. A mail tells the user.
 #[utoipa::path(
     patch,
     path = "/api/users/me/password",
     tag = "users",
     request_body = ChangePasswordRequest,
     responses(
-        (status = OK, body = MessageResponse, description = "`Password changed successfully`"),
+        (status = OK, body = PasswordChangedResponse, description = "`Password changed successfully`"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Current password is incorrect`"),
         AuthenticationProblems,
         BodyProblems,
@@ -75,11 +124,15 @@ async fn change_password(
     caller: CurrentUser,
     client: ClientInfo,
     cookies: cookie::Kind,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    let device = accounts.change_password(change(body, &caller, client)?).await?;
-    let device = [(SET_COOKIE, cookie::set_device(cookies, &device))];
-    Ok((device, message("Password changed successfully")))
+    let tokens = accounts.change_password(change(body, &caller, client)?).await?;
+    let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(cookies, device));
+    let is_bearer = bearer_token(&headers).is_some();
+    let session = (!is_bearer).then(|| cookie::set(cookies, accounts.config(), &tokens.session_cookie));
+    let body = PasswordChangedResponse::new(is_bearer.then(|| TokenResponse::from(tokens)));
+    Ok((AppendHeaders([device, session].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))), Private(body)))
 }
 
 fn common_password(field: &'static str) -> Problem {
@@ -91,6 +144,7 @@ impl From<ChangePasswordError> for Problem {
     fn from(error: ChangePasswordError) -> Self {
         match error {
             ChangePasswordError::WrongPassword => Self::new(&WRONG_PASSWORD),
+            ChangePasswordError::SessionOver => Self::new(&INVALID_TOKEN),
             ChangePasswordError::CommonPassword => common_password("new_password"),
             ChangePasswordError::TooMany(limited) => limited.into(),
             ChangePasswordError::Overloaded(_) => Self::new(&OVERLOADED),

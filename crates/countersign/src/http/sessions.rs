@@ -205,7 +205,7 @@ async fn log_in(
 ) -> Result<impl IntoResponse, Problem> {
     // Nor may another site log a visitor in as somebody else.
     cookie::refuse_other_sites(accounts.config(), &Method::POST, &headers)?;
-    let tokens = accounts.log_in(credentials(body, client)?).await?;
+    let tokens = accounts.log_in(credentials(body, client)?).await?.into_tokens();
     if let Some(before) = accounts.verify_session_cookies(cookie::get(accounts.config(), &headers)).await? {
         accounts.end_session(before.user.id, before.session).await?;
     }

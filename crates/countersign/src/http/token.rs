@@ -21,7 +21,7 @@ use super::problem::{
 };
 use super::{Private, TokenResponse};
 use crate::Accounts;
-use crate::model::{ClientInfo, Password};
+use crate::model::{ClientInfo, Method, Password};
 use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -118,7 +118,7 @@ async fn create_token(
     form: Result<FormBody, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
     let tokens = match grant(form, &client)? {
-        Grant::Password(log_in) => accounts.log_in(log_in).await?,
+        Grant::Password(log_in) => accounts.log_in(log_in).await?.into_tokens(),
         Grant::RefreshToken(token) => accounts.refresh_tokens(&token, &client).await?,
     };
     let device = tokens.device_cookie.as_ref().map(|device| [(SET_COOKIE, cookie::set_device(cookies, device))]);
@@ -219,6 +219,18 @@ struct IntrospectionResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     iss: Option<String>,
+    /// When the user last proved who they are, as far as this token counts for it: seconds since 1970 (RFC 9068, section 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    auth_time: Option<i64>,
+    /// How much the login is worth: `aal1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    acr: Option<&'static str>,
+    /// By which methods (RFC 8176): `pwd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    amr: Option<Vec<&'static str>>,
 }
 
 impl IntrospectionResponse {
@@ -229,6 +241,9 @@ impl IntrospectionResponse {
             iss: token.as_ref().map(|_| issuer.to_owned()),
             sid: token.as_ref().map(|token| token.session.to_string()),
             sub: token.as_ref().map(|token| token.user.id.to_string()),
+            auth_time: token.as_ref().map(|token| token.authenticated_at.as_second()),
+            acr: token.as_ref().map(|token| token.methods.strength().as_str()),
+            amr: token.as_ref().map(|token| token.methods.iter().map(Method::as_str).collect()),
             token_type: token.as_ref().map(|token| match token.kind {
                 TokenKind::Access => "access_token",
                 TokenKind::Refresh => "refresh_token",

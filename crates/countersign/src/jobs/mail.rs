@@ -1,4 +1,4 @@
-//! Decides what a promised mail says, by how things are when it is sent; and that none is sent that has become pointless.
+//! What a mail says, by how things are when it is sent; and that none is sent that has become pointless.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -57,7 +57,7 @@ impl Accounts {
                 let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
                 Message::ConfirmEmailChange { link, code: secret.code, minutes }
             }
-            TokenPurpose::UndoEmailChange if !is_theirs => {
+            TokenPurpose::UndoEmailChange | TokenPurpose::UndoUnprovenChange if !is_theirs => {
                 let undo_link = self.secret_link(&links.undo_email_change, &self.secret_of(token)?);
                 let days = u32::try_from(self.config().email_undo_ttl.as_hours() / 24).unwrap_or(u32::MAX);
                 Message::EmailChanged { new_address: masked(&contact.email), undo_link, days }
@@ -146,7 +146,7 @@ impl Accounts {
 
     async fn drop_token(&self, id: OneTimeTokenId) -> Result<(), JobError> {
         let mut tx = self.db().write().await?;
-        store::one_time_tokens::consume(tx.conn(), id).await?;
+        store::one_time_tokens::delete(tx.conn(), id).await?;
         Ok(tx.commit().await?)
     }
 

@@ -1,4 +1,4 @@
-//! Decides what can be proven by a secret that came by mail.
+//! What can be proven by a secret that came by mail.
 
 use jiff::Timestamp;
 
@@ -20,17 +20,20 @@ pub(crate) enum TokenPurpose {
     ResetPassword,
     /// Make another address the user's.
     ConfirmEmailChange,
-    /// Make the former address the user's again.
+    /// Make the former address the user's again, after a change to one that was confirmed.
     UndoEmailChange,
+    /// The same after a change to one that was not: its reader may be the account's owner, and the former one a stranger.
+    UndoUnprovenChange,
 }
 
 impl TokenPurpose {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::VerifyEmail,
         Self::CompleteRegistration,
         Self::ResetPassword,
         Self::ConfirmEmailChange,
         Self::UndoEmailChange,
+        Self::UndoUnprovenChange,
     ];
 
     /// Its name in the database.
@@ -41,6 +44,7 @@ impl TokenPurpose {
             Self::ResetPassword => "reset_password",
             Self::ConfirmEmailChange => "confirm_email_change",
             Self::UndoEmailChange => "undo_email_change",
+            Self::UndoUnprovenChange => "undo_unproven_change",
         }
     }
 
@@ -48,9 +52,14 @@ impl TokenPurpose {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 
-    /// Whether whoever has it has shown that they read the address it was sent to.
-    pub(crate) fn proves_address(self) -> bool {
-        matches!(self, Self::VerifyEmail | Self::CompleteRegistration | Self::ConfirmEmailChange)
+    /// Whether it brings a former address back.
+    pub(crate) fn undoes(self) -> bool {
+        matches!(self, Self::UndoEmailChange | Self::UndoUnprovenChange)
+    }
+
+    /// Whether only the newest of a user counts.
+    pub(crate) fn is_superseded(self) -> bool {
+        !self.undoes() && self != Self::CompleteRegistration
     }
 }
 
@@ -68,5 +77,6 @@ pub(crate) struct OneTimeToken {
     pub(crate) salt: Vec<u8>,
     /// SHA-256 of the secret, in hexadecimal digits.
     pub(crate) hash: String,
+    pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }

@@ -1,8 +1,8 @@
-//! Decides what a session is: what stands behind a login until it ends.
+//! A session: what stands behind a login until it ends.
 
 use jiff::Timestamp;
 
-use super::User;
+use super::{Methods, User};
 
 crate::entity_id! {
     /// A session's id: what an access token's `sid` claim names.
@@ -33,8 +33,10 @@ pub struct Authenticated {
     pub user: User,
     /// By which session.
     pub session: SessionId,
-    /// When the password was last given in this session.
+    /// When they last proved who they are, as far as what they present can tell: an access token of before counts for that time.
     pub authenticated_at: Timestamp,
+    /// How they did.
+    pub methods: Methods,
 }
 
 /// A session that has not ended, with all that depends on it.
@@ -51,7 +53,7 @@ pub(crate) struct LiveSession {
 }
 
 impl LiveSession {
-    /// Whether it still is.
+    /// Whether the session is alive at `now`.
     pub(crate) fn lives_at(&self, now: Timestamp) -> bool {
         now < self.expires_at && now < self.idle_expires_at
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign_db::DbError;
+use countersign_db::{Conn, DbError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{Authenticated, Horizon, LiveSession, SessionId};
+use crate::model::{Authenticated, Horizon, LiveSession, SessionId, UserId};
 use crate::secrets::session_secret::PresentedCookie;
-use crate::session_cache::{Changed, SessionCache, Trust, Watch};
+use crate::session_cache::{Changed, Note, SessionCache, Trust, Watch};
 use crate::store;
 
 /// A session in use is noted as such no more often than this.
@@ -37,7 +37,10 @@ impl Accounts {
             return Ok(None);
         };
         self.note_use_if_due(&session, now).await;
-        Ok(Some(session.authenticated.clone()))
+        let mut authenticated = session.authenticated.clone();
+        // What its user has proven since counts for the tokens that were issued since.
+        authenticated.authenticated_at = authenticated.authenticated_at.min(bearer.authenticated_at);
+        Ok(Some(authenticated))
     }
 
     /// Who logged in to get this session cookie; `None` when it is not ours, or its session or user is gone.
@@ -134,19 +137,18 @@ impl Accounts {
     async fn read_changes(&self, cache: &SessionCache, watch: &mut Watch) -> Result<(), DbError> {
         let begun = Instant::now();
         let mut read = self.db().read().await?;
-        let floor = match watch.floor {
-            Some(floor) => floor,
-            // Notes with lower numbers may still be uncommitted, but not more than there are connections.
-            None => *watch.floor.insert(store::changes::find_newest(read.conn()).await? - UNCOMMITTED_MAX),
-        };
-        let changes = store::changes::list_after(read.conn(), floor).await?;
-        let changes: Vec<(i64, Changed)> = changes
-            .into_iter()
-            .map(|(id, user, session)| {
-                (id, session.map_or(Changed::User(user.into()), |id| Changed::Session(id.into())))
-            })
-            .collect();
-        cache.take_in(watch, begun, &changes);
+        if let Some(floor) = watch.floor {
+            let notes = list_notes(read.conn(), floor).await?;
+            if notes.len() < store::changes::READ_MAX as usize && cache.take_in(watch, begun, &notes).is_ok() {
+                return Ok(());
+            }
+            tracing::info!("the session cache is emptied: changes may have been missed");
+        }
+        // Notes with lower numbers may still be uncommitted, but not more than there are connections.
+        let floor = store::changes::find_newest(read.conn()).await? - UNCOMMITTED_MAX;
+        cache.begin_anew(watch, floor);
+        let notes = list_notes(read.conn(), floor).await?;
+        let _ = cache.take_in(watch, begun, &notes);
         Ok(())
     }
 
@@ -187,13 +189,23 @@ impl Accounts {
     async fn note_use(&self, session: SessionId, horizon: Horizon) -> Result<(), DbError> {
         let now = horizon.now();
         let before = now.saturating_sub(SEEN_EVERY).unwrap_or(Timestamp::MIN);
-        let mut tx = self.change(Changed::Session(session)).await?;
-        store::sessions::touch(tx.conn(), session, before, horizon, self.idle_end(now)).await?;
-        tx.commit().await
+        let mut change = self.change(Changed::Use(session)).await?;
+        store::sessions::touch(change.conn(), session, before, horizon, self.idle_end(now)).await?;
+        change.commit().await
     }
 
     /// When a session that is used now becomes idle.
     pub(in crate::operations) fn idle_end(&self, now: Timestamp) -> Timestamp {
         now.saturating_add(self.config().session_idle_ttl).unwrap_or(Timestamp::MAX)
     }
+}
+
+async fn list_notes(conn: Conn<'_>, floor: i64) -> Result<Vec<Note>, DbError> {
+    let rows = store::changes::list_after(conn, floor).await?.into_iter();
+    Ok(rows
+        .map(|(id, user, session)| {
+            let user = UserId::from(user);
+            (id, session.map_or(Changed::User(user), |session| Changed::Session(user, session.into())))
+        })
+        .collect())
 }

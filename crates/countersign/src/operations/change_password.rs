@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use secrecy::SecretString;
 
 use super::steps::attempts::Attempt;
+use super::steps::issue_tokens::Tokens;
+use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
 use crate::error::InternalError;
 use crate::limits::TooManyAttempts;
-use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, TokenPurpose, UserId};
+use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, UserId};
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
-use crate::secrets::password_hash::{self, PasswordHash};
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -38,6 +38,9 @@ pub enum ChangePasswordError {
     /// Another password than the present one, or it was changed at the same time.
     #[error("the present password is another")]
     WrongPassword,
+    /// The session that asks has ended.
+    #[error("the session is over")]
+    SessionOver,
     /// The new one is among the most common.
     #[error("the password is among the most common ones")]
     CommonPassword,
@@ -59,11 +62,9 @@ impl From<DbError> for ChangePasswordError {
 }
 
 impl Accounts {
-    /// Changes a user's password. Gives the cookie by which this device is known from then on, in place of the one that was good
-    /// for the password before; see [`Tokens::device_cookie`].
-    ///
-    /// [`Tokens::device_cookie`]: crate::Tokens::device_cookie
-    pub async fn change_password(&self, change: ChangePassword) -> Result<SecretString, ChangePasswordError> {
+    /// Changes a user's password. The session that asks goes on with the secrets that are returned: its earlier cookie and refresh
+    /// token are void, and its earlier access tokens, until they expire, count for no recent login.
+    pub async fn change_password(&self, change: ChangePassword) -> Result<Tokens, ChangePasswordError> {
         if self.config().blocklist == Blocklist::Common && change.new.is_common() {
             return Err(ChangePasswordError::CommonPassword);
         }
@@ -79,31 +80,28 @@ impl Accounts {
         &self,
         change: ChangePassword,
         attempt: &Attempt,
-    ) -> Result<SecretString, ChangePasswordError> {
+    ) -> Result<Tokens, ChangePasswordError> {
         let ChangePassword { user, session, current, new, client } = change;
-        let (costs, asker) = (&self.config().hash_parameters, client.asker(Standing::Known));
+        let asker = client.asker(Standing::Known);
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
-        let hash = stored.as_deref().and_then(|stored| PasswordHash::parse(stored).ok());
-        let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
-        let matched = self.hashing().verify(asker, &hash, &Arc::new(current)).await?;
-        let stored = stored.filter(|_| matched).ok_or(ChangePasswordError::WrongPassword)?;
-        let new = self.hashing().hash(asker, *costs, &Arc::new(new)).await?;
+        let checked = self.check_password(asker, stored.as_deref(), &Arc::new(current)).await?;
+        let (Some(stored), Some(_)) = (stored, checked) else { return Err(ChangePasswordError::WrongPassword) };
+        let new = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(new)).await?;
 
-        let now = self.clock().now();
-        let mut tx = self.change(Changed::User(user)).await?;
-        if !store::users::replace_password_hash(tx.conn(), user, &stored, &new, now).await? {
+        let mut change = self.change(Changed::User(user)).await?;
+        let now = change.now();
+        if !store::users::replace_password_hash(change.conn(), user, &stored, &new, now).await? {
             return Err(ChangePasswordError::WrongPassword);
         }
-        store::sessions::delete_others(tx.conn(), user, Some(session)).await?;
-        store::sessions::confirm(tx.conn(), session, now).await?;
-        store::one_time_tokens::delete_of_user(tx.conn(), user, TokenPurpose::ResetPassword).await?;
-        self.forget_attempts(tx.conn(), attempt).await?;
-        self.forget_strangers(tx.conn(), user).await?;
-        store::changes::insert(tx.conn(), user, None, now).await?;
-        self.promise_notice(tx.conn(), user, EventKind::PasswordChanged, &client, now).await?;
-        tx.commit().await?;
-        self.jobs_are_due();
+        change.void(Act::PasswordChanged, user, Some(session)).await?;
+        let renewed = change.renew_session(user, session).await?.ok_or(ChangePasswordError::SessionOver)?;
+        self.forget_attempts(change.conn(), attempt).await?;
+        self.forget_strangers(change.conn(), user).await?;
+        change.record_and_notify(user, EventKind::PasswordChanged, &client).await?;
+        change.commit().await?;
         let device = self.device_of(&client).filter(|device| self.device_keys().is_of(device, user, &stored));
-        Ok(self.device_keys().cookie(user, device.as_ref(), &new, now))
+        let device_cookie = self.device_keys().cookie(user, device.as_ref(), &new, now);
+        let tokens = self.issue_tokens(&renewed, now).await?;
+        Ok(Tokens { device_cookie: Some(device_cookie), ..tokens })
     }
 }

@@ -3,7 +3,8 @@
 
 use countersign_db::DbError;
 
-use super::steps::promise::Secret;
+use super::steps::change_address::NewAddress;
+use super::steps::enqueue_mail::TokenMail;
 use crate::accounts::Accounts;
 use crate::config::RegistrationMode;
 use crate::error::InternalError;
@@ -56,38 +57,37 @@ impl Accounts {
         let EditProfile { username, email, session, client } = edit;
         let must_prove = self.config().registration == RegistrationMode::Verified;
         let (email, to_prove) = if must_prove { (None, email) } else { (email, None) };
-        let now = self.clock().now();
-        let mut tx = self.change(Changed::User(user)).await?;
-        let before = store::users::find_contact(tx.conn(), user).await?.ok_or(EditProfileError::UserGone)?;
+        let mut change = self.change(Changed::User(user)).await?;
+        let now = change.now();
+        let before = store::users::find_contact(change.conn(), user).await?.ok_or(EditProfileError::UserGone)?;
         let another = [&email, &to_prove].into_iter().flatten().find(|address| **address != before.email);
         if let Some(address) = another {
             self.take(Limit::Mail, &client)?;
-            self.count_mail(tx.conn(), address, now).await??;
+            self.count_mail(change.conn(), address, now).await??;
         }
         let language = before.language.unwrap_or_else(|| self.language_of(&client));
-        let edited = store::users::update_profile(tx.conn(), user, username.as_ref(), email.as_ref(), now).await;
+        let edited = store::users::update_profile(change.conn(), user, username.as_ref(), email.as_ref(), now).await;
         let edited = match edited {
             Ok(edited) => edited.ok_or(EditProfileError::UserGone)?,
             Err(DbError::UniqueViolation) => {
                 // PostgreSQL answers nothing more in a transaction that failed.
-                tx.roll_back().await?;
+                change.roll_back().await?;
                 return Err(self.who_has_it(user, username.as_ref()).await?);
             }
             Err(error) => return Err(error.into()),
         };
         if let Some(email) = email.filter(|email| *email != before.email) {
-            self.follow_change_of_address(tx.conn(), user, &before.email, Some(session), &client, now).await?;
+            let present = Some(session);
+            change.follow_change_of_address(user, &before.email, NewAddress::Unproven, present, &client).await?;
             let purpose = TokenPurpose::VerifyEmail;
-            let secret = Secret { purpose, user: Some(user), session: None, address: &email, language };
-            self.promise_secret(tx.conn(), secret, now).await?;
+            let mail = TokenMail { purpose, user: Some(user), session: None, address: &email, language };
+            change.enqueue_token_mail(mail).await?;
         } else if let Some(email) = to_prove.filter(|email| *email != before.email) {
             let purpose = TokenPurpose::ConfirmEmailChange;
-            let secret = Secret { purpose, user: Some(user), session: Some(session), address: &email, language };
-            self.promise_secret(tx.conn(), secret, now).await?;
+            let mail = TokenMail { purpose, user: Some(user), session: Some(session), address: &email, language };
+            change.enqueue_token_mail(mail).await?;
         }
-        store::changes::insert(tx.conn(), user, None, now).await?;
-        tx.commit().await?;
-        self.jobs_are_due();
+        change.commit().await?;
         Ok(edited)
     }
 

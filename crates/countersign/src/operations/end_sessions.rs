@@ -3,6 +3,7 @@
 use countersign_db::DbError;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{SessionId, UserId};
@@ -11,23 +12,21 @@ use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
-    /// Ends a session of this user; whether there was one. Its tokens are out with the next request.
+    /// Ends a session of this user; whether there was one. Its tokens are refused with the next request.
     pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
-        let mut tx = self.change(Changed::Session(session)).await?;
-        let ended = store::sessions::delete(tx.conn(), session, user).await?;
+        let mut change = self.change(Changed::Session(user, session)).await?;
+        let ended = change.void(Act::SessionEnded, user, Some(session)).await? > 0;
         if ended {
-            store::changes::insert(tx.conn(), user, Some(session), self.clock().now()).await?;
+            change.commit().await?;
         }
-        tx.commit().await?;
         Ok(ended)
     }
 
-    /// Ends all sessions of this user but one; how many there were.
+    /// Ends all sessions of this user but one, and voids links that are on their way; how many sessions there were.
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<u64, DbError> {
-        let mut tx = self.change(Changed::User(user)).await?;
-        let ended = store::sessions::delete_others(tx.conn(), user, Some(kept)).await?;
-        store::changes::insert(tx.conn(), user, None, self.clock().now()).await?;
-        tx.commit().await?;
+        let mut change = self.change(Changed::User(user)).await?;
+        let ended = change.void(Act::OthersLoggedOut, user, Some(kept)).await?;
+        change.commit().await?;
         Ok(ended)
     }
 

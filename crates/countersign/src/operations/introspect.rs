@@ -1,4 +1,4 @@
-//! Decides what another service may learn of a token that was presented to it (RFC 7662).
+//! What another service may learn of a token that was presented to it (RFC 7662).
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{LiveSession, SessionId, User};
+use crate::model::{Authenticated, LiveSession, Methods, SessionId, User};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::store;
 
@@ -18,6 +18,10 @@ pub struct ActiveToken {
     pub session: SessionId,
     /// Which of the two it is.
     pub kind: TokenKind,
+    /// When the user last proved who they are, as far as this token counts for it.
+    pub authenticated_at: Timestamp,
+    /// How they did.
+    pub methods: Methods,
 }
 
 /// The two tokens of a session.
@@ -29,6 +33,13 @@ pub enum TokenKind {
     Refresh,
 }
 
+impl ActiveToken {
+    fn new(found: Authenticated, kind: TokenKind) -> Self {
+        let Authenticated { user, session, authenticated_at, methods } = found;
+        Self { user, session, kind, authenticated_at, methods }
+    }
+}
+
 impl Accounts {
     /// What a token is good for at the moment; `None` when for nothing.
     pub async fn introspect(&self, token: &SecretString) -> Result<Option<ActiveToken>, InternalError> {
@@ -37,7 +48,7 @@ impl Accounts {
             return self.introspect_refresh_token(&token, now).await;
         }
         let found = self.verify_access_token(token.expose_secret()).await?;
-        Ok(found.map(|found| ActiveToken { user: found.user, session: found.session, kind: TokenKind::Access }))
+        Ok(found.map(|found| ActiveToken::new(found, TokenKind::Access)))
     }
 
     async fn introspect_refresh_token(
@@ -49,11 +60,7 @@ impl Accounts {
         let is_valid = |session: &LiveSession| {
             session.refresh_counter <= token.counter && self.session_secrets().is_genuine(token, &session.salt)
         };
-        Ok(found.filter(is_valid).map(|found| ActiveToken {
-            user: found.authenticated.user,
-            session: found.authenticated.session,
-            kind: TokenKind::Refresh,
-        }))
+        Ok(found.filter(is_valid).map(|found| ActiveToken::new(found.authenticated, TokenKind::Refresh)))
     }
 
     /// Whether this is the secret that other services ask about tokens with.

@@ -1,4 +1,4 @@
-//! Decides what an invitation is: a code for so many registrations, for a while, perhaps for one address alone.
+//! An invitation: a code for so many registrations, for a while, perhaps for one address alone.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +8,7 @@ use crate::accounts::Accounts;
 use crate::model::EmailAddress;
 use crate::secrets;
 use crate::secrets::one_time_secret::{generate, hash_of};
+use crate::session_cache::Changed;
 use crate::store;
 use crate::store::invitations::NewInvitation;
 
@@ -21,12 +22,12 @@ impl Accounts {
     ) -> Result<SecretString, DbError> {
         let now = self.clock().now();
         let code = generate();
-        let mut tx = self.db().write().await?;
+        let mut change = self.change(Changed::Nothing).await?;
         let expires_at = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
         let id = secrets::random_uuid_v7(now);
         let invitation = NewInvitation { id, code_hash: &hash_of(&code), address, uses, now, expires_at };
-        store::invitations::insert(tx.conn(), &invitation).await?;
-        tx.commit().await?;
+        store::invitations::insert(change.conn(), &invitation).await?;
+        change.commit().await?;
         Ok(code)
     }
 }

@@ -1,23 +1,23 @@
 //! Whether a name and a password belong together, and starts a session when they do.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use countersign_db::DbError;
 
 use super::steps::attempts::Attempt;
-use super::steps::issue_tokens::{Issue, Tokens};
+use super::steps::issue_tokens::Tokens;
+use super::steps::start_session::{FoundBy, StartSession};
 use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, EventKind, Password, Standing, Username, Verification};
-use crate::secrets;
+use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Username, Verification};
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::device_cookie::KnownDevice;
 use crate::secrets::hashing_pool::Overloaded;
-use crate::secrets::password_hash::{self, PasswordHash};
+use crate::session_cache::Changed;
 use crate::store;
-use crate::store::sessions::NewSession;
 use crate::store::users::Credentials;
 
 /// What a login presents.
@@ -28,6 +28,27 @@ pub struct LogIn {
     pub password: Password,
     /// Who is asking.
     pub client: ClientInfo,
+}
+
+/// What a login came to.
+pub enum LogInOutcome {
+    /// A session has begun.
+    Session(Tokens),
+    /// The password is right, and a second factor is asked for. No version reaches this yet.
+    SecondStep(SecondStep),
+}
+
+/// A login that lacks its second step. There is none yet, so this has no values.
+pub struct SecondStep(Infallible);
+
+impl LogInOutcome {
+    /// The tokens of the session.
+    pub fn into_tokens(self) -> Tokens {
+        match self {
+            Self::Session(tokens) => tokens,
+            Self::SecondStep(SecondStep(never)) => match never {},
+        }
+    }
 }
 
 /// Why nobody was logged in.
@@ -75,6 +96,14 @@ impl Identifier {
         }
     }
 
+    fn found_by(&self) -> FoundBy<'_> {
+        match self {
+            Self::Address(address) => FoundBy::Email(address),
+            Self::Username(username) => FoundBy::Username(username),
+            Self::Nobodys(_) => FoundBy::Nothing,
+        }
+    }
+
     fn counted(&self) -> Counted<'_> {
         match self {
             Self::Address(address) => Counted::Address(address),
@@ -87,6 +116,7 @@ impl Identifier {
 /// A login whose attempt has been counted.
 struct Guess<'g> {
     found: Option<Credentials>,
+    found_by: FoundBy<'g>,
     password: Password,
     client: &'g ClientInfo,
     /// The device, if the user who was found has logged in with it before.
@@ -95,10 +125,10 @@ struct Guess<'g> {
 }
 
 impl Accounts {
-    /// Logs a user in. An unknown identifier costs the same work as a wrong password, and is limited in the same way. A device
+    /// Logs a user in, or says which step is left. An unknown identifier costs the same work as a wrong password, and is limited in the same way. A device
     /// that the user has logged in with before counts for itself alone.
-    pub async fn log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
-        let logged_in = self.try_log_in(log_in).await;
+    pub async fn log_in(&self, log_in: LogIn) -> Result<LogInOutcome, LogInError> {
+        let logged_in = self.try_log_in(log_in).await.map(LogInOutcome::Session);
         self.tally().logins.add(match &logged_in {
             Ok(_) => "succeeded",
             Err(LogInError::WrongCredentials) => "wrong_credentials",
@@ -131,7 +161,8 @@ impl Accounts {
         }
         let logged_in = match self.reserve_login(&identifier, device.as_ref(), &client).await {
             Ok(attempt) => {
-                let guess = Guess { found, password, client: &client, device, attempt: &attempt };
+                let found_by = identifier.found_by();
+                let guess = Guess { found, found_by, password, client: &client, device, attempt: &attempt };
                 let logged_in = self.compare(guess).await;
                 if let Err(LogInError::EmailNotVerified | LogInError::Overloaded(_)) = logged_in {
                     self.refund_attempt_alone(&attempt).await?;
@@ -170,66 +201,56 @@ impl Accounts {
     }
 
     async fn compare(&self, guess: Guess<'_>) -> Result<Tokens, LogInError> {
-        let costs = &self.config().hash_parameters;
         let asker = guess.client.asker(standing(guess.device.as_ref()));
         let password = Arc::new(guess.password);
-        // A hash that cannot be read matches nothing, like that of a user who does not exist.
-        let hash = guess.found.as_ref().and_then(|found| PasswordHash::parse(&found.password_hash).ok());
-        let hash = hash.unwrap_or_else(|| password_hash::decoy(costs));
-        let matched = self.hashing().verify(asker, &hash, &password).await?;
-        let Some(credentials) = guess.found.filter(|_| matched) else {
+        let stored = guess.found.as_ref().map(|found| found.password_hash.as_str());
+        let checked = self.check_password(asker, stored, &password).await?;
+        let (Some(credentials), Some(hash)) = (guess.found, checked) else {
             return Err(LogInError::WrongCredentials);
         };
         let is_verified = credentials.verification == Verification::Verified;
         if !is_verified && self.config().registration == RegistrationMode::Verified {
             return Err(LogInError::EmailNotVerified);
         }
+        let costs = &self.config().hash_parameters;
         let upgrade =
             if hash.needs_upgrade(costs) { Some(self.hashing().hash(asker, *costs, &password).await?) } else { None };
-        self.start_session(&credentials, upgrade, guess.client, guess.device.as_ref(), guess.attempt).await
+        let start = StartSession {
+            user: credentials.user,
+            methods: Methods::PASSWORD,
+            password_hash: &credentials.password_hash,
+            upgrade: upgrade.as_deref(),
+            found_by: guess.found_by,
+            client: guess.client,
+        };
+        self.begin(&start, guess.device.as_ref(), guess.attempt).await
     }
 
-    async fn start_session(
+    async fn begin(
         &self,
-        Credentials { user, password_hash: stored, .. }: &Credentials,
-        upgrade: Option<String>,
-        client: &ClientInfo,
+        start: &StartSession<'_>,
         device: Option<&KnownDevice>,
         attempt: &Attempt,
     ) -> Result<Tokens, LogInError> {
-        let (user, now) = (*user, self.clock().now());
-        let salt = secrets::bytes::<32>();
-        let session = self.new_session(user, &salt, client, now);
-        let mut tx = self.db().write().await?;
-        // Changed or deleted between the look and the leap.
-        if !store::users::note_login(tx.conn(), user, stored, now).await? {
-            return Err(LogInError::WrongCredentials);
-        }
-        if let Some(upgrade) = &upgrade {
-            store::users::replace_password_hash(tx.conn(), user, stored, upgrade, now).await?;
-        }
+        let &StartSession { user, client, .. } = start;
+        let mut change = self.change(Changed::Nothing).await?;
+        let now = change.now();
+        // The user was changed or deleted after we read the hash.
+        let session = change.start_session(start).await?.ok_or(LogInError::WrongCredentials)?;
         match device {
-            // What others have tried stays: one who logs in now and then must not give them new tries.
-            None => self.refund_attempt(tx.conn(), attempt).await?,
-            Some(_) => self.forget_attempts(tx.conn(), attempt).await?,
+            // What others have tried stays: a user who logs in now and then must not give them new tries.
+            None => self.refund_attempt(change.conn(), attempt).await?,
+            Some(_) => self.forget_attempts(change.conn(), attempt).await?,
         }
-        store::sessions::delete_expired_of(tx.conn(), user, now).await?;
-        store::sessions::insert(tx.conn(), &session).await?;
         // The first device of all is no news to anybody.
-        let others = store::known_devices::note(tx.conn(), user, &client.device(), now).await?;
-        let is_news = others.is_some_and(|others| others > 0);
-        if is_news {
-            self.promise_notice(tx.conn(), user, EventKind::NewSignIn, client, now).await?;
+        let others = store::known_devices::note(change.conn(), user, &client.device(), now).await?;
+        if others.is_some_and(|others| others > 0) {
+            change.record_and_notify(user, EventKind::NewSignIn, client).await?;
         }
-        tx.commit().await?;
-        if is_news {
-            self.jobs_are_due();
-        }
-        let NewSession { id, expires_at, .. } = session;
-        let issue = Issue { user, session: id, salt: &salt, refresh_counter: 0, expires_at };
-        let tokens = self.issue_tokens(&issue, now).await?;
-        let device_cookie = self.device_keys().cookie(user, device, upgrade.as_deref().unwrap_or(stored), now);
-        Ok(Tokens { device_cookie: Some(device_cookie), ..tokens })
+        change.commit().await?;
+        let tokens = self.issue_tokens(&session, now).await?;
+        let hash = start.upgrade.unwrap_or(start.password_hash);
+        Ok(Tokens { device_cookie: Some(self.device_keys().cookie(user, device, hash, now)), ..tokens })
     }
 }
 

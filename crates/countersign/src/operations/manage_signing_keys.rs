@@ -7,6 +7,7 @@ use super::steps::keyring::described;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{SigningAlgorithm, SigningKey};
+use crate::session_cache::Changed;
 use crate::store;
 
 /// Verifiers may keep the public keys for so long before they ask again (`/.well-known/jwks.json`); a new key is used
@@ -49,9 +50,9 @@ impl Accounts {
     /// database is slow. Whether there was one.
     pub async fn retire_signing_key(&self, kid: &str) -> Result<bool, InternalError> {
         let now = self.clock().now();
-        let mut tx = self.db().write().await?;
-        let retired = store::signing_keys::retire(tx.conn(), kid, now).await?;
-        tx.commit().await?;
+        let mut change = self.change(Changed::Nothing).await?;
+        let retired = store::signing_keys::retire(change.conn(), kid, now).await?;
+        change.commit().await?;
         self.reload_keyring().await?;
         Ok(retired)
     }

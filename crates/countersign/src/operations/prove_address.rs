@@ -1,14 +1,18 @@
 //! What follows when somebody shows that they read an address: it is verified, an account comes to be, or the
 //! address takes the place of another.
 
-use countersign_db::{Conn, DbError};
+use std::sync::Arc;
+
+use countersign_db::DbError;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::steps::change_address::NewAddress;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, OneTimeToken, TokenPurpose, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username};
+use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
 use crate::store;
@@ -31,6 +35,9 @@ pub enum AddressProof {
 pub struct ProveAddress {
     /// What came by mail.
     pub proof: AddressProof,
+    /// For a registration: its password. Several may wait for one address, and the proof counts for the one that the reader of
+    /// the address made.
+    pub password: Option<Password>,
     /// Another name for the account that comes to be, where somebody has taken the one that was asked for.
     pub username: Option<Username>,
     /// Who is asking.
@@ -54,6 +61,15 @@ pub enum ProveAddressError {
     /// Unknown, used, superseded or expired; or the code was wrong too often.
     #[error("the link or code is not valid")]
     Invalid,
+    /// It completes a registration, and the password of that is missing; the proof can be used again with it.
+    #[error("the password of the registration is missing")]
+    PasswordRequired,
+    /// No registration of this address has that password; the proof can be used again.
+    #[error("the password is not that of the registration")]
+    WrongPassword,
+    /// Too many passwords are being hashed; the proof can be used again.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// Somebody has the name by now; the proof can be used again with another.
     #[error("the username is taken")]
     UsernameTaken,
@@ -77,7 +93,7 @@ impl From<DbError> for ProveAddressError {
 impl Accounts {
     /// Takes what came by mail as the proof that the caller reads that address.
     pub async fn prove_address(&self, prove: ProveAddress) -> Result<ProvenAddress, ProveAddressError> {
-        let ProveAddress { proof, username, client } = prove;
+        let ProveAddress { proof, password, username, client } = prove;
         self.take(Limit::Secret, &client)?;
         let now = self.clock().now();
         let token = match &proof {
@@ -86,39 +102,23 @@ impl Accounts {
             }
             AddressProof::Code { address, code } => self.find_by_code(address, code, now).await?,
         };
-        let token = token.filter(|token| token.purpose.proves_address()).ok_or(ProveAddressError::Invalid)?;
-        let mut tx = match token.user {
-            Some(user) => self.change(Changed::User(user)).await?,
-            None => self.db().write().await?,
-        };
-        let registration = match token.purpose {
-            TokenPurpose::CompleteRegistration => store::registrations::find(tx.conn(), token.id).await?,
-            _ => None,
-        };
-        if !store::one_time_tokens::consume(tx.conn(), token.id).await? {
-            return Err(ProveAddressError::Invalid);
+        let token = token.ok_or(ProveAddressError::Invalid)?;
+        match (token.purpose, token.user) {
+            (TokenPurpose::VerifyEmail, Some(user)) => self.verify_email(user, &token).await,
+            (TokenPurpose::ConfirmEmailChange, Some(user)) => self.confirm_email_change(user, &token, &client).await,
+            (TokenPurpose::CompleteRegistration, None) => {
+                let password = password.ok_or(ProveAddressError::PasswordRequired)?;
+                self.complete_registration(&token, password, username, &client).await
+            }
+            _ => Err(ProveAddressError::Invalid),
         }
-        let proven = match (token.purpose, token.user, registration) {
-            (TokenPurpose::VerifyEmail, Some(user), _) => {
-                if !store::users::verify_email(tx.conn(), user, &token.address, now).await? {
-                    return Err(ProveAddressError::Invalid);
-                }
-                ProvenAddress::Verified(user)
-            }
-            (TokenPurpose::ConfirmEmailChange, Some(user), _) => {
-                self.make_theirs(tx.conn(), user, &token, &client, now).await?;
-                ProvenAddress::Changed(user)
-            }
-            (TokenPurpose::CompleteRegistration, None, Some(registration)) => {
-                let username = username.unwrap_or(registration.username);
-                let hash = &registration.password_hash;
-                ProvenAddress::Registered(complete(tx.conn(), &username, &token, hash, now).await?)
-            }
-            _ => return Err(ProveAddressError::Invalid),
-        };
-        tx.commit().await?;
-        self.jobs_are_due();
-        Ok(proven)
+    }
+
+    /// Whether a token completes a registration, for which its password is asked.
+    pub async fn completes_registration(&self, token: &SecretString) -> Result<bool, DbError> {
+        let (hash, now) = (hash_of(token), self.clock().now());
+        let found = store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash, now).await?;
+        Ok(found.is_some_and(|token| token.purpose == TokenPurpose::CompleteRegistration))
     }
 
     /// A try is counted before the code is compared, and stays counted.
@@ -128,9 +128,9 @@ impl Accounts {
         code: &SecretString,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, DbError> {
-        let mut tx = self.db().write().await?;
-        let tried = store::one_time_tokens::count_code_attempt(tx.conn(), address, now).await?;
-        tx.commit().await?;
+        let mut change = self.change(Changed::Nothing).await?;
+        let tried = store::one_time_tokens::count_code_attempt(change.conn(), address, now).await?;
+        change.commit().await?;
         let has_code = |token: &OneTimeToken| {
             let secret = self.one_time_keys().recover(token.id, &token.salt, &token.hash);
             secret.is_some_and(|secret| secret.has_code(code))
@@ -138,51 +138,86 @@ impl Accounts {
         Ok(tried.into_iter().find(has_code))
     }
 
-    async fn make_theirs(
+    async fn verify_email(&self, user: UserId, token: &OneTimeToken) -> Result<ProvenAddress, ProveAddressError> {
+        let mut change = self.change(Changed::Rows(user)).await?;
+        let now = change.now();
+        let is_verified = store::one_time_tokens::consume(change.conn(), token.id, now).await?
+            && store::users::verify_email(change.conn(), user, &token.address, now).await?;
+        if !is_verified {
+            return Err(ProveAddressError::Invalid);
+        }
+        change.commit().await?;
+        Ok(ProvenAddress::Verified(user))
+    }
+
+    async fn confirm_email_change(
         &self,
-        mut conn: Conn<'_>,
         user: UserId,
         token: &OneTimeToken,
         client: &ClientInfo,
-        now: Timestamp,
-    ) -> Result<(), ProveAddressError> {
-        let contact = store::users::find_contact(conn.reborrow(), user).await?.ok_or(ProveAddressError::Invalid)?;
+    ) -> Result<ProvenAddress, ProveAddressError> {
+        let mut change = self.change(Changed::User(user)).await?;
+        let now = change.now();
+        if !store::one_time_tokens::consume(change.conn(), token.id, now).await? {
+            return Err(ProveAddressError::Invalid);
+        }
+        let contact = store::users::find_contact(change.conn(), user).await?.ok_or(ProveAddressError::Invalid)?;
         let old = contact.email;
-        match store::users::replace_email(conn.reborrow(), user, old.as_str(), &token.address, now).await {
+        match store::users::replace_email(change.conn(), user, old.as_str(), &token.address, now).await {
             Ok(true) => {}
             Ok(false) => return Err(ProveAddressError::Invalid),
             Err(DbError::UniqueViolation) => return Err(ProveAddressError::EmailTaken),
             Err(error) => return Err(error.into()),
         }
         if old != token.address {
-            self.follow_change_of_address(conn.reborrow(), user, &old, token.session, client, now).await?;
+            change.follow_change_of_address(user, &old, NewAddress::Proven, token.session, client).await?;
         }
-        store::changes::insert(conn, user, None, now).await?;
-        Ok(())
+        change.commit().await?;
+        Ok(ProvenAddress::Changed(user))
     }
-}
 
-async fn complete(
-    mut conn: Conn<'_>,
-    username: &Username,
-    token: &OneTimeToken,
-    password_hash: &str,
-    now: Timestamp,
-) -> Result<UserId, ProveAddressError> {
-    let new = NewUser {
-        id: UserId::new(now),
-        username,
-        email: &token.address,
-        email_verified_at: Some(now),
-        password_hash,
-        language: &token.language,
-        now,
-    };
-    if store::users::insert(conn.reborrow(), &new).await?.is_none() {
-        return Err(match store::users::find_id_by_username(conn, username).await? {
-            Some(_) => ProveAddressError::UsernameTaken,
-            None => ProveAddressError::EmailTaken,
-        });
+    /// The reader of an address follows a mail of any of the registrations that wait for it; the password says which is theirs.
+    async fn complete_registration(
+        &self,
+        token: &OneTimeToken,
+        password: Password,
+        username: Option<Username>,
+        client: &ClientInfo,
+    ) -> Result<ProvenAddress, ProveAddressError> {
+        let (now, password) = (self.clock().now(), Arc::new(password));
+        let waiting = store::registrations::list_waiting(self.db().read().await?.conn(), token, now).await?;
+        let mut theirs = None;
+        for registration in waiting {
+            let asker = client.asker(Standing::Stranger);
+            if self.check_password(asker, Some(&registration.password_hash), &password).await?.is_some() {
+                theirs = Some(registration);
+                break;
+            }
+        }
+        let theirs = theirs.ok_or(ProveAddressError::WrongPassword)?;
+
+        let mut change = self.change(Changed::Nothing).await?;
+        let now = change.now();
+        if !store::one_time_tokens::consume(change.conn(), theirs.token, now).await? {
+            return Err(ProveAddressError::Invalid);
+        }
+        let username = username.unwrap_or(theirs.username);
+        let new = NewUser {
+            id: UserId::new(now),
+            username: &username,
+            email: &token.address,
+            email_verified_at: Some(now),
+            password_hash: &theirs.password_hash,
+            language: &token.language,
+            now,
+        };
+        if store::users::insert(change.conn(), &new).await?.is_none() {
+            return Err(match store::users::find_id_by_username(change.conn(), &username).await? {
+                Some(_) => ProveAddressError::UsernameTaken,
+                None => ProveAddressError::EmailTaken,
+            });
+        }
+        change.commit().await?;
+        Ok(ProvenAddress::Registered(new.id))
     }
-    Ok(new.id)
 }

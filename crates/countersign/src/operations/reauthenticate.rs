@@ -1,4 +1,4 @@
-//! Whether somebody who is logged in has shown lately that they know the password.
+//! Recent logins: a user who is logged in proves once more who they are.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 
 use super::steps::attempts::Attempt;
-use super::steps::issue_tokens::{Issue, Tokens};
+use super::steps::issue_tokens::Tokens;
+use super::steps::start_session::{FoundBy, StartSession};
+use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::TooManyAttempts;
-use crate::model::{ClientInfo, Horizon, Password, SessionId, Standing, UserId};
-use crate::secrets;
+use crate::model::{ClientInfo, Horizon, Methods, Password, SessionId, Standing, Strength, UserId};
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
-use crate::secrets::password_hash::{self, PasswordHash};
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -71,32 +71,36 @@ impl Accounts {
         attempt: &Attempt,
     ) -> Result<Tokens, ReauthenticateError> {
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
-        let hash = stored.and_then(|stored| PasswordHash::parse(&stored).ok());
-        let hash = hash.unwrap_or_else(|| password_hash::decoy(&self.config().hash_parameters));
-        if !self.hashing().verify(client.asker(Standing::Known), &hash, &Arc::new(password)).await? {
-            return Err(ReauthenticateError::WrongPassword);
-        }
-        let now = self.clock().now();
-        let salt = secrets::bytes::<32>();
-        let next = self.new_session(user, &salt, client, now);
-        let mut tx = self.change(Changed::Session(session)).await?;
-        if !store::sessions::delete(tx.conn(), session, user).await? {
+        let asker = client.asker(Standing::Known);
+        let checked = self.check_password(asker, stored.as_deref(), &Arc::new(password)).await?;
+        let (Some(stored), Some(_)) = (stored, checked) else { return Err(ReauthenticateError::WrongPassword) };
+        let start = StartSession {
+            user,
+            methods: Methods::PASSWORD,
+            password_hash: &stored,
+            upgrade: None,
+            found_by: FoundBy::Nothing,
+            client,
+        };
+        let mut change = self.change(Changed::Session(user, session)).await?;
+        // The password was changed, or the user deleted, after we read the hash.
+        let next = change.start_session(&start).await?.ok_or(ReauthenticateError::WrongPassword)?;
+        if change.void(Act::Reauthenticated, user, Some(session)).await? == 0 {
             return Err(ReauthenticateError::SessionOver);
         }
-        self.forget_attempts(tx.conn(), attempt).await?;
-        store::sessions::insert(tx.conn(), &next).await?;
-        store::one_time_tokens::hand_over(tx.conn(), user, session, next.id).await?;
-        store::changes::insert(tx.conn(), user, Some(session), now).await?;
-        tx.commit().await?;
-        let issue = Issue { user, session: next.id, salt: &salt, refresh_counter: 0, expires_at: next.expires_at };
-        Ok(self.issue_tokens(&issue, now).await?)
+        self.forget_attempts(change.conn(), attempt).await?;
+        store::one_time_tokens::hand_over(change.conn(), user, session, next.session).await?;
+        let now = change.now();
+        change.commit().await?;
+        Ok(self.issue_tokens(&next, now).await?)
     }
 
-    /// Whether the password was given recently enough for what must not be done by whoever finds an open laptop. An instant that
-    /// only a wrong clock can have written is not recent: asking once more locks nobody out.
-    pub fn is_recent(&self, authenticated_at: Timestamp) -> bool {
+    /// Whether a login is recent and strong enough for an act that an unattended browser must not allow. An instant that only a
+    /// wrong clock can have written is not recent: asking once more locks nobody out.
+    pub fn is_recent(&self, authenticated_at: Timestamp, methods: Methods, at_least: Strength) -> bool {
         let now = self.clock().now();
-        !Horizon::new(now, SignedDuration::ZERO).is_beyond(authenticated_at)
+        methods.strength() >= at_least
+            && !Horizon::new(now, SignedDuration::ZERO).is_beyond(authenticated_at)
             && now.duration_since(authenticated_at) <= self.config().reauthentication_ttl
     }
 }

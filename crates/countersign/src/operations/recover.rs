@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use countersign_db::DbError;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::steps::attempts::RequestMailError;
 use super::steps::challenge::ChallengeRequired;
-use super::steps::promise::Secret;
+use super::steps::enqueue_mail::TokenMail;
+use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
 use crate::error::InternalError;
@@ -89,7 +91,7 @@ impl Accounts {
         self.take(Limit::Mail, client)?;
         let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
         let user = found.map(|(user, _)| user);
-        self.promise_alone(Secret {
+        self.mail_token_alone(TokenMail {
             purpose: TokenPurpose::ResetPassword,
             user,
             session: None,
@@ -109,7 +111,7 @@ impl Accounts {
         self.take(Limit::Mail, client)?;
         let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
         let unverified = found.filter(|(_, verification)| *verification == Verification::Unverified);
-        self.promise_alone(Secret {
+        self.mail_token_alone(TokenMail {
             purpose: TokenPurpose::VerifyEmail,
             user: unverified.map(|(user, _)| user),
             session: None,
@@ -119,23 +121,24 @@ impl Accounts {
         .await
     }
 
-    async fn promise_alone(&self, secret: Secret<'_>) -> Result<(), RequestMailError> {
-        let now = self.clock().now();
-        let mut tx = self.db().write().await?;
-        self.count_mail(tx.conn(), secret.address, now).await??;
-        match self.promise_secret(tx.conn(), secret, now).await {
-            // Deleted between the look and the leap.
-            Err(DbError::ForeignKeyViolation) => return Ok(()),
-            promised => promised?,
-        };
-        tx.commit().await?;
-        self.jobs_are_due();
-        Ok(())
+    async fn mail_token_alone(&self, mail: TokenMail<'_>) -> Result<(), RequestMailError> {
+        // Where there is nobody, nobody's row is locked, which takes as long.
+        let mut change = self.change(Changed::Rows(mail.user.unwrap_or(Uuid::nil().into()))).await?;
+        let now = change.now();
+        self.count_mail(change.conn(), mail.address, now).await??;
+        match change.enqueue_token_mail(mail).await {
+            // The user was deleted after we looked.
+            Err(DbError::ForeignKeyViolation) => Ok(()),
+            enqueued => {
+                enqueued?;
+                Ok(change.commit().await?)
+            }
+        }
     }
 
-    /// Sets a new password by a token from a mail. It shows who reads the address: so all sessions end, and so does
-    /// everything else that was under way, and with what strangers have tried. Gives the cookie by which this device is known
-    /// from then on; see [`Tokens::device_cookie`].
+    /// Sets a new password by a token from a mail. That proves control of the address, so it ends all sessions, voids what was
+    /// pending and clears failed attempts. Returns the cookie by which this device is known from then on; see
+    /// [`Tokens::device_cookie`].
     ///
     /// [`Tokens::device_cookie`]: crate::Tokens::device_cookie
     pub async fn reset_password(
@@ -157,22 +160,17 @@ impl Accounts {
         let asker = client.asker(Standing::Known);
         let new = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(new)).await?;
 
-        let now = self.clock().now();
-        let mut tx = self.change(Changed::User(user)).await?;
-        let is_theirs = store::one_time_tokens::consume(tx.conn(), token.id).await?
-            && store::users::reset_password_hash(tx.conn(), user, &token.address, &new, now).await?;
+        let mut change = self.change(Changed::User(user)).await?;
+        let now = change.now();
+        let is_theirs = store::one_time_tokens::consume(change.conn(), token.id, now).await?
+            && store::users::reset_password_hash(change.conn(), user, &token.address, &new, now).await?;
         if !is_theirs {
             return Err(ResetPasswordError::InvalidToken);
         }
-        for purpose in [TokenPurpose::ResetPassword, TokenPurpose::VerifyEmail, TokenPurpose::ConfirmEmailChange] {
-            store::one_time_tokens::delete_of_user(tx.conn(), user, purpose).await?;
-        }
-        store::sessions::delete_others(tx.conn(), user, None).await?;
-        self.forget_strangers(tx.conn(), user).await?;
-        store::changes::insert(tx.conn(), user, None, now).await?;
-        self.promise_notice(tx.conn(), user, EventKind::PasswordChanged, client, now).await?;
-        tx.commit().await?;
-        self.jobs_are_due();
+        change.void(Act::PasswordReset, user, None).await?;
+        self.forget_strangers(change.conn(), user).await?;
+        change.record_and_notify(user, EventKind::PasswordChanged, client).await?;
+        change.commit().await?;
         Ok(self.device_keys().cookie(user, None, &new, now))
     }
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::steps::issue_tokens::{Issue, Tokens};
+use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
@@ -76,14 +77,16 @@ impl Accounts {
         let session = session.ok_or(RefreshTokensError::Invalid)?;
         let turn = self.take_turn(&token, &session, client, now).await?;
         if matches!(turn, Turn::Past) {
-            self.end_compromised(&token, &session, client, now).await?;
+            self.end_compromised(&token, &session, client).await?;
             return Err(RefreshTokensError::Reused);
         }
         attempt.give_back();
         let issue = Issue {
             user: session.authenticated.user.id,
             session: token.session,
-            salt: &session.salt,
+            authenticated_at: session.authenticated.authenticated_at,
+            methods: session.authenticated.methods,
+            salt: session.salt,
             refresh_counter: token.counter.saturating_add(1),
             expires_at: session.expires_at,
         };
@@ -101,29 +104,29 @@ impl Accounts {
     ) -> Result<Turn, RefreshTokensError> {
         let counter = token.counter;
         let window_begins = now.saturating_sub(self.config().refresh_replay_window).unwrap_or(Timestamp::MIN);
-        let mut tx = self.db().write().await?;
+        let mut change = self.change(Changed::Nothing).await?;
         if counter >= session.refresh_counter {
             let idle_expires_at = self.idle_end(now);
             let rotated =
-                store::sessions::rotate(tx.conn(), token.session, counter, client, now, idle_expires_at).await?;
+                store::sessions::rotate(change.conn(), token.session, counter, client, now, idle_expires_at).await?;
             if rotated {
-                store::refresh_rotations::insert(tx.conn(), token.session, counter, now).await?;
-                store::refresh_rotations::delete_older(tx.conn(), token.session, window_begins).await?;
-                tx.commit().await?;
+                store::refresh_rotations::insert(change.conn(), token.session, counter, now).await?;
+                store::refresh_rotations::delete_older(change.conn(), token.session, window_begins).await?;
+                change.commit().await?;
                 return Ok(Turn::Now);
             }
         }
-        let rotated_at = store::refresh_rotations::find(tx.conn(), token.session, counter).await?;
+        let rotated_at = store::refresh_rotations::find(change.conn(), token.session, counter).await?;
         match rotated_at {
             // Forgiven for a moment from now on, not for as long as the clock was ahead.
             Some(rotated_at) if Horizon::new(now, SignedDuration::ZERO).is_beyond(rotated_at) => {
-                store::refresh_rotations::date(tx.conn(), token.session, counter, now).await?;
-                tx.commit().await?;
+                store::refresh_rotations::date(change.conn(), token.session, counter, now).await?;
+                change.commit().await?;
                 Ok(Turn::JustBefore)
             }
             Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
             // The session was ended while we looked.
-            None if store::sessions::find_live(tx.conn(), token.session, now).await?.is_none() => {
+            None if store::sessions::find_live(change.conn(), token.session, now).await?.is_none() => {
                 Err(RefreshTokensError::Invalid)
             }
             // Too long ago, or so long that it is forgotten.
@@ -136,16 +139,13 @@ impl Accounts {
         token: &PresentedRefreshToken,
         session: &LiveSession,
         client: &ClientInfo,
-        now: Timestamp,
     ) -> Result<(), DbError> {
         let user = session.authenticated.user.id;
-        let mut tx = self.change(Changed::Session(token.session)).await?;
-        if store::sessions::delete(tx.conn(), token.session, user).await? {
-            store::changes::insert(tx.conn(), user, Some(token.session), now).await?;
-            self.promise_notice(tx.conn(), user, EventKind::RefreshTokenReused, client, now).await?;
+        let mut change = self.change(Changed::Session(user, token.session)).await?;
+        if change.void(Act::RefreshTokenReused, user, Some(token.session)).await? > 0 {
+            change.record_and_notify(user, EventKind::RefreshTokenReused, client).await?;
+            change.commit().await?;
         }
-        tx.commit().await?;
-        self.jobs_are_due();
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
-//! Decides who may have an account: under a name and an address that nobody has yet, whoever the registration mode admits.
+//! Registration, as its mode admits it: a name and an address that nobody has yet.
 
 use std::sync::Arc;
 
-use countersign_db::{Conn, DbError};
-use jiff::Timestamp;
+use countersign_db::DbError;
 use secrecy::SecretString;
 
 use super::steps::challenge::ChallengeRequired;
-use super::steps::promise::Secret;
+use super::steps::change::Change;
+use super::steps::enqueue_mail::TokenMail;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
@@ -18,6 +18,7 @@ use crate::model::{
 };
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
+use crate::session_cache::Changed;
 use crate::store;
 use crate::store::users::NewUser;
 
@@ -127,62 +128,61 @@ impl Accounts {
         }
         let asker = client.asker(Standing::Stranger);
         let hash = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(password)).await?;
-        let now = self.clock().now();
-        let mut tx = self.db().write().await?;
+        let mut change = self.change(Changed::Nothing).await?;
+        let now = change.now();
         let registered = if mode == RegistrationMode::Verified {
-            self.await_proof(tx.conn(), &username, &email, &hash, &client, now).await?;
+            change.await_proof(&username, &email, &hash, &client).await?;
             Registered::AwaitsProof
         } else {
             if let Some(code) = invitation
-                && !store::invitations::consume(tx.conn(), &code, &email, now).await?
+                && !store::invitations::consume(change.conn(), &code, &email, now).await?
             {
                 return Err(RegisterError::InvalidInvitation);
             }
-            Registered::User(self.insert_user(tx.conn(), &username, &email, &hash, &client, now).await?)
+            Registered::User(change.insert_user(&username, &email, &hash, &client).await?)
         };
-        tx.commit().await?;
-        self.jobs_are_due();
+        change.commit().await?;
         Ok(registered)
     }
+}
 
+impl Change<'_> {
     async fn insert_user(
-        &self,
-        mut conn: Conn<'_>,
+        &mut self,
         username: &Username,
         email: &EmailAddress,
         password_hash: &str,
         client: &ClientInfo,
-        now: Timestamp,
     ) -> Result<User, RegisterError> {
-        let language = self.language_of(client);
+        let (now, language) = (self.now(), self.accounts.language_of(client));
         let id = UserId::new(now);
         let new = NewUser { id, username, email, email_verified_at: None, password_hash, language: &language, now };
-        let Some(user) = store::users::insert(conn.reborrow(), &new).await? else {
-            return Err(match store::users::find_id_by_username(conn, username).await? {
+        let Some(user) = store::users::insert(self.conn(), &new).await? else {
+            return Err(match store::users::find_id_by_username(self.conn(), username).await? {
                 Some(_) => RegisterError::UsernameTaken,
                 None => RegisterError::EmailTaken,
             });
         };
         let purpose = TokenPurpose::VerifyEmail;
-        let secret = Secret { purpose, user: Some(id), session: None, address: email, language };
-        self.promise_secret(conn, secret, now).await?;
+        self.enqueue_token_mail(TokenMail { purpose, user: Some(id), session: None, address: email, language }).await?;
         Ok(user)
     }
 
     /// Nobody owns anything before the address is proven, so several may wait for the same name or address.
     async fn await_proof(
-        &self,
-        mut conn: Conn<'_>,
+        &mut self,
         username: &Username,
         address: &EmailAddress,
         password_hash: &str,
         client: &ClientInfo,
-        now: Timestamp,
     ) -> Result<(), RegisterError> {
-        self.count_mail(conn.reborrow(), address, now).await??;
-        let (purpose, language) = (TokenPurpose::CompleteRegistration, self.language_of(client));
-        let secret = Secret { purpose, user: None, session: None, address, language };
-        let token = self.promise_secret(conn.reborrow(), secret, now).await?;
-        Ok(store::registrations::insert(conn, token, username, password_hash).await?)
+        let (now, accounts) = (self.now(), self.accounts);
+        accounts.count_mail(self.conn(), address, now).await??;
+        let (purpose, language) = (TokenPurpose::CompleteRegistration, accounts.language_of(client));
+        let token =
+            self.enqueue_token_mail(TokenMail { purpose, user: None, session: None, address, language }).await?;
+        // Only a token that names a session is not written once that has ended.
+        let token = token.expect("a token that names no session is written");
+        Ok(store::registrations::insert(self.conn(), token, username, password_hash).await?)
     }
 }

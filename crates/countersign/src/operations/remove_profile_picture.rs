@@ -31,20 +31,19 @@ impl From<DbError> for RemoveProfilePictureError {
 impl Accounts {
     /// Takes a user's picture away.
     pub async fn remove_profile_picture(&self, user: UserId) -> Result<User, RemoveProfilePictureError> {
-        let now = self.clock().now();
         // Each further turn is lost to another picture of the same user.
         loop {
-            let mut tx = self.change(Changed::User(user)).await?;
-            let old = store::users::find_image_file(tx.conn(), user).await?;
+            let mut change = self.change(Changed::User(user)).await?;
+            let now = change.now();
+            let old = store::users::find_image_file(change.conn(), user).await?;
             let old = old.ok_or(RemoveProfilePictureError::UserGone)?.ok_or(RemoveProfilePictureError::NoPicture)?;
-            let Some(without) = store::users::replace_image_file(tx.conn(), user, Some(&old), None, now).await? else {
-                tx.roll_back().await?;
+            let Some(without) = store::users::replace_image_file(change.conn(), user, Some(&old), None, now).await?
+            else {
+                change.roll_back().await?;
                 continue;
             };
-            self.discard_picture(tx.conn(), Some(&old), now).await?;
-            store::changes::insert(tx.conn(), user, None, now).await?;
-            tx.commit().await?;
-            self.jobs_are_due();
+            change.discard_picture(Some(&old)).await?;
+            change.commit().await?;
             return Ok(without);
         }
     }

@@ -74,21 +74,20 @@ impl Accounts {
     }
 
     async fn refer_to_picture(&self, user: UserId, file: &PictureFile) -> Result<User, SetProfilePictureError> {
-        let now = self.clock().now();
         // Each further turn is lost to another picture of the same user.
         loop {
-            let mut tx = self.change(Changed::User(user)).await?;
-            let old = store::users::find_image_file(tx.conn(), user).await?.ok_or(SetProfilePictureError::UserGone)?;
+            let mut change = self.change(Changed::User(user)).await?;
+            let now = change.now();
+            let old =
+                store::users::find_image_file(change.conn(), user).await?.ok_or(SetProfilePictureError::UserGone)?;
             let set =
-                store::users::replace_image_file(tx.conn(), user, old.as_deref(), Some(file.as_str()), now).await?;
+                store::users::replace_image_file(change.conn(), user, old.as_deref(), Some(file.as_str()), now).await?;
             let Some(set) = set else {
-                tx.roll_back().await?;
+                change.roll_back().await?;
                 continue;
             };
-            self.discard_picture(tx.conn(), old.as_deref(), now).await?;
-            store::changes::insert(tx.conn(), user, None, now).await?;
-            tx.commit().await?;
-            self.jobs_are_due();
+            change.discard_picture(old.as_deref()).await?;
+            change.commit().await?;
             return Ok(set);
         }
     }

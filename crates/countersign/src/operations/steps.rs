@@ -2,10 +2,13 @@
 
 pub(super) mod attempts;
 pub(super) mod challenge;
-mod change_address;
+pub(super) mod change;
+pub(super) mod change_address;
+mod check_password;
 mod discard_picture;
+pub(super) mod enqueue_mail;
 pub(super) mod issue_tokens;
 pub(super) mod keyring;
-mod new_session;
-pub(super) mod promise;
-mod promise_job;
+mod record_event;
+pub(super) mod start_session;
+pub(super) mod voids;

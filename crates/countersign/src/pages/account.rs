@@ -99,7 +99,7 @@ async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms
         email => caller.user.email.as_str(),
         verified => state.is_verified,
         pending => state.pending.map(|address| address.as_str().to_owned()),
-        recent => accounts.is_recent(caller.authenticated_at),
+        recent => caller.is_recent(accounts),
         sessions,
     };
     Ok(visitor.page(status, "pages/account.html", own))
@@ -155,7 +155,7 @@ struct Recent {
 /// Takes the password of the form if the login is no recent one.
 async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Confirmed, Problem> {
     let accounts = visitor.accounts();
-    if accounts.is_recent(caller.authenticated_at) {
+    if caller.is_recent(accounts) {
         return Ok(Confirmed::Yes(Recent { session: caller.session, cookie: None }));
     }
     let Some(password) = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text))) else {
@@ -244,10 +244,11 @@ pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Resp
     let client = visitor.client.clone();
     let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
     let (status, name, fault) = match visitor.accounts().change_password(change).await {
-        Ok(device) => {
-            let device = cookie::set_device(visitor.cookies(), &device);
-            return Ok(To::path("/account").done(&visitor, "password-changed").cookie(device).into_response());
+        Ok(tokens) => {
+            let to = To::path("/account").done(&visitor, "password-changed");
+            return Ok(to.logged_in(&visitor, &tokens).into_response());
         }
+        Err(ChangePasswordError::SessionOver) => return Err(Problem::new(&INVALID_TOKEN)),
         Err(ChangePasswordError::TooMany(limited)) => {
             forms.password.fault::<()>("", limited.into());
             return limited_page(&visitor, caller, &forms, &limited).await;
@@ -274,7 +275,7 @@ fn deletion_page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, fo
     let own = context! {
         form => form.context(),
         email => caller.user.email.as_str(),
-        recent => visitor.accounts().is_recent(caller.authenticated_at),
+        recent => caller.is_recent(visitor.accounts()),
     };
     visitor.page(status, "pages/delete_account.html", own)
 }

@@ -1,4 +1,4 @@
-//! Decides how what came by mail is used by pages: following a link only shows a button, so that a program that looks at links
+//! Pages for what came by mail: following a link only shows a button, so that a program that looks at links
 //! uses up nothing.
 
 use axum::http::StatusCode;
@@ -8,29 +8,38 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::form::{Fault, Form};
 use super::outcome::{To, later, secretive};
 use super::visitor::Visitor;
+use crate::config::RegistrationMode;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::{EmailAddress, Username};
+use crate::model::{EmailAddress, Password, Username};
 use crate::templates::context;
 use crate::{AddressProof, ProveAddress, ProveAddressError, ProvenAddress, UndoEmailChangeError};
 
-/// Whether the name that was asked for has been taken meanwhile.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
-    AsAskedFor,
-    Another,
+/// What the form asks for beside the proof.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    /// The password of a registration.
+    password: bool,
+    /// Another name, because the one that was asked for has been taken meanwhile.
+    username: bool,
 }
 
-pub(super) async fn show_proof(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
+pub(super) async fn show_proof(visitor: Visitor, QueryFields(mut query): QueryFields) -> Result<Response, Problem> {
     let mut read = |name| query.optional(name, |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
     let token = read("token").unwrap_or_default();
     let email = read("email").or_else(|| visitor.user().map(|user| user.email.clone()));
+    let accounts = visitor.accounts();
+    let password = if token.is_empty() {
+        visitor.caller.is_none() && accounts.config().registration == RegistrationMode::Verified
+    } else {
+        accounts.completes_registration(&token.clone().into()).await?
+    };
     let form = Form::empty().with("token", token).with("email", email.unwrap_or_default());
-    proof_page(&visitor, StatusCode::OK, &form, Name::AsAskedFor)
+    Ok(proof_page(&visitor, StatusCode::OK, &form, Asked { password, ..Asked::default() }))
 }
 
-fn proof_page(visitor: &Visitor, status: StatusCode, form: &Form, name: Name) -> Response {
-    let own = context! { form => form.context(), other_name => name == Name::Another };
+fn proof_page(visitor: &Visitor, status: StatusCode, form: &Form, asked: Asked) -> Response {
+    let own = context! { form => form.context(), password => asked.password, other_name => asked.username };
     secretive(visitor.page(status, "pages/verify_email.html", own))
 }
 
@@ -38,6 +47,7 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
     let visitor = visitor.at("/verify-email");
     let token = form.optional("token", |text| Ok::<_, Fault>(SecretString::from(text))).flatten();
     let username = form.optional("username", Username::parse);
+    let password = form.secret_if_sent("password", Password::presented);
     let proof = if let Some(token) = token {
         Some(AddressProof::Token(token))
     } else {
@@ -47,11 +57,13 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         address.zip(code).map(|(address, code)| AddressProof::Code { address, code })
     };
     let (Some(proof), Some(username)) = (proof, username) else {
-        let name = if form.is_faulty_at("username") { Name::Another } else { Name::AsAskedFor };
-        return Ok(proof_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, name));
+        let asked = Asked { username: form.is_faulty_at("username"), password: password.is_some() };
+        return Ok(proof_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, asked));
     };
     let accounts = visitor.accounts();
-    match accounts.prove_address(ProveAddress { proof, username, client: visitor.client.clone() }).await {
+    let asked = Asked { password: password.is_some(), ..Asked::default() };
+    let client = visitor.client.clone();
+    match accounts.prove_address(ProveAddress { proof, password, username, client }).await {
         Ok(proven) => {
             let inside = if visitor.caller.is_some() { "/account" } else { "/login" };
             Ok(match proven {
@@ -63,19 +75,32 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         }
         Err(ProveAddressError::Invalid) => {
             form.fault::<()>("", Fault("fault-proof"));
-            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form.with("token", ""), Name::AsAskedFor))
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form.with("token", ""), Asked::default()))
         }
         Err(ProveAddressError::UsernameTaken) => {
             form.fault::<()>("username", Fault("fault-username-taken"));
-            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, Name::Another))
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, Asked { username: true, ..asked }))
+        }
+        Err(ProveAddressError::PasswordRequired) => {
+            form.fault::<()>("password", Fault("fault-registration-password"));
+            let asked = Asked { password: true, ..asked };
+            Ok(proof_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, asked))
+        }
+        Err(ProveAddressError::WrongPassword) => {
+            form.fault::<()>("password", Fault("fault-registration-password-wrong"));
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, asked))
+        }
+        Err(ProveAddressError::Overloaded(_)) => {
+            form.fault::<()>("", Fault("fault-busy"));
+            Ok(proof_page(&visitor, StatusCode::SERVICE_UNAVAILABLE, &form, asked))
         }
         Err(ProveAddressError::EmailTaken) => {
             form.fault::<()>("", Fault("fault-email-taken"));
-            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, Name::AsAskedFor))
+            Ok(proof_page(&visitor, StatusCode::BAD_REQUEST, &form, asked))
         }
         Err(ProveAddressError::TooMany(limited)) => {
             form.fault::<()>("", limited.into());
-            Ok(later(proof_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form, Name::AsAskedFor), &limited))
+            Ok(later(proof_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form, asked), &limited))
         }
         Err(ProveAddressError::Internal(error)) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! Decides how a form is read and shown again: what was typed stays, but for secrets, and each fault stands by its field.
+//! How a form is read and shown again: what was typed stays, but for secrets, and each fault stands by its field.
 
 use std::collections::BTreeMap;
 
@@ -121,6 +121,12 @@ impl Form {
             Ok(value) => Some(value),
             Err(_) => self.fault(name, fault),
         }
+    }
+
+    /// Reads a field with a secret that may be left out, and any text of it is taken.
+    pub(super) fn secret_if_sent<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> T) -> Option<T> {
+        let read = self.sent.as_mut()?.optional(name, |text| Ok::<_, Invalid>(parse(text)));
+        read.ok().flatten()
     }
 
     #[expect(clippy::option_option, reason = "outside: whether the field could be read; inside: whether it was sent")]

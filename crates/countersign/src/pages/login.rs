@@ -45,12 +45,12 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
     };
     let accounts = visitor.accounts();
     let (status, fault) = match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
-        Ok(tokens) => {
+        Ok(outcome) => {
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session).await?;
             }
             let to = To::path(next.unwrap_or_else(|| HOME.to_owned()));
-            return Ok(to.logged_in(&visitor, &tokens).into_response());
+            return Ok(to.logged_in(&visitor, &outcome.into_tokens()).into_response());
         }
         Err(LogInError::TooMany(limited)) => {
             let fault = if limited.retry_after_seconds > 60 { Fault("fault-limited-login") } else { limited.into() };

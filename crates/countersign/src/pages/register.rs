@@ -83,11 +83,11 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
 async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> Result<Response, Problem> {
     let accounts = visitor.accounts();
     match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
-        Ok(tokens) => {
+        Ok(outcome) => {
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session).await?;
             }
-            Ok(To::path("/").done(visitor, "registered").logged_in(visitor, &tokens).into_response())
+            Ok(To::path("/").done(visitor, "registered").logged_in(visitor, &outcome.into_tokens()).into_response())
         }
         Err(LogInError::Internal(error)) => Err(error.into()),
         // The account is there all the same.

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::sealing::key_id;
 use crate::config::SecretKey;
-use crate::model::{CLOCKS_APART_MAX, SessionId, SigningAlgorithm, UserId};
+use crate::model::{CLOCKS_APART_MAX, Method, Methods, SessionId, SigningAlgorithm, UserId};
 
 /// The header's `typ` (RFC 9068, section 2.1): no other token signed by the same key passes for an access token.
 const TYPE: &str = "at+jwt";
@@ -94,6 +94,8 @@ impl KeyLookup {
 pub(crate) struct Bearer {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
+    /// When the user last proved who they are before the token was issued, to the second.
+    pub(crate) authenticated_at: Timestamp,
 }
 
 /// What looking at a token came to.
@@ -113,6 +115,12 @@ struct Claims {
     iat: i64,
     exp: i64,
     jti: String,
+    /// As the next two, RFC 9068, section 2.2.1. Tokens of earlier versions have none of them.
+    auth_time: Option<i64>,
+    #[serde(default, skip_deserializing)]
+    acr: &'static str,
+    #[serde(default, skip_deserializing)]
+    amr: Vec<&'static str>,
 }
 
 impl TokenKey {
@@ -230,6 +238,7 @@ impl Keyring {
     pub(crate) fn sign(
         &self,
         bearer: Bearer,
+        methods: Methods,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<String, jsonwebtoken::errors::Error> {
@@ -244,6 +253,9 @@ impl Keyring {
             iat: now.as_second(),
             exp: expires_at.as_second(),
             jti: super::random_uuid_v7(now).to_string(),
+            auth_time: Some(bearer.authenticated_at.as_second()),
+            acr: methods.strength().as_str(),
+            amr: methods.iter().map(Method::as_str).collect(),
         };
         jsonwebtoken::encode(&header, &claims, &key.encoding)
     }
@@ -270,10 +282,13 @@ impl Keyring {
             return Verdict::Refused;
         };
         let claims = decoded.claims;
-        let (Ok(user), Ok(session)) = (claims.sub.parse(), claims.sid.parse()) else {
+        let authenticated_at = Timestamp::from_second(claims.auth_time.unwrap_or(claims.iat));
+        let (Ok(user), Ok(session), Ok(authenticated_at)) = (claims.sub.parse(), claims.sid.parse(), authenticated_at)
+        else {
             return Verdict::Refused;
         };
-        let checked = Checked { bearer: Bearer { user, session }, issued_at: claims.iat, expires_at: claims.exp };
+        let bearer = Bearer { user, session, authenticated_at };
+        let checked = Checked { bearer, issued_at: claims.iat, expires_at: claims.exp };
         let verdict = checked.verdict(now);
         if let Some(remembered) = self.checked.as_ref().filter(|_| verdict != Verdict::Refused) {
             remembered.insert(token.into(), checked);
@@ -305,7 +320,11 @@ mod tests {
     }
 
     fn bearer() -> Bearer {
-        Bearer { user: UserId::new(instant(1_000)), session: SessionId::new(instant(1_000)) }
+        Bearer {
+            user: UserId::new(instant(1_000)),
+            session: SessionId::new(instant(1_000)),
+            authenticated_at: instant(990),
+        }
     }
 
     fn keys() -> Vec<TokenKey> {
@@ -321,7 +340,7 @@ mod tests {
         for (key, other) in keys().into_iter().zip(keys()) {
             let (bearer, algorithm) = (bearer(), key.algorithm);
             let ring = ring(key);
-            let token = ring.sign(bearer, instant(1_000), instant(1_060)).unwrap();
+            let token = ring.sign(bearer, Methods::PASSWORD, instant(1_000), instant(1_060)).unwrap();
             assert_eq!(ring.verify(&token, instant(1_059)), Verdict::Believed(bearer), "{algorithm:?}");
             assert_eq!(ring.verify(&token, instant(1_060)), Verdict::Refused, "{algorithm:?}");
             // Issued by a clock that is a minute ahead, and by one that is more.

@@ -1,4 +1,4 @@
-//! How the devices are kept that somebody has logged in with.
+//! The devices that a user has logged in with.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::UserId;
+
+/// How many devices of a user are known at most; the one that was used longest ago is forgotten first.
+const DEVICES_OF_USER_MAX: i64 = 50;
 
 /// Notes a login from a device; how many other devices are known, or `None` when this one was.
 pub(crate) async fn note(
@@ -33,6 +36,19 @@ pub(crate) async fn note(
             .fetch_one(c)
             .await
     })?;
+    if others >= DEVICES_OF_USER_MAX {
+        on_db!(conn.reborrow(), c => {
+            sqlx::query(
+                "DELETE FROM auth_known_devices WHERE user_id = $1 AND device NOT IN (SELECT device FROM auth_known_devices \
+                 WHERE user_id = $1 ORDER BY last_seen_at DESC, device LIMIT $2)",
+            )
+            .bind(user.uuid())
+            .bind(DEVICES_OF_USER_MAX - 1)
+            .execute(c)
+            .await
+            .map(drop)
+        })?;
+    }
     on_db!(conn, c => {
         sqlx::query(
             "INSERT INTO auth_known_devices (user_id, device, last_seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

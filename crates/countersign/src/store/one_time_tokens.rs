@@ -8,18 +8,18 @@ use crate::model::{EmailAddress, Horizon, Language, OneTimeToken, OneTimeTokenId
 
 /// How many of a token's codes may be wrong.
 const CODE_ATTEMPTS_MAX: i64 = 5;
-/// How many tokens of one address a code is tried on, the newest.
-const TOKENS_TRIED: i64 = 3;
+/// How many tokens of one address a code or a password is tried on, the newest.
+pub(super) const TOKENS_TRIED: i64 = 3;
 
 /// The latest instant at which a token can have been made. One from beyond does not count as new.
-fn latest(now: Timestamp) -> DbTime {
+pub(super) fn latest(now: Timestamp) -> DbTime {
     Horizon::new(now, SignedDuration::ZERO).latest().into()
 }
 
-type Row = (Uuid, String, Option<Uuid>, Option<Uuid>, String, String, Vec<u8>, String, DbTime);
+type Row = (Uuid, String, Option<Uuid>, Option<Uuid>, String, String, Vec<u8>, String, DbTime, DbTime);
 
 fn token(row: Row) -> Result<OneTimeToken, DbError> {
-    let (id, purpose, user, session, address, language, salt, hash, expires_at) = row;
+    let (id, purpose, user, session, address, language, salt, hash, created_at, expires_at) = row;
     let corrupt = |column| DbError::CorruptRow { table: "auth_one_time_tokens", column };
     Ok(OneTimeToken {
         id: id.into(),
@@ -30,11 +30,12 @@ fn token(row: Row) -> Result<OneTimeToken, DbError> {
         language: Language::parse(&language).unwrap_or_default(),
         salt,
         hash,
+        created_at: created_at.timestamp().ok_or(corrupt("created_at"))?,
         expires_at: expires_at.timestamp().ok_or(corrupt("expires_at"))?,
     })
 }
 
-pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, now: Timestamp) -> Result<(), DbError> {
+pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
             "INSERT INTO auth_one_time_tokens (id, purpose, user_id, session_id, address, language, token_hash, salt, \
@@ -48,7 +49,7 @@ pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, now: Timestamp)
         .bind(token.language.to_string())
         .bind(token.hash.as_str())
         .bind(token.salt.as_slice())
-        .bind(DbTime::from(now))
+        .bind(DbTime::from(token.created_at))
         .bind(DbTime::from(token.expires_at))
         .execute(c)
         .await
@@ -61,7 +62,7 @@ pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, now: Timestamp)
 pub(crate) async fn find(conn: Conn<'_>, id: OneTimeTokenId) -> Result<Option<OneTimeToken>, DbError> {
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
+            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, created_at, expires_at \
              FROM auth_one_time_tokens WHERE id = $1",
         )
         .bind(id.uuid())
@@ -75,7 +76,7 @@ pub(crate) async fn find(conn: Conn<'_>, id: OneTimeTokenId) -> Result<Option<On
 pub(crate) async fn find_live(conn: Conn<'_>, hash: &str, now: Timestamp) -> Result<Option<OneTimeToken>, DbError> {
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
+            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, created_at, expires_at \
              FROM auth_one_time_tokens WHERE token_hash = $1 AND expires_at > $2",
         )
         .bind(hash)
@@ -94,7 +95,7 @@ pub(crate) async fn find_registration(
 ) -> Result<Option<OneTimeToken>, DbError> {
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at \
+            "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, created_at, expires_at \
              FROM auth_one_time_tokens WHERE address = $1 AND purpose = 'complete_registration' AND expires_at > $2 \
              ORDER BY CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
         )
@@ -116,7 +117,8 @@ pub(crate) async fn find_pending_address(
     let address: Option<String> = on_db!(conn, c => {
         sqlx::query_scalar(
             "SELECT address FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'confirm_email_change' \
-             AND expires_at > $2 ORDER BY CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
+             AND expires_at > $2 AND session_id IN (SELECT id FROM auth_sessions WHERE user_id = $1 AND expires_at > $2 \
+             AND idle_expires_at > $2) ORDER BY CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
         )
         .bind(user.uuid())
         .bind(DbTime::from(now))
@@ -139,7 +141,7 @@ pub(crate) async fn count_code_attempt(
              SELECT id FROM auth_one_time_tokens WHERE address = $1 AND expires_at > $2 \
              AND purpose IN ('verify_email', 'complete_registration', 'confirm_email_change') \
              ORDER BY CASE WHEN created_at > $5 THEN 0 ELSE created_at END DESC LIMIT $4) \
-             RETURNING id, purpose, user_id, session_id, address, language, salt, token_hash, expires_at",
+             RETURNING id, purpose, user_id, session_id, address, language, salt, token_hash, created_at, expires_at",
         )
         .bind(address.as_str())
         .bind(DbTime::from(now))
@@ -152,15 +154,28 @@ pub(crate) async fn count_code_attempt(
     rows.into_iter().map(token).collect()
 }
 
-/// Uses a token up; whether it was still there. Of several who present it at once one has it.
-pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId) -> Result<bool, DbError> {
+/// Uses a token up; whether it was still there, and so was the session that had asked for it, if one had. Of several who
+/// present it at once one has it.
+pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId, now: Timestamp) -> Result<bool, DbError> {
     let consumed: Option<Uuid> = on_db!(conn, c => {
-        sqlx::query_scalar("DELETE FROM auth_one_time_tokens WHERE id = $1 RETURNING id")
-            .bind(id.uuid())
-            .fetch_optional(c)
-            .await
+        sqlx::query_scalar(
+            "DELETE FROM auth_one_time_tokens WHERE id = $1 AND (session_id IS NULL OR EXISTS (SELECT s.id FROM auth_sessions s \
+             WHERE s.id = auth_one_time_tokens.session_id AND s.expires_at > $2 AND s.idle_expires_at > $2)) RETURNING id",
+        )
+        .bind(id.uuid())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
     })?;
     Ok(consumed.is_some())
+}
+
+/// Takes a token away that nothing will come of.
+pub(crate) async fn delete(conn: Conn<'_>, id: OneTimeTokenId) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("DELETE FROM auth_one_time_tokens WHERE id = $1").bind(id.uuid()).execute(c).await.map(drop)
+    })?;
+    Ok(())
 }
 
 /// Has what one session of a user asked for be what another asked for, which goes on in its place.
@@ -210,12 +225,15 @@ pub(crate) async fn delete_of_nobody(
 /// Takes away what would undo later changes of a user's address than the one that `token` undoes.
 pub(crate) async fn delete_undos_after(conn: Conn<'_>, user: UserId, token: &OneTimeToken) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = 'undo_email_change' AND expires_at > $2")
-            .bind(user.uuid())
-            .bind(DbTime::from(token.expires_at))
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "DELETE FROM auth_one_time_tokens WHERE user_id = $1 \
+             AND purpose IN ('undo_email_change', 'undo_unproven_change') AND created_at > $2",
+        )
+        .bind(user.uuid())
+        .bind(DbTime::from(token.created_at))
+        .execute(c)
+        .await
+        .map(drop)
     })?;
     Ok(())
 }

@@ -1,11 +1,15 @@
-//! Decides how registrations wait for their address to be proven.
+//! How registrations wait for their address to be proven.
 
-use countersign_db::{Conn, DbError, on_db};
+use countersign_db::{Conn, DbError, DbTime, on_db};
+use jiff::Timestamp;
+use uuid::Uuid;
 
-use crate::model::{OneTimeTokenId, Username};
+use super::one_time_tokens::{TOKENS_TRIED, latest};
+use crate::model::{OneTimeToken, OneTimeTokenId, Username};
 
 /// What becomes a user when the address is proven.
 pub(crate) struct Registration {
+    pub(crate) token: OneTimeTokenId,
     pub(crate) username: Username,
     pub(crate) password_hash: String,
 }
@@ -38,5 +42,35 @@ pub(crate) async fn find(conn: Conn<'_>, token: OneTimeTokenId) -> Result<Option
     })?;
     let Some((username, password_hash)) = row else { return Ok(None) };
     let corrupt = DbError::CorruptRow { table: "auth_registrations", column: "username" };
-    Ok(Some(Registration { username: Username::parse(&username).map_err(|_| corrupt)?, password_hash }))
+    Ok(Some(Registration { token, username: Username::parse(&username).map_err(|_| corrupt)?, password_hash }))
+}
+
+/// The registrations that wait for the address that a token was sent to: the token's own, and of the others the newest.
+pub(crate) async fn list_waiting(
+    conn: Conn<'_>,
+    token: &OneTimeToken,
+    now: Timestamp,
+) -> Result<Vec<Registration>, DbError> {
+    let rows: Vec<(Uuid, String, String)> = on_db!(conn, c => {
+        sqlx::query_as(
+            "SELECT r.token_id, r.username, r.password_hash FROM auth_registrations r \
+             JOIN auth_one_time_tokens t ON t.id = r.token_id WHERE t.address = $1 AND t.expires_at > $2 \
+             ORDER BY CASE WHEN r.token_id = $3 THEN 0 ELSE 1 END, \
+             CASE WHEN t.created_at > $4 THEN 0 ELSE t.created_at END DESC LIMIT $5",
+        )
+        .bind(token.address.as_str())
+        .bind(DbTime::from(now))
+        .bind(token.id.uuid())
+        .bind(latest(now))
+        .bind(TOKENS_TRIED)
+        .fetch_all(c)
+        .await
+    })?;
+    let corrupt = |_| DbError::CorruptRow { table: "auth_registrations", column: "username" };
+    rows.into_iter()
+        .map(|(token, username, password_hash)| {
+            let username = Username::parse(&username).map_err(corrupt)?;
+            Ok(Registration { token: token.into(), username, password_hash })
+        })
+        .collect()
 }

@@ -6,12 +6,13 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{KEYS, SWEPT_AT_ONCE, padded};
-use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Session, SessionId, User, UserId};
+use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Methods, Session, SessionId, User, UserId};
 
 /// A session as it begins.
 pub(crate) struct NewSession<'s> {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
+    pub(crate) methods: Methods,
     pub(crate) salt: &'s [u8],
     pub(crate) client: &'s ClientInfo,
     pub(crate) now: Timestamp,
@@ -23,7 +24,7 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
     on_db!(conn, c => {
         sqlx::query(
             "INSERT INTO auth_sessions (id, user_id, created_at, last_seen_at, authenticated_at, expires_at, idle_expires_at, \
-             address, user_agent, salt, refresh_counter) VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7, $8, 0)",
+             address, user_agent, salt, refresh_counter, methods) VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7, $8, 0, $9)",
         )
         .bind(session.id.uuid())
         .bind(session.user.uuid())
@@ -33,6 +34,7 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
         .bind(session.client.address.ip().map(|address| address.to_string()))
         .bind(session.client.user_agent.as_deref())
         .bind(session.salt)
+        .bind(session.methods.to_string())
         .execute(c)
         .await
         .map(drop)
@@ -40,26 +42,48 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
     Ok(())
 }
 
-/// Takes away what has run out, so that a user's rows stay as few as their live sessions.
-pub(crate) async fn delete_expired_of(conn: Conn<'_>, user: UserId, now: Timestamp) -> Result<(), DbError> {
+/// How many sessions a user has at most. One more ends the one that began first.
+pub(crate) const SESSIONS_OF_USER_MAX: i64 = 100;
+
+/// Makes room for another session of a user: deletes what has run out, and of the others the oldest that are too many.
+pub(crate) async fn make_room(conn: Conn<'_>, user: UserId, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND (expires_at <= $2 OR idle_expires_at <= $2)")
-            .bind(user.uuid())
-            .bind(DbTime::from(now))
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "DELETE FROM auth_sessions WHERE user_id = $1 AND (expires_at <= $2 OR idle_expires_at <= $2 OR id <= \
+             (SELECT id FROM auth_sessions WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $3))",
+        )
+        .bind(user.uuid())
+        .bind(DbTime::from(now))
+        .bind(SESSIONS_OF_USER_MAX - 1)
+        .execute(c)
+        .await
+        .map(drop)
     })?;
     Ok(())
 }
 
+/// Whether a session of this user lives.
+pub(crate) async fn lives(conn: Conn<'_>, id: SessionId, user: UserId, now: Timestamp) -> Result<bool, DbError> {
+    let found: Option<Uuid> = on_db!(conn, c => {
+        sqlx::query_scalar(
+            "SELECT id FROM auth_sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3 AND idle_expires_at > $3",
+        )
+        .bind(id.uuid())
+        .bind(user.uuid())
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
+    })?;
+    Ok(found.is_some())
+}
+
 /// A live session with its user: the one query behind every authenticated request.
 pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
-    type Row = (Uuid, String, String, Option<String>, DbTime, Vec<u8>, i64, DbTime, DbTime, DbTime);
+    type Row = (Uuid, String, String, Option<String>, DbTime, String, Vec<u8>, i64, DbTime, DbTime, DbTime);
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT u.id, u.username, u.email, u.image_file, s.authenticated_at, s.salt, s.refresh_counter, s.expires_at, \
-             s.idle_expires_at, s.last_seen_at FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
+            "SELECT u.id, u.username, u.email, u.image_file, s.authenticated_at, s.methods, s.salt, s.refresh_counter, \
+             s.expires_at, s.idle_expires_at, s.last_seen_at FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
              WHERE s.id = $1 AND s.expires_at > $2 AND s.idle_expires_at > $2",
         )
         .bind(id.uuid())
@@ -67,21 +91,26 @@ pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> 
         .fetch_optional(c)
         .await
     })?;
-    let Some((user, username, email, image_file, confirmed, salt, refresh_counter, expires_at, idle, seen)) = row
+    let Some((user, username, email, image_file, confirmed, methods, salt, refresh_counter, expires_at, idle, seen)) =
+        row
     else {
         return Ok(None);
     };
     let user = User::from((user, username, email, image_file));
-    let refresh_counter = u64::try_from(refresh_counter)
-        .map_err(|_| DbError::CorruptRow { table: "auth_sessions", column: "refresh_counter" })?;
+    let (authenticated_at, methods) = (instant(confirmed, "authenticated_at")?, Methods::parse(&methods));
     Ok(Some(LiveSession {
-        authenticated: Authenticated { user, session: id, authenticated_at: instant(confirmed, "authenticated_at")? },
+        authenticated: Authenticated { user, session: id, authenticated_at, methods },
         salt,
-        refresh_counter,
+        refresh_counter: counter_of(refresh_counter)?,
         expires_at: instant(expires_at, "expires_at")?,
         idle_expires_at: instant(idle, "idle_expires_at")?,
         last_seen_at: instant(seen, "last_seen_at")?,
     }))
+}
+
+fn counter_of(column: i64) -> Result<u64, DbError> {
+    let corrupt = |_| DbError::CorruptRow { table: "auth_sessions", column: "refresh_counter" };
+    u64::try_from(column).map_err(corrupt)
 }
 
 fn instant(time: DbTime, column: &'static str) -> Result<Timestamp, DbError> {
@@ -144,16 +173,41 @@ pub(crate) fn counter_column(counter: u64) -> i64 {
     i64::try_from(counter).unwrap_or(-1)
 }
 
-/// Notes that the password was given; whether the session is still there.
-pub(crate) async fn confirm(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<bool, DbError> {
-    let confirmed: Option<Uuid> = on_db!(conn, c => {
-        sqlx::query_scalar("UPDATE auth_sessions SET authenticated_at = $2 WHERE id = $1 RETURNING id")
-            .bind(id.uuid())
-            .bind(DbTime::from(now))
-            .fetch_optional(c)
-            .await
+/// A session that goes on with other secrets.
+pub(crate) struct RenewedSession {
+    pub(crate) methods: Methods,
+    /// The number of its valid refresh token.
+    pub(crate) refresh_counter: u64,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Gives a session another salt, so that all its cookies and refresh tokens of before are void, and notes that its user has
+/// just proven who they are; `None` when it is gone. The counter goes on: rows of earlier exchanges may still be there.
+pub(crate) async fn renew(
+    conn: Conn<'_>,
+    id: SessionId,
+    user: UserId,
+    salt: &[u8],
+    now: Timestamp,
+) -> Result<Option<RenewedSession>, DbError> {
+    let row: Option<(String, i64, DbTime)> = on_db!(conn, c => {
+        sqlx::query_as(
+            "UPDATE auth_sessions SET salt = $3, authenticated_at = $4, refresh_counter = refresh_counter + 1 \
+             WHERE id = $1 AND user_id = $2 RETURNING methods, refresh_counter, expires_at",
+        )
+        .bind(id.uuid())
+        .bind(user.uuid())
+        .bind(salt)
+        .bind(DbTime::from(now))
+        .fetch_optional(c)
+        .await
     })?;
-    Ok(confirmed.is_some())
+    let Some((methods, refresh_counter, expires_at)) = row else { return Ok(None) };
+    Ok(Some(RenewedSession {
+        methods: Methods::parse(&methods),
+        refresh_counter: counter_of(refresh_counter)?,
+        expires_at: instant(expires_at, "expires_at")?,
+    }))
 }
 
 /// The live sessions of a user, the one used last first.

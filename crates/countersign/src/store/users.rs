@@ -1,4 +1,4 @@
-//! Decides how users are kept and found.
+//! How users are kept and found.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -117,16 +117,45 @@ pub(crate) async fn find_credentials_by_username(
     Ok(row.map(Credentials::from))
 }
 
-/// Notes a login, if the password is still the one that was verified. A change of the password waits for this, or this for
-/// it, so that no session begins with a password that is gone.
-pub(crate) async fn note_login(conn: Conn<'_>, id: UserId, verified: &str, now: Timestamp) -> Result<bool, DbError> {
+/// Locks a user's row until the transaction ends. PostgreSQL, where several write at once, has other changes of the user wait.
+pub(crate) async fn lock(conn: Conn<'_>, id: UserId) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query("UPDATE auth_users SET updated_at = updated_at WHERE id = $1").bind(id.uuid()).execute(c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// What must hold of a user when a session of theirs begins.
+pub(crate) struct LoginCondition<'c> {
+    /// It is still the one that the password was compared with.
+    pub(crate) password_hash: &'c str,
+    /// It is still theirs, if they were found by it.
+    pub(crate) email: Option<&'c EmailAddress>,
+    pub(crate) username: Option<&'c Username>,
+}
+
+/// Notes a login under a condition, and replaces the hash if there is another; whether the condition holds. A change of the
+/// user waits for this, or this for it, so that no session begins with a password or an address that is gone.
+pub(crate) async fn note_login(
+    conn: Conn<'_>,
+    id: UserId,
+    condition: &LoginCondition<'_>,
+    upgrade: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     let noted: Option<Uuid> = on_db!(conn, c => {
-        sqlx::query_scalar("UPDATE auth_users SET last_login_at = $3 WHERE id = $1 AND password_hash = $2 RETURNING id")
-            .bind(id.uuid())
-            .bind(verified)
-            .bind(DbTime::from(now))
-            .fetch_optional(c)
-            .await
+        sqlx::query_scalar(
+            "UPDATE auth_users SET last_login_at = $3, password_hash = COALESCE($6, password_hash) WHERE id = $1 \
+             AND password_hash = $2 AND COALESCE($4, email) = email AND COALESCE($5, username_key) = username_key RETURNING id",
+        )
+        .bind(id.uuid())
+        .bind(condition.password_hash)
+        .bind(DbTime::from(now))
+        .bind(condition.email.map(EmailAddress::as_str))
+        .bind(condition.username.map(Username::key))
+        .bind(upgrade)
+        .fetch_optional(c)
+        .await
     })?;
     Ok(noted.is_some())
 }

@@ -61,7 +61,10 @@ impl App {
             password: Password::presented(password),
             client: ClientInfo::default(),
         };
-        self.accounts.log_in(log_in).await.map(|logged_in| logged_in.access_token.expose_secret().to_owned())
+        self.accounts
+            .log_in(log_in)
+            .await
+            .map(|logged_in| logged_in.into_tokens().access_token.expose_secret().to_owned())
     }
 
     async fn user_of(&self, token: &str) -> Option<User> {

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use countersign::testing::{PASSWORD, TestApp};
+use countersign::testing::{PASSWORD, TestApp, User};
 use countersign_db::on_db;
+use jiff::SignedDuration;
 use serde_json::json;
 
 /// Whatever the database says about the user's name, as somebody at its console would change it: unnoted.
@@ -79,5 +80,29 @@ async fn when_changes_cannot_be_read_the_cache_is_not_trusted() {
     while ada.get("/api/users/me").await.ok(200)["username"] != "changed" {
         assert!(begun.elapsed() < Duration::from_secs(2), "the cache is still used");
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_has_slept_does_not_believe_in_an_ended_session() {
+    // Longer than notes are kept, or by an instance whose clock is ahead for a moment.
+    for clock_after in [SignedDuration::from_mins(11), SignedDuration::ZERO] {
+        let app = TestApp::start().await;
+        let sleeper = app.another_instance(|config| config);
+        let end = async |user: &User| drop(user.post("/api/users/logout", json!({})).await.ok(204));
+        // A note that the sleeper has read.
+        end(&app.user("bob").await).await;
+        let (ada, eve) = (app.user("ada").await, app.user("eve").await);
+        let elsewhere = sleeper.bearer(ada.token().map(str::to_owned));
+        elsewhere.get("/api/users/me").await.ok(200);
+
+        end(&ada).await;
+        app.clock.advance(SignedDuration::from_mins(11));
+        // This deletes the notes of before, unread.
+        end(&eve).await;
+        app.clock.advance(clock_after - SignedDuration::from_mins(11));
+        // What is read at most a second ago is trusted, by a clock that no test can wind.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        elsewhere.get("/api/users/me").await.problem(401, "invalid_token");
     }
 }

@@ -173,7 +173,8 @@ async fn a_code_is_found_behind_those_of_a_clock_that_was_ahead() {
     app.run_jobs().await;
     let mail = app.mailbox().find_newest_to(ADA).unwrap();
     let code = mail.text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).unwrap();
-    app.anonymous().post("/api/users/verify-email", json!({ "email": ADA, "code": code })).await.ok(200);
+    let body = json!({ "email": ADA, "code": code, "password": PASSWORD });
+    app.anonymous().post("/api/users/verify-email", body).await.ok(200);
     assert_eq!(app.anonymous().log_in(ADA, PASSWORD).await.status, 200);
 }
 

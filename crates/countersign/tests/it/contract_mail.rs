@@ -157,7 +157,7 @@ async fn a_changed_password_makes_the_mails_worthless_that_would_reset_it() {
     site.app.anonymous().patch(path, json!({})).await.problem(401, "not_authenticated");
     corey.patch(path, json!({ "current_password": PASSWORD })).await.problem(422, "invalid_fields");
     let change = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
-    assert_eq!(corey.patch(path, change).await.ok(200), json!({ "message": "Password changed successfully" }));
+    assert_eq!(corey.patch(path, change).await.ok(200)["message"], "Password changed successfully");
     site.mail("corey@example.com", "Your password was changed - FastAPI Blog").await;
     for token in [superseded, deleted] {
         site.reset(&token, "yet another horse").await.problem(400, "invalid_reset_token");

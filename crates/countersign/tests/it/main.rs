@@ -34,12 +34,14 @@ mod refresh_stress;
 mod requests;
 mod s3;
 mod schema;
+mod session_races;
 mod sessions;
 mod smtp;
 mod sweeps;
 mod tidy;
 mod token;
 mod users;
+mod voids;
 
 use serde_json::Value;
 

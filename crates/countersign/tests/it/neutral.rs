@@ -45,7 +45,7 @@ async fn where_addresses_are_proven() -> TestApp {
     let mail = app.mailbox().find_newest_to(KNOWN).unwrap();
     let (_, rest) = mail.text.split_once("token=").unwrap();
     let token = rest.split_whitespace().next().unwrap().to_owned();
-    post(&app, "/api/users/verify-email", json!({ "token": token })).await.ok(200);
+    post(&app, "/api/users/verify-email", json!({ "token": token, "password": PASSWORD })).await.ok(200);
     app
 }
 
@@ -137,7 +137,7 @@ async fn a_change_of_the_address_answers_byte_for_byte_alike() {
             app.run_jobs().await;
             let mail = app.mailbox().find_newest_to("bob@example.org").unwrap();
             let token = mail.text.split_once("token=").unwrap().1.split_whitespace().next().unwrap().to_owned();
-            post(&app, "/api/users/verify-email", json!({ "token": token })).await.ok(200);
+            post(&app, "/api/users/verify-email", json!({ "token": token, "password": PASSWORD })).await.ok(200);
         }
         let tokens = app.anonymous().log_in("bob@example.org", PASSWORD).await.ok(200);
         let bob = app.bearer(tokens["access_token"].as_str().map(str::to_owned));

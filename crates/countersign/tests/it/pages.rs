@@ -93,9 +93,21 @@ async fn a_registration_that_awaits_proof_tells_nothing_and_is_completed_by_the_
     let page = browser.submit_and_follow("/register", &fields).await;
     shows(&page, 200, "We have sent you a mail.");
     shows(&page, 200, "value=\"ada@example.com\"");
+    shows(&page, 200, "The one that you have chosen for this account.");
     app.run_jobs().await;
-    let page = browser.submit_and_follow("/verify-email", &[("token", &token_in_mail(&app, "ada@example.com"))]).await;
-    shows(&page, 200, "You can log in now.");
+    let token = token_in_mail(&app, "ada@example.com");
+    shows(
+        &browser.open(&format!("/verify-email?token={token}")).await,
+        200,
+        "The one that you have chosen for this account.",
+    );
+    let prove = async |password: &str| {
+        browser.submit("/verify-email", &[("token", token.as_str()), ("password", password)]).await
+    };
+    shows(&prove("").await, 422, "Please enter the password that you have chosen for this account.");
+    shows(&prove("another one").await, 400, "This is not the password of the registration.");
+    let fields = [("token", token.as_str()), ("password", PASSWORD)];
+    shows(&browser.submit_and_follow("/verify-email", &fields).await, 200, "You can log in now.");
     leads_to(&browser.log_in("ada@example.com", PASSWORD).await, "/");
     // For the next the answer is the same.
     let other = app.browser();

@@ -65,7 +65,8 @@ async fn of_many_who_prove_an_address_at_once_one_wins() {
     app.anonymous().post("/api/users", registration("ada", "ada@example.com")).await.ok(202);
     app.run_jobs().await;
     let token = token_in_mail(&app, "ada@example.com");
-    let answers = at_once(&app.anonymous(), "/api/users/verify-email", |_| json!({ "token": token })).await;
+    let answers =
+        at_once(&app.anonymous(), "/api/users/verify-email", |_| json!({ "token": token, "password": PASSWORD })).await;
     one_wins(&answers, 200, 400);
     app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
 }
@@ -79,7 +80,9 @@ async fn of_many_who_prove_one_name_at_once_one_gets_it() {
     }
     app.run_jobs().await;
     let tokens: Vec<String> = (0..AT_ONCE).map(|number| token_in_mail(&app, &address(number))).collect();
-    let answers = at_once(&app.anonymous(), "/api/users/verify-email", |n| json!({ "token": tokens[n] })).await;
+    let answers =
+        at_once(&app.anonymous(), "/api/users/verify-email", |n| json!({ "token": tokens[n], "password": PASSWORD }))
+            .await;
     one_wins(&answers, 200, 400);
     for loser in answers.iter().filter(|answer| answer.status == 400) {
         loser.problem(400, "username_taken");

@@ -189,6 +189,26 @@ fn each_dependency_has_its_rooms() {
 }
 
 #[test]
+fn an_account_is_changed_and_a_session_begun_in_one_way() {
+    for (call, alone) in [
+        ("db().write()", "operations/steps/change.rs"),
+        ("store::changes::insert(", "operations/steps/change.rs"),
+        ("store::users::lock(", "operations/steps/change.rs"),
+        ("store::sessions::insert(", "operations/steps/start_session.rs"),
+        ("store::users::note_login(", "operations/steps/start_session.rs"),
+        ("store::sessions::delete", "operations/steps/voids.rs"),
+    ] {
+        let users: Vec<String> = sources("crates/countersign/src")
+            .into_iter()
+            // Jobs write their own rows, and sweep what has run out.
+            .filter(|(file, source)| room(file) != "jobs" && code(source).contains(call))
+            .map(|(file, _)| file)
+            .collect();
+        assert_eq!(users, [alone], "{call}");
+    }
+}
+
+#[test]
 fn forks_between_the_databases_are_few() {
     let forks: usize = ["crates/countersign/src/store", "apps/blog/src/store"]
         .into_iter()

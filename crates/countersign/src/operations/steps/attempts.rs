@@ -11,6 +11,7 @@ use crate::limits::{FORGIVEN_AFTER, Limit, Taken, TooManyAttempts, WAIT_MAX};
 use crate::model::{ClientInfo, EmailAddress, Horizon, UserId, Username};
 use crate::secrets::attempt_key::{AttemptKey, Counted};
 use crate::secrets::device_cookie::KnownDevice;
+use crate::session_cache::Changed;
 use crate::store;
 
 /// Why no mail was promised.
@@ -77,16 +78,16 @@ impl Accounts {
         if next_at.is_some_and(|next_at| next_at > now) {
             return Ok(limited(next_at));
         }
-        let mut tx = self.db().write().await?;
-        let Some(failures) = store::attempts::reserve(tx.conn(), &key, FORGIVEN_AFTER, horizon).await? else {
-            return Ok(limited(store::attempts::find_next_at(tx.conn(), &key, horizon).await?));
+        let mut change = self.change(Changed::Nothing).await?;
+        let Some(failures) = store::attempts::reserve(change.conn(), &key, FORGIVEN_AFTER, horizon).await? else {
+            return Ok(limited(store::attempts::find_next_at(change.conn(), &key, horizon).await?));
         };
         let wait = policy.wait(failures);
         if !wait.is_zero() {
             let next_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            store::attempts::hold_back(tx.conn(), &key, next_at).await?;
+            store::attempts::hold_back(change.conn(), &key, next_at).await?;
         }
-        tx.commit().await?;
+        change.commit().await?;
         Ok(Ok(Attempt { key: Some(key) }))
     }
 
@@ -103,9 +104,9 @@ impl Accounts {
         if attempt.key.is_none() {
             return Ok(());
         }
-        let mut tx = self.db().write().await?;
-        self.refund_attempt(tx.conn(), attempt).await?;
-        tx.commit().await
+        let mut change = self.change(Changed::Nothing).await?;
+        self.refund_attempt(change.conn(), attempt).await?;
+        change.commit().await
     }
 
     /// Forgets an attempt and all before it.

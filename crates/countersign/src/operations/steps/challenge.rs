@@ -1,4 +1,4 @@
-//! Decides who has to do a proof of work before an act that costs much, and whether it was done: each challenge counts once.
+//! The proof of work before an act that costs much: each challenge counts once.
 
 use countersign_db::DbError;
 
@@ -6,6 +6,7 @@ use crate::accounts::Accounts;
 use crate::config::{ChallengePolicy, ChallengeWhen};
 use crate::model::{Challenge, ChallengePurpose, ChallengeSolution};
 use crate::secrets::challenge::Unsolved;
+use crate::session_cache::Changed;
 use crate::store;
 
 /// A proof of work has to be done first.
@@ -101,9 +102,9 @@ impl Accounts {
             Ok(solved) => solved,
             Err(unsolved) => return Ok(Err(unsolved.into())),
         };
-        let mut tx = self.db().write().await?;
-        let is_first = store::spent_challenges::spend(tx.conn(), solved.id, solved.expires_at).await?;
-        tx.commit().await?;
+        let mut change = self.change(Changed::Nothing).await?;
+        let is_first = store::spent_challenges::spend(change.conn(), solved.id, solved.expires_at).await?;
+        change.commit().await?;
         Ok(if is_first { Ok(()) } else { Err(ChallengeFault::Spent) })
     }
 }

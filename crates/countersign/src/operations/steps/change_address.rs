@@ -1,36 +1,41 @@
-//! Decides what follows when the address of an account has become another: whoever reads the old one hears of it and can
-//! take it back, and no other session and no reset of the old time goes on.
+//! What follows when the address of an account has become another: the reader of the old one can take it back, and nothing
+//! of the old time goes on.
 
-use countersign_db::{Conn, DbError};
-use jiff::Timestamp;
+use countersign_db::DbError;
 
-use super::promise::Secret;
-use crate::accounts::Accounts;
-use crate::model::{ClientInfo, EmailAddress, EventId, EventKind, SessionId, TokenPurpose, UserId};
+use super::change::Change;
+use super::enqueue_mail::TokenMail;
+use super::voids::Act;
+use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, UserId};
 use crate::store;
 
-impl Accounts {
-    /// To be called in the transaction of the change; the caller notes it for the session cache.
+/// Whether the reader of the new address has confirmed it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::operations) enum NewAddress {
+    Proven,
+    Unproven,
+}
+
+impl Change<'_> {
+    /// Voids what a change of address voids, records it, and mails the old address its way back.
     pub(in crate::operations) async fn follow_change_of_address(
-        &self,
-        mut conn: Conn<'_>,
+        &mut self,
         user: UserId,
         old: &EmailAddress,
-        kept: Option<SessionId>,
+        new: NewAddress,
+        present: Option<SessionId>,
         client: &ClientInfo,
-        now: Timestamp,
     ) -> Result<(), DbError> {
-        store::sessions::delete_others(conn.reborrow(), user, kept).await?;
-        for purpose in [TokenPurpose::ResetPassword, TokenPurpose::ConfirmEmailChange] {
-            store::one_time_tokens::delete_of_user(conn.reborrow(), user, purpose).await?;
-        }
-        let event = EventId::new(now);
-        self.note_event(conn.reborrow(), event, user, EventKind::EmailChanged, client, now).await?;
-        let contact = store::users::find_contact(conn.reborrow(), user).await?;
-        let language = contact.and_then(|contact| contact.language).unwrap_or_else(|| self.language_of(client));
-        let undo =
-            Secret { purpose: TokenPurpose::UndoEmailChange, user: Some(user), session: None, address: old, language };
-        self.promise_secret(conn, undo, now).await?;
+        let (act, purpose) = match new {
+            NewAddress::Proven => (Act::AddressChanged, TokenPurpose::UndoEmailChange),
+            NewAddress::Unproven => (Act::AddressSet, TokenPurpose::UndoUnprovenChange),
+        };
+        self.void(act, user, present).await?;
+        self.record(user, EventKind::EmailChanged, client).await?;
+        let contact = store::users::find_contact(self.conn(), user).await?;
+        let language = contact.and_then(|contact| contact.language);
+        let language = language.unwrap_or_else(|| self.accounts.language_of(client));
+        self.enqueue_token_mail(TokenMail { purpose, user: Some(user), session: None, address: old, language }).await?;
         Ok(())
     }
 }

@@ -1,23 +1,17 @@
-//! When a file that no user refers to any more goes: after the commit of whatever took it from its user.
+//! When a file that no user refers to any more goes: after the commit of the change that took it from its user.
 
-use countersign_db::{Conn, DbError};
-use jiff::Timestamp;
+use countersign_db::DbError;
 
-use crate::accounts::Accounts;
+use super::change::Change;
 use crate::model::Job;
 
-impl Accounts {
+impl Change<'_> {
     /// Has the file deleted once the transaction is committed; without one there is nothing to do.
-    pub(in crate::operations) async fn discard_picture(
-        &self,
-        conn: Conn<'_>,
-        file: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), DbError> {
+    pub(in crate::operations) async fn discard_picture(&mut self, file: Option<&str>) -> Result<(), DbError> {
         // A name that is none of ours was never a file of ours.
-        let Some(file) = file.and_then(|file| file.parse().ok()) else {
-            return Ok(());
-        };
-        self.promise_job(conn, &Job::DeletePicture(file), now).await
+        match file.and_then(|file| file.parse().ok()) {
+            Some(file) => self.enqueue(&Job::DeletePicture(file)).await,
+            None => Ok(()),
+        }
     }
 }

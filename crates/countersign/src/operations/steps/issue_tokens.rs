@@ -1,11 +1,11 @@
-//! Decides what a client gets for a session: an access token for a while, and the refresh token that gets the next one.
+//! What a client gets for a session: an access token for a while, and the refresh token that gets the next one.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{SessionId, UserId};
+use crate::model::{Methods, SessionId, UserId};
 use crate::secrets::access_token::Bearer;
 
 /// What a client needs to act as a user.
@@ -26,10 +26,12 @@ pub struct Tokens {
 }
 
 /// A session, as far as its tokens depend on it.
-pub(in crate::operations) struct Issue<'s> {
+pub(in crate::operations) struct Issue {
     pub(in crate::operations) user: UserId,
     pub(in crate::operations) session: SessionId,
-    pub(in crate::operations) salt: &'s [u8],
+    pub(in crate::operations) authenticated_at: Timestamp,
+    pub(in crate::operations) methods: Methods,
+    pub(in crate::operations) salt: Vec<u8>,
     pub(in crate::operations) refresh_counter: u64,
     /// When the session ends, whatever happens; no token outlives it.
     pub(in crate::operations) expires_at: Timestamp,
@@ -39,19 +41,19 @@ impl Accounts {
     /// Makes the tokens; nothing of them is stored.
     pub(in crate::operations) async fn issue_tokens(
         &self,
-        issue: &Issue<'_>,
+        issue: &Issue,
         now: Timestamp,
     ) -> Result<Tokens, InternalError> {
         let ends_at =
             now.saturating_add(self.config().access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
-        let bearer = Bearer { user: issue.user, session: issue.session };
+        let bearer = Bearer { user: issue.user, session: issue.session, authenticated_at: issue.authenticated_at };
         Ok(Tokens {
             session: issue.session,
-            access_token: self.sign_access_token(bearer, now, ends_at).await?.into(),
+            access_token: self.sign_access_token(bearer, issue.methods, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
             device_cookie: None,
-            session_cookie: self.session_secrets().session_cookie(issue.session, issue.salt),
-            refresh_token: self.session_secrets().refresh_token(issue.session, issue.salt, issue.refresh_counter),
+            session_cookie: self.session_secrets().session_cookie(issue.session, &issue.salt),
+            refresh_token: self.session_secrets().refresh_token(issue.session, &issue.salt, issue.refresh_counter),
         })
     }
 }

@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState};
+use crate::model::{Methods, SigningAlgorithm, SigningKey, SigningKeyState};
 use crate::secrets;
 use crate::secrets::access_token::{Bearer, KeyLookup, Keyring, LoadedKeyring, TokenKey, Verdict, generate_der};
 use crate::secrets::sealing::{self, key_id};
+use crate::session_cache::Changed;
 use crate::store;
 use crate::store::signing_keys::StoredKey;
 
@@ -27,10 +28,11 @@ impl Accounts {
     pub(in crate::operations) async fn sign_access_token(
         &self,
         bearer: Bearer,
+        methods: Methods,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<String, InternalError> {
-        Ok(self.keyring(now).await?.sign(bearer, now, expires_at)?)
+        Ok(self.keyring(now).await?.sign(bearer, methods, now, expires_at)?)
     }
 
     /// What an access token says, if it is believed.
@@ -157,18 +159,18 @@ impl Accounts {
         let secret = &self.config().secret_keys()[0];
         let sealed = sealing::seal(secret, &kid, &generate_der(algorithm));
         let key = StoredKey { kid, algorithm, sealed, created_at: now, active_from, retired_at: None };
-        let mut tx = self.db().write().await?;
-        store::signing_keys::insert(tx.conn(), &key).await?;
-        tx.commit().await?;
+        let mut change = self.change(Changed::Nothing).await?;
+        store::signing_keys::insert(change.conn(), &key).await?;
+        change.commit().await?;
         Ok(key.kid)
     }
 
     /// Seals every key under the present `SECRET_KEY`; how many were under another.
     pub(in crate::operations) async fn reseal(&self) -> Result<usize, InternalError> {
         let keys = self.config().secret_keys();
-        let mut tx = self.db().write().await?;
+        let mut change = self.change(Changed::Nothing).await?;
         let mut resealed = 0;
-        for stored in store::signing_keys::list(tx.conn()).await? {
+        for stored in store::signing_keys::list(change.conn()).await? {
             if stored.sealed.by == key_id(&keys[0]) {
                 continue;
             }
@@ -177,10 +179,10 @@ impl Accounts {
                 InternalError::SigningKey
             })?;
             let after = sealing::seal(&keys[0], &stored.kid, &der);
-            store::signing_keys::reseal(tx.conn(), &stored.kid, &stored.sealed, &after).await?;
+            store::signing_keys::reseal(change.conn(), &stored.kid, &stored.sealed, &after).await?;
             resealed += 1;
         }
-        tx.commit().await?;
+        change.commit().await?;
         Ok(resealed)
     }
 }

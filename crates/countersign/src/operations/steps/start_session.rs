@@ -1,0 +1,97 @@
+//! How every session begins: for a user, by what they proved, and under a condition on the user's row that is checked and
+//! locked in the same transaction. No other code inserts a session, so none can leave the condition out.
+
+use countersign_db::DbError;
+
+use super::change::Change;
+use super::issue_tokens::Issue;
+use crate::model::{ClientInfo, EmailAddress, Methods, SessionId, UserId, Username};
+use crate::secrets;
+use crate::store;
+use crate::store::sessions::NewSession;
+use crate::store::users::LoginCondition;
+
+/// A session that is to begin.
+pub(in crate::operations) struct StartSession<'s> {
+    pub(in crate::operations) user: UserId,
+    /// How the user proved who they are.
+    pub(in crate::operations) methods: Methods,
+    /// The stored hash that the password was compared with: it must still be the user's.
+    pub(in crate::operations) password_hash: &'s str,
+    /// A hash of the same password that takes its place.
+    pub(in crate::operations) upgrade: Option<&'s str>,
+    /// What the user was found by: it must still be theirs.
+    pub(in crate::operations) found_by: FoundBy<'s>,
+    pub(in crate::operations) client: &'s ClientInfo,
+}
+
+/// What led to a user.
+#[derive(Clone, Copy)]
+pub(in crate::operations) enum FoundBy<'f> {
+    Email(&'f EmailAddress),
+    Username(&'f Username),
+    /// A session of theirs, or nothing.
+    Nothing,
+}
+
+impl Change<'_> {
+    /// Begins a session; `None` when the condition no longer holds. It must be the first thing that the transaction does with
+    /// the user's rows.
+    pub(in crate::operations) async fn start_session(
+        &mut self,
+        start: &StartSession<'_>,
+    ) -> Result<Option<Issue>, DbError> {
+        let (now, config) = (self.now(), self.accounts.config());
+        let (email, username) = match start.found_by {
+            FoundBy::Email(email) => (Some(email), None),
+            FoundBy::Username(username) => (None, Some(username)),
+            FoundBy::Nothing => (None, None),
+        };
+        let condition = LoginCondition { password_hash: start.password_hash, email, username };
+        if !store::users::note_login(self.conn(), start.user, &condition, start.upgrade, now).await? {
+            return Ok(None);
+        }
+        let salt = secrets::bytes::<32>();
+        let session = NewSession {
+            id: SessionId::new(now),
+            user: start.user,
+            methods: start.methods,
+            salt: &salt,
+            client: start.client,
+            now,
+            expires_at: now.saturating_add(config.session_ttl).unwrap_or(jiff::Timestamp::MAX),
+            idle_expires_at: self.accounts.idle_end(now),
+        };
+        store::sessions::make_room(self.conn(), start.user, now).await?;
+        store::sessions::insert(self.conn(), &session).await?;
+        Ok(Some(Issue {
+            user: start.user,
+            session: session.id,
+            expires_at: session.expires_at,
+            authenticated_at: now,
+            methods: start.methods,
+            refresh_counter: 0,
+            salt: salt.to_vec(),
+        }))
+    }
+
+    /// Gives a session that goes on new secrets in place of its cookie and refresh token, after its user has proven once more who
+    /// they are; `None` when it has ended.
+    pub(in crate::operations) async fn renew_session(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<Issue>, DbError> {
+        let (now, salt) = (self.now(), secrets::bytes::<32>());
+        let renewed = store::sessions::renew(self.conn(), session, user, &salt, now).await?;
+        Ok(renewed.map(|renewed| Issue {
+            user,
+            session,
+            expires_at: renewed.expires_at,
+            authenticated_at: now,
+            methods: renewed.methods,
+            refresh_counter: renewed.refresh_counter,
+            salt: salt.to_vec(),
+        }))
+    }
+}

@@ -1,0 +1,73 @@
+//! What every act voids, by one [`table`] of acts and of everything that can still open something. A new act or a new secret
+//! does not compile until somebody has decided about it.
+
+mod table;
+
+use countersign_db::DbError;
+
+pub(in crate::operations) use self::table::Act;
+use self::table::{Fate, Secret};
+use super::change::Change;
+use crate::model::{SessionId, TokenPurpose, UserId};
+use crate::store;
+
+impl Change<'_> {
+    /// Voids what an act voids; how many sessions ended. `present` is the session that acts, or that the act is about. What comes
+    /// in place of its secrets is up to the act. Links that a session asked for are worth nothing once it has ended.
+    pub(in crate::operations) async fn void(
+        &mut self,
+        act: Act,
+        user: UserId,
+        present: Option<SessionId>,
+    ) -> Result<u64, DbError> {
+        let ends_present = act.fate_of(Secret::PresentAccessTokens) == Fate::Void;
+        let mut ended = 0;
+        for secret in Secret::ALL.into_iter().filter(|secret| act.fate_of(*secret) != Fate::Kept) {
+            match secret {
+                Secret::OtherSessions => {
+                    let kept = present.filter(|_| !ends_present);
+                    ended += store::sessions::delete_others(self.conn(), user, kept).await?;
+                }
+                Secret::PresentAccessTokens => {
+                    if let Some(session) = present {
+                        ended += u64::from(store::sessions::delete(self.conn(), session, user).await?);
+                    }
+                }
+                Secret::ResetLinks
+                | Secret::VerificationLinks
+                | Secret::ChangeLinks
+                | Secret::UndoLinks
+                | Secret::UnprovenUndoLinks
+                | Secret::WaitingRegistrations => {
+                    for purpose in TokenPurpose::ALL.into_iter().filter(|purpose| opens(*purpose) == secret) {
+                        if act.fate_of(secret) != Fate::VoidIfLater {
+                            store::one_time_tokens::delete_of_user(self.conn(), user, purpose).await?;
+                        }
+                    }
+                }
+                // The first goes with its session or gets another salt, the other is bound to the password's hash.
+                Secret::PresentSecrets | Secret::DeviceCookies => {}
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// What a one-time token is in the table.
+fn opens(purpose: TokenPurpose) -> Secret {
+    match purpose {
+        TokenPurpose::VerifyEmail => Secret::VerificationLinks,
+        TokenPurpose::CompleteRegistration => Secret::WaitingRegistrations,
+        TokenPurpose::ResetPassword => Secret::ResetLinks,
+        TokenPurpose::ConfirmEmailChange => Secret::ChangeLinks,
+        TokenPurpose::UndoEmailChange => Secret::UndoLinks,
+        TokenPurpose::UndoUnprovenChange => Secret::UnprovenUndoLinks,
+    }
+}
+
+/// The table, for the test that plays it over HTTP: the names of an act, of a secret, and of what becomes of it.
+#[cfg(feature = "testing")]
+pub fn voids() -> Vec<[String; 3]> {
+    let names = |act: Act, secret| [format!("{act:?}"), format!("{secret:?}"), format!("{:?}", act.fate_of(secret))];
+    Act::ALL.into_iter().flat_map(|act| Secret::ALL.map(|secret| names(act, secret))).collect()
+}
