@@ -78,7 +78,7 @@ async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) ->
     accounts.register(ada).await.unwrap();
     let log_in =
         LogIn { identifier: email.to_owned(), password: Password::presented(PASSWORD), client: ClientInfo::default() };
-    accounts.log_in(log_in).await.unwrap().access_token.expose_secret().to_owned()
+    accounts.log_in(log_in).await.unwrap().into_tokens().access_token.expose_secret().to_owned()
 }
 
 fn serving(database: &TempDb, algorithm: SigningAlgorithm) -> (Server, Sandbox) {
