@@ -218,8 +218,8 @@ impl SessionCache {
         let says_the_same = |(id, said): (&i64, &Changed)| {
             notes.binary_search_by_key(id, |(id, _)| *id).is_ok_and(|found| notes[found].1 == *said)
         };
-        let began = watch.highest.is_empty();
-        if !began && !watch.seen.last_key_value().map_or(notes.is_empty(), says_the_same) {
+        let is_first = watch.highest.is_empty();
+        if !is_first && !watch.seen.last_key_value().map_or(notes.is_empty(), says_the_same) {
             return Err(Gap);
         }
         for (id, changed) in notes {
@@ -324,8 +324,10 @@ mod tests {
         let session = session(user());
         let now = cache.epoch();
         for (age, is_used) in [(AGE_SECONDS_MAX - 1, true), (AGE_SECONDS_MAX, false)] {
-            let cache =
-                SessionCache { made_at: cache.made_at - Duration::from_secs(age.into()), ..SessionCache::new(10) };
+            let cache = SessionCache {
+                made_at: cache.made_at.checked_sub(Duration::from_secs(age.into())).unwrap(),
+                ..SessionCache::new(10)
+            };
             cache.put(now, Arc::clone(&session));
             assert_eq!(cache.get(session.authenticated.session).is_some(), is_used, "{age} s");
         }

@@ -62,7 +62,7 @@ impl std::fmt::Display for Methods {
 }
 
 impl Strength {
-    /// The `acr` claim (OpenID Connect Core, section 2).
+    /// The `acr` claim (`OpenID` Connect Core, section 2).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "0",

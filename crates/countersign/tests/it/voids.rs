@@ -216,9 +216,9 @@ impl<'a> Owner<'a> {
             "UndoLinks" | "UnprovenUndoLinks" => {
                 let before = self.email.clone();
                 if secret == "UndoLinks" {
-                    self.change_address().await
+                    self.change_address().await;
                 } else {
-                    self.set_address().await
+                    self.set_address().await;
                 }
                 app.run_jobs().await;
                 let token = token_in_mail(app, &before);
@@ -285,21 +285,20 @@ fn a_new_act_or_a_new_secret_does_not_compile_without_a_decision() {
     let compiles = |source: &str| {
         let file = folder.path().join("table.rs");
         std::fs::write(&file, source).unwrap();
-        let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-        let output = Command::new(rustc)
+        let output = Command::new("rustc")
             .args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--allow=warnings", "--out-dir"])
             .arg(folder.path())
             .arg(&file)
             .output()
-            .expect("the compiler that compiled this test");
+            .expect("the compiler that this test was compiled with");
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     assert_eq!(compiles(table), (true, String::new()));
     for (name, before) in [("act", "    AccountDeleted,\n}"), ("secret", "    DeviceCookies,\n}")] {
         let (head, tail) = table.split_once(before).expect("the last variant");
         let last = before.trim_end_matches('}');
-        let (compiled, error) = compiles(&format!("{head}{last}    Another,\n}}{tail}"));
-        assert!(!compiled && error.contains("E0004"), "another {name}: {error}");
+        let (is_compiled, error) = compiles(&format!("{head}{last}    Another,\n}}{tail}"));
+        assert!(!is_compiled && error.contains("E0004"), "another {name}: {error}");
     }
 }
 

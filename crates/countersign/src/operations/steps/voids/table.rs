@@ -71,6 +71,7 @@ impl Act {
     ];
 
     /// What the act does to a secret.
+    #[expect(clippy::too_many_lines, reason = "a table is read as one")]
     pub(crate) const fn fate_of(self, secret: Secret) -> Fate {
         use Act as A;
         use Fate::{Kept, Replaced, Void, VoidIfLater};
