@@ -142,7 +142,7 @@ impl Accounts {
             if notes.len() < store::changes::READ_MAX as usize && cache.take_in(watch, begun, &notes).is_ok() {
                 return Ok(());
             }
-            tracing::info!("the session cache is emptied: changes may have been missed");
+            tracing::debug!("the session cache is emptied: changes may have been missed");
         }
         // Notes with lower numbers may still be uncommitted, but not more than there are connections.
         let floor = store::changes::find_newest(read.conn()).await? - UNCOMMITTED_MAX;

@@ -83,14 +83,15 @@ impl Accounts {
             client,
         };
         let mut change = self.change(Changed::Session(user, session)).await?;
-        // The password was changed, or the user deleted, after we read the hash.
-        let next = change.start_session(&start).await?.ok_or(ReauthenticateError::WrongPassword)?;
-        if change.void(Act::Reauthenticated, user, Some(session)).await? == 0 {
+        let now = change.now();
+        if !store::sessions::lives(change.conn(), session, user, now).await? {
             return Err(ReauthenticateError::SessionOver);
         }
+        // The password was changed, or the user deleted, after we read the hash.
+        let next = change.start_session(&start).await?.ok_or(ReauthenticateError::WrongPassword)?;
+        change.void(Act::Reauthenticated, user, Some(session)).await?;
         self.forget_attempts(change.conn(), attempt).await?;
         store::one_time_tokens::hand_over(change.conn(), user, session, next.session).await?;
-        let now = change.now();
         change.commit().await?;
         Ok(self.issue_tokens(&next, now).await?)
     }

@@ -239,6 +239,26 @@ async fn a_user_sees_where_they_are_logged_in_and_which_session_this_is() {
 }
 
 #[tokio::test]
+async fn a_user_has_at_most_a_hundred_sessions_and_one_more_ends_the_oldest() {
+    let app = TestApp::with(|config| config.session_cache_max = 0).await;
+    let ada = app.user("ada").await;
+    let mut logins = Vec::new();
+    for _ in 0..100 {
+        app.clock.advance(SignedDuration::from_secs(1));
+        logins.push(tokens(&app, &ada).await);
+    }
+    ada.get("/api/users/me").await.problem(401, "invalid_token");
+    let oldest = app.bearer(Some(text(&logins[0], "access_token")));
+    let sessions = oldest.get("/api/users/me/sessions").await.ok(200)["sessions"].clone();
+    assert_eq!(sessions.as_array().unwrap().len(), 100);
+    // The oldest goes on in another, which takes its place.
+    let confirmed = oldest.post("/api/users/me/reauthenticate", json!({ "password": PASSWORD })).await.ok(200);
+    me(&app, &confirmed).await.ok(200);
+    me(&app, &logins[0]).await.problem(401, "invalid_token");
+    me(&app, &logins[1]).await.ok(200);
+}
+
+#[tokio::test]
 async fn a_session_in_use_is_noted_every_few_minutes_only() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
