@@ -190,7 +190,10 @@ async function aPictureIsCutAndRemoved({ blog, browser }) {
     const file = page.getByLabel("Choose a picture");
     await file.setInputFiles({ name: "\"><img src=x onerror=alert(1)>.png", mimeType: "image/png", buffer });
     if (script) {
-      await page.getByLabel("How the picture will be cut").focus();
+      const cut = page.getByLabel("How the picture will be cut");
+      // The browser reads the file first, and then there is something to be cut.
+      await cut.waitFor();
+      await cut.focus();
       // Who chooses a file makes room for it; a file chosen by a test does not count as input of a person.
       await page.evaluate(() => globalThis.forgetShifts());
       await page.keyboard.press("ArrowRight");
