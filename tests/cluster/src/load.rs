@@ -144,7 +144,7 @@ impl Visitor {
             self.ask("GET /api/posts", "", &Content::none(), 200).await?;
             if round + 1 < ROUNDS {
                 let new = format!("{password}-{round}");
-                self.change_password(name, &password, &new, &tokens).await?;
+                tokens = self.change_password(name, &password, &new, &tokens).await?;
                 password = new;
             }
         }
@@ -179,13 +179,13 @@ impl Visitor {
         Ok(())
     }
 
-    async fn change_password(&mut self, name: &str, old: &str, new: &str, tokens: &Tokens) -> Result<(), Failed> {
+    async fn change_password(&mut self, name: &str, old: &str, new: &str, before: &Tokens) -> Result<Tokens, Failed> {
         self.note(name, |account| account.passwords = vec![new.to_owned(), old.to_owned()]);
         let body = Content::json(&json!({ "current_password": old, "new_password": new }));
-        self.ask("PATCH /api/users/me/password", &tokens.access, &body, 200).await?;
+        let answer = self.ask("PATCH /api/users/me/password", &before.access, &body, 200).await?;
         self.note(name, |account| account.passwords.truncate(1));
         self.shared.ledger().changed_passwords += 1;
-        Ok(())
+        Ok(tokens(&answer))
     }
 
     fn note(&self, name: &str, what: impl FnOnce(&mut Account)) {
