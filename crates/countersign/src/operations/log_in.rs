@@ -38,7 +38,7 @@ pub enum LogInOutcome {
     SecondStep(SecondStep),
 }
 
-/// A login that lacks its second step. There is none yet, so this has no values.
+/// A login that lacks its second step. No second factor exists yet, so this has no values.
 pub struct SecondStep(Infallible);
 
 impl LogInOutcome {
