@@ -415,10 +415,12 @@ fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
 
 /// The accounts of the working directory's settings, for commands that change or show what is in the database.
 async fn open_accounts<H: Host>(purpose: Purpose) -> Result<Accounts, Failure> {
-    let Settings { mail, mut shell, .. } = settings_for::<H>(purpose)?;
+    let Settings { mail, mut shell, host } = settings_for::<H>(purpose)?;
     let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     refuse_missing::<H>(&shell.database_url)?;
     let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
     schema::check::<H>(&db).await?;
-    Ok(Accounts::new(db, shell.accounts_config(key, shell.site_url(shell.port), mail)?))
+    let mut config = shell.accounts_config(key, shell.site_url(shell.port), mail)?;
+    config.hooks = H::hooks(&host);
+    Ok(Accounts::new(db, config))
 }

@@ -44,14 +44,16 @@ pub use metrics::Metrics;
 pub use telemetry::TraceParents;
 pub use utoipa_axum::router::OpenApiRouter;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Redirect;
 use axum::routing::get;
-use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
+use countersign::{Accounts, Hooks};
 use countersign_db::{DerivedTable, Migrations};
 
 #[cfg(feature = "jemalloc")]
@@ -83,6 +85,11 @@ pub trait Host: 'static {
 
     /// Makes the state when the program starts.
     fn state(accounts: Accounts, settings: &Self::Settings) -> Self::State;
+
+    /// Its code that runs in the transactions of the accounts.
+    fn hooks(_: &Self::Settings) -> Option<Arc<dyn Hooks>> {
+        None
+    }
 
     /// Adds its own templates and texts to the library's.
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {

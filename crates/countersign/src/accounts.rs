@@ -68,7 +68,7 @@ impl Accounts {
     /// When the system has no thread to give for hashing.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
         let keys: Vec<TokenKey> =
-            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+            config.secret_session_secrets().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
         let signing_kid = keys[0].kid().to_owned();
         let keyring = Keyring::new(&config.issuer, keys, &signing_kid, config.session_cache_max)
             .expect("the first key is among them");

@@ -5,11 +5,13 @@ mod media;
 mod site_url;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::hooks::Hooks;
 use crate::limits::LimitPolicy;
 use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
@@ -61,6 +63,8 @@ pub struct Config {
     pub blocklist: Blocklist,
     /// When a proof of work is asked for, and how much.
     pub challenge: ChallengePolicy,
+    /// The host's code that runs in the transactions of the accounts.
+    pub hooks: Option<Arc<dyn Hooks>>,
     /// What a new password hash costs.
     pub hash_parameters: HashParameters,
     /// How much hashing may go on at once.
@@ -101,6 +105,7 @@ impl Config {
             login_by: LoginBy::Email,
             blocklist: Blocklist::Common,
             challenge: ChallengePolicy::default(),
+            hooks: None,
             hash_parameters: HashParameters::default(),
             hashing: HashingPolicy::default(),
             limits: Some(LimitPolicy::default()),

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 mod error;
+mod hooks;
 pub mod http;
 mod jobs;
 pub mod limits;
@@ -34,9 +35,11 @@ use countersign_db::Migrations;
 
 pub use accounts::Accounts;
 pub use error::InternalError;
+pub use hooks::{HookFuture, Hooks};
 pub use http::router;
 pub use jobs::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 pub use limits::TooManyAttempts;
+pub use model::Event;
 pub use operations::{
     ActiveToken, AddressProof, ChallengeFault, ChallengeRequired, ChangePassword, ChangePasswordError, EditProfile,
     EditProfileError, ForgotPasswordError, LogIn, LogInError, LogInOutcome, MissingPicture, PUBLISH_AHEAD,
@@ -49,7 +52,7 @@ pub use tally::AccountsMetrics;
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges", 10 => "0010_methods"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges", 10 => "0010_methods", 11 => "0011_events"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

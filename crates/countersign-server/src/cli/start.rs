@@ -137,7 +137,8 @@ where
     let metrics_listener = shell.telemetry.metrics_listen.map(listen_for_metrics).transpose()?;
     let db = open::<H>(&shell, schema).await?;
     let site_url = site_url(&shell, audience, listener.local_addr()?)?;
-    let config = shell.accounts_config(key, site_url, mail)?;
+    let mut config = shell.accounts_config(key, site_url, mail)?;
+    config.hooks = H::hooks(&host);
     if config.hash_parameters.is_below_recommendations() {
         warn!("{WEAK_COSTS}");
     }

@@ -124,7 +124,7 @@ async fn busy(kind: DatabaseKind) -> (TempDb, String) {
          INSERT INTO auth_known_devices (user_id, device, last_seen_at) SELECT id, 'a device', 0 FROM auth_users; \
          INSERT INTO auth_signing_keys (kid, algorithm, sealed_key, sealed_by, created_at, active_from, retired_at) \
              VALUES ('old', 'EdDSA', {bytes}, '', 0, 0, 1), ('Older', 'EdDSA', {bytes}, '', 0, 0, 1); \
-         INSERT INTO auth_security_events (id, user_id, kind, happened_at) SELECT id, id, 'made up', 0 FROM auth_users; \
+         INSERT INTO auth_events (id, subject_id, kind, happened_at) SELECT id, id, 'made up', 0 FROM auth_users; \
          INSERT INTO auth_changes (user_id, changed_at) SELECT id, 7 FROM auth_users; \
          DELETE FROM auth_changes WHERE id = (SELECT MAX(id) FROM auth_changes)"
     );

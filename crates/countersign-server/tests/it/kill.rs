@@ -287,8 +287,8 @@ async fn assert_true(database: &TempDb, arrived: &Arrived) {
     let users: BTreeSet<String> = texts(database, "SELECT username FROM auth_users").await.into_iter().collect();
     let secrets: BTreeSet<String> =
         texts(database, "SELECT token_hash FROM auth_one_time_tokens").await.into_iter().collect();
-    let changes = "SELECT username FROM auth_security_events AS events JOIN auth_users AS users ON users.id = events.user_id \
-                   WHERE events.kind = 'password_changed'";
+    let changes = "SELECT username FROM auth_events AS events JOIN auth_users AS users ON users.id = events.subject_id \
+                   WHERE events.kind IN ('password_changed', 'password_reset')";
     let changed: BTreeSet<String> = texts(database, changes).await.into_iter().collect();
     for ((kind, name), mails) in &arrived.0 {
         assert!(users.contains(name), "{kind} for {name}, who is not registered");

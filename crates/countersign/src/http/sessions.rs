@@ -127,8 +127,9 @@ struct EndedResponse {
 async fn end_other_sessions(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
+    client: ClientInfo,
 ) -> Result<Json<EndedResponse>, Problem> {
-    let ended = accounts.end_other_sessions(caller.user.id, caller.session).await?;
+    let ended = accounts.end_other_sessions(caller.user.id, caller.session, &client).await?;
     Ok(Json(EndedResponse { ended }))
 }
 
@@ -150,9 +151,10 @@ async fn end_other_sessions(
 async fn end_session(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
+    client: ClientInfo,
     PathId(id): PathId<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    if accounts.end_session(caller.user.id, id).await? {
+    if accounts.end_session(caller.user.id, id, &client).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::new(&SESSION_NOT_FOUND))
@@ -205,9 +207,9 @@ async fn log_in(
 ) -> Result<impl IntoResponse, Problem> {
     // Nor may another site log a visitor in as somebody else.
     cookie::refuse_other_sites(accounts.config(), &Method::POST, &headers)?;
-    let tokens = accounts.log_in(credentials(body, client)?).await?.into_tokens();
+    let tokens = accounts.log_in(credentials(body, client.clone())?).await?.into_tokens();
     if let Some(before) = accounts.verify_session_cookies(cookie::get(accounts.config(), &headers)).await? {
-        accounts.end_session(before.user.id, before.session).await?;
+        accounts.end_session(before.user.id, before.session, &client).await?;
     }
     let cookies = cookie::Kind::of(accounts.config(), &headers);
     let session = cookie::set(cookies, accounts.config(), &tokens.session_cookie);
@@ -237,9 +239,10 @@ async fn log_in(
 async fn log_out(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
+    client: ClientInfo,
     cookies: cookie::Kind,
 ) -> Result<impl IntoResponse, Problem> {
-    accounts.end_session(caller.user.id, caller.session).await?;
+    accounts.end_session(caller.user.id, caller.session, &client).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(cookies))]))
 }
 

@@ -172,11 +172,12 @@ struct RevocationRequest {
 )]
 async fn revoke_token(
     State(accounts): State<Accounts>,
+    client: ClientInfo,
     form: Result<FormBody, Problem>,
 ) -> Result<StatusCode, Problem> {
     let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
     let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
-    accounts.revoke(&token).await?;
+    accounts.revoke(&token, &client).await?;
     Ok(StatusCode::OK)
 }
 

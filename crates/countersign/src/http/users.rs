@@ -311,10 +311,11 @@ impl From<EditProfileError> for Problem {
 async fn delete_user(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
+    client: ClientInfo,
     PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, Problem> {
     refuse_others(&caller, id, "Not authorized to delete this user")?;
     require_recent(&accounts, &caller)?;
-    accounts.delete_account(id).await?;
+    accounts.delete_account(id, &client).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -117,10 +117,10 @@ impl Accounts {
     pub(super) async fn send_notice(&self, id: EventId, job: JobId) -> Result<(), JobError> {
         let now = self.clock().now();
         let mut read = self.db().read().await?;
-        let Some(event) = store::security_events::find(read.conn(), id).await? else {
+        let Some(event) = store::events::find(read.conn(), id).await? else {
             return Ok(()); // and the user with it
         };
-        let Some(contact) = store::users::find_contact(read.conn(), event.user).await? else {
+        let Some(contact) = store::users::find_contact(read.conn(), event.subject).await? else {
             return Ok(());
         };
         drop(read);
@@ -133,11 +133,11 @@ impl Accounts {
                 let (device, address) = (or_unknown(event.user_agent), or_unknown(event.address));
                 Message::NewSignIn { device, address, at, account_link }
             }
-            EventKind::PasswordChanged => {
+            EventKind::PasswordChanged | EventKind::PasswordReset => {
                 Message::PasswordChanged { at, reset_link: self.config().link(&links.forgot_password) }
             }
-            // The old address hears of it by the token that undoes it.
-            EventKind::EmailChanged => return Ok(()),
+            // Of the others nobody is told; the old address hears of a change by the token that undoes it.
+            _ => return Ok(()),
         };
         let language = contact.language.unwrap_or_else(|| self.config().mail.templates.default_language().clone());
         let recipient = Recipient { address: contact.email, username: contact.username, language };
@@ -159,7 +159,7 @@ impl Accounts {
     }
 
     fn secret_of(&self, token: &OneTimeToken) -> Result<OneTimeSecret, JobError> {
-        let secret = self.one_time_keys().recover(token.id, &token.salt, &token.hash);
+        let secret = self.one_time_session_secrets().recover(token.id, &token.salt, &token.hash);
         secret.ok_or_else(|| {
             let text = "it was promised under another SECRET_KEY; give that one in SECRET_KEY_PREVIOUS";
             JobError::Later(text.to_owned())

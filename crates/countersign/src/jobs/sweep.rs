@@ -1,5 +1,5 @@
 //! What is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not seen for long,
-//! attempts that are forgiven.
+//! attempts that are forgiven, events of long ago.
 //!
 //! Where no index tells whose time is over, a reader walks through the table and the writer deletes by key what it found, if that is
 //! still so. An index would have to be kept by every login and every use of a session, which change these columns, so that a sweep
@@ -12,11 +12,14 @@ use uuid::Uuid;
 use super::JobError;
 use crate::accounts::Accounts;
 use crate::limits::{FORGIVEN_AFTER, LimitPolicy};
-use crate::model::Horizon;
+use crate::model::{EventId, Horizon};
 use crate::store::{self, SWEPT_AT_ONCE};
 
 /// A device that was not used for so long is a new one.
 const DEVICE_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// How long it is known what happened to an account.
+const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// What is found by walking through a table.
 #[derive(Clone, Copy)]
@@ -47,11 +50,13 @@ impl Accounts {
 
     /// What an index finds.
     async fn sweep_expired(&self, now: Timestamp) -> Result<u64, DbError> {
+        let oldest = EventId::new(now.saturating_sub(EVENTS_KEPT).unwrap_or(Timestamp::MIN));
         let mut tx = self.db().write().await?;
         let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
         let challenges = store::spent_challenges::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
+        let events = store::events::delete_before(tx.conn(), oldest, SWEPT_AT_ONCE).await?;
         tx.commit().await?;
-        Ok(tokens.max(challenges))
+        Ok(tokens.max(challenges).max(events))
     }
 
     async fn walk(&self, walked: Walked) -> Result<(), DbError> {

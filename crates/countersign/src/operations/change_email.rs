@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::steps::attempts::RequestMailError;
 use super::steps::enqueue_mail::TokenMail;
+use super::steps::record_event::Happened;
 use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
@@ -92,7 +93,7 @@ impl Accounts {
         let purpose = TokenPurpose::ResetPassword;
         let mail = TokenMail { purpose, user: Some(user), session: None, address: &token.address, language };
         change.enqueue_token_mail(mail).await?;
-        change.record(user, EventKind::EmailChanged, client).await?;
+        change.record(Happened::by_owner(EventKind::EmailChangeUndone, user, None), client).await?;
         Ok(change.commit().await?)
     }
 }

@@ -7,6 +7,7 @@ use countersign_db::DbError;
 
 use super::steps::attempts::Attempt;
 use super::steps::issue_tokens::Tokens;
+use super::steps::record_event::Happened;
 use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
@@ -97,10 +98,12 @@ impl Accounts {
         let renewed = change.renew_session(user, session).await?.ok_or(ChangePasswordError::SessionOver)?;
         self.forget_attempts(change.conn(), attempt).await?;
         self.forget_strangers(change.conn(), user).await?;
-        change.record_and_notify(user, EventKind::PasswordChanged, &client).await?;
+        let changed = Happened::by_owner(EventKind::PasswordChanged, user, Some(session));
+        change.record_and_notify(changed, &client).await?;
         change.commit().await?;
-        let device = self.device_of(&client).filter(|device| self.device_keys().is_of(device, user, &stored));
-        let device_cookie = self.device_keys().cookie(user, device.as_ref(), &new, now);
+        let device =
+            self.device_of(&client).filter(|device| self.device_session_secrets().is_of(device, user, &stored));
+        let device_cookie = self.device_session_secrets().cookie(user, device.as_ref(), &new, now);
         let tokens = self.issue_tokens(&renewed, now).await?;
         Ok(Tokens { device_cookie: Some(device_cookie), ..tokens })
     }

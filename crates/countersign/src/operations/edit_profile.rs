@@ -5,11 +5,12 @@ use countersign_db::DbError;
 
 use super::steps::change_address::NewAddress;
 use super::steps::enqueue_mail::TokenMail;
+use super::steps::record_event::Happened;
 use crate::accounts::Accounts;
 use crate::config::RegistrationMode;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, SessionId, TokenPurpose, User, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, User, UserId, Username};
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -76,6 +77,10 @@ impl Accounts {
             }
             Err(error) => return Err(error.into()),
         };
+        if edited.username != before.username {
+            let renamed = Happened::by_owner(EventKind::UsernameChanged, user, Some(session));
+            change.record(renamed, &client).await?;
+        }
         if let Some(email) = email.filter(|email| *email != before.email) {
             let present = Some(session);
             change.follow_change_of_address(user, &before.email, NewAddress::Unproven, present, &client).await?;

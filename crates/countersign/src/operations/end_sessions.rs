@@ -3,44 +3,47 @@
 use countersign_db::DbError;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::steps::record_event::Happened;
 use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{SessionId, UserId};
+use crate::model::{ClientInfo, EventKind, SessionId, UserId};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
     /// Ends a session of this user; whether there was one. Its tokens are refused with the next request.
-    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
+    pub async fn end_session(&self, user: UserId, session: SessionId, client: &ClientInfo) -> Result<bool, DbError> {
         let mut change = self.change(Changed::Session(user, session)).await?;
         let ended = change.void(Act::SessionEnded, user, Some(session)).await? > 0;
         if ended {
+            change.record(Happened::by_owner(EventKind::SessionEnded, user, Some(session)), client).await?;
             change.commit().await?;
         }
         Ok(ended)
     }
 
     /// Ends all sessions of this user but one, and voids links that are on their way; how many sessions there were.
-    pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<u64, DbError> {
+    pub async fn end_other_sessions(&self, user: UserId, kept: SessionId, client: &ClientInfo) -> Result<u64, DbError> {
         let mut change = self.change(Changed::User(user)).await?;
         let ended = change.void(Act::OthersLoggedOut, user, Some(kept)).await?;
+        change.record(Happened::by_owner(EventKind::OtherSessionsEnded, user, Some(kept)), client).await?;
         change.commit().await?;
         Ok(ended)
     }
 
     /// Ends the session that a token belongs to, be it a refresh or an access token (RFC 7009). A text that is neither is
     /// no error: there is nothing to end.
-    pub async fn revoke(&self, token: &SecretString) -> Result<(), InternalError> {
+    pub async fn revoke(&self, token: &SecretString, client: &ClientInfo) -> Result<(), InternalError> {
         let now = self.clock().now();
         if let Some(token) = PresentedRefreshToken::parse(token) {
             let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
             if let Some(session) = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt)) {
-                self.end_session(session.authenticated.user.id, token.session).await?;
+                self.end_session(session.authenticated.user.id, token.session, client).await?;
             }
         } else if let Some(bearer) = self.believe(token.expose_secret(), now).await? {
-            self.end_session(bearer.user, bearer.session).await?;
+            self.end_session(bearer.user, bearer.session, client).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use countersign_db::DbError;
 
 use super::steps::attempts::Attempt;
 use super::steps::issue_tokens::Tokens;
+use super::steps::record_event::Happened;
 use super::steps::start_session::{FoundBy, StartSession};
 use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
@@ -153,7 +154,9 @@ impl Accounts {
         }
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {
-            found.as_ref().is_some_and(|found| self.device_keys().is_of(device, found.user, &found.password_hash))
+            found
+                .as_ref()
+                .is_some_and(|found| self.device_session_secrets().is_of(device, found.user, &found.password_hash))
         };
         let device = device.filter(is_theirs);
         if device.is_none() && taken.is_none() {
@@ -245,12 +248,13 @@ impl Accounts {
         // The first device of all is no news to anybody.
         let others = store::known_devices::note(change.conn(), user, &client.device(), now).await?;
         if others.is_some_and(|others| others > 0) {
-            change.record_and_notify(user, EventKind::NewSignIn, client).await?;
+            let news = Happened::by_owner(EventKind::NewSignIn, user, Some(session.session));
+            change.record_and_notify(news, client).await?;
         }
         change.commit().await?;
         let tokens = self.issue_tokens(&session, now).await?;
         let hash = start.upgrade.unwrap_or(start.password_hash);
-        Ok(Tokens { device_cookie: Some(self.device_keys().cookie(user, device, hash, now)), ..tokens })
+        Ok(Tokens { device_cookie: Some(self.device_session_secrets().cookie(user, device, hash, now)), ..tokens })
     }
 }
 

@@ -8,10 +8,13 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::steps::change_address::NewAddress;
+use super::steps::record_event::Happened;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username};
+use crate::model::{
+    ClientInfo, EmailAddress, EventKind, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username,
+};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
@@ -104,7 +107,7 @@ impl Accounts {
         };
         let token = token.ok_or(ProveAddressError::Invalid)?;
         match (token.purpose, token.user) {
-            (TokenPurpose::VerifyEmail, Some(user)) => self.verify_email(user, &token).await,
+            (TokenPurpose::VerifyEmail, Some(user)) => self.verify_email(user, &token, &client).await,
             (TokenPurpose::ConfirmEmailChange, Some(user)) => self.confirm_email_change(user, &token, &client).await,
             (TokenPurpose::CompleteRegistration, None) => {
                 let password = password.ok_or(ProveAddressError::PasswordRequired)?;
@@ -132,13 +135,18 @@ impl Accounts {
         let tried = store::one_time_tokens::count_code_attempt(change.conn(), address, now).await?;
         change.commit().await?;
         let has_code = |token: &OneTimeToken| {
-            let secret = self.one_time_keys().recover(token.id, &token.salt, &token.hash);
+            let secret = self.one_time_session_secrets().recover(token.id, &token.salt, &token.hash);
             secret.is_some_and(|secret| secret.has_code(code))
         };
         Ok(tried.into_iter().find(has_code))
     }
 
-    async fn verify_email(&self, user: UserId, token: &OneTimeToken) -> Result<ProvenAddress, ProveAddressError> {
+    async fn verify_email(
+        &self,
+        user: UserId,
+        token: &OneTimeToken,
+        client: &ClientInfo,
+    ) -> Result<ProvenAddress, ProveAddressError> {
         let mut change = self.change(Changed::Rows(user)).await?;
         let now = change.now();
         let is_verified = store::one_time_tokens::consume(change.conn(), token.id, now).await?
@@ -146,6 +154,7 @@ impl Accounts {
         if !is_verified {
             return Err(ProveAddressError::Invalid);
         }
+        change.record(Happened::by_owner(EventKind::EmailVerified, user, None), client).await?;
         change.commit().await?;
         Ok(ProvenAddress::Verified(user))
     }
@@ -217,6 +226,7 @@ impl Accounts {
                 None => ProveAddressError::EmailTaken,
             });
         }
+        change.record(Happened::by_owner(EventKind::Registered, new.id, None), client).await?;
         change.commit().await?;
         Ok(ProvenAddress::Registered(new.id))
     }

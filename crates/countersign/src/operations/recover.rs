@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::steps::attempts::RequestMailError;
 use super::steps::challenge::ChallengeRequired;
 use super::steps::enqueue_mail::TokenMail;
+use super::steps::record_event::Happened;
 use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
@@ -169,8 +170,9 @@ impl Accounts {
         }
         change.void(Act::PasswordReset, user, None).await?;
         self.forget_strangers(change.conn(), user).await?;
-        change.record_and_notify(user, EventKind::PasswordChanged, client).await?;
+        let reset = Happened::by_owner(EventKind::PasswordReset, user, None);
+        change.record_and_notify(reset, client).await?;
         change.commit().await?;
-        Ok(self.device_keys().cookie(user, None, &new, now))
+        Ok(self.device_session_secrets().cookie(user, None, &new, now))
     }
 }

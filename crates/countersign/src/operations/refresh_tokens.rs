@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::steps::issue_tokens::{Issue, Tokens};
+use super::steps::record_event::Happened;
 use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
@@ -143,7 +144,8 @@ impl Accounts {
         let user = session.authenticated.user.id;
         let mut change = self.change(Changed::Session(user, token.session)).await?;
         if change.void(Act::RefreshTokenReused, user, Some(token.session)).await? > 0 {
-            change.record_and_notify(user, EventKind::RefreshTokenReused, client).await?;
+            let reused = Happened::by_system(EventKind::RefreshTokenReused, user, Some(token.session));
+            change.record_and_notify(reused, client).await?;
             change.commit().await?;
         }
         Ok(())

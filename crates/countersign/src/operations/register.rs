@@ -8,13 +8,14 @@ use secrecy::SecretString;
 use super::steps::challenge::ChallengeRequired;
 use super::steps::change::Change;
 use super::steps::enqueue_mail::TokenMail;
+use super::steps::record_event::Happened;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
-    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, Password, Standing, TokenPurpose, User, UserId,
-    Username,
+    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose, User,
+    UserId, Username,
 };
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
@@ -163,6 +164,7 @@ impl Change<'_> {
                 None => RegisterError::EmailTaken,
             });
         };
+        self.record(Happened::by_owner(EventKind::Registered, id, None), client).await?;
         let purpose = TokenPurpose::VerifyEmail;
         self.enqueue_token_mail(TokenMail { purpose, user: Some(id), session: None, address: email, language }).await?;
         Ok(user)

@@ -9,6 +9,6 @@ mod discard_picture;
 pub(super) mod enqueue_mail;
 pub(super) mod issue_tokens;
 pub(super) mod keyring;
-mod record_event;
+pub(super) mod record_event;
 pub(super) mod start_session;
 pub(super) mod voids;

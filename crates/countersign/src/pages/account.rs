@@ -289,6 +289,6 @@ pub(super) async fn delete(visitor: Visitor, mut form: Form) -> Result<Response,
             return Ok(later(deletion_page(&visitor, caller, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
         }
     }
-    visitor.accounts().delete_account(caller.user.id).await?;
+    visitor.accounts().delete_account(caller.user.id, &visitor.client).await?;
     Ok(To::path("/").done(&visitor, "account-deleted").cookie(cookie::clear(visitor.cookies())).into_response())
 }

@@ -47,7 +47,7 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
     let (status, fault) = match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
         Ok(outcome) => {
             if let Some(before) = &visitor.caller {
-                accounts.end_session(before.user.id, before.session).await?;
+                accounts.end_session(before.user.id, before.session, &visitor.client).await?;
             }
             let to = To::path(next.unwrap_or_else(|| HOME.to_owned()));
             return Ok(to.logged_in(&visitor, &outcome.into_tokens()).into_response());
@@ -69,7 +69,7 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
 pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
     let accounts = visitor.accounts();
     if let Some(caller) = &visitor.caller {
-        accounts.end_session(caller.user.id, caller.session).await?;
+        accounts.end_session(caller.user.id, caller.session, &visitor.client).await?;
     }
     Ok(To::path(HOME).done(&visitor, "logged-out").cookie(cookie::clear(visitor.cookies())).into_response())
 }

@@ -85,7 +85,7 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
     match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
         Ok(outcome) => {
             if let Some(before) = &visitor.caller {
-                accounts.end_session(before.user.id, before.session).await?;
+                accounts.end_session(before.user.id, before.session, &visitor.client).await?;
             }
             Ok(To::path("/").done(visitor, "registered").logged_in(visitor, &outcome.into_tokens()).into_response())
         }

@@ -14,7 +14,7 @@ pub(super) async fn end(visitor: Visitor, PathId(session): PathId<SessionId>) ->
         Ok(caller) => caller,
         Err(to_login) => return Ok(*to_login),
     };
-    if visitor.accounts().end_session(caller.user.id, session).await? {
+    if visitor.accounts().end_session(caller.user.id, session, &visitor.client).await? {
         Ok(To::path("/account").done(&visitor, "session-ended").into_response())
     } else {
         Err(Problem::new(&SESSION_NOT_FOUND))
@@ -27,6 +27,6 @@ pub(super) async fn end_others(visitor: Visitor) -> Result<Response, Problem> {
         Ok(caller) => caller,
         Err(to_login) => return Ok(*to_login),
     };
-    visitor.accounts().end_other_sessions(caller.user.id, caller.session).await?;
+    visitor.accounts().end_other_sessions(caller.user.id, caller.session, &visitor.client).await?;
     Ok(To::path("/account").done(&visitor, "others-ended").into_response())
 }

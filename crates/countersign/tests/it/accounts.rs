@@ -203,7 +203,7 @@ async fn a_token_is_out_when_its_time_is_over_or_its_user_is_gone() {
     app.clock.advance(SignedDuration::from_mins(-1));
     assert_eq!(app.user_of(&token).await.map(|user| user.id), Some(ada.id));
 
-    app.accounts.delete_account(ada.id).await.unwrap();
+    app.accounts.delete_account(ada.id, &ClientInfo::default()).await.unwrap();
 
     assert_eq!(app.user_of(&token).await, None);
     assert!(app.register("ada", "ada@example.com").await.is_ok());

@@ -109,7 +109,7 @@ async fn dump(conn: Conn<'_>) -> BTreeSet<Vec<u8>> {
     let columns: Vec<(String, String, String)> =
         on_db!(conn.reborrow(), c => sqlx::query_as(catalogue).fetch_all(c).await).expect("a catalogue");
     let tables: BTreeSet<&str> = columns.iter().map(|(table, ..)| table.as_str()).collect();
-    for table in ["auth_users", "auth_sessions", "auth_refresh_rotations", "auth_security_events", "auth_signing_keys"]
+    for table in ["auth_users", "auth_sessions", "auth_refresh_rotations", "auth_events", "auth_signing_keys"]
         .into_iter()
         .chain(["auth_one_time_tokens", "auth_jobs"])
     {

@@ -12,6 +12,7 @@ mod cookies;
 mod devices;
 mod dump;
 mod emails;
+mod events;
 mod figures;
 mod foreign_cookies;
 mod jobs;
@@ -43,6 +44,7 @@ mod token;
 mod users;
 mod voids;
 
+use countersign::testing::TestApp;
 use serde_json::Value;
 
 /// An id of the right form that nothing has.
@@ -56,4 +58,11 @@ fn faults(body: &Value) -> Vec<String> {
         parts.collect::<Vec<_>>().join(".")
     };
     items.iter().map(|item| format!("{} {}", item["type"].as_str().expect("a type"), place(item))).collect()
+}
+
+/// The secret in the link of the newest mail to this address.
+fn token_in_mail(app: &TestApp, address: &str) -> String {
+    let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
+    let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
+    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
 }

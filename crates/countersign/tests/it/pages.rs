@@ -6,13 +6,9 @@ use countersign::config::RegistrationMode;
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp};
 use jiff::SignedDuration;
 
-const NEW_PASSWORD: &str = "another horse entirely";
+use crate::token_in_mail;
 
-fn token_in_mail(app: &TestApp, address: &str) -> String {
-    let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
-    let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
-    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
-}
+const NEW_PASSWORD: &str = "another horse entirely";
 
 #[track_caller]
 fn shows(answer: &Answer, status: u16, text: &str) {

@@ -6,6 +6,8 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use crate::token_in_mail;
+
 const AT_ONCE: usize = 6;
 
 /// Sends one body to one path so often at once, each with what `vary` makes of it.
@@ -20,12 +22,6 @@ fn one_wins(answers: &[Answer], winner: u16, loser: u16) {
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == winner).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == loser).count(), AT_ONCE - 1, "{statuses:?}");
-}
-
-fn token_in_mail(app: &TestApp, address: &str) -> String {
-    let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
-    let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
-    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
 }
 
 fn registration(name: &str, email: &str) -> Value {

@@ -6,14 +6,9 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-const NEW_PASSWORD: &str = "another horse entirely";
+use crate::token_in_mail;
 
-/// What follows `token=` in the newest mail to this address.
-fn token_in_mail(app: &TestApp, address: &str) -> String {
-    let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
-    let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
-    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
-}
+const NEW_PASSWORD: &str = "another horse entirely";
 
 /// The six digits in the newest mail to this address.
 fn code_in_mail(app: &TestApp, address: &str) -> String {

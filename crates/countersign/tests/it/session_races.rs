@@ -8,6 +8,8 @@ use countersign::testing::{Answer, Caller, PASSWORD, TestApp, User};
 use countersign_db::{Conn, on_db};
 use serde_json::{Value, json};
 
+use crate::token_in_mail;
+
 const NEW_PASSWORD: &str = "another horse entirely";
 
 /// What the thief does, who knows the password and has a session.
@@ -35,12 +37,6 @@ async fn hold_commits_up(app: &TestApp) {
         }
     }
     tx.commit().await.unwrap();
-}
-
-fn token_in_mail(app: &TestApp, address: &str) -> String {
-    let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
-    let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
-    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
 }
 
 fn text(body: &Value, name: &str) -> String {

@@ -8,13 +8,9 @@ use countersign::testing::{Answer, Browser, Caller, PASSWORD, TestApp, User, voi
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-const NEW_PASSWORD: &str = "another horse entirely";
+use crate::token_in_mail;
 
-fn token_in_mail(app: &TestApp, address: &str) -> String {
-    let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
-    let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
-    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
-}
+const NEW_PASSWORD: &str = "another horse entirely";
 
 fn text(body: &Value, name: &str) -> String {
     body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned()

@@ -50,12 +50,12 @@ impl Accounts {
 
     /// The device that a client logs in from, if its cookie is genuine; whether it is that of the user is still to be seen.
     pub(in crate::operations) fn device_of(&self, client: &ClientInfo) -> Option<KnownDevice> {
-        self.device_keys().read(client.device_cookie.as_ref()?, self.clock().now())
+        self.device_session_secrets().read(client.device_cookie.as_ref()?, self.clock().now())
     }
 
     /// Whether a cookie is that of a device, whoever has logged in with it.
     pub(crate) fn is_device_cookie(&self, cookie: &SecretString) -> bool {
-        self.device_keys().read(cookie, self.clock().now()).is_some()
+        self.device_session_secrets().read(cookie, self.clock().now()).is_some()
     }
 
     /// Counts an attempt as failed, before it is made.
@@ -66,7 +66,7 @@ impl Accounts {
         let Some(policy) = &self.config().limits else {
             return Ok(Ok(Attempt { key: None }));
         };
-        let key = self.attempt_keys().key(counted);
+        let key = self.attempt_session_secrets().key(counted);
         let now = self.clock().now();
         let horizon = Horizon::new(now, WAIT_MAX);
         let limited = |next_at: Option<Timestamp>| {
@@ -151,7 +151,7 @@ impl Accounts {
         };
         let rate = policy.mail_to_address;
         let horizon = Horizon::new(now, rate.period());
-        let key = self.attempt_keys().key(&Counted::MailTo(address));
+        let key = self.attempt_session_secrets().key(&Counted::MailTo(address));
         if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), horizon).await? {
             return Ok(Ok(()));
         }

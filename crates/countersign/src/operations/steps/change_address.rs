@@ -5,6 +5,7 @@ use countersign_db::DbError;
 
 use super::change::Change;
 use super::enqueue_mail::TokenMail;
+use super::record_event::Happened;
 use super::voids::Act;
 use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, UserId};
 use crate::store;
@@ -31,7 +32,7 @@ impl Change<'_> {
             NewAddress::Unproven => (Act::AddressSet, TokenPurpose::UndoUnprovenChange),
         };
         self.void(act, user, present).await?;
-        self.record(user, EventKind::EmailChanged, client).await?;
+        self.record(Happened::by_owner(EventKind::EmailChanged, user, present), client).await?;
         let contact = store::users::find_contact(self.conn(), user).await?;
         let language = contact.and_then(|contact| contact.language);
         let language = language.unwrap_or_else(|| self.accounts.language_of(client));

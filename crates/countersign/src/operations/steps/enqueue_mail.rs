@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::change::Change;
 use crate::accounts::Accounts;
 use crate::model::{
-    ClientInfo, EmailAddress, EventKind, Job, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId,
+    ClientInfo, EmailAddress, Job, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId,
 };
 use crate::secrets;
 use crate::secrets::one_time_secret::hash_of;
@@ -41,7 +41,7 @@ impl Change<'_> {
         }
         let id = OneTimeTokenId::new(now);
         let salt = secrets::bytes::<32>();
-        let hash = hash_of(&self.accounts.one_time_keys().secret(id, &salt).token);
+        let hash = hash_of(&self.accounts.one_time_session_secrets().secret(id, &salt).token);
         match (purpose.is_superseded(), user) {
             (false, _) => {}
             (true, Some(user)) => store::one_time_tokens::delete_of_user(self.conn(), user, purpose).await?,
@@ -55,17 +55,6 @@ impl Change<'_> {
         store::one_time_tokens::insert(self.conn(), &token).await?;
         self.enqueue(&Job::SendToken(id)).await?;
         Ok(Some(id))
-    }
-
-    /// Records what happened to an account, and enqueues a notice to its user.
-    pub(in crate::operations) async fn record_and_notify(
-        &mut self,
-        user: UserId,
-        kind: EventKind,
-        client: &ClientInfo,
-    ) -> Result<(), DbError> {
-        let id = self.record(user, kind, client).await?;
-        self.enqueue(&Job::SendNotice(id)).await
     }
 }
 

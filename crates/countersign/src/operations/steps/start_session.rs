@@ -5,7 +5,8 @@ use countersign_db::DbError;
 
 use super::change::Change;
 use super::issue_tokens::Issue;
-use crate::model::{ClientInfo, EmailAddress, Methods, SessionId, UserId, Username};
+use super::record_event::Happened;
+use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, SessionId, UserId, Username};
 use crate::secrets;
 use crate::store;
 use crate::store::sessions::NewSession;
@@ -64,6 +65,8 @@ impl Change<'_> {
         };
         store::sessions::make_room(self.conn(), start.user, now).await?;
         store::sessions::insert(self.conn(), &session).await?;
+        let begun = Happened::by_owner(EventKind::SessionBegun, start.user, Some(session.id));
+        self.record(begun, start.client).await?;
         Ok(Some(Issue {
             user: start.user,
             session: session.id,
