@@ -12,13 +12,9 @@ use crate::limits::Limiter;
 use crate::mail::{Mailbox, Mailer};
 use crate::media::{DecodingPool, Storage, StorageError};
 use crate::model::{EmailState, Profile, Session, UserId, Verification};
+use crate::secrets::Keys;
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
-use crate::secrets::attempt_key::AttemptKeys;
-use crate::secrets::challenge::ChallengeKeys;
-use crate::secrets::device_cookie::DeviceKeys;
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
-use crate::secrets::one_time_secret::OneTimeKeys;
-use crate::secrets::session_secret::SessionSecretKeys;
 use crate::session_cache::SessionCache;
 use crate::store;
 use crate::tally::{AccountsMetrics, Tally};
@@ -37,12 +33,9 @@ struct Parts {
     clock: Arc<dyn Clock>,
     keyring: RwLock<LoadedKeyring>,
     key_lookup: tokio::sync::Mutex<KeyLookup>,
-    session_secrets: SessionSecretKeys,
-    one_time_keys: OneTimeKeys,
-    attempt_keys: AttemptKeys,
-    device_keys: DeviceKeys,
+    /// Of everything but access tokens.
+    keys: Keys,
     limiter: Limiter,
-    challenge_keys: ChallengeKeys,
     session_cache: Option<Arc<SessionCache>>,
     notes_of_use: Arc<Semaphore>,
     hashing: HashingPool,
@@ -67,18 +60,14 @@ impl Accounts {
     /// # Panics
     /// When the system has no thread to give for hashing.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
-        let keys: Vec<TokenKey> =
-            config.secret_session_secrets().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
-        let signing_kid = keys[0].kid().to_owned();
-        let keyring = Keyring::new(&config.issuer, keys, &signing_kid, config.session_cache_max)
+        let token_keys: Vec<TokenKey> =
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+        let signing_kid = token_keys[0].kid().to_owned();
+        let keyring = Keyring::new(&config.issuer, token_keys, &signing_kid, config.session_cache_max)
             .expect("the first key is among them");
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
-        let session_secrets = SessionSecretKeys::new(config.secret_keys());
-        let one_time_keys = OneTimeKeys::new(config.secret_keys());
-        let attempt_keys = AttemptKeys::new(&config.secret_keys()[0]);
-        let device_keys = DeviceKeys::new(config.secret_keys());
+        let keys = Keys::new(config.secret_keys());
         let limiter = Limiter::new(config.limits.as_ref());
-        let challenge_keys = ChallengeKeys::new(config.secret_keys());
         let session_cache =
             (config.session_cache_max > 0).then(|| Arc::new(SessionCache::new(config.session_cache_max)));
         let notes_of_use = Arc::new(Semaphore::new(NOTES_OF_USE_MAX));
@@ -93,12 +82,8 @@ impl Accounts {
             clock,
             keyring,
             key_lookup,
-            session_secrets,
-            one_time_keys,
-            attempt_keys,
-            device_keys,
+            keys,
             limiter,
-            challenge_keys,
             session_cache,
             notes_of_use,
             hashing,
@@ -144,8 +129,8 @@ impl Accounts {
         &self.0.key_lookup
     }
 
-    pub(crate) fn session_secrets(&self) -> &SessionSecretKeys {
-        &self.0.session_secrets
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     pub(crate) fn session_cache(&self) -> Option<&Arc<SessionCache>> {
@@ -157,24 +142,8 @@ impl Accounts {
         &self.0.notes_of_use
     }
 
-    pub(crate) fn one_time_keys(&self) -> &OneTimeKeys {
-        &self.0.one_time_keys
-    }
-
-    pub(crate) fn attempt_keys(&self) -> &AttemptKeys {
-        &self.0.attempt_keys
-    }
-
-    pub(crate) fn device_keys(&self) -> &DeviceKeys {
-        &self.0.device_keys
-    }
-
     pub(crate) fn limiter(&self) -> &Limiter {
         &self.0.limiter
-    }
-
-    pub(crate) fn challenge_keys(&self) -> &ChallengeKeys {
-        &self.0.challenge_keys
     }
 
     /// To be called when a transaction is committed that promises a job. One that is forgotten is found a little later.

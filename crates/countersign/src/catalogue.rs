@@ -135,7 +135,7 @@ impl Catalogue {
         let (Some(english), Some(own)) = (self.entries(&Language::default()), self.entries(language)) else {
             return Vec::new();
         };
-        english.session_secrets().filter(|key| !own.contains_key(*key)).map(String::as_str).collect()
+        english.keys().filter(|key| !own.contains_key(*key)).map(String::as_str).collect()
     }
 
     /// The text by this key, in this language, or in the one that it is a kind of, or else in English.

@@ -1,10 +1,11 @@
-//! Decides everything that must stay secret: the only home of randomness and cryptography.
+//! Everything that must stay secret: the only home of randomness and cryptography.
 
 pub(crate) mod access_token;
 pub(crate) mod attempt_key;
 pub(crate) mod challenge;
 pub(crate) mod device_cookie;
 pub(crate) mod hashing_pool;
+mod keys;
 pub(crate) mod one_time_secret;
 pub(crate) mod password_hash;
 mod random;
@@ -12,6 +13,7 @@ pub(crate) mod sealing;
 pub(crate) mod session_secret;
 
 pub use hashing_pool::{HashingMetrics, HashingSpeed, Histogram, measure_hashing};
+pub(crate) use keys::Keys;
 pub(crate) use random::{bytes, random_picture_file};
 pub use random::{generate_secret_key, random_uuid_v7};
 

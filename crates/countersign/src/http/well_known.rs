@@ -40,7 +40,7 @@ struct KeySetResponse {
     responses((status = OK, body = KeySetResponse, description = "The keys"), ServiceProblems),
 )]
 async fn public_keys(State(accounts): State<Accounts>) -> Result<impl IntoResponse, Problem> {
-    let keys = accounts.public_session_secrets().await?;
+    let keys = accounts.public_keys().await?;
     Ok(([(CACHE_CONTROL, KEEP)], Json(KeySetResponse { keys })))
 }
 

@@ -159,7 +159,7 @@ impl Accounts {
     }
 
     fn secret_of(&self, token: &OneTimeToken) -> Result<OneTimeSecret, JobError> {
-        let secret = self.one_time_session_secrets().recover(token.id, &token.salt, &token.hash);
+        let secret = self.keys().recover_one_time_secret(token.id, &token.salt, &token.hash);
         secret.ok_or_else(|| {
             let text = "it was promised under another SECRET_KEY; give that one in SECRET_KEY_PREVIOUS";
             JobError::Later(text.to_owned())

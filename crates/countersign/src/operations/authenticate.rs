@@ -75,7 +75,7 @@ impl Accounts {
     async fn verify_presented_cookie(&self, cookie: &PresentedCookie) -> Result<Option<Authenticated>, InternalError> {
         let now = self.clock().now();
         let session = self.find_live_session(cookie.session, now).await?;
-        let is_genuine = |session: &Arc<LiveSession>| self.session_secrets().is_genuine_cookie(cookie, &session.salt);
+        let is_genuine = |session: &Arc<LiveSession>| self.keys().is_genuine_cookie(cookie, &session.salt);
         let Some(session) = session.filter(is_genuine) else {
             return Ok(None);
         };

@@ -101,9 +101,8 @@ impl Accounts {
         let changed = Happened::by_owner(EventKind::PasswordChanged, user, Some(session));
         change.record_and_notify(changed, &client).await?;
         change.commit().await?;
-        let device =
-            self.device_of(&client).filter(|device| self.device_session_secrets().is_of(device, user, &stored));
-        let device_cookie = self.device_session_secrets().cookie(user, device.as_ref(), &new, now);
+        let device = self.device_of(&client).filter(|device| self.keys().is_device_of(device, user, &stored));
+        let device_cookie = self.keys().device_cookie(user, device.as_ref(), &new, now);
         let tokens = self.issue_tokens(&renewed, now).await?;
         Ok(Tokens { device_cookie: Some(device_cookie), ..tokens })
     }

@@ -39,7 +39,7 @@ impl Accounts {
         let now = self.clock().now();
         if let Some(token) = PresentedRefreshToken::parse(token) {
             let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
-            if let Some(session) = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt)) {
+            if let Some(session) = found.filter(|session| self.keys().is_genuine_refresh_token(&token, &session.salt)) {
                 self.end_session(session.authenticated.user.id, token.session, client).await?;
             }
         } else if let Some(bearer) = self.believe(token.expose_secret(), now).await? {

@@ -58,7 +58,7 @@ impl Accounts {
     ) -> Result<Option<ActiveToken>, InternalError> {
         let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
         let is_valid = |session: &LiveSession| {
-            session.refresh_counter <= token.counter && self.session_secrets().is_genuine(token, &session.salt)
+            session.refresh_counter <= token.counter && self.keys().is_genuine_refresh_token(token, &session.salt)
         };
         Ok(found.filter(is_valid).map(|found| ActiveToken::new(found.authenticated, TokenKind::Refresh)))
     }

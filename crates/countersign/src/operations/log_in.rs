@@ -154,9 +154,7 @@ impl Accounts {
         }
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {
-            found
-                .as_ref()
-                .is_some_and(|found| self.device_session_secrets().is_of(device, found.user, &found.password_hash))
+            found.as_ref().is_some_and(|found| self.keys().is_device_of(device, found.user, &found.password_hash))
         };
         let device = device.filter(is_theirs);
         if device.is_none() && taken.is_none() {
@@ -254,7 +252,7 @@ impl Accounts {
         change.commit().await?;
         let tokens = self.issue_tokens(&session, now).await?;
         let hash = start.upgrade.unwrap_or(start.password_hash);
-        Ok(Tokens { device_cookie: Some(self.device_session_secrets().cookie(user, device, hash, now)), ..tokens })
+        Ok(Tokens { device_cookie: Some(self.keys().device_cookie(user, device, hash, now)), ..tokens })
     }
 }
 

@@ -135,7 +135,7 @@ impl Accounts {
         let tried = store::one_time_tokens::count_code_attempt(change.conn(), address, now).await?;
         change.commit().await?;
         let has_code = |token: &OneTimeToken| {
-            let secret = self.one_time_session_secrets().recover(token.id, &token.salt, &token.hash);
+            let secret = self.keys().recover_one_time_secret(token.id, &token.salt, &token.hash);
             secret.is_some_and(|secret| secret.has_code(code))
         };
         Ok(tried.into_iter().find(has_code))

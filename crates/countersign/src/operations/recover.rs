@@ -173,6 +173,6 @@ impl Accounts {
         let reset = Happened::by_owner(EventKind::PasswordReset, user, None);
         change.record_and_notify(reset, client).await?;
         change.commit().await?;
-        Ok(self.device_session_secrets().cookie(user, None, &new, now))
+        Ok(self.keys().device_cookie(user, None, &new, now))
     }
 }

@@ -74,7 +74,7 @@ impl Accounts {
         let now = self.clock().now();
         let token = PresentedRefreshToken::parse(token).ok_or(RefreshTokensError::Invalid)?;
         let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
-        let session = found.filter(|session| self.session_secrets().is_genuine(&token, &session.salt));
+        let session = found.filter(|session| self.keys().is_genuine_refresh_token(&token, &session.salt));
         let session = session.ok_or(RefreshTokensError::Invalid)?;
         let turn = self.take_turn(&token, &session, client, now).await?;
         if matches!(turn, Turn::Past) {

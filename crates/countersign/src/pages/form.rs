@@ -157,7 +157,7 @@ impl Form {
     /// For the macros of `pages/fields.html`.
     pub fn context(&self) -> Value {
         let errors: BTreeMap<&str, &str> = self.faults.iter().map(|(name, fault)| (*name, fault.0)).collect();
-        let faulty: Vec<&str> = self.faults.session_secrets().copied().filter(|name| !name.is_empty()).collect();
+        let faulty: Vec<&str> = self.faults.keys().copied().filter(|name| !name.is_empty()).collect();
         context! { prefix => self.prefix, values => &self.values, errors, faulty }
     }
 }

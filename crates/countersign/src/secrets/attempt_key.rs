@@ -1,12 +1,10 @@
-//! Decides under which key attempts are counted: a keyed hash, so that the table of them tells nobody's address, and not even
+//! Under which key attempts are counted: a keyed hash, so that the table of them tells nobody's address, and not even
 //! whose account is being guessed at.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use hmac::Mac as _;
 
-use super::derived_key;
 use super::device_cookie::KnownDevice;
-use crate::config::SecretKey;
+use super::keys::{Keys, Purpose};
 use crate::model::{EmailAddress, SessionId, Username};
 
 /// What attempts are counted for. Of a login it is what was typed and not the user, so that nothing about it differs where
@@ -29,17 +27,10 @@ pub(crate) enum Counted<'c> {
 /// The beginning of an HMAC: two of them meet by chance once in 2^64 subjects.
 pub(crate) type AttemptKey = [u8; 16];
 
-/// Makes the keys. When `SECRET_KEY` is replaced, counting starts afresh.
-pub(crate) struct AttemptKeys(Hmac<Sha256>);
-
-impl AttemptKeys {
-    pub(crate) fn new(secret: &SecretKey) -> Self {
-        let key = derived_key(secret, "attempts");
-        Self(Hmac::new_from_slice(key.as_slice()).expect("any length will do"))
-    }
-
-    pub(crate) fn key(&self, counted: &Counted<'_>) -> AttemptKey {
-        let hmac = self.0.clone();
+impl Keys {
+    /// Under which key attempts are counted. When `SECRET_KEY` is replaced, counting starts afresh.
+    pub(crate) fn attempt_key(&self, counted: &Counted<'_>) -> AttemptKey {
+        let hmac = self.present(Purpose::Attempts).clone();
         let hmac = match counted {
             Counted::Address(address) => hmac.chain_update("address ").chain_update(address.as_str()),
             Counted::Username(username) => hmac.chain_update("username ").chain_update(username.key()),
@@ -65,15 +56,15 @@ mod tests {
     #[test]
     fn the_same_text_counts_apart_for_each_purpose_and_under_each_secret() {
         let address = EmailAddress::parse("ada@example.com").unwrap();
-        let (one, other) = (AttemptKeys::new(&generate_secret_key()), AttemptKeys::new(&generate_secret_key()));
+        let (one, other) = (Keys::new(&[generate_secret_key()]), Keys::new(&[generate_secret_key()]));
         let all: BTreeSet<AttemptKey> = [&one, &other]
             .into_iter()
             .flat_map(|keys| {
                 [Counted::Address(&address), Counted::Text(address.as_str()), Counted::MailTo(&address)]
-                    .map(|counted| keys.key(&counted))
+                    .map(|counted| keys.attempt_key(&counted))
             })
             .collect();
         assert_eq!(all.len(), 6);
-        assert_eq!(one.key(&Counted::Address(&address)), one.key(&Counted::Address(&address)));
+        assert_eq!(one.attempt_key(&Counted::Address(&address)), one.attempt_key(&Counted::Address(&address)));
     }
 }

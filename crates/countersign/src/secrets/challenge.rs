@@ -1,25 +1,20 @@
-//! Decides what a challenge is, and which answers to one are right. Nothing is kept of those that were given out: a challenge
+//! Challenges, and which answers to one are right. Nothing is kept of those that were given out: a challenge
 //! carries all that has to be known of it, under an HMAC with a key derived from `SECRET_KEY`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::Mac as _;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use super::derived_key;
-use crate::config::SecretKey;
+use super::keys::{Keys, Purpose};
 use crate::model::{ChallengePurpose, ChallengeSolution};
 
 /// Purpose, bits, the second in which it expires, random bytes.
 const SAID_BYTES: usize = 1 + 1 + 8 + 16;
 const MAC_BYTES: usize = 32;
 const CHALLENGE_BYTES: usize = SAID_BYTES + MAC_BYTES;
-
-/// The keys of the installation: the present one signs challenges, the earlier ones still know theirs.
-pub(crate) struct ChallengeKeys(Vec<Hmac<Sha256>>);
 
 /// A challenge that was solved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,29 +34,23 @@ pub(crate) enum Unsolved {
     Expired,
 }
 
-impl ChallengeKeys {
-    /// `keys` begins with the present one.
-    pub(crate) fn new(keys: &[SecretKey]) -> Self {
-        let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
-        Self(keys.iter().map(|key| hmac(derived_key(key, "challenges"))).collect())
-    }
-
+impl Keys {
     /// A new challenge: some 80 characters of URL-safe Base64.
-    pub(crate) fn issue(&self, purpose: ChallengePurpose, bits: u8, expires_at: Timestamp) -> String {
+    pub(crate) fn issue_challenge(&self, purpose: ChallengePurpose, bits: u8, expires_at: Timestamp) -> String {
         let mut challenge = [0; CHALLENGE_BYTES];
         let (said, mac) = challenge.split_at_mut(SAID_BYTES);
         said[0] = code(purpose);
         said[1] = bits;
         said[2..10].copy_from_slice(&expires_at.as_second().to_be_bytes());
         said[10..].copy_from_slice(&super::bytes::<16>());
-        let key = self.0.first().expect("there is a present key");
-        mac.copy_from_slice(&key.clone().chain_update(&*said).finalize().into_bytes());
+        let key = self.present(Purpose::Challenges).clone();
+        mac.copy_from_slice(&key.chain_update(&*said).finalize().into_bytes());
         URL_SAFE_NO_PAD.encode(challenge)
     }
 
     /// Whether the work was done that a challenge for this act asks for, and at least `bits` of it. What costs most is looked
     /// at last.
-    pub(crate) fn verify(
+    pub(crate) fn verify_solution(
         &self,
         solution: &ChallengeSolution,
         purpose: ChallengePurpose,
@@ -73,7 +62,7 @@ impl ChallengeKeys {
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut challenge).map_err(|_| Unsolved::Wrong)?;
         let (said, mac) = challenge.split_first_chunk::<SAID_BYTES>().expect("it is longer");
         let is_ours = length == CHALLENGE_BYTES
-            && self.0.iter().any(|key| key.clone().chain_update(said).verify_slice(mac).is_ok());
+            && self.all(Purpose::Challenges).any(|key| key.clone().chain_update(said).verify_slice(mac).is_ok());
         if !is_ours || said[0] != code(purpose) || said[1] < bits {
             return Err(Unsolved::Wrong);
         }
@@ -131,41 +120,46 @@ mod tests {
     fn a_solution_counts_for_its_act_its_time_and_its_key_alone() {
         use ChallengePurpose::{ForgotPassword, Register};
         let (key, newer) = (generate_secret_key(), generate_secret_key());
-        let keys = ChallengeKeys::new(std::slice::from_ref(&key));
-        let challenge = keys.issue(Register, BITS, later());
+        let keys = Keys::new(std::slice::from_ref(&key));
+        let challenge = keys.issue_challenge(Register, BITS, later());
         let solution = solve(&challenge);
-        let solved = keys.verify(&solution, Register, BITS, NOW).unwrap();
+        let solved = keys.verify_solution(&solution, Register, BITS, NOW).unwrap();
         assert_eq!(solved.expires_at, later());
-        assert_eq!(ChallengeKeys::new(&[newer.clone(), key]).verify(&solution, Register, BITS, NOW), Ok(solved));
-        assert_eq!(ChallengeKeys::new(&[newer]).verify(&solution, Register, BITS, NOW), Err(Unsolved::Wrong));
-        assert_eq!(keys.verify(&solution, ForgotPassword, BITS, NOW), Err(Unsolved::Wrong));
-        assert_eq!(keys.verify(&solution, Register, BITS, later()), Err(Unsolved::Expired));
+        assert_eq!(Keys::new(&[newer.clone(), key]).verify_solution(&solution, Register, BITS, NOW), Ok(solved));
+        assert_eq!(Keys::new(&[newer]).verify_solution(&solution, Register, BITS, NOW), Err(Unsolved::Wrong));
+        assert_eq!(keys.verify_solution(&solution, ForgotPassword, BITS, NOW), Err(Unsolved::Wrong));
+        assert_eq!(keys.verify_solution(&solution, Register, BITS, later()), Err(Unsolved::Expired));
         // More is asked by now.
-        assert_eq!(keys.verify(&solution, Register, BITS + 1, NOW), Err(Unsolved::Wrong));
-        let other = keys.issue(Register, BITS, later());
-        assert_ne!(keys.verify(&solve(&other), Register, BITS, NOW).unwrap().id, solved.id);
+        assert_eq!(keys.verify_solution(&solution, Register, BITS + 1, NOW), Err(Unsolved::Wrong));
+        let other = keys.issue_challenge(Register, BITS, later());
+        assert_ne!(keys.verify_solution(&solve(&other), Register, BITS, NOW).unwrap().id, solved.id);
     }
 
     #[test]
     fn an_answer_without_the_work_is_wrong() {
-        let keys = ChallengeKeys::new(&[generate_secret_key()]);
-        let challenge = keys.issue(ChallengePurpose::Register, BITS, later());
+        let keys = Keys::new(&[generate_secret_key()]);
+        let challenge = keys.issue_challenge(ChallengePurpose::Register, BITS, later());
         let right = answers(&challenge).take(2_560);
-        let right = right.filter(|answer| keys.verify(answer, ChallengePurpose::Register, BITS, NOW).is_ok()).count();
+        let right =
+            right.filter(|answer| keys.verify_solution(answer, ChallengePurpose::Register, BITS, NOW).is_ok()).count();
         // Ten are to be expected of so many.
         assert!((1..50).contains(&right), "{right}");
     }
 
     #[test]
     fn a_challenge_that_was_changed_is_none_of_ours() {
-        let keys = ChallengeKeys::new(&[generate_secret_key()]);
-        let challenge = keys.issue(ChallengePurpose::Register, BITS, later());
+        let keys = Keys::new(&[generate_secret_key()]);
+        let challenge = keys.issue_challenge(ChallengePurpose::Register, BITS, later());
         let bytes = URL_SAFE_NO_PAD.decode(&challenge).unwrap();
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 1;
             let solution = solve(&URL_SAFE_NO_PAD.encode(changed));
-            assert_eq!(keys.verify(&solution, ChallengePurpose::Register, 0, NOW), Err(Unsolved::Wrong), "{place}");
+            assert_eq!(
+                keys.verify_solution(&solution, ChallengePurpose::Register, 0, NOW),
+                Err(Unsolved::Wrong),
+                "{place}"
+            );
         }
     }
 
@@ -180,9 +174,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_no_solution_is_wrong(text in "[A-Za-z0-9_:=-]{0,120}") {
-            let keys = ChallengeKeys::new(&[generate_secret_key()]);
+            let keys = Keys::new(&[generate_secret_key()]);
             let answer = ChallengeSolution::presented(&text);
-            prop_assert_eq!(keys.verify(&answer, ChallengePurpose::Register, 0, NOW), Err(Unsolved::Wrong));
+            prop_assert_eq!(keys.verify_solution(&answer, ChallengePurpose::Register, 0, NOW), Err(Unsolved::Wrong));
         }
     }
 }

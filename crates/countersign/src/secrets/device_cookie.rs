@@ -1,4 +1,4 @@
-//! Decides what a device cookie is: whoever presents a genuine one has logged in with it before, and so is not held up by those
+//! Device cookies: a client that presents a genuine one has logged in with it before, and so is not held up by those
 //! who guess from elsewhere. It opens nothing by itself.
 //!
 //! It is the user, a random id of the device, when it was made, and a print of the password hash that held then, under an HMAC.
@@ -6,15 +6,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use super::{bytes, derived_key};
-use crate::config::SecretKey;
+use super::bytes;
+use super::keys::{Keys, Purpose};
 use crate::model::UserId;
 
 /// How long a device is known that does not log in.
@@ -35,26 +34,10 @@ pub(crate) struct KnownDevice {
     print: [u8; PRINT_BYTES],
 }
 
-/// The keys of the installation: the present one signs, the earlier ones still verify.
-pub(crate) struct DeviceKeys {
-    cookie: Vec<Hmac<Sha256>>,
-    print: Vec<Hmac<Sha256>>,
-}
-
-impl DeviceKeys {
-    /// `keys` begins with the present one.
-    pub(crate) fn new(keys: &[SecretKey]) -> Self {
-        let derive = |purpose: &str| {
-            let keys = keys.iter().map(|key| derived_key(key, purpose));
-            let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
-            keys.map(hmac).collect()
-        };
-        Self { cookie: derive("device cookies"), print: derive("prints of passwords in device cookies") }
-    }
-
+impl Keys {
     /// The cookie of a device with which `user` has just shown to know the password of this hash: the one that is known
     /// already, or a new one.
-    pub(crate) fn cookie(
+    pub(crate) fn device_cookie(
         &self,
         user: UserId,
         known: Option<&KnownDevice>,
@@ -62,25 +45,26 @@ impl DeviceKeys {
         now: Timestamp,
     ) -> SecretString {
         let id = known.map_or_else(bytes::<16>, |device| device.id);
-        let print: [u8; 32] = print(present(&self.print), user, password_hash).finalize().into_bytes().into();
+        let print: [u8; 32] =
+            print(self.present(Purpose::DevicePrints), user, password_hash).finalize().into_bytes().into();
         let mut cookie = Vec::with_capacity(COOKIE_BYTES);
         cookie.push(VERSION);
         cookie.extend_from_slice(user.uuid().as_bytes());
         cookie.extend_from_slice(&id);
         cookie.extend_from_slice(&now.as_second().to_be_bytes());
         cookie.extend_from_slice(&print[..PRINT_BYTES]);
-        let mac = present(&self.cookie).clone().chain_update(&cookie).finalize().into_bytes();
+        let mac = self.present(Purpose::DeviceCookies).clone().chain_update(&cookie).finalize().into_bytes();
         cookie.extend_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(cookie).into()
     }
 
     /// The device of a cookie, if we made that and it is not too old.
-    pub(crate) fn read(&self, cookie: &SecretString, now: Timestamp) -> Option<KnownDevice> {
+    pub(crate) fn read_device_cookie(&self, cookie: &SecretString, now: Timestamp) -> Option<KnownDevice> {
         let mut bytes = [0; COOKIE_BYTES];
         let length = URL_SAFE_NO_PAD.decode_slice(cookie.expose_secret(), &mut bytes).ok()?;
         let (signed, mac) = bytes.split_first_chunk::<SIGNED_BYTES>().filter(|_| length == COOKIE_BYTES)?;
         let is_ours = |key: &Hmac<Sha256>| key.clone().chain_update(signed).verify_slice(mac).is_ok();
-        if !self.cookie.iter().any(is_ours) {
+        if !self.all(Purpose::DeviceCookies).any(is_ours) {
             return None;
         }
         let (version, rest) = signed.split_first()?;
@@ -93,16 +77,12 @@ impl DeviceKeys {
         is_valid.then_some(device)
     }
 
-    /// Whether it is this user's, and the password still the one that it logged in with.
-    pub(crate) fn is_of(&self, device: &KnownDevice, user: UserId, password_hash: &str) -> bool {
+    /// Whether a device is this user's, and the password still the one that it logged in with.
+    pub(crate) fn is_device_of(&self, device: &KnownDevice, user: UserId, password_hash: &str) -> bool {
         let is_print =
             |key: &Hmac<Sha256>| print(key, user, password_hash).verify_truncated_left(&device.print).is_ok();
-        device.user == user && self.print.iter().any(is_print)
+        device.user == user && self.all(Purpose::DevicePrints).any(is_print)
     }
-}
-
-fn present(keys: &[Hmac<Sha256>]) -> &Hmac<Sha256> {
-    keys.first().expect("there is a present key")
 }
 
 fn print(key: &Hmac<Sha256>, user: UserId, password_hash: &str) -> Hmac<Sha256> {
@@ -124,42 +104,45 @@ mod tests {
 
     #[test]
     fn a_cookie_is_good_for_its_user_and_password_alone() {
-        let keys = DeviceKeys::new(&[generate_secret_key()]);
-        let cookie = keys.cookie(user(1), None, "hash", NOW);
-        let device = keys.read(&cookie, NOW).unwrap();
-        assert!(keys.is_of(&device, user(1), "hash"));
-        assert!(!keys.is_of(&device, user(2), "hash"));
-        assert!(!keys.is_of(&device, user(1), "another"));
-        let again = keys.read(&keys.cookie(user(1), Some(&device), "another", NOW), NOW).unwrap();
+        let keys = Keys::new(&[generate_secret_key()]);
+        let cookie = keys.device_cookie(user(1), None, "hash", NOW);
+        let device = keys.read_device_cookie(&cookie, NOW).unwrap();
+        assert!(keys.is_device_of(&device, user(1), "hash"));
+        assert!(!keys.is_device_of(&device, user(2), "hash"));
+        assert!(!keys.is_device_of(&device, user(1), "another"));
+        let again = keys.read_device_cookie(&keys.device_cookie(user(1), Some(&device), "another", NOW), NOW).unwrap();
         assert_eq!(again.id, device.id);
-        assert!(keys.is_of(&again, user(1), "another"));
-        assert_ne!(keys.read(&keys.cookie(user(1), None, "hash", NOW), NOW).unwrap().id, device.id);
+        assert!(keys.is_device_of(&again, user(1), "another"));
+        assert_ne!(
+            keys.read_device_cookie(&keys.device_cookie(user(1), None, "hash", NOW), NOW).unwrap().id,
+            device.id
+        );
     }
 
     #[test]
     fn a_cookie_lasts_for_a_year_and_under_earlier_secrets() {
         let (key, other) = (generate_secret_key(), generate_secret_key());
-        let cookie = DeviceKeys::new(std::slice::from_ref(&key)).cookie(user(1), None, "hash", NOW);
-        let both = DeviceKeys::new(&[other.clone(), key]);
-        let device = both.read(&cookie, NOW + DEVICE_TTL - SignedDuration::from_secs(1)).unwrap();
-        assert!(both.is_of(&device, user(1), "hash"));
-        assert!(both.read(&cookie, NOW + DEVICE_TTL).is_none());
-        assert!(DeviceKeys::new(&[other]).read(&cookie, NOW).is_none());
+        let cookie = Keys::new(std::slice::from_ref(&key)).device_cookie(user(1), None, "hash", NOW);
+        let both = Keys::new(&[other.clone(), key]);
+        let device = both.read_device_cookie(&cookie, NOW + DEVICE_TTL - SignedDuration::from_secs(1)).unwrap();
+        assert!(both.is_device_of(&device, user(1), "hash"));
+        assert!(both.read_device_cookie(&cookie, NOW + DEVICE_TTL).is_none());
+        assert!(Keys::new(&[other]).read_device_cookie(&cookie, NOW).is_none());
     }
 
     proptest! {
         #[test]
         fn what_was_changed_in_any_bit_is_no_cookie(bit in 0..8 * COOKIE_BYTES) {
-            let keys = DeviceKeys::new(&[generate_secret_key()]);
-            let cookie = keys.cookie(user(1), None, "hash", NOW);
+            let keys = Keys::new(&[generate_secret_key()]);
+            let cookie = keys.device_cookie(user(1), None, "hash", NOW);
             let mut bytes = URL_SAFE_NO_PAD.decode(cookie.expose_secret()).unwrap();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(keys.read(&URL_SAFE_NO_PAD.encode(bytes).into(), NOW).is_none());
+            prop_assert!(keys.read_device_cookie(&URL_SAFE_NO_PAD.encode(bytes).into(), NOW).is_none());
         }
 
         #[test]
         fn what_is_no_cookie_is_refused(text in "[A-Za-z0-9_=-]{0,130}") {
-            prop_assert!(DeviceKeys::new(&[generate_secret_key()]).read(&text.into(), NOW).is_none());
+            prop_assert!(Keys::new(&[generate_secret_key()]).read_device_cookie(&text.into(), NOW).is_none());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Decides what a one-time token and its code are: made of the token's salt and of `SECRET_KEY`, so that a mail can be sent
+//! One-time tokens and their codes: made of the token's salt and of `SECRET_KEY`, so that a mail can be sent
 //! again without either being stored.
 //!
 //! In the database is the token's SHA-256, by which it is found, and nothing of the code, which is too short to be hidden by
@@ -8,21 +8,17 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::derived_key;
-use crate::config::SecretKey;
+use super::keys::{Keys, Purpose};
 use crate::model::OneTimeTokenId;
 
 /// Six digits, in a number that has 64 bits: each code is as likely as any other to within one in ten billion.
 const CODES: u64 = 1_000_000;
-
-/// The keys of the installation: the present one makes new secrets, the earlier ones know theirs.
-pub(crate) struct OneTimeKeys(Vec<Hmac<Sha256>>);
 
 /// The secret itself, in its two forms.
 pub(crate) struct OneTimeSecret {
@@ -32,21 +28,15 @@ pub(crate) struct OneTimeSecret {
     pub(crate) code: SecretString,
 }
 
-impl OneTimeKeys {
-    /// `keys` begins with the present one.
-    pub(crate) fn new(keys: &[SecretKey]) -> Self {
-        let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
-        Self(keys.iter().map(|key| hmac(derived_key(key, "one-time tokens"))).collect())
-    }
-
+impl Keys {
     /// The secret of a new token.
-    pub(crate) fn secret(&self, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
-        make(self.0.first().expect("there is a present key"), id, salt)
+    pub(crate) fn one_time_secret(&self, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
+        make(self.present(Purpose::OneTimeTokens), id, salt)
     }
 
     /// The secret of a token that was made before, by its hash; `None` when that was under a key that is not known any more.
-    pub(crate) fn recover(&self, id: OneTimeTokenId, salt: &[u8], hash: &str) -> Option<OneTimeSecret> {
-        self.0.iter().map(|key| make(key, id, salt)).find(|secret| hash_of(&secret.token) == hash)
+    pub(crate) fn recover_one_time_secret(&self, id: OneTimeTokenId, salt: &[u8], hash: &str) -> Option<OneTimeSecret> {
+        self.all(Purpose::OneTimeTokens).map(|key| make(key, id, salt)).find(|secret| hash_of(&secret.token) == hash)
     }
 }
 
@@ -94,25 +84,25 @@ mod tests {
     fn a_secret_comes_again_from_its_id_salt_and_key_alone() {
         let (key, newer) = (generate_secret_key(), generate_secret_key());
         let id = OneTimeTokenId::new(Timestamp::UNIX_EPOCH);
-        let secret = OneTimeKeys::new(std::slice::from_ref(&key)).secret(id, &[7; 32]);
+        let secret = Keys::new(std::slice::from_ref(&key)).one_time_secret(id, &[7; 32]);
         let hash = hash_of(&secret.token);
         assert_eq!((secret.token.expose_secret().len(), secret.code.expose_secret().len(), hash.len()), (43, 6, 64));
-        let keys = OneTimeKeys::new(&[newer.clone(), key]);
-        let again = keys.recover(id, &[7; 32], &hash).unwrap();
+        let keys = Keys::new(&[newer.clone(), key]);
+        let again = keys.recover_one_time_secret(id, &[7; 32], &hash).unwrap();
         assert_eq!(again.token.expose_secret(), secret.token.expose_secret());
         assert!(again.has_code(&secret.code));
-        assert!(keys.recover(id, &[8; 32], &hash).is_none());
-        assert!(keys.recover(OneTimeTokenId::new(Timestamp::UNIX_EPOCH), &[7; 32], &hash).is_none());
-        assert!(OneTimeKeys::new(&[newer]).recover(id, &[7; 32], &hash).is_none());
+        assert!(keys.recover_one_time_secret(id, &[8; 32], &hash).is_none());
+        assert!(keys.recover_one_time_secret(OneTimeTokenId::new(Timestamp::UNIX_EPOCH), &[7; 32], &hash).is_none());
+        assert!(Keys::new(&[newer]).recover_one_time_secret(id, &[7; 32], &hash).is_none());
     }
 
     #[test]
     fn codes_are_spread_over_all_digits() {
-        let keys = OneTimeKeys::new(&[generate_secret_key()]);
+        let keys = Keys::new(&[generate_secret_key()]);
         let mut firsts = [0_u32; 10];
         for salt in 0..1_000_u32 {
             let id = OneTimeTokenId::from(uuid::Uuid::nil());
-            let code = keys.secret(id, &salt.to_be_bytes()).code;
+            let code = keys.one_time_secret(id, &salt.to_be_bytes()).code;
             firsts[usize::from(code.expose_secret().as_bytes()[0] - b'0')] += 1;
         }
         assert!(firsts.iter().all(|count| (50..200).contains(count)), "{firsts:?}");

@@ -1,4 +1,4 @@
-//! Decides what a refresh token and a session cookie are, and which ones are genuine: a keyed chain over a counter.
+//! Refresh tokens and session cookies, and which ones are genuine: a keyed chain over a counter.
 //!
 //! Nothing of a token is stored. It is the session's id, a counter, and an HMAC over both and the session's random salt,
 //! under a key derived from `SECRET_KEY`. Whoever has the database lacks the key, whoever has the key lacks the salt. The
@@ -7,14 +7,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use super::derived_key;
-use crate::config::SecretKey;
+use super::keys::{Keys, Purpose};
 use crate::model::SessionId;
 
 /// So that a leaked token is recognised by programs that look for such.
@@ -25,12 +23,6 @@ const MAC_BYTES: usize = 32;
 
 /// Session, HMAC.
 const COOKIE_BYTES: usize = 16 + MAC_BYTES;
-
-/// The keys of the installation: the present one signs, the earlier ones still verify.
-pub(crate) struct SessionSecretKeys {
-    refresh: Vec<Hmac<Sha256>>,
-    cookie: Vec<Hmac<Sha256>>,
-}
 
 /// A session cookie as it was presented, not yet known to be genuine.
 pub(crate) struct PresentedCookie {
@@ -69,27 +61,17 @@ impl PresentedRefreshToken {
     }
 }
 
-impl SessionSecretKeys {
-    /// `keys` begins with the present one.
-    pub(crate) fn new(keys: &[SecretKey]) -> Self {
-        let derive = |purpose: &str| {
-            let keys = keys.iter().map(|key| derived_key(key, purpose));
-            let hmac = |key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).expect("any length will do");
-            keys.map(hmac).collect()
-        };
-        Self { refresh: derive("refresh tokens"), cookie: derive("session cookies") }
-    }
-
+impl Keys {
     /// The session's cookie.
     pub(crate) fn session_cookie(&self, session: SessionId, salt: &[u8]) -> SecretString {
-        let mac = self.cookie.first().map(|key| chain(key, session, salt, 0).finalize().into_bytes());
-        let mac = mac.expect("there is a present key");
+        let mac = chain(self.present(Purpose::SessionCookies), session, salt, 0).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([session.uuid().as_bytes().as_slice(), mac.as_slice()].concat()).into()
     }
 
     /// Whether we made this cookie, now or earlier.
     pub(crate) fn is_genuine_cookie(&self, cookie: &PresentedCookie, salt: &[u8]) -> bool {
-        self.cookie.iter().any(|key| chain(key, cookie.session, salt, 0).verify_slice(&cookie.mac).is_ok())
+        self.all(Purpose::SessionCookies)
+            .any(|key| chain(key, cookie.session, salt, 0).verify_slice(&cookie.mac).is_ok())
     }
 
     /// The session's refresh token of this number.
@@ -97,14 +79,15 @@ impl SessionSecretKeys {
         let mut bytes = [0; REFRESH_BYTES];
         bytes[..16].copy_from_slice(session.uuid().as_bytes());
         bytes[16..24].copy_from_slice(&counter.to_be_bytes());
-        let mac = self.refresh.first().map(|key| chain(key, session, salt, counter).finalize().into_bytes());
-        bytes[24..].copy_from_slice(&mac.expect("there is a present key"));
+        let mac = chain(self.present(Purpose::RefreshTokens), session, salt, counter).finalize().into_bytes();
+        bytes[24..].copy_from_slice(&mac);
         format!("{REFRESH_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
     }
 
     /// Whether we made this token, now or earlier.
-    pub(crate) fn is_genuine(&self, token: &PresentedRefreshToken, salt: &[u8]) -> bool {
-        self.refresh.iter().any(|key| chain(key, token.session, salt, token.counter).verify_slice(&token.mac).is_ok())
+    pub(crate) fn is_genuine_refresh_token(&self, token: &PresentedRefreshToken, salt: &[u8]) -> bool {
+        self.all(Purpose::RefreshTokens)
+            .any(|key| chain(key, token.session, salt, token.counter).verify_slice(&token.mac).is_ok())
     }
 }
 
@@ -128,23 +111,23 @@ mod tests {
     #[test]
     fn a_token_is_genuine_under_its_own_key_session_salt_and_number_alone() {
         let (key, other) = (generate_secret_key(), generate_secret_key());
-        let keys = SessionSecretKeys::new(std::slice::from_ref(&key));
+        let keys = Keys::new(std::slice::from_ref(&key));
         let session = SessionId::new(Timestamp::UNIX_EPOCH);
         let token = keys.refresh_token(session, &[7; 32], 5);
-        assert!(keys.is_genuine(&parse(&token), &[7; 32]));
+        assert!(keys.is_genuine_refresh_token(&parse(&token), &[7; 32]));
         assert_eq!((parse(&token).session, parse(&token).counter), (session, 5));
-        assert!(!keys.is_genuine(&parse(&token), &[8; 32]));
-        assert!(!SessionSecretKeys::new(std::slice::from_ref(&other)).is_genuine(&parse(&token), &[7; 32]));
-        assert!(SessionSecretKeys::new(&[other, key]).is_genuine(&parse(&token), &[7; 32]));
+        assert!(!keys.is_genuine_refresh_token(&parse(&token), &[8; 32]));
+        assert!(!Keys::new(std::slice::from_ref(&other)).is_genuine_refresh_token(&parse(&token), &[7; 32]));
+        assert!(Keys::new(&[other, key]).is_genuine_refresh_token(&parse(&token), &[7; 32]));
         let forged = PresentedRefreshToken { counter: 6, ..parse(&token) };
-        assert!(!keys.is_genuine(&forged, &[7; 32]));
+        assert!(!keys.is_genuine_refresh_token(&forged, &[7; 32]));
         let forged = PresentedRefreshToken { session: SessionId::new(Timestamp::UNIX_EPOCH), ..parse(&token) };
-        assert!(!keys.is_genuine(&forged, &[7; 32]));
+        assert!(!keys.is_genuine_refresh_token(&forged, &[7; 32]));
     }
 
     #[test]
     fn the_same_number_is_the_same_token() {
-        let keys = SessionSecretKeys::new(&[generate_secret_key()]);
+        let keys = Keys::new(&[generate_secret_key()]);
         let session = SessionId::new(Timestamp::UNIX_EPOCH);
         let token = |counter| keys.refresh_token(session, &[7; 32], counter).expose_secret().to_owned();
         assert_eq!(token(1), token(1));
@@ -154,9 +137,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_no_token_is_refused(text in "(csr_)?[A-Za-z0-9_=-]{0,80}") {
-            let keys = SessionSecretKeys::new(&[generate_secret_key()]);
+            let keys = Keys::new(&[generate_secret_key()]);
             if let Some(token) = PresentedRefreshToken::parse(&text.into()) {
-                prop_assert!(!keys.is_genuine(&token, &[7; 32]));
+                prop_assert!(!keys.is_genuine_refresh_token(&token, &[7; 32]));
             }
         }
     }

@@ -59,7 +59,7 @@ impl Contract {
             template.clone().count() == path.clone().count()
                 && template.zip(path).all(|(wanted, found)| wanted.starts_with('{') || wanted == found)
         };
-        let templates = self.document["paths"].as_object()?.session_secrets().filter(matches);
+        let templates = self.document["paths"].as_object()?.keys().filter(matches);
         templates.min_by_key(|template| template.matches('{').count()).map(String::as_str)
     }
 

@@ -18,10 +18,11 @@ use crate::http::fields::{Fields, FormBody, Invalid, JsonBody, QueryFields};
 use crate::http::users::multipart::{Event, Malformed, Multipart, PartHead};
 use crate::media::picture::Candidate;
 use crate::model::{EmailAddress, ForwardedHeader, Language, Password, ProxyPolicy, Username};
+use crate::secrets::Keys;
 use crate::secrets::access_token::{Keyring, TokenKey, Verdict};
 use crate::secrets::generate_secret_key;
 use crate::secrets::one_time_secret::hash_of;
-use crate::secrets::session_secret::{PresentedCookie, PresentedRefreshToken, SessionSecretKeys};
+use crate::secrets::session_secret::{PresentedCookie, PresentedRefreshToken};
 
 /// Takes any bytes; panics if what has to hold does not.
 pub type Parser = fn(&[u8]);
@@ -206,7 +207,7 @@ pub fn access_token(bytes: &[u8]) {
 
 /// Refresh tokens, session cookies and one-time tokens: none is genuine that was not made here.
 pub fn session_secrets(bytes: &[u8]) {
-    static KEYS: LazyLock<SessionSecretKeys> = LazyLock::new(|| SessionSecretKeys::new(std::slice::from_ref(key())));
+    static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(std::slice::from_ref(key())));
     let text = text(bytes);
     if let Some(cookie) = PresentedCookie::parse(&text) {
         assert!(!KEYS.is_genuine_cookie(&cookie, &[7; 32]));
@@ -214,7 +215,7 @@ pub fn session_secrets(bytes: &[u8]) {
     for token in [text.to_string(), format!("csr_{text}")] {
         let token = token.into();
         if let Some(token) = PresentedRefreshToken::parse(&token) {
-            assert!(!KEYS.is_genuine(&token, &[7; 32]));
+            assert!(!KEYS.is_genuine_refresh_token(&token, &[7; 32]));
         }
         assert_eq!(hash_of(&token).len(), 64);
     }

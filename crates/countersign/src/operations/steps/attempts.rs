@@ -50,12 +50,12 @@ impl Accounts {
 
     /// The device that a client logs in from, if its cookie is genuine; whether it is that of the user is still to be seen.
     pub(in crate::operations) fn device_of(&self, client: &ClientInfo) -> Option<KnownDevice> {
-        self.device_session_secrets().read(client.device_cookie.as_ref()?, self.clock().now())
+        self.keys().read_device_cookie(client.device_cookie.as_ref()?, self.clock().now())
     }
 
     /// Whether a cookie is that of a device, whoever has logged in with it.
     pub(crate) fn is_device_cookie(&self, cookie: &SecretString) -> bool {
-        self.device_session_secrets().read(cookie, self.clock().now()).is_some()
+        self.keys().read_device_cookie(cookie, self.clock().now()).is_some()
     }
 
     /// Counts an attempt as failed, before it is made.
@@ -66,7 +66,7 @@ impl Accounts {
         let Some(policy) = &self.config().limits else {
             return Ok(Ok(Attempt { key: None }));
         };
-        let key = self.attempt_session_secrets().key(counted);
+        let key = self.keys().attempt_key(counted);
         let now = self.clock().now();
         let horizon = Horizon::new(now, WAIT_MAX);
         let limited = |next_at: Option<Timestamp>| {
@@ -131,10 +131,10 @@ impl Accounts {
         let Some(contact) = store::users::find_contact(conn.reborrow(), user).await? else {
             return Ok(());
         };
-        let keys = self.attempt_keys();
-        store::attempts::delete(conn.reborrow(), &keys.key(&Counted::Address(&contact.email))).await?;
+        let keys = self.keys();
+        store::attempts::delete(conn.reborrow(), &keys.attempt_key(&Counted::Address(&contact.email))).await?;
         match Username::parse(&contact.username) {
-            Ok(username) => store::attempts::delete(conn, &keys.key(&Counted::Username(&username))).await,
+            Ok(username) => store::attempts::delete(conn, &keys.attempt_key(&Counted::Username(&username))).await,
             Err(_) => Ok(()),
         }
     }
@@ -151,7 +151,7 @@ impl Accounts {
         };
         let rate = policy.mail_to_address;
         let horizon = Horizon::new(now, rate.period());
-        let key = self.attempt_session_secrets().key(&Counted::MailTo(address));
+        let key = self.keys().attempt_key(&Counted::MailTo(address));
         if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), horizon).await? {
             return Ok(Ok(()));
         }

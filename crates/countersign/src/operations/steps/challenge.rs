@@ -51,7 +51,7 @@ impl Accounts {
         let ChallengePolicy { ttl, .. } = self.config().challenge;
         let (bits, now) = (self.challenge_bits(), self.clock().now());
         let expires_at = now.saturating_add(ttl).unwrap_or(now);
-        Challenge { text: self.challenge_session_secrets().issue(purpose, bits, expires_at), bits, expires_in: ttl }
+        Challenge { text: self.keys().issue_challenge(purpose, bits, expires_at), bits, expires_in: ttl }
     }
 
     /// A challenge to be solved while somebody fills in a form, where one may be asked for: whoever has to send the form
@@ -98,7 +98,7 @@ impl Accounts {
     ) -> Result<Result<(), ChallengeFault>, DbError> {
         let Some(solution) = solution else { return Ok(Err(ChallengeFault::Missing)) };
         let now = self.clock().now();
-        let solved = match self.challenge_session_secrets().verify(solution, purpose, self.challenge_bits(), now) {
+        let solved = match self.keys().verify_solution(solution, purpose, self.challenge_bits(), now) {
             Ok(solved) => solved,
             Err(unsolved) => return Ok(Err(unsolved.into())),
         };

@@ -41,7 +41,7 @@ impl Change<'_> {
         }
         let id = OneTimeTokenId::new(now);
         let salt = secrets::bytes::<32>();
-        let hash = hash_of(&self.accounts.one_time_session_secrets().secret(id, &salt).token);
+        let hash = hash_of(&self.accounts.keys().one_time_secret(id, &salt).token);
         match (purpose.is_superseded(), user) {
             (false, _) => {}
             (true, Some(user)) => store::one_time_tokens::delete_of_user(self.conn(), user, purpose).await?,

@@ -52,8 +52,8 @@ impl Accounts {
             access_token: self.sign_access_token(bearer, issue.methods, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
             device_cookie: None,
-            session_cookie: self.session_secrets().session_cookie(issue.session, &issue.salt),
-            refresh_token: self.session_secrets().refresh_token(issue.session, &issue.salt, issue.refresh_counter),
+            session_cookie: self.keys().session_cookie(issue.session, &issue.salt),
+            refresh_token: self.keys().refresh_token(issue.session, &issue.salt, issue.refresh_counter),
         })
     }
 }

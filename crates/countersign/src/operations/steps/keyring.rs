@@ -131,7 +131,7 @@ impl Accounts {
         }
         let config = self.config();
         let mut keys: Vec<TokenKey> =
-            config.secret_session_secrets().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
         let signing_kid = match signing(&stored, algorithm, now) {
             Some(stored) => stored.kid.clone(),
             None => keys[0].kid().to_owned(),
