@@ -1,4 +1,4 @@
-//! Decides how the accounts speak HTTP: one file per URL resource, and what their requests and answers share.
+//! The HTTP API of the accounts: one file per URL resource, and what their requests and answers share.
 
 mod challenge;
 mod client;
@@ -18,7 +18,7 @@ pub mod well_known;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
@@ -132,5 +132,3 @@ impl From<Tokens> for TokenResponse {
         }
     }
 }
-
-const NO_STORE: (HeaderName, &str) = (CACHE_CONTROL, "no-store");

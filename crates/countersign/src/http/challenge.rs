@@ -1,15 +1,13 @@
-//! Decides what `/api/challenge` answers, and how a proof of work is asked for that is missing.
+//! What `/api/challenge` answers, and the problem that asks for a missing proof of work.
 
 use axum::extract::{FromRef, State};
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Private;
 use super::fields::{Invalid, QueryFields};
-use super::problem::{CHALLENGE_REQUIRED, ParameterProblems, Problem, ServiceProblems};
-use crate::model::{Challenge, ChallengePurpose};
+use super::problem::{CHALLENGE_REQUIRED, ChallengeResponse, ParameterProblems, Problem, ServiceProblems};
+use crate::model::ChallengePurpose;
 use crate::{Accounts, ChallengeRequired};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -18,29 +16,6 @@ where
     Accounts: FromRef<S>,
 {
     OpenApiRouter::new().routes(routes!(get_challenge))
-}
-
-/// A proof of work to be done: find a decimal number so that SHA-256 of `<challenge>:<number>` begins with so many zero
-/// bits, and send `<challenge>:<number>` as `challenge_solution`.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ChallengeResponse {
-    /// Opaque; it counts once.
-    challenge: String,
-    /// How many zero bits.
-    #[schema(minimum = 0, maximum = 24, example = 18)]
-    bits: u8,
-    /// `sha-256`
-    #[schema(example = "sha-256")]
-    algorithm: &'static str,
-    /// How long it can be answered, in seconds.
-    #[schema(minimum = 0, example = 300)]
-    expires_in: i64,
-}
-
-impl From<Challenge> for ChallengeResponse {
-    fn from(Challenge { text, bits, expires_in }: Challenge) -> Self {
-        Self { challenge: text, bits, algorithm: "sha-256", expires_in: expires_in.as_secs() }
-    }
 }
 
 /// Get a challenge

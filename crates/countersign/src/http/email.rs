@@ -9,10 +9,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::current_user::{CurrentUser, require_recent};
-use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
+use super::fields::{Fields, Invalid, JsonBody};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_TOKEN, INVALID_VERIFICATION, LimitProblems, OVERLOADED,
-    Problem, ProblemBody, ServiceProblems, USERNAME_TAKEN, WRONG_PASSWORD,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, FieldFault, INVALID_TOKEN, INVALID_VERIFICATION, LimitProblems,
+    OVERLOADED, Place, Problem, ProblemBody, ServiceProblems, USERNAME_TAKEN, WRONG_PASSWORD,
 };
 use super::{MessageResponse, Private, message};
 use crate::model::{ClientInfo, EmailAddress, Password, Username};

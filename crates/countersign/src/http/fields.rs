@@ -1,7 +1,6 @@
-//! Decides how the fields of a request are read: each parsed once into its type, all faults told at once.
+//! The fields of a request: each is parsed once into its type, and all faults are told at once.
 
-use std::collections::BTreeSet;
-use std::fmt;
+mod json;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -10,89 +9,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::problem::{PAYLOAD_TOO_LARGE, Problem, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE};
-use crate::model::{InvalidEmailAddress, InvalidId, InvalidPassword, InvalidUsername};
+use self::json::{JsonText, Value};
+// What a parser of a host's own fields answers.
+pub use super::problem::Invalid;
+use super::problem::{FieldFault, PAYLOAD_TOO_LARGE, Place, Problem, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE};
 
-/// Where a field was looked for; the first element of a fault's `loc`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The body.
-    Body,
-    /// The query.
-    Query,
-    /// The path.
-    Path,
-}
-
-impl Place {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Body => "body",
-            Self::Query => "query",
-            Self::Path => "path",
-        }
-    }
-}
-
-/// Why a text is not a field's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    kind: &'static str,
-    message: String,
-}
-
-impl Invalid {
-    /// With the `type` and the `msg` of a fault; the message never repeats the text.
-    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
-    }
-
-    pub(super) fn value(message: impl fmt::Display) -> Self {
-        Self::new("value_error", format!("Value error, {message}"))
-    }
-
-    pub(super) fn missing() -> Self {
-        Self::new("missing", "Field required")
-    }
-}
-
-impl From<InvalidId> for Invalid {
-    fn from(invalid: InvalidId) -> Self {
-        Self::new("uuid_parsing", invalid.to_string())
-    }
-}
-
-impl From<InvalidUsername> for Invalid {
-    fn from(invalid: InvalidUsername) -> Self {
-        match invalid {
-            InvalidUsername::Blank => Self::new("string_too_short", invalid.to_string()),
-            InvalidUsername::TooLong => Self::new("string_too_long", invalid.to_string()),
-            InvalidUsername::Unprintable | InvalidUsername::AtSign => Self::value(invalid),
-        }
-    }
-}
-
-impl From<InvalidEmailAddress> for Invalid {
-    fn from(invalid: InvalidEmailAddress) -> Self {
-        Self::new("value_error", invalid.to_string())
-    }
-}
-
-impl From<InvalidPassword> for Invalid {
-    fn from(invalid: InvalidPassword) -> Self {
-        match invalid {
-            InvalidPassword::TooShort => Self::new("string_too_short", invalid.to_string()),
-            InvalidPassword::TooLong => Self::new("string_too_long", invalid.to_string()),
-        }
-    }
-}
-
-/// A text of so many characters (Unicode code points), as it is.
+/// The text unchanged, if it has between `min` and `max` characters (Unicode code points).
 pub fn text_of_length(text: &str, min: usize, max: usize) -> Result<String, Invalid> {
     let length = text.chars().count();
     let characters = |n: usize| if n == 1 { "1 character".to_owned() } else { format!("{n} characters") };
@@ -119,38 +43,6 @@ pub fn integer_in(text: &str, min: i64, max: i64) -> Result<i64, Invalid> {
     }
 }
 
-/// One fault of a request's fields on the wire.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FieldFault {
-    /// The kind of fault, for programs.
-    #[serde(rename = "type")]
-    #[schema(rename = "type", example = "missing")]
-    kind: &'static str,
-    /// The place (`body`, `query` or `path`) and the field.
-    #[schema(example = json!(["body", "email"]))]
-    loc: Vec<&'static str>,
-    /// What is wrong, for people.
-    #[schema(example = "Field required")]
-    msg: String,
-}
-
-impl FieldFault {
-    /// A fault of the field `name`.
-    pub fn new(place: Place, name: &'static str, invalid: Invalid) -> Self {
-        Self { kind: invalid.kind, loc: vec![place.as_str(), name], msg: invalid.message }
-    }
-
-    /// A fault of the body as a whole.
-    fn of_body(kind: &'static str, message: &str) -> Problem {
-        Problem::fields(vec![Self { kind, loc: vec![Place::Body.as_str()], msg: message.to_owned() }])
-    }
-
-    /// `body.email: Field required`
-    pub(super) fn in_words(&self) -> String {
-        format!("{}: {}", self.loc.join("."), self.msg)
-    }
-}
-
 /// The field is at fault; [`Fields::into_problem`] tells why.
 #[derive(Clone, Copy, Debug)]
 pub struct AtFault;
@@ -160,14 +52,6 @@ pub struct Fields {
     place: Place,
     given: Vec<(String, Value)>,
     faults: Vec<FieldFault>,
-}
-
-enum Value {
-    /// It may be a password.
-    Text(Zeroizing<String>),
-    Null,
-    /// A number, a list, whatever is no text.
-    Other,
 }
 
 impl Fields {
@@ -240,18 +124,20 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         }
         let body = read_body(request, state).await?;
         if body.is_empty() {
-            return Err(FieldFault::of_body("missing", "Field required"));
+            return Err(fault_of(Place::Body, Invalid::missing()));
         }
         if typed.is_none() {
             return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE));
         }
-        match serde_json::from_slice::<Json>(&body) {
-            Ok(Json::Object(given)) => Ok(Self(Fields::of_pairs(Place::Body, given))),
-            Ok(Json::Value(_)) => Err(FieldFault::of_body("model_attributes_type", "Input should be a valid object")),
-            Err(error) if error.is_data() => {
-                Err(FieldFault::of_body("json_invalid", "A member is given more than once"))
+        match serde_json::from_slice::<JsonText>(&body) {
+            Ok(JsonText::Object(given)) => Ok(Self(Fields::of_pairs(Place::Body, given))),
+            Ok(JsonText::Value(_)) => {
+                Err(fault_of(Place::Body, Invalid::new("model_attributes_type", "Input should be a valid object")))
             }
-            Err(_) => Err(FieldFault::of_body("json_invalid", "JSON decode error")),
+            Err(error) if error.is_data() => {
+                Err(fault_of(Place::Body, Invalid::new("json_invalid", "A member is given more than once")))
+            }
+            Err(_) => Err(fault_of(Place::Body, Invalid::new("json_invalid", "JSON decode error"))),
         }
     }
 }
@@ -267,7 +153,8 @@ impl<S: Send + Sync> FromRequest<S> for FormBody {
         let is_form = media_type(request.headers()).is_some_and(|found| found == "application/x-www-form-urlencoded");
         let body = read_body(request, state).await?;
         let text = if is_form { std::str::from_utf8(&body).ok() } else { Some("") };
-        let pairs = text.and_then(form_pairs).ok_or_else(not_utf8)?;
+        let pairs = text.and_then(form_pairs);
+        let pairs = pairs.ok_or_else(|| fault_of(Place::Body, Invalid::value("the body is not UTF-8")))?;
         let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
         Ok(Self(Fields::of_pairs(Place::Body, pairs.map(|(name, value)| (name, Value::Text(value))).collect())))
     }
@@ -281,21 +168,15 @@ impl<S: Send + Sync> FromRequestParts<S> for QueryFields {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = form_pairs(parts.uri.query().unwrap_or_default());
-        let pairs = pairs.ok_or_else(|| {
-            let invalid = Invalid::value("the query is not UTF-8");
-            Problem::fields(vec![FieldFault {
-                kind: invalid.kind,
-                loc: vec![Place::Query.as_str()],
-                msg: invalid.message,
-            }])
-        })?;
+        let pairs = pairs.ok_or_else(|| fault_of(Place::Query, Invalid::value("the query is not UTF-8")))?;
         let given = pairs.into_iter().map(|(name, value)| (name, Value::Text(value))).collect();
         Ok(Self(Fields::of_pairs(Place::Query, given)))
     }
 }
 
-fn not_utf8() -> Problem {
-    FieldFault::of_body("value_error", "Value error, the body is not UTF-8")
+/// The only fault of a request: its body or query as a whole.
+fn fault_of(place: Place, invalid: Invalid) -> Problem {
+    Problem::fields(vec![FieldFault::of_whole(place, invalid)])
 }
 
 /// The pairs of a query or a form; `None` when one is not UTF-8.
@@ -325,76 +206,4 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
         other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(&PAYLOAD_TOO_LARGE),
         _ => Problem::new(&UNREADABLE_BODY),
     })
-}
-
-/// A JSON text, as far as it matters: its members if it is an object, whose names must differ at every depth. The parser
-/// bounds the depth.
-enum Json {
-    Object(Vec<(String, Value)>),
-    Value(Value),
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated members")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut members = Vec::new();
-        let mut names = BTreeSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let value = match map.next_value::<Json>()? {
-                Json::Object(_) => Value::Other,
-                Json::Value(value) => value,
-            };
-            if !names.insert(name.clone()) {
-                return Err(de::Error::custom("a member is given more than once"));
-            }
-            members.push((name, value));
-        }
-        Ok(Json::Object(members))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
-        while seq.next_element::<Json>()?.is_some() {}
-        Ok(Json::Value(Value::Other))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Value(Value::Text(Zeroizing::new(text.to_owned()))))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Json, E> {
-        Ok(Json::Value(Value::Text(Zeroizing::new(text))))
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Value(Value::Null))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Value(Value::Other))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Value(Value::Other))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Value(Value::Other))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Value(Value::Other))
-    }
 }

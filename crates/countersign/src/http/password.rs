@@ -11,10 +11,10 @@ use utoipa_axum::routes;
 
 use super::cookie;
 use super::current_user::{CurrentUser, bearer_token};
-use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
+use super::fields::{Fields, Invalid, JsonBody};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, INVALID_RESET_TOKEN, INVALID_TOKEN, LimitProblems, OVERLOADED, Problem,
-    ProblemBody, ServiceProblems, WRONG_PASSWORD,
+    AuthenticationProblems, BodyProblems, FieldFault, INVALID_RESET_TOKEN, INVALID_TOKEN, LimitProblems, OVERLOADED,
+    Place, Problem, ProblemBody, ServiceProblems, WRONG_PASSWORD,
 };
 use super::{MessageResponse, Private, TokenResponse, message};
 use crate::model::{ChallengeSolution, ClientInfo, EmailAddress, Password};

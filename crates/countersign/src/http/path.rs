@@ -1,12 +1,11 @@
-//! Decides how an id in the path is read.
+//! The id in a path, read into its type.
 
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
-use super::fields::{FieldFault, Place};
-use super::problem::Problem;
+use super::problem::{FieldFault, Place, Problem};
 use crate::model::{InvalidId, UserId};
 
 /// An id that can stand in a path.
@@ -19,7 +18,7 @@ impl PathParameter for UserId {
     const NAME: &'static str = "user_id";
 }
 
-/// The id in the path; a text that is none is a 422 that names the parameter.
+/// The id in the path; any other text is a 422 that names the parameter.
 pub struct PathId<T>(pub T);
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {

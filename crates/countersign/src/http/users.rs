@@ -1,4 +1,4 @@
-//! Decides what `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
+//! What `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
 pub(crate) mod multipart;
 pub(crate) mod picture;
@@ -14,11 +14,12 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::current_user::{CurrentUser, refuse_others, require_recent};
-use super::fields::{FieldFault, Fields, Invalid, JsonBody, Place};
+use super::fields::{Fields, Invalid, JsonBody};
 use super::path::PathId;
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, INVALID_INVITATION, INVALID_TOKEN, LimitProblems, OVERLOADED,
-    ParameterProblems, Problem, ProblemBody, REGISTRATION_CLOSED, ServiceProblems, USER_NOT_FOUND, USERNAME_TAKEN,
+    AuthenticationProblems, BodyProblems, EMAIL_TAKEN, FieldFault, INVALID_INVITATION, INVALID_TOKEN, LimitProblems,
+    OVERLOADED, ParameterProblems, Place, Problem, ProblemBody, REGISTRATION_CLOSED, ServiceProblems, USER_NOT_FOUND,
+    USERNAME_TAKEN,
 };
 use super::{MessageResponse, Private, message};
 use crate::config::MediaPolicy;

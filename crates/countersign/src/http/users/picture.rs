@@ -1,4 +1,4 @@
-//! Decides what `/api/users/{user_id}/picture` takes and answers: an upload that is bounded while it comes in.
+//! What `/api/users/{user_id}/picture` takes and answers: an upload that is bounded while it comes in.
 
 use std::time::Duration;
 
@@ -15,12 +15,11 @@ use super::UserPrivate;
 use super::multipart::{Event, Malformed, Multipart, PartKind};
 use crate::http::Private;
 use crate::http::current_user::{CurrentUser, refuse_others};
-use crate::http::fields::{FieldFault, Invalid, Place};
 use crate::http::path::PathId;
 use crate::http::problem::{
-    AuthenticationProblems, FILE_TOO_LARGE, INTERNAL, INVALID_IMAGE, INVALID_TOKEN, LimitProblems, NO_PICTURE,
-    PAYLOAD_TOO_LARGE, ParameterProblems, Problem, ProblemBody, STORAGE_UNAVAILABLE, ServiceProblems, TOO_MANY_UPLOADS,
-    UNREADABLE_BODY, UPLOAD_TOO_SLOW, causes,
+    AuthenticationProblems, FILE_TOO_LARGE, FieldFault, INTERNAL, INVALID_IMAGE, INVALID_TOKEN, Invalid, LimitProblems,
+    NO_PICTURE, PAYLOAD_TOO_LARGE, ParameterProblems, Place, Problem, ProblemBody, STORAGE_UNAVAILABLE,
+    ServiceProblems, TOO_MANY_UPLOADS, UNREADABLE_BODY, UPLOAD_TOO_SLOW, causes,
 };
 use crate::media::{StorageError, Upload, UploadError};
 use crate::model::{ClientInfo, User, UserId};

@@ -1,0 +1,127 @@
+//! The answer that a problem becomes: its body on the wire, its status and its headers.
+
+use axum::Json;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::faults::{ChallengeResponse, FieldFault};
+use super::{Detail, Problem, ProblemKind, WayOut};
+use crate::TooManyAttempts;
+
+/// The media type of a problem (RFC 9457, section 3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// How long a client should wait before it tries again what the database or the hashing pool could not do, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// A problem on the wire (RFC 9457, section 3.1).
+#[derive(Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// Where the kind of problem is described.
+    #[schema(example = "/problems#not_found")]
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong with this request, for people.
+    detail: String,
+    /// The kind of problem, for programs.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// At the token endpoint: the error code of RFC 6749, section 5.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<&'static str>,
+    /// At the token endpoint: `detail` once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_description: Option<String>,
+    /// With `challenge_required`: a challenge to be solved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    challenge: Option<ChallengeResponse>,
+}
+
+/// A problem with the request's fields on the wire; `detail` has one item for each fault.
+#[derive(Serialize, ToSchema)]
+pub struct FieldProblemBody {
+    /// Where the kind of problem is described.
+    #[schema(example = "/problems#invalid_fields")]
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong with which field.
+    #[schema(min_items = 1)]
+    detail: Vec<FieldFault>,
+    /// The kind of problem, for programs.
+    #[schema(example = "invalid_fields")]
+    code: &'static str,
+    /// At the token endpoint: the error code of RFC 6749, section 5.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<&'static str>,
+    /// At the token endpoint: what is wrong, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_description: Option<String>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { kind, detail, oauth: error, way_out } = self;
+        let (limited, challenge) = match way_out.map(|way_out| *way_out) {
+            None => (None, None),
+            Some(WayOut::Wait(limited)) => (Some(limited), None),
+            Some(WayOut::Work(challenge)) => (None, Some(challenge)),
+        };
+        let ProblemKind { code, status, title, .. } = *kind;
+        let r#type = format!("/problems#{code}");
+        let mut response = match detail {
+            Detail::Fields(detail) => {
+                let error_description =
+                    error.map(|_| detail.iter().map(FieldFault::in_words).collect::<Vec<_>>().join("; "));
+                Json(FieldProblemBody { r#type, title, status, detail, code, error, error_description }).into_response()
+            }
+            Detail::Title | Detail::Text(_) => {
+                let detail = match detail {
+                    Detail::Text(text) => text,
+                    _ => title.to_owned(),
+                };
+                let error_description = error.map(|_| detail.clone());
+                let body =
+                    Json(ProblemBody { r#type, title, status, detail, code, error, error_description, challenge });
+                ([(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+            }
+        };
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            401 => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))),
+            _ => {}
+        }
+        headers.extend(limited.iter().flat_map(limit_headers));
+        response
+    }
+}
+
+/// What says when to try again (RFC 9110, section 10.2.3), and which limit it was (draft-ietf-httpapi-ratelimit-headers).
+pub(crate) fn limit_headers(limited: &TooManyAttempts) -> [(HeaderName, HeaderValue); 3] {
+    let TooManyAttempts { policy, quota, window_seconds, retry_after_seconds } = limited;
+    let text = |text: String| HeaderValue::try_from(text).expect("names of limits are letters and hyphens");
+    [
+        (RETRY_AFTER, HeaderValue::from(*retry_after_seconds)),
+        (RATE_LIMIT_POLICY, text(format!("\"{policy}\";q={quota};w={window_seconds}"))),
+        (RATE_LIMIT, text(format!("\"{policy}\";r=0;t={retry_after_seconds}"))),
+    ]
+}
+
+pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
