@@ -1,6 +1,8 @@
 //! How accounts behave: plain typed sections with safe defaults. Reads no environment.
 
 mod challenge;
+mod limits;
+mod mail;
 mod media;
 mod site_url;
 
@@ -12,11 +14,12 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::hooks::Hooks;
-use crate::limits::LimitPolicy;
-use crate::mail::MailPolicy;
 use crate::model::{ProxyPolicy, SigningAlgorithm};
 
 pub use self::challenge::{ChallengePolicy, ChallengeWhen};
+pub(crate) use self::limits::{FORGIVEN_AFTER, WAIT_MAX};
+pub use self::limits::{InvalidRate, LimitPolicy, Rate};
+pub use self::mail::MailPolicy;
 pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
 pub(crate) use self::site_url::is_loopback_authority;

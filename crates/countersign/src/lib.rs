@@ -29,6 +29,7 @@ pub mod templates;
 #[cfg(feature = "testing")]
 #[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 pub mod testing;
+mod transport;
 mod workers;
 
 use countersign_db::Migrations;

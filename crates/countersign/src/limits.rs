@@ -3,7 +3,7 @@
 //!
 //! Each instance counts for itself. What is counted for an account is in the database; see [`LimitPolicy::wait`].
 
-mod policy;
+mod rate;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,10 +11,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 
+use crate::config::{LimitPolicy, Rate};
 use crate::model::Network;
-
-pub(crate) use self::policy::{FORGIVEN_AFTER, WAIT_MAX};
-pub use self::policy::{InvalidRate, LimitPolicy, Rate};
 
 /// How many counters are remembered, for networks times limits: some 8 MiB. Of more, those used least are forgotten, and what is
 /// forgotten starts afresh: whoever commands so many networks is not held by a limit for each of them.

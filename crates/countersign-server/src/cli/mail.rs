@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use countersign::clock::{Clock as _, SystemClock};
-use countersign::mail::{MailPolicy, MailTransport, Mailer, Message, OutgoingMail, Recipient};
+use countersign::config::MailPolicy;
+use countersign::mail::{MailTransport, Mailer, Message, OutgoingMail, Recipient};
 use countersign::model::{EmailAddress, Language};
 use countersign::secrets::random_uuid_v7;
 

@@ -1,8 +1,8 @@
-//! Decides how often things may be tried, by the settings of an operator.
+//! How often things may be tried, by the settings of an operator.
 
 use std::num::NonZeroU32;
 
-use countersign::limits::{LimitPolicy, Rate};
+use countersign::config::{LimitPolicy, Rate};
 use jiff::SignedDuration;
 
 use super::values::{switch, whole_number};

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use conf::{Conf, ProgramOption};
 use countersign::config::{
-    Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, SecretKey, SiteUrl,
+    Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, MailPolicy, SecretKey, SiteUrl,
 };
-use countersign::mail::MailPolicy;
 use countersign::model::ProxyPolicy;
 use countersign_db::Pooler;
 use jiff::SignedDuration;

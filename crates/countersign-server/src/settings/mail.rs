@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use countersign::config::MailPolicy;
 use countersign::mail::{
-    HeaderText, HelloName, MailPolicy, MailTransport, RootCertificates, Sender, SmtpLogin, SmtpPolicy, SmtpTls,
-    check_templates,
+    HeaderText, HelloName, MailTransport, RootCertificates, Sender, SmtpLogin, SmtpPolicy, SmtpTls, check_templates,
 };
 use countersign::model::{EmailAddress, Language};
 use countersign::templates::{InvalidTemplates, Templates};

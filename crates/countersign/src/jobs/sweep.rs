@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::JobError;
 use crate::accounts::Accounts;
-use crate::limits::{FORGIVEN_AFTER, LimitPolicy};
+use crate::config::{FORGIVEN_AFTER, LimitPolicy};
 use crate::model::{EventId, Horizon};
 use crate::store::{self, SWEPT_AT_ONCE};
 

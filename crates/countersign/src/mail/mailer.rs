@@ -5,12 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::hello::host_of;
-use super::{HeaderText, MailPolicy, MailTransport, Mailbox, Message, OutgoingMail, Recipient};
-use super::{SendMail, SendMailError, Sender, Smtp};
+use super::{Message, Recipient};
 use crate::catalogue::Argument;
+use crate::config::MailPolicy;
 use crate::model::{EmailAddress, Language};
 use crate::templates::{InvalidTemplates, TemplateError, Templates, context};
+use crate::transport::{
+    HeaderText, MailTransport, Mailbox, OutgoingMail, SendMail, SendMailError, Sender, Smtp, host_of,
+};
 
 /// Puts mails together and sends them.
 pub struct Mailer {

@@ -1,4 +1,4 @@
-//! Decides which messages the accounts send, and what each of them says.
+//! The messages that the accounts send, and what each of them says.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

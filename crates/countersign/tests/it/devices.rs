@@ -1,7 +1,6 @@
 //! Devices that somebody has logged in with before: what strangers try does not hold them up.
 
-use countersign::config::Config;
-use countersign::limits::{LimitPolicy, Rate};
+use countersign::config::{Config, LimitPolicy, Rate};
 use countersign::testing::{Caller, PASSWORD, TestApp, cheap_config};
 use jiff::SignedDuration;
 use serde_json::{Value, json};

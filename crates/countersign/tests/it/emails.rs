@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use countersign::mail::{
-    HeaderText, MailPolicy, MailTransport, Mailer, Message, OutgoingMail, Recipient, check_templates,
-};
+use countersign::config::MailPolicy;
+use countersign::mail::{HeaderText, MailTransport, Mailer, Message, OutgoingMail, Recipient, check_templates};
 use countersign::model::{EmailAddress, Language};
 use countersign::templates::{Templates, context};
 use uuid::Uuid;

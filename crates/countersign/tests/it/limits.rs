@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::Request;
-use countersign::config::{Config, LoginBy, RegistrationMode};
-use countersign::limits::{LimitPolicy, Rate};
+use countersign::config::{Config, LimitPolicy, LoginBy, Rate, RegistrationMode};
 use countersign::model::ClientAddress;
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp, pictures};
 use countersign_db::on_db;

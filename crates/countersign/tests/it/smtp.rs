@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use countersign::mail::{HeaderText, MailPolicy, MailSetting, MailTransport, Mailer, Message, Recipient};
+use countersign::config::MailPolicy;
+use countersign::mail::{HeaderText, MailSetting, MailTransport, Mailer, Message, Recipient};
 use countersign::mail::{RootCertificates, SendMailError, Sender, Smtp, SmtpLogin, SmtpPolicy, SmtpTls};
 use countersign::model::{EmailAddress, Language};
 use countersign::testing::{SmtpServer, SmtpServerOptions};

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
+use crate::config::{FORGIVEN_AFTER, WAIT_MAX};
 use crate::error::InternalError;
-use crate::limits::{FORGIVEN_AFTER, Limit, Taken, TooManyAttempts, WAIT_MAX};
+use crate::limits::{Limit, Taken, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, Horizon, UserId, Username};
 use crate::secrets::attempt_key::{AttemptKey, Counted};
 use crate::secrets::device_cookie::KnownDevice;

@@ -1,4 +1,4 @@
-//! Decides which captured mails are kept to be looked at: the newest.
+//! The newest captured mails, kept in memory to be looked at.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,7 +7,7 @@ use std::io;
 
 use lettre::transport::smtp::Error;
 
-use crate::mail::{MailSetting, SendMailError};
+use crate::transport::{MailSetting, SendMailError};
 
 /// How far a conversation has come. The same code means something else in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

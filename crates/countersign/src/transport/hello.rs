@@ -80,7 +80,7 @@ impl fmt::Display for HelloName {
 }
 
 /// The host of a URL that is scheme, host and perhaps a port.
-pub(super) fn host_of(url: &str) -> &str {
+pub(crate) fn host_of(url: &str) -> &str {
     let (_, authority) = url.split_once("://").unwrap_or(("", url));
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,

@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::refusal::{Phase, is_unreachable, judge};
 use super::{Smtp, SmtpPolicy, SmtpTls, SmtpTrial};
-use crate::mail::hello::HelloName;
-use crate::mail::outgoing::wire_address;
-use crate::mail::{MailSetting, OutgoingMail, SendMailError};
 use crate::model::EmailAddress;
+use crate::transport::hello::HelloName;
+use crate::transport::outgoing::wire_address;
+use crate::transport::{MailSetting, OutgoingMail, SendMailError};
 
 /// A server that has said nothing for so long may be waiting for TLS.
 const SILENCE_MAX: Duration = Duration::from_secs(3);

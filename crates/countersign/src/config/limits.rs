@@ -1,10 +1,9 @@
-//! Which limits hold: their rates, and how the wait grows after wrong passwords.
+//! How often things may be tried: a rate for each limit of a network, and how the wait grows after wrong passwords.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use jiff::SignedDuration;
-
-use super::{Limit, TooManyAttempts};
 
 /// So often in so long: a network may use all its tries at once, and gets them back evenly over the period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,33 +46,21 @@ impl Rate {
     pub fn period(self) -> SignedDuration {
         self.period
     }
+}
 
-    /// After how long one try comes back. Rounded up, so that there are never more than may be.
-    pub(crate) fn interval_microseconds(self) -> i64 {
-        let period = i64::try_from(self.period.as_micros()).expect("a day at the most");
-        let tries = i64::from(self.tries.get());
-        period / tries + i64::from(period % tries > 0)
-    }
-
-    /// The same.
-    pub(crate) fn interval(self) -> SignedDuration {
-        SignedDuration::from_micros(self.interval_microseconds())
-    }
-
-    /// How far ahead the instant may be at which all tries are back, if there is to be one left.
-    pub(crate) fn slack(self) -> SignedDuration {
-        SignedDuration::from_micros(self.interval_microseconds() * i64::from(self.tries.get() - 1))
-    }
-
-    /// Takes one try of those that will all be back at an instant: the instant after that, or why there is none left. All in
-    /// microseconds since 1970.
-    pub(super) fn take(self, full_at: i64, now: i64) -> (i64, Result<(), SignedDuration>) {
-        let interval = self.interval_microseconds();
-        let fullest = now + interval * i64::from(self.tries.get());
-        // More than all tries are missing only when the clock was set back.
-        let full_at = full_at.clamp(now, fullest);
-        let wait = full_at + interval - fullest;
-        if wait <= 0 { (full_at + interval, Ok(())) } else { (full_at, Err(SignedDuration::from_micros(wait))) }
+impl fmt::Display for Rate {
+    /// As a setting has it: the tries, a slash, and the period in its largest whole unit, such as `100/10m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.period.as_secs();
+        if self.period.subsec_nanos() > 0 {
+            write!(f, "{}/{}s", self.tries, self.period.as_secs_f64())
+        } else if seconds % 3_600 == 0 {
+            write!(f, "{}/{}h", self.tries, seconds / 3_600)
+        } else if seconds % 60 == 0 {
+            write!(f, "{}/{}m", self.tries, seconds / 60)
+        } else {
+            write!(f, "{}/{seconds}s", self.tries)
+        }
     }
 }
 
@@ -128,17 +115,6 @@ impl LimitPolicy {
         WAIT_MAX.max(self.mail_to_address.period())
     }
 
-    pub(super) fn rate(&self, limit: Limit) -> Rate {
-        match limit {
-            Limit::LogIn => self.log_in,
-            Limit::Register => self.register,
-            Limit::Mail => self.mail,
-            Limit::Secret => self.secret,
-            Limit::Refresh => self.refresh,
-            Limit::Upload => self.upload,
-        }
-    }
-
     /// How long the next attempt has to wait after so many failures in a row: not at all at first, then half a minute, which
     /// doubles up to a quarter of an hour. Nobody is locked out, and nobody guesses more than 109 times a day with the default
     /// of 10 tries: those, 5 while the wait grows, and 94 in what is left of the day.
@@ -148,13 +124,6 @@ impl LimitPolicy {
             return SignedDuration::ZERO;
         }
         FIRST_WAIT.saturating_mul(1 << beyond.min(10)).min(WAIT_MAX)
-    }
-
-    /// What whoever has to wait is told.
-    pub(crate) fn account_limited(&self, wait: SignedDuration) -> TooManyAttempts {
-        let tries = self.account_tries.get();
-        let window = FORGIVEN_AFTER.saturating_mul(i32::try_from(tries).unwrap_or(i32::MAX));
-        TooManyAttempts::new("account", tries, window, wait)
     }
 }
 
@@ -183,7 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_that_does_not_divide_is_rounded_up() {
-        assert_eq!(Rate::new(7, SignedDuration::from_secs(10)).unwrap().interval_microseconds(), 1_428_572);
+    fn a_rate_is_shown_as_it_is_set() {
+        let shown = |tries, seconds| Rate::new(tries, SignedDuration::from_secs(seconds)).unwrap().to_string();
+        assert_eq!(shown(100, 600), "100/10m");
+        assert_eq!(shown(5, 3_600), "5/1h");
+        assert_eq!(shown(1, 90), "1/90s");
+        assert_eq!(shown(1_000, 86_400), "1000/24h");
+        assert_eq!(Rate::new(1, SignedDuration::from_millis(1_500)).unwrap().to_string(), "1/1.5s");
     }
 }
