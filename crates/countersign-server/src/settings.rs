@@ -3,6 +3,7 @@
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
 //! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
 
+mod accounts;
 mod backups;
 mod limits;
 mod load;

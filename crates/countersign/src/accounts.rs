@@ -61,17 +61,17 @@ impl Accounts {
     /// When the system has no thread to give for hashing.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
         let token_keys: Vec<TokenKey> =
-            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens.issuer)).collect();
         let signing_kid = token_keys[0].kid().to_owned();
-        let keyring = Keyring::new(&config.issuer, token_keys, &signing_kid, config.session_cache_max)
+        let keyring = Keyring::new(&config.tokens.issuer, token_keys, &signing_kid, config.session.cache_max)
             .expect("the first key is among them");
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
         let keys = Keys::new(config.secret_keys());
         let limiter = Limiter::new(config.limits.as_ref());
         let session_cache =
-            (config.session_cache_max > 0).then(|| Arc::new(SessionCache::new(config.session_cache_max)));
+            (config.session.cache_max > 0).then(|| Arc::new(SessionCache::new(config.session.cache_max)));
         let notes_of_use = Arc::new(Semaphore::new(NOTES_OF_USE_MAX));
-        let hashing = HashingPool::new(&config.hashing, &config.hash_parameters);
+        let hashing = HashingPool::new(&config.hashing, &config.password.hash_parameters);
         let decoding = DecodingPool::new(&config.media);
         let storage = OnceLock::new();
         let key_lookup = tokio::sync::Mutex::default();

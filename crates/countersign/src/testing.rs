@@ -193,7 +193,7 @@ impl TestApp {
 /// Safe defaults, but cheap hashes, and mail is captured.
 pub fn cheap_config(secret_key: SecretKey) -> Config {
     let mut config = Config::new(secret_key, site_url());
-    config.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
+    config.password.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
     config.mail.transport = MailTransport::Capture;
     config
 }

@@ -76,7 +76,7 @@ async fn busy() -> Busy {
     let http = HttpSettings { audience: Audience::Developer, ..HttpSettings::default() };
     let with_keys = |config: &mut Config| {
         with_pages(config);
-        config.signing_algorithm = SigningAlgorithm::EdDsa;
+        config.tokens.signing_algorithm = SigningAlgorithm::EdDsa;
     };
     let app = TestApp::host_with(&[&blog::MIGRATIONS], with_keys, |accounts| {
         (assemble::<Blog>(accounts, &settings(), &http), openapi::<Blog>())

@@ -184,7 +184,7 @@ async fn a_scanner_that_opens_every_link_uses_nothing_up() {
 
 #[tokio::test]
 async fn a_scanner_neither_completes_a_registration_nor_prevents_it() {
-    let app = blog_with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = blog_with(|config| config.registration.mode = RegistrationMode::Verified).await;
     let mut scanner = Scanner::default();
     let body = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });
     app.anonymous().post("/api/users", body.clone()).await.ok(202);

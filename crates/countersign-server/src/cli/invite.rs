@@ -11,7 +11,7 @@ use crate::settings::Purpose;
 
 pub(super) async fn invite<H: Host>(email: Option<EmailAddress>, uses: u32, days: u32) -> Result<Finding, Failure> {
     let accounts = open_accounts::<H>(Purpose::Serve).await?;
-    if accounts.config().registration != RegistrationMode::Invite {
+    if accounts.config().registration.mode != RegistrationMode::Invite {
         complain("warning: REGISTRATION is not `invite`, so nobody is asked for an invitation");
     }
     let ttl = SignedDuration::from_hours(24 * i64::from(days));

@@ -69,7 +69,7 @@ async fn list(accounts: &Accounts) -> Result<Finding, Failure> {
 }
 
 fn no_keys(accounts: &Accounts) -> &'static str {
-    match accounts.config().signing_algorithm {
+    match accounts.config().tokens.signing_algorithm {
         countersign::model::SigningAlgorithm::Hs256 => "HS256 signs with SECRET_KEY itself",
         _ => "the first start of the server makes one",
     }

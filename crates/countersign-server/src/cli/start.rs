@@ -139,7 +139,7 @@ where
     let site_url = site_url(&shell, audience, listener.local_addr()?)?;
     let mut config = shell.accounts_config(key, site_url, mail)?;
     config.hooks = H::hooks(&host);
-    if config.hash_parameters.is_below_recommendations() {
+    if config.password.hash_parameters.is_below_recommendations() {
         warn!("{WEAK_COSTS}");
     }
     let accounts = Accounts::new(db.clone(), config);

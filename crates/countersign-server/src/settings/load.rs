@@ -3,15 +3,10 @@
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use conf::{Conf, ProgramOption};
-use countersign::config::{
-    Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, MailPolicy, SecretKey, SiteUrl,
-};
-use countersign::model::ProxyPolicy;
+use countersign::config::{MailPolicy, SiteUrl};
 use countersign_db::Pooler;
-use jiff::SignedDuration;
 
 use super::ShellSettings;
 use super::names::{Known, Secrecy};
@@ -231,33 +226,10 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
 }
 
 impl ShellSettings {
-    pub(crate) fn hash_parameters(&self) -> Result<HashParameters, InvalidHashParameters> {
-        HashParameters::new(self.argon2_memory_kib, self.argon2_iterations, self.argon2_lanes)
-    }
-
-    pub(crate) fn hashing_policy(&self) -> HashingPolicy {
-        let default = HashingPolicy::default();
-        HashingPolicy {
-            threads: self.hashing_threads.unwrap_or(default.threads),
-            memory_bytes_max: self.hashing_memory_bytes_max,
-            queue_max: self.hashing_queue_max,
-            wait_max: Duration::from_secs(self.hashing_wait_seconds_max.into()),
-        }
-    }
-
     /// Where certificate and key are, if the server is to encrypt.
     pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
         let (certificate, key) = self.tls_cert_file.clone().zip(self.tls_key_file.clone())?;
         Some(TlsFiles { certificate, key })
-    }
-
-    pub(crate) fn http_policy(&self) -> HttpPolicy {
-        HttpPolicy { body_bytes_max: self.body_bytes_max }
-    }
-
-    pub(crate) fn proxy_policy(&self) -> ProxyPolicy {
-        let trusted = self.trusted_proxies.as_ref().map(|networks| networks.0.clone());
-        ProxyPolicy { trusted: trusted.unwrap_or_default(), header: self.proxy_header }
     }
 
     /// Where a server that listens on this port is reached from this machine; 0 stands for any port.
@@ -296,50 +268,5 @@ impl ShellSettings {
         } else {
             None
         }
-    }
-
-    /// The library's configuration.
-    pub(crate) fn accounts_config(
-        &self,
-        secret_key: SecretKey,
-        site_url: SiteUrl,
-        mail: MailPolicy,
-    ) -> Result<Config, InvalidHashParameters> {
-        let mut config = Config::new(secret_key, site_url);
-        if let Some(issuer) = &self.issuer {
-            config.issuer.clone_from(issuer);
-        }
-        config.access_token_ttl = SignedDuration::from_mins(self.access_token_expire_minutes.into());
-        if !self.session_cache {
-            config.session_cache_max = 0;
-        }
-        config.signing_algorithm = self.algorithm;
-        config.introspection_secret.clone_from(&self.introspection_secret);
-        for key in self.secret_key_previous.iter().flat_map(|keys| &keys.0) {
-            config.add_previous_secret_key(key.clone());
-        }
-        config.session_ttl = SignedDuration::from_hours(24 * i64::from(self.session_days));
-        config.session_idle_ttl = SignedDuration::from_hours(24 * i64::from(self.session_idle_days));
-        config.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());
-        config.reauthentication_ttl = SignedDuration::from_mins(self.reauthentication_minutes.into());
-        config.proxies = self.proxy_policy();
-        config.registration = self.registration;
-        config.verification_ttl = SignedDuration::from_mins(self.verify_token_expire_minutes.into());
-        config.reset_ttl = SignedDuration::from_mins(self.reset_token_expire_minutes.into());
-        config.email_undo_ttl = SignedDuration::from_hours(24 * i64::from(self.email_undo_days));
-        config.links.verify_email.clone_from(&self.verify_email_url);
-        config.links.reset_password.clone_from(&self.reset_password_url);
-        config.links.undo_email_change.clone_from(&self.undo_email_change_url);
-        config.login_by = self.login_by;
-        config.blocklist = self.password_blocklist;
-        config.challenge.when = self.challenge;
-        config.challenge.bits = self.challenge_bits;
-        config.hash_parameters = self.hash_parameters()?;
-        config.hashing = self.hashing_policy();
-        config.limits = self.limits.policy();
-        config.http = self.http_policy();
-        config.media = self.media_policy();
-        config.mail = mail;
-        Ok(config)
     }
 }

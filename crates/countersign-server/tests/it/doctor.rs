@@ -1,3 +1,5 @@
+//! The command `doctor`: what is fit, what is a warning, and what fails with its remedy.
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -210,7 +212,7 @@ async fn slips_and_an_open_network_without_encryption_are_warnings() {
 async fn a_clock_that_is_behind_the_newest_login_fails() {
     let database = current_database().await;
     let mut config = Config::new(generate_secret_key(), "http://localhost:8000".parse().unwrap());
-    config.hash_parameters = HashParameters::new(32, 1, 1).unwrap();
+    config.password.hash_parameters = HashParameters::new(32, 1, 1).unwrap();
     let far_ahead = Arc::new(ManualClock::at("2099-01-01T00:00:00Z".parse().unwrap()));
     let accounts = Accounts::with_clock(database.db().clone(), config, far_ahead);
     let app: Router = Router::new().merge(countersign::router(&accounts)).with_state(accounts);

@@ -62,8 +62,8 @@ fn refused(reason: &str) -> Result<String, String> {
 /// A token that a user named Ada got an hour ago, when the first key was made.
 async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) -> String {
     let mut config = cheap_config(SecretKey::parse(KEY.to_owned()).unwrap());
-    config.signing_algorithm = algorithm;
-    ISSUER.clone_into(&mut config.issuer);
+    config.tokens.signing_algorithm = algorithm;
+    ISSUER.clone_into(&mut config.tokens.issuer);
     let clock = ManualClock::at(SystemClock.now() - SignedDuration::from_hours(1));
     let accounts = Accounts::with_clock(database.db().clone(), config, Arc::new(clock));
     let email = "ada@example.com";

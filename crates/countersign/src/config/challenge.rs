@@ -1,8 +1,10 @@
-//! Decides when a client has to do a proof of work, and how much of it.
+//! Proof of work: when a client has to do it, and how much of it.
+
+use std::fmt;
 
 use jiff::SignedDuration;
 
-/// What is asked of whoever registers or forgot a password.
+/// What is asked of a client that registers or forgot a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChallengePolicy {
     /// When it is asked.
@@ -23,6 +25,23 @@ pub enum ChallengeWhen {
     UnderLoad,
     /// Always.
     Always,
+}
+
+impl ChallengeWhen {
+    /// The name that an operator sets it by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::UnderLoad => "under_load",
+            Self::Always => "always",
+        }
+    }
+}
+
+impl fmt::Display for ChallengeWhen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl ChallengePolicy {

@@ -124,7 +124,7 @@ pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str)
 
 /// `Set-Cookie` for a session; it lasts as long as one can.
 pub(crate) fn set(kind: Kind, config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(kind, SESSION, cookie.expose_secret(), config.session_ttl)
+    header(kind, SESSION, cookie.expose_secret(), config.session.ttl)
 }
 
 /// `Set-Cookie` by which a device is known from now on.

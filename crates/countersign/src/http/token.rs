@@ -283,5 +283,5 @@ async fn introspect_token(
     let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
     let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
     let active = accounts.introspect(&token).await?;
-    Ok(Private(IntrospectionResponse::new(active, &accounts.config().issuer)))
+    Ok(Private(IntrospectionResponse::new(active, &accounts.config().tokens.issuer)))
 }

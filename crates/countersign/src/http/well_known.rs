@@ -72,7 +72,7 @@ struct MetadataResponse {
 async fn metadata(State(accounts): State<Accounts>) -> impl IntoResponse {
     let base = accounts.config().public_url.as_str();
     let metadata = MetadataResponse {
-        issuer: accounts.config().issuer.clone(),
+        issuer: accounts.config().tokens.issuer.clone(),
         token_endpoint: format!("{base}/api/users/token"),
         revocation_endpoint: format!("{base}/api/users/token/revoke"),
         introspection_endpoint: format!("{base}/api/users/token/introspect"),

@@ -45,7 +45,7 @@ impl Accounts {
         let message = match token.purpose {
             TokenPurpose::ResetPassword if is_theirs => {
                 let link = self.secret_link(&links.reset_password, &self.secret_of(token)?);
-                Message::ResetPassword { link, minutes: minutes(self.config().reset_ttl) }
+                Message::ResetPassword { link, minutes: minutes(self.config().recovery.reset_ttl) }
             }
             TokenPurpose::VerifyEmail if is_theirs => {
                 let secret = self.secret_of(token)?;
@@ -59,7 +59,7 @@ impl Accounts {
             }
             TokenPurpose::UndoEmailChange | TokenPurpose::UndoUnprovenChange if !is_theirs => {
                 let undo_link = self.secret_link(&links.undo_email_change, &self.secret_of(token)?);
-                let days = u32::try_from(self.config().email_undo_ttl.as_hours() / 24).unwrap_or(u32::MAX);
+                let days = u32::try_from(self.config().recovery.email_undo_ttl.as_hours() / 24).unwrap_or(u32::MAX);
                 Message::EmailChanged { new_address: masked(&contact.email), undo_link, days }
             }
             _ => return self.drop_token(token.id).await,
@@ -173,7 +173,7 @@ impl Accounts {
     }
 
     fn verification_minutes(&self) -> u32 {
-        minutes(self.config().verification_ttl)
+        minutes(self.config().registration.verification_ttl)
     }
 }
 

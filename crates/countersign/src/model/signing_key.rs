@@ -1,11 +1,14 @@
-//! Decides what state a signing key is in.
+//! Keys that sign access tokens: their algorithms and states.
+
+use std::fmt;
 
 use jiff::Timestamp;
 
 /// An algorithm that signs access tokens (RFC 7518, section 3.1; RFC 8037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SigningAlgorithm {
     /// HMAC with SHA-256 under `SECRET_KEY` itself: whoever can verify can sign.
+    #[default]
     Hs256,
     /// Ed25519.
     EdDsa,
@@ -29,6 +32,12 @@ impl SigningAlgorithm {
     /// The algorithm of this name.
     pub fn of_name(name: &str) -> Option<Self> {
         [Self::Hs256, Self::EdDsa, Self::Es256, Self::Rs256].into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
+impl fmt::Display for SigningAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

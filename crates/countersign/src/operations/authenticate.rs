@@ -196,7 +196,7 @@ impl Accounts {
 
     /// When a session that is used now becomes idle.
     pub(in crate::operations) fn idle_end(&self, now: Timestamp) -> Timestamp {
-        now.saturating_add(self.config().session_idle_ttl).unwrap_or(Timestamp::MAX)
+        now.saturating_add(self.config().session.idle_ttl).unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -66,7 +66,7 @@ impl Accounts {
     /// Changes a user's password. The session that asks goes on with the secrets that are returned: its earlier cookie and refresh
     /// token are void, and its earlier access tokens, until they expire, count for no recent login.
     pub async fn change_password(&self, change: ChangePassword) -> Result<Tokens, ChangePasswordError> {
-        if self.config().blocklist == Blocklist::Common && change.new.is_common() {
+        if self.config().password.blocklist == Blocklist::Common && change.new.is_common() {
             return Err(ChangePasswordError::CommonPassword);
         }
         let attempt = self.reserve_attempt(&Counted::Session(change.session)).await??;
@@ -87,7 +87,7 @@ impl Accounts {
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
         let checked = self.check_password(asker, stored.as_deref(), &Arc::new(current)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ChangePasswordError::WrongPassword) };
-        let new = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(new)).await?;
+        let new = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

@@ -56,7 +56,7 @@ impl Accounts {
     /// Changes a user's name, address or both.
     pub async fn edit_profile(&self, user: UserId, edit: EditProfile) -> Result<User, EditProfileError> {
         let EditProfile { username, email, session, client } = edit;
-        let must_prove = self.config().registration == RegistrationMode::Verified;
+        let must_prove = self.config().registration.mode == RegistrationMode::Verified;
         let (email, to_prove) = if must_prove { (None, email) } else { (email, None) };
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

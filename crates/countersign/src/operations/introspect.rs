@@ -65,7 +65,7 @@ impl Accounts {
 
     /// Whether this is the secret that other services ask about tokens with.
     pub fn may_introspect(&self, secret: &str) -> bool {
-        let known = self.config().introspection_secret.as_ref();
+        let known = self.config().tokens.introspection_secret.as_ref();
         known.is_some_and(|known| known.expose().as_bytes().ct_eq(secret.as_bytes()).into())
     }
 }

@@ -210,10 +210,10 @@ impl Accounts {
             return Err(LogInError::WrongCredentials);
         };
         let is_verified = credentials.verification == Verification::Verified;
-        if !is_verified && self.config().registration == RegistrationMode::Verified {
+        if !is_verified && self.config().registration.mode == RegistrationMode::Verified {
             return Err(LogInError::EmailNotVerified);
         }
-        let costs = &self.config().hash_parameters;
+        let costs = &self.config().password.hash_parameters;
         let upgrade =
             if hash.needs_upgrade(costs) { Some(self.hashing().hash(asker, *costs, &password).await?) } else { None };
         let start = StartSession {

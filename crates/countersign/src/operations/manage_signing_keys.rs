@@ -29,13 +29,13 @@ impl Accounts {
     /// All signing keys that are kept in the database, the newest last.
     pub async fn list_signing_keys(&self) -> Result<Vec<SigningKey>, DbError> {
         let stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
-        Ok(described(&stored, self.config().access_token_ttl, self.clock().now()))
+        Ok(described(&stored, self.config().session.access_token_ttl, self.clock().now()))
     }
 
     /// Makes a new key of the configured algorithm that is published at once and used after `ahead`. Running instances
     /// notice it by themselves. The `kid`.
     pub async fn rotate_signing_key(&self, ahead: SignedDuration) -> Result<String, RotateSigningKeyError> {
-        let algorithm = self.config().signing_algorithm;
+        let algorithm = self.config().tokens.signing_algorithm;
         if algorithm == SigningAlgorithm::Hs256 {
             return Err(RotateSigningKeyError::NoneToRotate);
         }

@@ -102,6 +102,6 @@ impl Accounts {
         let now = self.clock().now();
         methods.strength() >= at_least
             && !Horizon::new(now, SignedDuration::ZERO).is_beyond(authenticated_at)
-            && now.duration_since(authenticated_at) <= self.config().reauthentication_ttl
+            && now.duration_since(authenticated_at) <= self.config().session.reauthentication_ttl
     }
 }

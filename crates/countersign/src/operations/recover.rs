@@ -149,7 +149,7 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<SecretString, ResetPasswordError> {
         self.take(Limit::Secret, client)?;
-        if self.config().blocklist == Blocklist::Common && new.is_common() {
+        if self.config().password.blocklist == Blocklist::Common && new.is_common() {
             return Err(ResetPasswordError::CommonPassword);
         }
         let hash = hash_of(token);
@@ -159,7 +159,7 @@ impl Accounts {
         let token = token.ok_or(ResetPasswordError::InvalidToken)?;
         let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
         let asker = client.asker(Standing::Known);
-        let new = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(new)).await?;
+        let new = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

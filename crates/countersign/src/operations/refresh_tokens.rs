@@ -104,7 +104,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Turn, RefreshTokensError> {
         let counter = token.counter;
-        let window_begins = now.saturating_sub(self.config().refresh_replay_window).unwrap_or(Timestamp::MIN);
+        let window_begins = now.saturating_sub(self.config().session.refresh_replay_window).unwrap_or(Timestamp::MIN);
         let mut change = self.change(Changed::Nothing).await?;
         if counter >= session.refresh_counter {
             let idle_expires_at = self.idle_end(now);

@@ -110,7 +110,7 @@ impl Accounts {
 
     async fn try_register(&self, register: Register) -> Result<Registered, RegisterError> {
         let Register { username, email, password, invitation, challenge_solution, client } = register;
-        let mode = self.config().registration;
+        let mode = self.config().registration.mode;
         if mode == RegistrationMode::Closed {
             return Err(RegisterError::Closed);
         }
@@ -124,11 +124,11 @@ impl Accounts {
                 return Err(RegisterError::InvalidInvitation);
             }
         }
-        if self.config().blocklist == Blocklist::Common && password.is_common() {
+        if self.config().password.blocklist == Blocklist::Common && password.is_common() {
             return Err(RegisterError::CommonPassword);
         }
         let asker = client.asker(Standing::Stranger);
-        let hash = self.hashing().hash(asker, self.config().hash_parameters, &Arc::new(password)).await?;
+        let hash = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(password)).await?;
         let mut change = self.change(Changed::Nothing).await?;
         let now = change.now();
         let registered = if mode == RegistrationMode::Verified {

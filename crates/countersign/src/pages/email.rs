@@ -30,7 +30,7 @@ pub(super) async fn show_proof(visitor: Visitor, QueryFields(mut query): QueryFi
     let email = read("email").or_else(|| visitor.user().map(|user| user.email.clone()));
     let accounts = visitor.accounts();
     let password = if token.is_empty() {
-        visitor.caller.is_none() && accounts.config().registration == RegistrationMode::Verified
+        visitor.caller.is_none() && accounts.config().registration.mode == RegistrationMode::Verified
     } else {
         accounts.completes_registration(&token.clone().into()).await?
     };

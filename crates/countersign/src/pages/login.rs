@@ -30,7 +30,7 @@ fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
     let own = crate::templates::context! {
         form => form.context(),
         by_username => config.login_by == LoginBy::EmailOrUsername,
-        may_register => config.registration != RegistrationMode::Closed,
+        may_register => config.registration.mode != RegistrationMode::Closed,
     };
     visitor.page(status, "pages/login.html", own)
 }

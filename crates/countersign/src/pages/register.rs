@@ -24,7 +24,7 @@ pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) 
 }
 
 fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
-    let mode = visitor.accounts().config().registration;
+    let mode = visitor.accounts().config().registration.mode;
     let own = context! {
         form => form.context(),
         closed => mode == RegistrationMode::Closed,

@@ -33,7 +33,7 @@ impl App {
     async fn with(choose: impl FnOnce(&mut Config)) -> Self {
         let db = TempDb::new(&[&MIGRATIONS]).await;
         let mut config = Config::new(secrets::generate_secret_key(), "http://localhost:8000".parse().unwrap());
-        config.hash_parameters = HashParameters::new(32, 2, 2).unwrap();
+        config.password.hash_parameters = HashParameters::new(32, 2, 2).unwrap();
         choose(&mut config);
         let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().unwrap()));
         let accounts = Accounts::with_clock(db.db().clone(), config, Arc::clone(&clock) as Arc<dyn Clock>);
@@ -140,7 +140,7 @@ async fn a_common_password_is_refused_unless_the_list_is_off() {
         client: ClientInfo::default(),
     };
     assert!(matches!(app.accounts.register(register("ada")).await, Err(RegisterError::CommonPassword)));
-    let lax = App::with(|config| config.blocklist = countersign::config::Blocklist::Off).await;
+    let lax = App::with(|config| config.password.blocklist = countersign::config::Blocklist::Off).await;
     assert!(lax.accounts.register(register("ada")).await.is_ok());
 }
 
@@ -168,7 +168,7 @@ async fn usernames_log_in_only_where_the_setting_says_so() {
 async fn a_weaker_hash_is_replaced_at_the_next_login() {
     let app = App::with(|config| {
         let (memory, iterations, lanes) = WEAK_COSTS;
-        config.hash_parameters = HashParameters::new(memory, iterations, lanes).unwrap();
+        config.password.hash_parameters = HashParameters::new(memory, iterations, lanes).unwrap();
     })
     .await;
     let ada = app.register("ada", "ada@example.com").await.unwrap();

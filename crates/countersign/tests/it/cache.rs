@@ -23,7 +23,7 @@ async fn a_known_session_needs_no_database_and_without_a_cache_each_request_does
     rename_behind_our_back(&app, "changed").await;
     assert_eq!(ada.get("/api/users/me").await.ok(200)["username"], "ada");
     let plain = app.another_instance(|mut config| {
-        config.session_cache_max = 0;
+        config.session.cache_max = 0;
         config
     });
     let me = plain.bearer(ada.token().map(str::to_owned)).get("/api/users/me").await;

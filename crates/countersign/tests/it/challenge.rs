@@ -183,7 +183,7 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
         config.challenge.when = ChallengeWhen::UnderLoad;
         config.challenge.bits = BITS;
         // Costs that take a moment, also on a fast machine, and one at a time.
-        config.hash_parameters = HashParameters::new(65_536, 8, 4).unwrap();
+        config.password.hash_parameters = HashParameters::new(65_536, 8, 4).unwrap();
         config.hashing.threads = NonZeroUsize::MIN;
         config.hashing.queue_max = 8;
     })

@@ -158,7 +158,7 @@ async fn what_comes_again_comes_again_after_the_clock_was_ahead_and_no_sooner_th
 
 #[tokio::test]
 async fn a_code_is_found_behind_those_of_a_clock_that_was_ahead() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     let register = async |name: &str| {
         let body = json!({ "username": name, "email": ADA, "password": PASSWORD });
         app.anonymous().post("/api/users", body).await.ok(202)

@@ -52,8 +52,8 @@ async fn busy_life() -> Life {
     let app = TestApp::with(|config| {
         // A burglar who has all the time there is.
         config.limits = None;
-        config.signing_algorithm = SigningAlgorithm::EdDsa;
-        config.introspection_secret = Some(introspection_secret.clone());
+        config.tokens.signing_algorithm = SigningAlgorithm::EdDsa;
+        config.tokens.introspection_secret = Some(introspection_secret.clone());
     })
     .await;
     let ada = app.user("ada").await;

@@ -229,7 +229,7 @@ async fn a_registration_that_is_rolled_back_promises_nothing() {
     assert_eq!(register(&app, "ada").await, 400);
     assert_eq!((jobs(&app).await.len(), count(&app, "auth_one_time_tokens").await), (0, 1));
 
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     // The step after the promise fails.
     execute(&app, "ALTER TABLE auth_registrations RENAME TO elsewhere").await;
     assert_eq!(register(&app, "ada").await, 500);

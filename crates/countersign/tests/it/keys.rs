@@ -20,12 +20,12 @@ const TOKEN: &str = "/api/users/token";
 const ASYMMETRIC: [SigningAlgorithm; 3] = [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
 
 async fn with_algorithm(algorithm: SigningAlgorithm) -> TestApp {
-    TestApp::with(|config| config.signing_algorithm = algorithm).await
+    TestApp::with(|config| config.tokens.signing_algorithm = algorithm).await
 }
 
 fn signs_with(algorithm: SigningAlgorithm) -> impl FnOnce(Config) -> Config {
     move |mut config| {
-        config.signing_algorithm = algorithm;
+        config.tokens.signing_algorithm = algorithm;
         config
     }
 }
@@ -310,7 +310,7 @@ fn replaced(new: &SecretKey, algorithm: SigningAlgorithm) -> impl FnOnce(Config)
     move |old| {
         let mut config = cheap_config(new);
         config.add_previous_secret_key(old.secret_keys()[0].clone());
-        config.signing_algorithm = algorithm;
+        config.tokens.signing_algorithm = algorithm;
         config
     }
 }
@@ -334,7 +334,7 @@ async fn replacing_the_secret_key_logs_nobody_out() {
         assert_eq!(after.accounts().reseal_secrets().await.unwrap(), 0);
         let alone = before.another_instance(|_| {
             let mut config = cheap_config(new.clone());
-            config.signing_algorithm = algorithm;
+            config.tokens.signing_algorithm = algorithm;
             config
         });
         me(&alone, &refreshed).await.ok(200);
@@ -359,7 +359,7 @@ async fn a_signing_key_that_cannot_be_opened_is_not_used() {
     let tokens = log_in(&before).await;
     let after = before.another_instance(|_| {
         let mut config = cheap_config(generate_secret_key());
-        config.signing_algorithm = SigningAlgorithm::EdDsa;
+        config.tokens.signing_algorithm = SigningAlgorithm::EdDsa;
         config
     });
     me(&after, &tokens).await.problem(500, "internal");
@@ -370,7 +370,7 @@ async fn a_signing_key_that_cannot_be_opened_is_not_used() {
 #[tokio::test]
 async fn other_services_can_ask_about_tokens_if_they_have_the_secret() {
     let asker = generate_secret_key();
-    let app = TestApp::with(|config| config.introspection_secret = Some(asker.clone())).await;
+    let app = TestApp::with(|config| config.tokens.introspection_secret = Some(asker.clone())).await;
     let ada = app.user("ada").await;
     let tokens = log_in(&app).await;
     let ask = async |secret: Option<&str>, token: &str| {
@@ -411,7 +411,7 @@ async fn other_services_can_ask_about_tokens_if_they_have_the_secret() {
 async fn the_metadata_say_where_everything_is() {
     let app = TestApp::with(|config| {
         config.public_url = "https://accounts.example.org".parse().unwrap();
-        config.issuer = config.public_url.to_string();
+        config.tokens.issuer = config.public_url.to_string();
     })
     .await;
     let metadata = app.anonymous().get("/.well-known/oauth-authorization-server").await.ok(200);

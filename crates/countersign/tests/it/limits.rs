@@ -309,7 +309,7 @@ async fn an_address_gets_so_many_mails_an_hour_whether_or_not_somebody_has_it() 
 
 #[tokio::test]
 async fn registrations_do_not_send_an_address_more_mails_either() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     let register = async |number: u32| {
         let body = json!({ "username": format!("ada{number}"), "email": ADA, "password": PASSWORD });
         app.anonymous().post("/api/users", body).await

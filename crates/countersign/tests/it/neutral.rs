@@ -29,7 +29,7 @@ fn are_alike(what: &str, known: &Answer, unknown: &Answer) {
 }
 
 fn verified(config: &mut Config) {
-    config.registration = RegistrationMode::Verified;
+    config.registration.mode = RegistrationMode::Verified;
 }
 
 async fn post(app: &TestApp, path: &str, body: Value) -> Answer {

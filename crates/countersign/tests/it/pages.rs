@@ -83,7 +83,7 @@ async fn a_faulty_registration_comes_back_with_what_was_typed_but_for_the_passwo
 
 #[tokio::test]
 async fn a_registration_that_awaits_proof_tells_nothing_and_is_completed_by_the_mail() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     let browser = app.browser();
     let fields = [("username", "ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
     let page = browser.submit_and_follow("/register", &fields).await;

@@ -44,7 +44,7 @@ async fn of_many_who_register_one_address_at_once_one_wins() {
 
 #[tokio::test]
 async fn of_many_who_use_an_invitation_at_once_as_many_get_in_as_it_is_for() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Invite).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Invite).await;
     let code = app.accounts().invite(None, 1, SignedDuration::from_hours(1)).await.unwrap();
     let answers = at_once(&app.anonymous(), "/api/users", |number| {
         let mut body = registration(&format!("ada {number}"), &format!("ada{number}@example.com"));
@@ -57,7 +57,7 @@ async fn of_many_who_use_an_invitation_at_once_as_many_get_in_as_it_is_for() {
 
 #[tokio::test]
 async fn of_many_who_prove_an_address_at_once_one_wins() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     app.anonymous().post("/api/users", registration("ada", "ada@example.com")).await.ok(202);
     app.run_jobs().await;
     let token = token_in_mail(&app, "ada@example.com");
@@ -69,7 +69,7 @@ async fn of_many_who_prove_an_address_at_once_one_wins() {
 
 #[tokio::test]
 async fn of_many_who_prove_one_name_at_once_one_gets_it() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     let address = |number| format!("ada{number}@example.com");
     for number in 0..AT_ONCE {
         app.anonymous().post("/api/users", registration("ada", &address(number))).await.ok(202);

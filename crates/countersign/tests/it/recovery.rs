@@ -49,7 +49,7 @@ async fn complete(app: &TestApp, address: &str) {
 }
 
 fn verified(config: &mut Config) {
-    config.registration = RegistrationMode::Verified;
+    config.registration.mode = RegistrationMode::Verified;
 }
 
 async fn is_logged_in(user: &User) -> bool {
@@ -412,14 +412,14 @@ async fn where_addresses_are_proven_another_one_waits_for_its_proof() {
 
 #[tokio::test]
 async fn a_closed_registration_is_closed_and_an_invitation_opens_it_so_often() {
-    let closed = TestApp::with(|config| config.registration = RegistrationMode::Closed).await;
+    let closed = TestApp::with(|config| config.registration.mode = RegistrationMode::Closed).await;
     let body = |name: &str, invitation: Option<&str>| {
         let email = format!("{name}@example.com");
         json!({ "username": name, "email": email, "password": PASSWORD, "invitation": invitation })
     };
     closed.anonymous().post("/api/users", body("ada", None)).await.problem(403, "registration_closed");
 
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Invite).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Invite).await;
     let code = app.accounts().invite(None, 2, SignedDuration::from_hours(1)).await.unwrap();
     let code = Some(code.expose_secret());
     app.anonymous().post("/api/users", body("ada", None)).await.problem(403, "invalid_invitation");

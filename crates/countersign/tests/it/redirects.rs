@@ -135,7 +135,7 @@ fn has_its_own_headers(what: &str, answer: &Answer) {
 
 #[tokio::test]
 async fn no_value_that_is_sent_back_in_a_header_ends_it() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     for end in LINE_ENDS {
         let browser = app.browser();
         let next = format!("/x{end}");
@@ -163,7 +163,7 @@ async fn no_value_that_is_sent_back_in_a_header_ends_it() {
 
 #[tokio::test]
 async fn an_address_with_signs_of_its_own_is_one_value_of_the_place() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     for (number, email) in ["a&b=c#d@example.com", "a%0d%0a@example.com", "a+b@example.com"].into_iter().enumerate() {
         let name = format!("ada{number}");
         let fields = [("username", name.as_str()), ("email", email), ("password", PASSWORD)];

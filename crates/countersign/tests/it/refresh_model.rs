@@ -221,9 +221,9 @@ struct World<'t> {
 impl<'t> World<'t> {
     async fn begin(tally: &'t RefCell<Tally>) -> Self {
         // The model knows no cache: an instance with one may be a second behind the other, which tests of its own are about.
-        let app = TestApp::with(|config| config.session_cache_max = 0).await;
+        let app = TestApp::with(|config| config.session.cache_max = 0).await;
         let other = app.another_instance(|mut config| {
-            config.session_cache_max = 0;
+            config.session.cache_max = 0;
             config
         });
         let body = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });

@@ -51,7 +51,7 @@ impl Display for Figures {
 /// Logs in once and has all tabs refresh in every round, each with the token it got last, at two instances of the service.
 /// Tells after each round how it went so far.
 pub(crate) async fn run(tabs: u32, rounds: u32, mut tell: impl FnMut(u32, &Figures)) -> Figures {
-    let app = TestApp::with(|config| config.session_ttl = SignedDuration::from_hours(24 * 365 * 100)).await;
+    let app = TestApp::with(|config| config.session.ttl = SignedDuration::from_hours(24 * 365 * 100)).await;
     let other = app.another_instance(|config| config);
     let ada = app.user("ada").await;
     let first = refresh_token(&app.anonymous().log_in(&ada.email, PASSWORD).await).expect("a login brings a token");

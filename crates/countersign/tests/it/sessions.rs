@@ -181,8 +181,8 @@ async fn what_is_no_refresh_token_of_ours_gets_nothing() {
 #[tokio::test]
 async fn a_session_ends_when_it_is_idle_too_long_or_too_old() {
     let app = TestApp::with(|config| {
-        config.session_ttl = SignedDuration::from_hours(20 * 24);
-        config.session_idle_ttl = SignedDuration::from_hours(7 * 24);
+        config.session.ttl = SignedDuration::from_hours(20 * 24);
+        config.session.idle_ttl = SignedDuration::from_hours(7 * 24);
     })
     .await;
     let ada = app.user("ada").await;
@@ -204,7 +204,7 @@ async fn a_session_ends_when_it_is_idle_too_long_or_too_old() {
 
 #[tokio::test]
 async fn an_access_token_does_not_outlive_its_session() {
-    let app = TestApp::with(|config| config.session_ttl = SignedDuration::from_mins(10)).await;
+    let app = TestApp::with(|config| config.session.ttl = SignedDuration::from_mins(10)).await;
     let ada = app.user("ada").await;
     let tokens = tokens(&app, &ada).await;
     assert_eq!(tokens["expires_in"], 600);
@@ -241,7 +241,7 @@ async fn a_user_sees_where_they_are_logged_in_and_which_session_this_is() {
 
 #[tokio::test]
 async fn a_user_has_at_most_a_hundred_sessions_and_one_more_ends_the_oldest() {
-    let app = TestApp::with(|config| config.session_cache_max = 0).await;
+    let app = TestApp::with(|config| config.session.cache_max = 0).await;
     let ada = app.user("ada").await;
     let mut logins = Vec::new();
     for _ in 0..100 {

@@ -1,3 +1,5 @@
+//! Users over HTTP: what is accepted, and what others see of them.
+
 use axum::body::Body;
 use axum::http::Request;
 use countersign::config::Blocklist;
@@ -141,7 +143,7 @@ async fn names_and_passwords_at_their_limits_work() {
 
 #[tokio::test]
 async fn a_common_password_is_taken_where_the_list_is_off() {
-    let app = TestApp::with(|config| config.blocklist = Blocklist::Off).await;
+    let app = TestApp::with(|config| config.password.blocklist = Blocklist::Off).await;
     let body = json!({ "username": "ada", "email": "ada@example.com", "password": "12345678" });
     app.anonymous().post("/api/users", body).await.ok(201);
 }

@@ -223,7 +223,7 @@ impl<'a> Owner<'a> {
             }
             "WaitingRegistrations" => {
                 let verified = app.another_instance(|mut config| {
-                    config.registration = RegistrationMode::Verified;
+                    config.registration.mode = RegistrationMode::Verified;
                     config.limits = None;
                     config
                 });
@@ -389,7 +389,7 @@ async fn a_stranger_who_put_an_address_on_an_account_does_not_take_it_back_from_
 
 #[tokio::test]
 async fn a_registration_counts_for_the_person_who_chose_its_password() {
-    let app = TestApp::with(|config| config.registration = RegistrationMode::Verified).await;
+    let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
     let register = async |name: &str, password: &str| {
         let body = json!({ "username": name, "email": "victim@example.com", "password": password });
         app.anonymous().post("/api/users", body).await.ok(202);

@@ -16,7 +16,7 @@ impl Accounts {
         password: &Arc<Password>,
     ) -> Result<Option<PasswordHash>, Overloaded> {
         let hash = stored.and_then(|stored| PasswordHash::parse(stored).ok());
-        let hash = hash.unwrap_or_else(|| password_hash::decoy(&self.config().hash_parameters));
+        let hash = hash.unwrap_or_else(|| password_hash::decoy(&self.config().password.hash_parameters));
         Ok(self.hashing().verify(asker, &hash, password).await?.then_some(hash))
     }
 }

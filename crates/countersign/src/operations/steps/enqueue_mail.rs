@@ -63,10 +63,10 @@ impl Accounts {
         let config = self.config();
         match purpose {
             TokenPurpose::VerifyEmail | TokenPurpose::CompleteRegistration | TokenPurpose::ConfirmEmailChange => {
-                config.verification_ttl
+                config.registration.verification_ttl
             }
-            TokenPurpose::ResetPassword => config.reset_ttl,
-            TokenPurpose::UndoEmailChange | TokenPurpose::UndoUnprovenChange => config.email_undo_ttl,
+            TokenPurpose::ResetPassword => config.recovery.reset_ttl,
+            TokenPurpose::UndoEmailChange | TokenPurpose::UndoUnprovenChange => config.recovery.email_undo_ttl,
         }
     }
 

@@ -45,7 +45,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Tokens, InternalError> {
         let ends_at =
-            now.saturating_add(self.config().access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
+            now.saturating_add(self.config().session.access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
         let bearer = Bearer { user: issue.user, session: issue.session, authenticated_at: issue.authenticated_at };
         Ok(Tokens {
             session: issue.session,

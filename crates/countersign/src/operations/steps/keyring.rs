@@ -69,7 +69,7 @@ impl Accounts {
     pub(crate) async fn keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let loaded = self.loaded_keyring();
         let needs_none =
-            self.config().signing_algorithm == SigningAlgorithm::Hs256 && !loaded.keyring.has_stored_keys();
+            self.config().tokens.signing_algorithm == SigningAlgorithm::Hs256 && !loaded.keyring.has_stored_keys();
         if needs_none || !is_older(loaded.loaded_at, RELOAD_EVERY, now) {
             return Ok(loaded.keyring);
         }
@@ -123,7 +123,7 @@ impl Accounts {
 
     /// Reads the keys anew, and makes one if the algorithm has none yet.
     async fn load_keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
-        let algorithm = self.config().signing_algorithm;
+        let algorithm = self.config().tokens.signing_algorithm;
         let mut stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
         if algorithm != SigningAlgorithm::Hs256 && signing(&stored, algorithm, now).is_none() {
             self.add_signing_key(algorithm, now, now).await?;
@@ -131,20 +131,22 @@ impl Accounts {
         }
         let config = self.config();
         let mut keys: Vec<TokenKey> =
-            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.issuer)).collect();
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens.issuer)).collect();
         let signing_kid = match signing(&stored, algorithm, now) {
             Some(stored) => stored.kid.clone(),
             None => keys[0].kid().to_owned(),
         };
-        for key in described(&stored, config.access_token_ttl, now).into_iter().filter(|key| key.state.verifies()) {
+        for key in
+            described(&stored, config.session.access_token_ttl, now).into_iter().filter(|key| key.state.verifies())
+        {
             let stored = stored.iter().find(|stored| stored.kid == key.kid);
             match stored.map(|stored| sealing::open(config.secret_keys(), &stored.kid, &stored.sealed)) {
-                Some(Ok(der)) => keys.extend(TokenKey::of_der(&key.kid, key.algorithm, &der, &config.issuer)),
+                Some(Ok(der)) => keys.extend(TokenKey::of_der(&key.kid, key.algorithm, &der, &config.tokens.issuer)),
                 Some(Err(reason)) => tracing::error!(kid = key.kid, %reason, "a signing key cannot be used"),
                 None => {}
             }
         }
-        let keyring = Keyring::new(&config.issuer, keys, &signing_kid, config.session_cache_max)
+        let keyring = Keyring::new(&config.tokens.issuer, keys, &signing_kid, config.session.cache_max)
             .ok_or(InternalError::SigningKey)?;
         Ok(self.set_keyring(keyring, now))
     }

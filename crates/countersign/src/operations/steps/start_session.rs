@@ -60,7 +60,7 @@ impl Change<'_> {
             salt: &salt,
             client: start.client,
             now,
-            expires_at: now.saturating_add(config.session_ttl).unwrap_or(jiff::Timestamp::MAX),
+            expires_at: now.saturating_add(config.session.ttl).unwrap_or(jiff::Timestamp::MAX),
             idle_expires_at: self.accounts.idle_end(now),
         };
         store::sessions::make_room(self.conn(), start.user, now).await?;
