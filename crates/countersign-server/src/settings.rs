@@ -1,7 +1,8 @@
 //! What an operator may set, what is accepted, and what holds otherwise.
 //!
 //! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
-//! [`ShellSettings`] are the manual: `docs/settings.md` is made of them.
+//! [`ShellSettings`] are the manual: `docs/settings.md` is made of them. A default that the library has too is taken from
+//! the section of its `Config`, and a test compares what cannot be: switches and folders.
 
 mod accounts;
 mod backups;
@@ -31,11 +32,15 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use countersign::config::{Blocklist, ChallengeWhen, LoginBy, RegistrationMode, SecretKey, SiteUrl};
-use countersign::model::{ForwardedHeader, SigningAlgorithm};
+use countersign::config::{
+    Blocklist, ChallengePolicy, ChallengeWhen, HashParameters, HashingPolicy, HttpPolicy, LinkPolicy, LoginBy,
+    MediaPolicy, PasswordPolicy, RecoveryPolicy, RegistrationMode, RegistrationPolicy, SecretKey, SessionPolicy,
+    SiteUrl,
+};
+use countersign::model::{ForwardedHeader, ProxyPolicy, SigningAlgorithm};
 use countersign_db::{DatabaseUrl, Pooler};
 
-use values::{base_url, bucket_name, parse_media_delivery, secret_text, text};
+use values::{base_url, bucket_name, days, minutes, parse_media_delivery, seconds, secret_text, text};
 
 /// What can be set for every host application.
 #[derive(conf::Conf)]
@@ -105,24 +110,24 @@ pub struct ShellSettings {
 
     /// What signs access tokens: `HS256` with `SECRET_KEY` itself, or `EdDSA`, `ES256` or `RS256` with keys that are made and
     /// kept in the database, so that other services can verify tokens by `/.well-known/jwks.json`. A change logs nobody out.
-    #[conf(env, default_value = "HS256", value_parser = parse_algorithm)]
+    #[conf(env, default, value_parser = parse_algorithm)]
     pub algorithm: SigningAlgorithm,
 
     /// How long an access token is valid, in minutes.
-    #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
+    #[conf(env, default(minutes(SessionPolicy::default().access_token_ttl)), value_parser = whole_number(1..=1440))]
     pub access_token_expire_minutes: u32,
 
     /// How long a session lasts at the most, in days: however much it is used, then one has to log in again.
-    #[conf(env, default_value = "90", value_parser = whole_number(1..=3650))]
+    #[conf(env, default(days(SessionPolicy::default().ttl)), value_parser = whole_number(1..=3650))]
     pub session_days: u32,
 
     /// How long a session lasts that is not used, in days.
-    #[conf(env, default_value = "14", value_parser = whole_number(1..=3650))]
+    #[conf(env, default(days(SessionPolicy::default().idle_ttl)), value_parser = whole_number(1..=3650))]
     pub session_idle_days: u32,
 
     /// How long a refresh token may be presented again after it was exchanged, in seconds, for the sake of lost answers and
     /// second tabs. Later it ends its session, because somebody else may have it.
-    #[conf(env, default_value = "30", value_parser = whole_number(0..=600))]
+    #[conf(env, default(seconds(SessionPolicy::default().refresh_replay_window)), value_parser = whole_number(0..=600))]
     pub refresh_replay_seconds: u32,
 
     /// Whether sessions are kept in memory, so that their requests need no database: `on` or `off`. What one instance ends,
@@ -131,70 +136,74 @@ pub struct ShellSettings {
     pub session_cache: bool,
 
     /// How long after the password was given one may change the e-mail address or delete the account, in minutes.
-    #[conf(env, default_value = "30", value_parser = whole_number(1..=1440))]
+    #[conf(env, default(minutes(SessionPolicy::default().reauthentication_ttl)), value_parser = whole_number(1..=1440))]
     pub reauthentication_minutes: u32,
 
     /// Who may register. `open`: anybody, and the account is there at once; the answer tells whether an address has one.
     /// `verified`: whoever confirms the address by a mail, and the answer is the same for every address; another address has
     /// to be confirmed as well. `invite`: whoever has an invitation, which `invite` makes. `closed`: nobody.
-    #[conf(env, default_value = "open", value_parser = parse_registration)]
+    #[conf(env, default(RegistrationPolicy::default().mode), value_parser = parse_registration)]
     pub registration: RegistrationMode,
 
     /// How long a mail works that asks to confirm an address, in minutes.
-    #[conf(env, default_value = "1440", value_parser = whole_number(5..=43_200))]
+    #[conf(
+        env,
+        default(minutes(RegistrationPolicy::default().verification_ttl)),
+        value_parser = whole_number(5..=43_200)
+    )]
     pub verify_token_expire_minutes: u32,
 
     /// How long a mail works that lets a new password be chosen, in minutes.
-    #[conf(env, default_value = "60", value_parser = whole_number(1..=1440))]
+    #[conf(env, default(minutes(RecoveryPolicy::default().reset_ttl)), value_parser = whole_number(1..=1440))]
     pub reset_token_expire_minutes: u32,
 
     /// How long a change of the e-mail address can be undone from the old one, in days.
-    #[conf(env, default_value = "7", value_parser = whole_number(1..=90))]
+    #[conf(env, default(days(RecoveryPolicy::default().email_undo_ttl)), value_parser = whole_number(1..=90))]
     pub email_undo_days: u32,
 
     /// The page where an address is confirmed, if it is not this site's own: the mail's secret is added as the parameter
     /// `token`. The page must do nothing before somebody presses a button, because mail scanners open links.
-    #[conf(env, default_value = "/verify-email", value_parser = values::page)]
+    #[conf(env, default(LinkPolicy::default().verify_email), value_parser = values::page)]
     pub verify_email_url: String,
 
     /// The page where a new password is chosen, likewise.
-    #[conf(env, default_value = "/reset-password", value_parser = values::page)]
+    #[conf(env, default(LinkPolicy::default().reset_password), value_parser = values::page)]
     pub reset_password_url: String,
 
     /// The page where a change of the e-mail address is undone, likewise.
-    #[conf(env, default_value = "/undo-email-change", value_parser = values::page)]
+    #[conf(env, default(LinkPolicy::default().undo_email_change), value_parser = values::page)]
     pub undo_email_change_url: String,
 
     /// What a login takes as the user: `email`, or `email_or_username`. Usernames are public, so the second makes guessing
     /// easier.
-    #[conf(env, default_value = "email", value_parser = parse_login_by)]
+    #[conf(env, default, value_parser = parse_login_by)]
     pub login_by: LoginBy,
 
     /// Whether the most common passwords are refused: `on` or `off`.
-    #[conf(env, default_value = "on", value_parser = blocklist)]
+    #[conf(env, default(PasswordPolicy::default().blocklist), value_parser = blocklist)]
     pub password_blocklist: Blocklist,
 
     /// When registering and asking for a new password takes a proof of work, which makes it costly to do either many times:
     /// `off`, `under_load` (while more passwords than usual are waiting to be hashed) or `always`. Pages do the work by
     /// script; clients of the API have to know of it.
-    #[conf(env, default_value = "off", value_parser = parse_challenge)]
+    #[conf(env, default(ChallengePolicy::default().when), value_parser = parse_challenge)]
     pub challenge: ChallengeWhen,
 
     /// How much work that is: 2 to this power of hashes, on average. With 18 it takes a phone half a second.
-    #[conf(env, default_value = "18", value_parser = whole_number(8..=24))]
+    #[conf(env, default(ChallengePolicy::default().bits), value_parser = whole_number(8..=24))]
     pub challenge_bits: u8,
 
     /// Memory for one password hash, in KiB. More makes guessing stolen hashes dearer, and each login too. Existing hashes
     /// are renewed at the next login.
-    #[conf(env, default_value = "65536", value_parser = whole_number(19456..=262_144))]
+    #[conf(env, default(HashParameters::default().memory_kib()), value_parser = whole_number(19456..=262_144))]
     pub argon2_memory_kib: u32,
 
     /// Passes over that memory.
-    #[conf(env, default_value = "3", value_parser = whole_number(1..=16))]
+    #[conf(env, default(HashParameters::default().iterations()), value_parser = whole_number(1..=16))]
     pub argon2_iterations: u32,
 
     /// Lanes that the memory is divided into.
-    #[conf(env, default_value = "4", value_parser = whole_number(1..=16))]
+    #[conf(env, default(HashParameters::default().lanes()), value_parser = whole_number(1..=16))]
     pub argon2_lanes: u32,
 
     /// How many threads hash passwords. Each keeps `ARGON2_MEMORY_KIB`, or four times that if there is one lane, because
@@ -213,11 +222,11 @@ pub struct ShellSettings {
 
     /// How many logins and registrations may wait to be hashed. When more come, those from the address with the most
     /// waiting are answered with 503.
-    #[conf(env, default_value = "1024", value_parser = whole_number(1..=100_000))]
+    #[conf(env, default(HashingPolicy::default().queue_max), value_parser = whole_number(1..=100_000))]
     pub hashing_queue_max: usize,
 
     /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
-    #[conf(env, default_value = "10", value_parser = whole_number(1..=300))]
+    #[conf(env, default(seconds(HashingPolicy::default().wait_max)), value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
 
     /// How often things may be tried.
@@ -235,15 +244,15 @@ pub struct ShellSettings {
 
     /// The one header in which they say it: `x-forwarded-for` or `forwarded`. The proxy must set it or add to it, because a
     /// client can send it too; the other header is not read.
-    #[conf(env, default_value = "x-forwarded-for", value_parser = parse_proxy_header)]
+    #[conf(env, default(ProxyPolicy::default().header), value_parser = parse_proxy_header)]
     pub proxy_header: ForwardedHeader,
 
     /// The largest request body, in bytes.
-    #[conf(env, default_value = "65536", value_parser = whole_number(4096..=16_777_216))]
+    #[conf(env, default(HttpPolicy::default().body_bytes_max), value_parser = whole_number(4096..=16_777_216))]
     pub body_bytes_max: usize,
 
     /// The largest file that is taken as a profile picture, in bytes.
-    #[conf(env, default_value = "5242880", value_parser = whole_number(65_536..=33_554_432))]
+    #[conf(env, default(MediaPolicy::default().upload_bytes_max), value_parser = whole_number(65_536..=33_554_432))]
     pub max_upload_size_bytes: usize,
 
     /// The folder of profile pictures, as long as `S3_BUCKET_NAME` is not set. It is made when the first picture comes.
@@ -343,12 +352,13 @@ fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 }
 
 fn parse_login_by(text: &str) -> Result<LoginBy, String> {
-    chosen(text, &[("email", LoginBy::Email), ("email_or_username", LoginBy::EmailOrUsername)])
+    use LoginBy::{Email, EmailOrUsername};
+    chosen(text, &[Email, EmailOrUsername].map(|login_by| (login_by.as_str(), login_by)))
 }
 
 fn parse_challenge(text: &str) -> Result<ChallengeWhen, String> {
     use ChallengeWhen::{Always, Off, UnderLoad};
-    chosen(text, &[("off", Off), ("under_load", UnderLoad), ("always", Always)])
+    chosen(text, &[Off, UnderLoad, Always].map(|when| (when.as_str(), when)))
 }
 
 fn parse_proxy_header(text: &str) -> Result<ForwardedHeader, String> {
@@ -363,9 +373,9 @@ fn parse_pooler(text: &str) -> Result<Pooler, String> {
 
 fn parse_registration(text: &str) -> Result<RegistrationMode, String> {
     use RegistrationMode::{Closed, Invite, Open, Verified};
-    chosen(text, &[("open", Open), ("verified", Verified), ("invite", Invite), ("closed", Closed)])
+    chosen(text, &[Open, Verified, Invite, Closed].map(|mode| (mode.as_str(), mode)))
 }
 
 fn blocklist(text: &str) -> Result<Blocklist, String> {
-    chosen(text, &[("on", Blocklist::Common), ("off", Blocklist::Off)])
+    chosen(text, &[Blocklist::Common, Blocklist::Off].map(|blocklist| (blocklist.as_str(), blocklist)))
 }

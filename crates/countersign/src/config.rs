@@ -1,6 +1,8 @@
 //! The configuration of the accounts: a section for each subject, which holds its safe defaults. Reads no environment.
 
 mod challenge;
+#[cfg(feature = "testing")]
+pub(crate) mod differences;
 mod hashing;
 mod http;
 mod limits;
@@ -17,8 +19,6 @@ mod site_url;
 mod tokens;
 
 use std::sync::Arc;
-
-use crate::hooks::Hooks;
 
 pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::hashing::HashingPolicy;
@@ -40,6 +40,7 @@ pub(crate) use self::site_url::is_loopback_authority;
 pub use self::site_url::{InvalidSiteUrl, SiteUrl};
 pub use self::tokens::TokenPolicy;
 
+use crate::hooks::Hooks;
 use crate::model::ProxyPolicy;
 
 /// Everything a host chooses about its accounts.

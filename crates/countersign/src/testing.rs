@@ -35,6 +35,8 @@ pub use self::smtp_server::{SmtpHello, SmtpMood, SmtpRefusal, SmtpServer, SmtpSe
 
 use self::contract::Contract;
 use crate::clock::Clock;
+#[doc(hidden)]
+pub use crate::config::differences::differences;
 use crate::config::{Config, HashParameters, SecretKey, SiteUrl, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::{ClientAddress, UserId};

@@ -99,3 +99,93 @@ fn of_minutes(number: u32) -> SignedDuration {
 fn of_days(number: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(number))
 }
+
+#[cfg(test)]
+mod tests {
+    use conf::Conf as _;
+    use countersign::Accounts;
+    use countersign::config::RegistrationMode;
+    use countersign::mail::SmtpPolicy;
+    use countersign::testing::differences;
+
+    use super::*;
+    use crate::settings::load::{Purpose, name, options};
+    use crate::{Host, NoSettings, OpenApiRouter};
+
+    /// A host that adds nothing, and goes by the name that the library has for a site.
+    struct Plain;
+
+    impl Host for Plain {
+        const NAME: &'static str = "plain";
+        const TITLE: &'static str = "Countersign";
+        const ABOUT: &'static str = "Accounts";
+
+        type Settings = NoSettings;
+        type State = Accounts;
+
+        fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
+            accounts
+        }
+
+        fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {
+            countersign::http::routes(http)
+        }
+    }
+
+    fn secret_key() -> SecretKey {
+        SecretKey::parse("7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e2d4b6c80".to_owned()).unwrap()
+    }
+
+    fn site_url() -> SiteUrl {
+        "https://accounts.example.org".parse().unwrap()
+    }
+
+    /// The configuration of a server of which only this is set.
+    fn config(given: &[(String, String)]) -> Config {
+        let shell = ShellSettings::try_parse_from(["settings"], given.to_vec()).unwrap();
+        let mut problems = Vec::new();
+        let mail = shell.mail.policy::<Plain>(Purpose::Serve, &mut problems);
+        assert!(problems.is_empty(), "{} problems", problems.len());
+        shell.accounts_config(secret_key(), site_url(), mail.unwrap()).unwrap()
+    }
+
+    /// The settings with the default that the manual shows for each, where that is a value and no description.
+    fn shown_defaults() -> Vec<(String, String)> {
+        options::<ShellSettings>()
+            .filter_map(|option| Some((name(&option), option.default_help_str.as_ref()?.to_string())))
+            .filter(|(_, default)| !default.contains([' ', '`']))
+            .collect()
+    }
+
+    #[test]
+    fn a_server_of_which_nothing_is_set_has_the_defaults_of_the_library() {
+        let found = differences(&config(&[]), &Config::new(secret_key(), site_url()));
+        assert!(found.is_empty(), "the settings have other defaults than the library: {found:?}");
+    }
+
+    #[test]
+    fn the_defaults_that_the_manual_shows_are_those_that_hold() {
+        let shown = shown_defaults();
+        assert!(shown.len() > 40, "{} defaults", shown.len());
+        let found = differences(&config(&shown), &Config::new(secret_key(), site_url()));
+        assert!(found.is_empty(), "the manual shows other defaults than those of the library: {found:?}");
+    }
+
+    #[test]
+    fn the_manual_describes_the_mail_server_of_the_library() {
+        let SmtpPolicy { server, port, .. } = SmtpPolicy::default();
+        for (setting, begin) in [("MAIL_SERVER", format!("`{server}`")), ("MAIL_PORT", port.to_string())] {
+            let option = options::<ShellSettings>().find(|option| name(option) == setting).unwrap();
+            let shown = option.default_help_str.unwrap().to_string();
+            assert!(shown.starts_with(&begin), "{setting}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_differs_is_found() {
+        let mut other = Config::new(secret_key(), site_url());
+        other.registration.mode = RegistrationMode::Closed;
+        other.limits = None;
+        assert_eq!(differences(&config(&[]), &other), ["registration.mode", "limits"]);
+    }
+}

@@ -17,34 +17,34 @@ pub struct LimitSettings {
     /// How many logins of one network (an IPv4 address, or 64 bits of IPv6) may fail, and in how long: `100/10m` is 100 in ten
     /// minutes, with `s`, `m` or `h`. Logins that succeed do not count, nor those from devices that their users have logged in
     /// with before.
-    #[conf(env, default_value = "100/10m", value_parser = rate)]
+    #[conf(env, default(LimitPolicy::default().log_in), value_parser = rate)]
     pub rate_limit_login: Rate,
 
     /// How many registrations may come from one network, likewise.
-    #[conf(env, default_value = "100/10m", value_parser = rate)]
+    #[conf(env, default(LimitPolicy::default().register), value_parser = rate)]
     pub rate_limit_register: Rate,
 
     /// How many mails one network may cause by asking for new passwords, confirmations and other addresses, likewise. One
     /// address gets 5 such mails an hour, however many networks ask.
-    #[conf(env, default_value = "50/10m", value_parser = rate)]
+    #[conf(env, default(LimitPolicy::default().mail), value_parser = rate)]
     pub rate_limit_mail: Rate,
 
     /// How many secrets of mails (links and codes) one network may present, likewise.
-    #[conf(env, default_value = "100/10m", value_parser = rate)]
+    #[conf(env, default(LimitPolicy::default().secret), value_parser = rate)]
     pub rate_limit_secret: Rate,
 
     /// How many refresh tokens of one network may be refused, likewise. Those that are exchanged do not count.
-    #[conf(env, default_value = "1000/10m", value_parser = rate)]
+    #[conf(env, default(LimitPolicy::default().refresh), value_parser = rate)]
     pub rate_limit_refresh: Rate,
 
     /// How many pictures one network may upload, likewise.
-    #[conf(env, default_value = "100/10m", value_parser = rate)]
+    #[conf(env, default(LimitPolicy::default().upload), value_parser = rate)]
     pub rate_limit_upload: Rate,
 
     /// How many wrong passwords an account takes before each further one has to wait: half a minute, then twice as long each
     /// time, a quarter of an hour at the most. One is forgiven for each full hour without another. Devices that the user has
     /// logged in with before are counted apart. All instances count together.
-    #[conf(env, default_value = "10", value_parser = whole_number(TRIES_MIN..=TRIES_MAX))]
+    #[conf(env, default(LimitPolicy::default().account_tries), value_parser = whole_number(TRIES_MIN..=TRIES_MAX))]
     pub rate_limit_account_tries: NonZeroU32,
 }
 

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 use super::load::{Purpose, is_blamed};
 use super::report::Problem;
-use super::values::{chosen, switch, text, whole_number};
+use super::values::{chosen, seconds, switch, text, whole_number};
 use crate::Host;
 
 /// What can be set about mail.
@@ -41,7 +41,7 @@ pub struct MailSettings {
     pub mail_password: Option<SecretString>,
 
     /// Whom mail is from: `noreply@example.org`, or with a name `Blog <noreply@example.org>`.
-    #[conf(env, default_value = "noreply@example.com", value_parser = sender)]
+    #[conf(env, default(MailPolicy::default().from), value_parser = sender)]
     pub mail_from: Sender,
 
     /// The name that the mail server is greeted with (`EHLO`), if it wants another: a full domain name such as
@@ -68,7 +68,7 @@ pub struct MailSettings {
     pub mail_ca_file: Option<RootCertificates>,
 
     /// How long sending one mail may take, in seconds. It is tried again later.
-    #[conf(env, default_value = "30", value_parser = whole_number(1..=300))]
+    #[conf(env, default(seconds(SmtpPolicy::default().time_max)), value_parser = whole_number(1..=300))]
     pub mail_timeout_seconds: u32,
 
     /// What the site calls itself in mails.
@@ -81,7 +81,7 @@ pub struct MailSettings {
     pub templates_dir: Option<PathBuf>,
 
     /// The language of those who have not chosen one and whose browser asks for none that there is.
-    #[conf(env, default_value = "en", value_parser = language)]
+    #[conf(env, default, value_parser = language)]
     pub default_language: Language,
 }
 
@@ -104,7 +104,7 @@ impl MailServer {
 
 impl Default for MailServer {
     fn default() -> Self {
-        Self("localhost".to_owned())
+        Self(SmtpPolicy::default().server)
     }
 }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use axum::http::Uri;
 use countersign::config::SecretKey;
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
@@ -42,6 +43,28 @@ pub fn chosen<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
 
 pub(super) fn secret_key(text: &str) -> Result<SecretKey, String> {
     SecretKey::parse(text.to_owned()).map_err(|weak| weak.to_string())
+}
+
+/// A default of the library in minutes. A test fails if it is not a whole number of them.
+pub(super) fn minutes(duration: SignedDuration) -> u32 {
+    in_units(duration, SignedDuration::from_mins(1))
+}
+
+/// The same in days.
+pub(super) fn days(duration: SignedDuration) -> u32 {
+    in_units(duration, SignedDuration::from_hours(24))
+}
+
+/// The same in seconds.
+pub(super) fn seconds<D>(duration: D) -> u32
+where
+    SignedDuration: TryFrom<D>,
+{
+    in_units(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX), SignedDuration::from_secs(1))
+}
+
+fn in_units(duration: SignedDuration, unit: SignedDuration) -> u32 {
+    u32::try_from(duration.as_secs() / unit.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// A short line of text without control characters.

@@ -1,5 +1,6 @@
-//! Decides which address a request came from, where proxies stand between.
+//! Proxies: which of them are believed, and the address that a request came from behind them.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
@@ -75,6 +76,12 @@ impl ForwardedHeader {
                 parse_node(quoted.unwrap_or(node))
             }
         }
+    }
+}
+
+impl fmt::Display for ForwardedHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a mail consists of before it leaves, and that nothing in it can end a header early.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -39,6 +40,17 @@ pub struct Sender {
     pub name: Option<HeaderText>,
     /// The address.
     pub address: EmailAddress,
+}
+
+impl fmt::Display for Sender {
+    /// As a setting has it: the address, or `Name <address>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address.as_str();
+        match &self.name {
+            Some(name) => write!(f, "{} <{address}>", name.as_str()),
+            None => f.write_str(address),
+        }
+    }
 }
 
 /// A mail, ready to be sent. Its links and codes are secrets, so it cannot be printed.

@@ -305,7 +305,7 @@ async fn a_host_that_cannot_write_undoes_what_happened() {
 #[tokio::test]
 async fn a_registration_that_waits_is_told_when_the_address_is_proven() {
     let credits = Arc::new(Credits { fails: AtomicBool::new(false) });
-    let app = host(&credits, |config| config.registration = RegistrationMode::Verified).await;
+    let app = host(&credits, |config| config.registration.mode = RegistrationMode::Verified).await;
     let ada = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });
     app.anonymous().post("/api/users", ada).await.ok(202);
     app.run_jobs().await;
