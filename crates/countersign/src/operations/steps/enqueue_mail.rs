@@ -2,7 +2,9 @@
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
+use super::attempts::RequestMailError;
 use super::change::Change;
 use crate::accounts::Accounts;
 use crate::model::{
@@ -10,6 +12,7 @@ use crate::model::{
 };
 use crate::secrets;
 use crate::secrets::one_time_secret::hash_of;
+use crate::session_cache::Changed;
 use crate::store;
 
 /// A secret that is to be sent.
@@ -59,6 +62,22 @@ impl Change<'_> {
 }
 
 impl Accounts {
+    /// Enqueues a mail with a secret that anybody can ask for, and counts it for its address, whether or not somebody has that.
+    pub(in crate::operations) async fn mail_token_alone(&self, mail: TokenMail<'_>) -> Result<(), RequestMailError> {
+        // Where there is nobody, nobody's row is locked, which takes as long.
+        let mut change = self.change(Changed::Rows(mail.user.unwrap_or(Uuid::nil().into()))).await?;
+        let now = change.now();
+        self.count_mail(change.conn(), mail.address, now).await??;
+        match change.enqueue_token_mail(mail).await {
+            // The user was deleted after we looked.
+            Err(DbError::ForeignKeyViolation) => Ok(()),
+            enqueued => {
+                enqueued?;
+                Ok(change.commit().await?)
+            }
+        }
+    }
+
     fn lifetime(&self, purpose: TokenPurpose) -> SignedDuration {
         let config = self.config();
         match purpose {

@@ -2,10 +2,10 @@
 
 use countersign_db::DbError;
 
-use super::steps::record_event::Happened;
-use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::model::{ClientInfo, EventKind, UserId};
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::voids::Act;
 use crate::session_cache::Changed;
 use crate::store;
 

@@ -3,14 +3,14 @@
 
 use countersign_db::DbError;
 
-use super::steps::change_address::NewAddress;
-use super::steps::enqueue_mail::TokenMail;
-use super::steps::record_event::Happened;
 use crate::accounts::Accounts;
 use crate::config::RegistrationMode;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, User, UserId, Username};
+use crate::operations::steps::change_address::NewAddress;
+use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::record_event::Happened;
 use crate::session_cache::Changed;
 use crate::store;
 

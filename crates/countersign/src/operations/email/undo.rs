@@ -1,17 +1,15 @@
-//! How an account gets another address: by a proof that comes from the new one, and until it is too late to be
-//! undone from the old one.
+//! The way back for the reader of the former address: a change is undone, and everything opened since is closed.
 
 use countersign_db::DbError;
 use secrecy::SecretString;
 
-use super::steps::attempts::RequestMailError;
-use super::steps::enqueue_mail::TokenMail;
-use super::steps::record_event::Happened;
-use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, UserId};
+use crate::model::{ClientInfo, EventKind, TokenPurpose};
+use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::voids::Act;
 use crate::secrets::one_time_secret::hash_of;
 use crate::secrets::password_hash;
 use crate::session_cache::Changed;
@@ -41,27 +39,6 @@ impl From<DbError> for UndoEmailChangeError {
 }
 
 impl Accounts {
-    /// Enqueues a mail to `address`, by which it becomes this user's. Nothing tells the caller whether somebody has it.
-    pub async fn request_email_change(
-        &self,
-        user: UserId,
-        session: SessionId,
-        address: &EmailAddress,
-        client: &ClientInfo,
-    ) -> Result<(), RequestMailError> {
-        self.take(Limit::Mail, client)?;
-        let mut change = self.change(Changed::Rows(user)).await?;
-        let now = change.now();
-        self.count_mail(change.conn(), address, now).await??;
-        let contact = store::users::find_contact(change.conn(), user).await?;
-        let language = contact.and_then(|contact| contact.language).unwrap_or_else(|| self.language_of(client));
-        let purpose = TokenPurpose::ConfirmEmailChange;
-        let mail = TokenMail { purpose, user: Some(user), session: Some(session), address, language };
-        // Nothing comes of it if the session has ended meanwhile.
-        change.enqueue_token_mail(mail).await?;
-        Ok(change.commit().await?)
-    }
-
     /// Makes the former address the user's again, by a token that was sent there. Whoever changed it knows the password or
     /// sits at an open session, so both are out: all sessions end, the password is void, and a mail lets a new one be
     /// chosen.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use countersign_db::DbError;
 
-use super::steps::attempts::Attempt;
-use super::steps::issue_tokens::Tokens;
-use super::steps::record_event::Happened;
-use super::steps::start_session::{FoundBy, StartSession};
 use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Username, Verification};
+use crate::operations::steps::attempts::Attempt;
+use crate::operations::steps::issue_tokens::Tokens;
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::start_session::{FoundBy, StartSession};
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::device_cookie::KnownDevice;
 use crate::secrets::hashing_pool::Overloaded;

@@ -7,14 +7,14 @@ use countersign_db::DbError;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::steps::change_address::NewAddress;
-use super::steps::record_event::Happened;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
     ClientInfo, EmailAddress, EventKind, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username,
 };
+use crate::operations::steps::change_address::NewAddress;
+use crate::operations::steps::record_event::Happened;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;

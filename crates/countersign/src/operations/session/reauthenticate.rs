@@ -5,14 +5,14 @@ use std::sync::Arc;
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 
-use super::steps::attempts::Attempt;
-use super::steps::issue_tokens::Tokens;
-use super::steps::start_session::{FoundBy, StartSession};
-use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::TooManyAttempts;
 use crate::model::{ClientInfo, Horizon, Methods, Password, SessionId, Standing, Strength, UserId};
+use crate::operations::steps::attempts::Attempt;
+use crate::operations::steps::issue_tokens::Tokens;
+use crate::operations::steps::start_session::{FoundBy, StartSession};
+use crate::operations::steps::voids::Act;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::session_cache::Changed;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use countersign_db::DbError;
 
-use super::steps::attempts::Attempt;
-use super::steps::issue_tokens::Tokens;
-use super::steps::record_event::Happened;
-use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
 use crate::error::InternalError;
 use crate::limits::TooManyAttempts;
 use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, UserId};
+use crate::operations::steps::attempts::Attempt;
+use crate::operations::steps::issue_tokens::Tokens;
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::voids::Act;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::session_cache::Changed;

@@ -3,11 +3,11 @@
 use countersign_db::DbError;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::steps::record_event::Happened;
-use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{ClientInfo, EventKind, SessionId, UserId};
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::voids::Act;
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
 use crate::store;

@@ -5,13 +5,13 @@ use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::steps::issue_tokens::{Issue, Tokens};
-use super::steps::record_event::Happened;
-use super::steps::voids::Act;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, Horizon, LiveSession};
+use crate::operations::steps::issue_tokens::{Issue, Tokens};
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::voids::Act;
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
 use crate::store;

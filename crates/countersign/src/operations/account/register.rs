@@ -5,10 +5,6 @@ use std::sync::Arc;
 use countersign_db::DbError;
 use secrecy::SecretString;
 
-use super::steps::challenge::ChallengeRequired;
-use super::steps::change::Change;
-use super::steps::enqueue_mail::TokenMail;
-use super::steps::record_event::Happened;
 use crate::accounts::Accounts;
 use crate::config::{Blocklist, RegistrationMode};
 use crate::error::InternalError;
@@ -17,6 +13,10 @@ use crate::model::{
     ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose, User,
     UserId, Username,
 };
+use crate::operations::steps::challenge::ChallengeRequired;
+use crate::operations::steps::change::Change;
+use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::record_event::Happened;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;

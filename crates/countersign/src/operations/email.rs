@@ -1,0 +1,6 @@
+//! E-mail addresses: proven, changed, changed back.
+
+mod change;
+pub(super) mod prove;
+mod resend_verification;
+pub(super) mod undo;

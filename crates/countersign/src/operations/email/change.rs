@@ -1,0 +1,32 @@
+//! Another address for an account, asked for by its user: a mail to the new one, whose reader confirms it.
+
+use crate::accounts::Accounts;
+use crate::limits::Limit;
+use crate::model::{ClientInfo, EmailAddress, SessionId, TokenPurpose, UserId};
+use crate::operations::steps::attempts::RequestMailError;
+use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::session_cache::Changed;
+use crate::store;
+
+impl Accounts {
+    /// Enqueues a mail to `address`, by which it becomes this user's. Nothing tells the caller whether somebody has it.
+    pub async fn request_email_change(
+        &self,
+        user: UserId,
+        session: SessionId,
+        address: &EmailAddress,
+        client: &ClientInfo,
+    ) -> Result<(), RequestMailError> {
+        self.take(Limit::Mail, client)?;
+        let mut change = self.change(Changed::Rows(user)).await?;
+        let now = change.now();
+        self.count_mail(change.conn(), address, now).await??;
+        let contact = store::users::find_contact(change.conn(), user).await?;
+        let language = contact.and_then(|contact| contact.language).unwrap_or_else(|| self.language_of(client));
+        let purpose = TokenPurpose::ConfirmEmailChange;
+        let mail = TokenMail { purpose, user: Some(user), session: Some(session), address, language };
+        // Nothing comes of it if the session has ended meanwhile.
+        change.enqueue_token_mail(mail).await?;
+        Ok(change.commit().await?)
+    }
+}

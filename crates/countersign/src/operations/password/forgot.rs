@@ -1,0 +1,66 @@
+//! The way back in for a user who has forgotten the password: a mail with a secret, to the account's address.
+
+use countersign_db::DbError;
+
+use crate::accounts::Accounts;
+use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
+use crate::model::{ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, TokenPurpose};
+use crate::operations::steps::attempts::RequestMailError;
+use crate::operations::steps::challenge::ChallengeRequired;
+use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::store;
+
+/// Why no mail was promised.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgotPasswordError {
+    /// A proof of work has to be done first.
+    #[error(transparent)]
+    ChallengeRequired(#[from] ChallengeRequired),
+    /// Too many mails for this network or this address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for ForgotPasswordError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<RequestMailError> for ForgotPasswordError {
+    fn from(error: RequestMailError) -> Self {
+        match error {
+            RequestMailError::TooMany(limited) => Self::TooMany(limited),
+            RequestMailError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl Accounts {
+    /// Promises a mail by which a new password can be chosen, if somebody has this address. Nothing tells the caller
+    /// whether.
+    pub async fn forgot_password(
+        &self,
+        address: &EmailAddress,
+        solution: Option<&ChallengeSolution>,
+        client: &ClientInfo,
+    ) -> Result<(), ForgotPasswordError> {
+        self.demand_challenge::<ForgotPasswordError>(ChallengePurpose::ForgotPassword, solution).await?;
+        self.take(Limit::Mail, client)?;
+        let found = store::users::find_verification_by_email(self.db().read().await?.conn(), address).await?;
+        let user = found.map(|(user, _)| user);
+        self.mail_token_alone(TokenMail {
+            purpose: TokenPurpose::ResetPassword,
+            user,
+            session: None,
+            address,
+            language: self.language_of(client),
+        })
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! A new password, by the secret that was sent to the account's address.
+
+use std::sync::Arc;
+
+use countersign_db::DbError;
+use secrecy::SecretString;
+
+use crate::accounts::Accounts;
+use crate::config::Blocklist;
+use crate::error::InternalError;
+use crate::limits::{Limit, TooManyAttempts};
+use crate::model::{ClientInfo, EventKind, Password, Standing, TokenPurpose};
+use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::voids::Act;
+use crate::secrets::hashing_pool::Overloaded;
+use crate::secrets::one_time_secret::hash_of;
+use crate::session_cache::Changed;
+use crate::store;
+
+/// Why no new password was set.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetPasswordError {
+    /// Unknown, used, superseded or expired, or the user is gone or has another address now.
+    #[error("the reset token is not valid")]
+    InvalidToken,
+    /// The password is among the most common; the token can be used again.
+    #[error("the password is among the most common ones")]
+    CommonPassword,
+    /// Too many secrets were presented by this network; the token can be used again.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// Too many passwords are being hashed; the token can be used again.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// Something broke.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+impl From<DbError> for ResetPasswordError {
+    fn from(error: DbError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl Accounts {
+    /// Sets a new password by a token from a mail. That proves control of the address, so it ends all sessions, voids what was
+    /// pending and clears failed attempts. Returns the cookie by which this device is known from then on; see
+    /// [`Tokens::device_cookie`].
+    ///
+    /// [`Tokens::device_cookie`]: crate::Tokens::device_cookie
+    pub async fn reset_password(
+        &self,
+        token: &SecretString,
+        new: Password,
+        client: &ClientInfo,
+    ) -> Result<SecretString, ResetPasswordError> {
+        self.take(Limit::Secret, client)?;
+        if self.config().password.blocklist == Blocklist::Common && new.is_common() {
+            return Err(ResetPasswordError::CommonPassword);
+        }
+        let hash = hash_of(token);
+        let now = self.clock().now();
+        let found = store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash, now).await?;
+        let token = found.filter(|token| token.purpose == TokenPurpose::ResetPassword);
+        let token = token.ok_or(ResetPasswordError::InvalidToken)?;
+        let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
+        let asker = client.asker(Standing::Known);
+        let new = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(new)).await?;
+
+        let mut change = self.change(Changed::User(user)).await?;
+        let now = change.now();
+        let is_theirs = store::one_time_tokens::consume(change.conn(), token.id, now).await?
+            && store::users::reset_password_hash(change.conn(), user, &token.address, &new, now).await?;
+        if !is_theirs {
+            return Err(ResetPasswordError::InvalidToken);
+        }
+        change.void(Act::PasswordReset, user, None).await?;
+        self.forget_strangers(change.conn(), user).await?;
+        let reset = Happened::by_owner(EventKind::PasswordReset, user, None);
+        change.record_and_notify(reset, client).await?;
+        change.commit().await?;
+        Ok(self.keys().device_cookie(user, None, &new, now))
+    }
+}

@@ -1,0 +1,8 @@
+//! Sessions: how they begin, are recognised, go on, and end.
+
+mod authenticate;
+mod end;
+pub(super) mod introspect;
+pub(super) mod log_in;
+pub(super) mod reauthenticate;
+pub(super) mod refresh_tokens;
