@@ -1,8 +1,9 @@
 //! Which throw-away database a test gets: a fresh SQLite file or a fresh database in an ephemeral PostgreSQL
 //! cluster, by the environment variable `TEST_DATABASE`: `sqlite`, the default; `postgres`; or `pgbouncer-session` and
-//! `pgbouncer-transaction`, which are the same PostgreSQL through a pooler.
+//! `pgbouncer-transaction`, which are the same PostgreSQL through a pooler; or `postgres-far`, a millisecond away.
 
 mod cluster;
+mod distance;
 mod lone_server;
 mod pooler;
 pub mod schema;
@@ -33,10 +34,11 @@ fn run() -> (DatabaseKind, Reach) {
     match std::env::var("TEST_DATABASE").as_deref() {
         Err(_) | Ok("sqlite") => (DatabaseKind::Sqlite, Reach::Direct),
         Ok("postgres") => (DatabaseKind::Postgres, Reach::Direct),
+        Ok("postgres-far") => (DatabaseKind::Postgres, Reach::Far),
         Ok("pgbouncer-session") => (DatabaseKind::Postgres, Reach::SessionPooler),
         Ok("pgbouncer-transaction") => (DatabaseKind::Postgres, Reach::TransactionPooler),
         Ok(other) => panic!(
-            "TEST_DATABASE is {other:?}; it takes `sqlite`, `postgres`, `pgbouncer-session` or `pgbouncer-transaction`"
+            "TEST_DATABASE is {other:?}; it takes `sqlite`, `postgres`, `postgres-far`, `pgbouncer-session` or `pgbouncer-transaction`"
         ),
     }
 }

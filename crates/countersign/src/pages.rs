@@ -1,7 +1,7 @@
-//! Decides which pages the accounts show to people, and where they are: forms that work without script, which call the same
+//! The pages that the accounts show to people, and where they are: forms that work without script, which call the same
 //! operations as the JSON API.
 //!
-//! A host merges [`routes`] at the root of its site. Its own pages take a [`Visitor`] and render with [`Visitor::page`], so
+//! A host merges [`routes`] at the root of its site. Its own pages take a [`Visitor`] or a [`LoggedIn`] and render with [`Visitor::page`], so
 //! that they share the layout, the language and the look; `pages/layout.html` is its own to replace. See
 //! [`crate::templates`].
 
@@ -22,14 +22,14 @@ mod shown;
 mod visitor;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::{DefaultBodyLimit, Extension, FromRef};
 use axum::routing::{get, post};
 
 pub use form::{Fault, Form};
 pub use looks::ErrorPage;
 pub use outcome::To;
 pub use shown::{Moment, picture_url};
-pub use visitor::Visitor;
+pub use visitor::{FormsOf, LoggedIn, Visitor};
 
 use crate::Accounts;
 
@@ -53,16 +53,36 @@ where
         .route("/undo-email-change", get(email::show_undo).post(email::undo))
         .route("/preferences", post(preferences::choose))
         .route("/account", get(account::show))
+        .route("/account/delete", get(account::show_deletion).post(account::delete))
+        .merge(account_forms())
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .merge(picture_forms())
+}
+
+fn account_forms<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    Router::new()
         .route("/account/profile", post(account::save_profile))
         .route("/account/email", post(account::change_email))
         .route("/account/verification", post(account::resend_verification))
         .route("/account/password", post(account::change_password))
-        .route("/account/delete", get(account::show_deletion).post(account::delete))
         .route("/account/sessions/end-others", post(sessions::end_others))
         .route("/account/sessions/{session_id}/end", post(sessions::end))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(Extension(FormsOf("/account")))
+}
+
+fn picture_forms<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+{
+    Router::new()
         .route("/account/picture", post(account::set_picture))
         .route("/account/picture/remove", post(picture::remove))
+        .layer(Extension(FormsOf("/account")))
 }
 
 /// The style sheet, the scripts and the drawings that all pages fetch, to be merged at the root.

@@ -12,7 +12,6 @@ use countersign::http::path::{PathId, PathParameter};
 use countersign::http::problem::{
     AuthenticationProblems, BodyProblems, INVALID_TOKEN, ParameterProblems, Problem, ProblemBody, ServiceProblems,
 };
-use countersign::model::Profile;
 use countersign_server::OpenApiRouter;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -37,11 +36,6 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<State> {
 
 impl PathParameter for PostId {
     const NAME: &'static str = "post_id";
-}
-
-/// The caller as everybody sees them.
-fn author(caller: CurrentUser) -> Profile {
-    Profile { id: caller.user.id, username: caller.user.username, image_file: caller.user.image_file }
 }
 
 /// A whole post.
@@ -130,7 +124,7 @@ async fn create_post(
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<PostResponse>), Problem> {
     let draft = draft(body)?;
-    let post = publish_post(&accounts, author(caller), draft).await?;
+    let post = publish_post(&accounts, caller.user.profile(), draft).await?;
     Ok((StatusCode::CREATED, Json(PostResponse::new(post, &accounts.config().media))))
 }
 
@@ -191,7 +185,7 @@ async fn replace_post(
     JsonBody(body): JsonBody,
 ) -> Result<Json<PostResponse>, Problem> {
     let changes = Changes::from(draft(body)?);
-    let post = edit_post(&accounts, author(caller), id, &changes).await?;
+    let post = edit_post(&accounts, caller.user.profile(), id, &changes).await?;
     Ok(Json(PostResponse::new(post, &accounts.config().media)))
 }
 
@@ -219,7 +213,7 @@ async fn update_post(
     JsonBody(body): JsonBody,
 ) -> Result<Json<PostResponse>, Problem> {
     let changes = changes(body)?;
-    let post = edit_post(&accounts, author(caller), id, &changes).await?;
+    let post = edit_post(&accounts, caller.user.profile(), id, &changes).await?;
     Ok(Json(PostResponse::new(post, &accounts.config().media)))
 }
 

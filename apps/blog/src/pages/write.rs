@@ -1,12 +1,12 @@
-//! Decides how posts are written, edited and deleted by pages.
+//! Pages on which posts are written, edited and deleted.
 
 use axum::extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use countersign::http::path::PathId;
 use countersign::http::problem::Problem;
-use countersign::model::{Profile, User, UserId};
-use countersign::pages::{Fault, Form, To, Visitor};
+use countersign::model::UserId;
+use countersign::pages::{Fault, Form, LoggedIn, To, Visitor};
 use countersign::templates::context;
 use countersign_db::DbError;
 
@@ -18,20 +18,6 @@ use crate::operations::edit_post::{EditPostError, edit_post};
 use crate::operations::publish_post::{PublishPostError, publish_post};
 use crate::problems::{NOT_YOUR_POST, POST_NOT_FOUND};
 use crate::store::posts;
-
-/// The user who is logged in; others are sent to do so.
-macro_rules! logged_in {
-    ($visitor:expr) => {
-        match $visitor.logged_in() {
-            Ok(caller) => &caller.user,
-            Err(to_login) => return Ok(*to_login),
-        }
-    };
-}
-
-fn profile(user: &User) -> Profile {
-    Profile { id: user.id, username: user.username.clone(), image_file: user.image_file.clone() }
-}
 
 fn page(visitor: &Visitor, status: StatusCode, form: &Form, post: Option<PostId>) -> Response {
     let own = context! { form => form.context(), post_id => post.map(|id| id.to_string()) };
@@ -54,22 +40,20 @@ fn form() -> Form {
 /// `content` is the id of the page's main part already.
 const PREFIX: &str = "post-";
 
-pub(super) async fn show_new(visitor: Visitor) -> Result<Response, Problem> {
-    logged_in!(visitor);
+pub(super) async fn show_new(LoggedIn { visitor, .. }: LoggedIn) -> Result<Response, Problem> {
     Ok(page(&visitor, StatusCode::OK, &form(), None))
 }
 
 pub(super) async fn publish(
     extract::State(state): extract::State<State>,
-    visitor: Visitor,
+    LoggedIn { visitor, caller }: LoggedIn,
     form: Form,
 ) -> Result<Response, Problem> {
-    let user = logged_in!(visitor);
     let mut form = form.prefix(PREFIX);
     let Some(draft) = draft(&mut form) else {
         return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, None));
     };
-    match publish_post(&state.accounts, profile(user), draft).await {
+    match publish_post(&state.accounts, caller.user.profile(), draft).await {
         Ok(post) => Ok(To::path(format!("/posts/{}", post.id)).done(&visitor, "post-published").into_response()),
         Err(PublishPostError::AuthorGone) => Ok(To::path("/login").into_response()),
         Err(PublishPostError::Internal(error)) => Err(error.into()),
@@ -84,28 +68,26 @@ async fn find_own(state: &State, user: UserId, id: PostId) -> Result<Post, Probl
 
 pub(super) async fn show_edit(
     extract::State(state): extract::State<State>,
-    visitor: Visitor,
+    LoggedIn { visitor, caller }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
-    let user = logged_in!(visitor);
-    let post = find_own(&state, user.id, id).await?;
+    let post = find_own(&state, caller.user.id, id).await?;
     let form = form().with("title", post.title).with("content", post.content);
     Ok(page(&visitor, StatusCode::OK, &form, Some(id)))
 }
 
 pub(super) async fn save(
     extract::State(state): extract::State<State>,
-    visitor: Visitor,
+    LoggedIn { visitor, caller }: LoggedIn,
     PathId(id): PathId<PostId>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let user = logged_in!(visitor);
     let mut form = form.prefix(PREFIX);
     let Some(draft) = draft(&mut form) else {
-        find_own(&state, user.id, id).await?;
+        find_own(&state, caller.user.id, id).await?;
         return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(id)));
     };
-    match edit_post(&state.accounts, profile(user), id, &draft.into()).await {
+    match edit_post(&state.accounts, caller.user.profile(), id, &draft.into()).await {
         Ok(_) => Ok(To::path(format!("/posts/{id}")).done(&visitor, "post-saved").into_response()),
         Err(EditPostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
         Err(EditPostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),
@@ -115,21 +97,19 @@ pub(super) async fn save(
 
 pub(super) async fn show_deletion(
     extract::State(state): extract::State<State>,
-    visitor: Visitor,
+    LoggedIn { visitor, caller }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
-    let user = logged_in!(visitor);
-    let post = find_own(&state, user.id, id).await?;
+    let post = find_own(&state, caller.user.id, id).await?;
     Ok(visitor.page(StatusCode::OK, "blog/delete.html", context! { post => head(&state.accounts, &post) }))
 }
 
 pub(super) async fn delete(
     extract::State(state): extract::State<State>,
-    visitor: Visitor,
+    LoggedIn { visitor, caller }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
-    let user = logged_in!(visitor);
-    match delete_post(&state.accounts, user.id, id).await {
+    match delete_post(&state.accounts, caller.user.id, id).await {
         Ok(()) => Ok(To::path("/").done(&visitor, "post-deleted").into_response()),
         Err(DeletePostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
         Err(DeletePostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::Mutex;
 
+use super::distance;
 use super::pooler::{self, Reach};
 
 pub(super) struct Cluster {
@@ -73,7 +74,7 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("pg-").tempdir().expect("a temporary folder can be made").keep();
         // PostgreSQL refuses to run as root: then it runs as the user that Debian's package makes, or as nobody.
         let (user, owner) = server_user();
-        let pooler = if reach == Reach::Direct { PathBuf::new() } else { pooler_program() };
+        let pooler = if reach.is_pooled() { pooler_program() } else { PathBuf::new() };
         fs::create_dir(folder.join("pooler")).expect("our own folder");
         fs::write(folder.join("pooler/settings"), pooler::settings(reach, &folder) + plan.pooler_settings)
             .expect("our own folder");
@@ -110,6 +111,9 @@ impl Cluster {
             .expect("sh can be run");
         let cluster = Self { turn: Mutex::new(()), reach, folder, _keeper: keeper };
         cluster.wait_until_ready(&programs, &cluster.folder);
+        if reach == Reach::Far {
+            distance::forward(&cluster.folder.join("pooler"), &cluster.folder);
+        }
         if reach != Reach::Direct {
             cluster.wait_until_ready(&programs, &cluster.folder.join("pooler"));
         }
@@ -139,7 +143,7 @@ impl Cluster {
     pub(super) fn url(&self, database: &str) -> String {
         match self.reach {
             Reach::Direct => self.server_url(database),
-            Reach::SessionPooler | Reach::TransactionPooler => {
+            Reach::Far | Reach::SessionPooler | Reach::TransactionPooler => {
                 Self::url_by(&self.folder.join("pooler"), database) + self.reach.parameters()
             }
         }

@@ -9,6 +9,8 @@ pub(super) enum Reach {
     /// The server itself.
     #[default]
     Direct,
+    /// The server itself, over a slow network.
+    Far,
     /// Through a pooler that gives each client a connection to the server for as long as it stays.
     SessionPooler,
     /// Through a pooler that gives each transaction another one.
@@ -16,10 +18,15 @@ pub(super) enum Reach {
 }
 
 impl Reach {
+    /// Whether there is a pooler.
+    pub(super) fn is_pooled(self) -> bool {
+        matches!(self, Self::SessionPooler | Self::TransactionPooler)
+    }
+
     /// What is added to an address.
     pub(super) fn parameters(self) -> &'static str {
         match self {
-            Self::Direct | Self::SessionPooler => "",
+            Self::Direct | Self::Far | Self::SessionPooler => "",
             Self::TransactionPooler => "?pgbouncer=true",
         }
     }
@@ -29,7 +36,7 @@ impl Reach {
 /// folder `pooler` there, under the same number, and lets in everybody as one user, who is the only one that there is.
 pub(super) fn settings(reach: Reach, folder: &Path) -> String {
     let (mode, connections) = match reach {
-        Reach::Direct | Reach::SessionPooler => ("session", 60),
+        Reach::Direct | Reach::Far | Reach::SessionPooler => ("session", 60),
         // Fewer than most clients would have.
         Reach::TransactionPooler => ("transaction", 4),
     };

@@ -1,4 +1,4 @@
-//! Decides who a user is, and which names a user may take.
+//! Users, and which names they may take.
 
 use std::fmt;
 
@@ -24,6 +24,13 @@ pub struct User {
     pub email: String,
     /// The profile picture's file name.
     pub image_file: Option<String>,
+}
+
+impl User {
+    /// What everybody may see of them.
+    pub fn profile(&self) -> Profile {
+        Profile { id: self.id, username: self.username.clone(), image_file: self.image_file.clone() }
+    }
 }
 
 /// What everybody may see of a user.

@@ -10,7 +10,7 @@ use super::form::{Fault, Form};
 use super::outcome::{To, later};
 use super::picture::{self, Chosen};
 use super::shown::{Moment, device};
-use super::visitor::Visitor;
+use super::visitor::{LoggedIn, Visitor};
 use crate::http::cookie;
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::{INVALID_TOKEN, Problem};
@@ -55,19 +55,8 @@ impl Forms {
     }
 }
 
-/// The session of a visitor; otherwise they are sent to log in.
-macro_rules! logged_in {
-    ($visitor:expr) => {
-        match $visitor.logged_in() {
-            Ok(caller) => caller,
-            Err(to_login) => return Ok(*to_login),
-        }
-    };
-}
-
-pub(super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
-    let caller = logged_in!(visitor);
-    page(&visitor, caller, StatusCode::OK, &Forms::new(caller)).await
+pub(super) async fn show(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
+    page(&visitor, &caller, StatusCode::OK, &Forms::new(&caller)).await
 }
 
 async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms: &Forms) -> Result<Response, Problem> {
@@ -105,24 +94,21 @@ async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms
     Ok(visitor.page(status, "pages/account.html", own))
 }
 
-pub(super) async fn set_picture(visitor: Visitor, request: Request) -> Result<Response, Problem> {
-    match picture::set(visitor, request).await? {
+pub(super) async fn set_picture(LoggedIn { visitor, caller }: LoggedIn, request: Request) -> Result<Response, Problem> {
+    match picture::set(&visitor, &caller, request).await? {
         Chosen::Ends(response) => Ok(response),
-        Chosen::Faulty(visitor, status, fault) => {
-            let caller = logged_in!(visitor);
-            let mut forms = Forms::new(caller);
+        Chosen::Faulty(status, fault) => {
+            let mut forms = Forms::new(&caller);
             forms.picture.fault::<()>("file", fault);
-            page(&visitor, caller, status, &forms).await
+            page(&visitor, &caller, status, &forms).await
         }
     }
 }
 
-pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = logged_in!(visitor);
-    let mut forms = Forms { profile: form.prefix("profile-"), ..Forms::new(caller) };
+pub(super) async fn save_profile(LoggedIn { visitor, caller }: LoggedIn, form: Form) -> Result<Response, Problem> {
+    let mut forms = Forms { profile: form.prefix("profile-"), ..Forms::new(&caller) };
     let Some(username) = forms.profile.required("username", Username::parse) else {
-        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+        return page(&visitor, &caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     };
     let edit =
         EditProfile { username: Some(username), email: None, session: caller.session, client: visitor.client.clone() };
@@ -130,7 +116,7 @@ pub(super) async fn save_profile(visitor: Visitor, form: Form) -> Result<Respons
         Ok(_) => Ok(To::path("/account").done(&visitor, "profile-saved").into_response()),
         Err(EditProfileError::UsernameTaken | EditProfileError::EmailTaken) => {
             forms.profile.fault::<()>("username", Fault("fault-username-taken"));
-            page(&visitor, caller, StatusCode::BAD_REQUEST, &forms).await
+            page(&visitor, &caller, StatusCode::BAD_REQUEST, &forms).await
         }
         Err(EditProfileError::UserGone) => Err(Problem::new(&INVALID_TOKEN)),
         Err(EditProfileError::TooMany(limited)) => Err(limited.into()),
@@ -189,25 +175,23 @@ async fn limited_page(
     Ok(later(page(visitor, caller, StatusCode::TOO_MANY_REQUESTS, forms).await?, limited))
 }
 
-pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = logged_in!(visitor);
-    let mut forms = Forms { email: form.prefix("email-"), ..Forms::new(caller) };
+pub(super) async fn change_email(LoggedIn { visitor, caller }: LoggedIn, form: Form) -> Result<Response, Problem> {
+    let mut forms = Forms { email: form.prefix("email-"), ..Forms::new(&caller) };
     let address = forms.email.required("email", |text| EmailAddress::parse(text.trim()));
     let Some(address) = address else {
-        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+        return page(&visitor, &caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     };
-    let recent = match confirm(&visitor, caller, &mut forms.email).await? {
+    let recent = match confirm(&visitor, &caller, &mut forms.email).await? {
         Confirmed::Yes(recent) => recent,
-        Confirmed::No => return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await,
-        Confirmed::TooOften(limited) => return limited_page(&visitor, caller, &forms, &limited).await,
+        Confirmed::No => return page(&visitor, &caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await,
+        Confirmed::TooOften(limited) => return limited_page(&visitor, &caller, &forms, &limited).await,
     };
     let asked = visitor.accounts().request_email_change(caller.user.id, recent.session, &address, &visitor.client);
     match asked.await {
         Ok(()) => Ok(To::path("/account").done(&visitor, "email-proof-sent").cookies(recent.cookie).into_response()),
         Err(RequestMailError::TooMany(limited)) => {
             forms.email.fault::<()>("", limited.into());
-            let mut response = limited_page(&visitor, caller, &forms, &limited).await?;
+            let mut response = limited_page(&visitor, &caller, &forms, &limited).await?;
             response.headers_mut().extend(recent.cookie.map(|cookie| (SET_COOKIE, cookie)));
             Ok(response)
         }
@@ -215,16 +199,14 @@ pub(super) async fn change_email(visitor: Visitor, form: Form) -> Result<Respons
     }
 }
 
-pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = logged_in!(visitor);
+pub(super) async fn resend_verification(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
     if let Ok(address) = EmailAddress::parse(&caller.user.email) {
         match visitor.accounts().resend_verification(&address, &visitor.client).await {
             Ok(()) => {}
             Err(RequestMailError::TooMany(limited)) => {
-                let mut forms = Forms::new(caller);
+                let mut forms = Forms::new(&caller);
                 forms.email.fault::<()>("", limited.into());
-                return limited_page(&visitor, caller, &forms, &limited).await;
+                return limited_page(&visitor, &caller, &forms, &limited).await;
             }
             Err(RequestMailError::Internal(error)) => return Err(error.into()),
         }
@@ -232,14 +214,12 @@ pub(super) async fn resend_verification(visitor: Visitor) -> Result<Response, Pr
     Ok(To::path("/account").done(&visitor, "verification-sent").into_response())
 }
 
-pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = logged_in!(visitor);
-    let mut forms = Forms { password: form.prefix("password-"), ..Forms::new(caller) };
+pub(super) async fn change_password(LoggedIn { visitor, caller }: LoggedIn, form: Form) -> Result<Response, Problem> {
+    let mut forms = Forms { password: form.prefix("password-"), ..Forms::new(&caller) };
     let current = forms.password.secret("current_password", |text| Ok::<_, Fault>(Password::presented(text)));
     let new = forms.password.secret("new_password", Password::choose);
     let (Some(current), Some(new)) = (current, new) else {
-        return page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
+        return page(&visitor, &caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     };
     let client = visitor.client.clone();
     let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
@@ -251,7 +231,7 @@ pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Resp
         Err(ChangePasswordError::SessionOver) => return Err(Problem::new(&INVALID_TOKEN)),
         Err(ChangePasswordError::TooMany(limited)) => {
             forms.password.fault::<()>("", limited.into());
-            return limited_page(&visitor, caller, &forms, &limited).await;
+            return limited_page(&visitor, &caller, &forms, &limited).await;
         }
         Err(ChangePasswordError::WrongPassword) => {
             (StatusCode::BAD_REQUEST, "current_password", "fault-password-wrong")
@@ -263,12 +243,11 @@ pub(super) async fn change_password(visitor: Visitor, form: Form) -> Result<Resp
         Err(ChangePasswordError::Internal(error)) => return Err(error.into()),
     };
     forms.password.fault::<()>(name, Fault(fault));
-    page(&visitor, caller, status, &forms).await
+    page(&visitor, &caller, status, &forms).await
 }
 
-pub(super) async fn show_deletion(visitor: Visitor) -> Result<Response, Problem> {
-    let caller = logged_in!(visitor);
-    Ok(deletion_page(&visitor, caller, StatusCode::OK, &Form::empty()))
+pub(super) async fn show_deletion(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
+    Ok(deletion_page(&visitor, &caller, StatusCode::OK, &Form::empty()))
 }
 
 fn deletion_page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, form: &Form) -> Response {
@@ -280,13 +259,12 @@ fn deletion_page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, fo
     visitor.page(status, "pages/delete_account.html", own)
 }
 
-pub(super) async fn delete(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
-    let caller = logged_in!(visitor);
-    match confirm(&visitor, caller, &mut form).await? {
+pub(super) async fn delete(LoggedIn { visitor, caller }: LoggedIn, mut form: Form) -> Result<Response, Problem> {
+    match confirm(&visitor, &caller, &mut form).await? {
         Confirmed::Yes(_) => {}
-        Confirmed::No => return Ok(deletion_page(&visitor, caller, StatusCode::UNPROCESSABLE_ENTITY, &form)),
+        Confirmed::No => return Ok(deletion_page(&visitor, &caller, StatusCode::UNPROCESSABLE_ENTITY, &form)),
         Confirmed::TooOften(limited) => {
-            return Ok(later(deletion_page(&visitor, caller, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
+            return Ok(later(deletion_page(&visitor, &caller, StatusCode::TOO_MANY_REQUESTS, &form), &limited));
         }
     }
     visitor.accounts().delete_account(caller.user.id, &visitor.client).await?;

@@ -13,7 +13,7 @@ use crate::Accounts;
 use crate::config::Config;
 use crate::http::cookie;
 use crate::http::problem::{INTERNAL, Problem};
-use crate::model::{Language, Profile, User};
+use crate::model::{Language, User};
 use crate::templates::{Value, context};
 
 /// Pages run no script and take no style but the site's own files, send forms nowhere else, and stand in no frame. A chosen
@@ -117,7 +117,7 @@ impl Looks {
 }
 
 fn shown_user(accounts: &Accounts, user: &User) -> Value {
-    let profile = Profile { id: user.id, username: user.username.clone(), image_file: user.image_file.clone() };
+    let profile = user.profile();
     context! {
         id => user.id.to_string(),
         username => user.username.as_str(),

@@ -1,4 +1,4 @@
-//! Decides how a picture is chosen and removed by the account's page.
+//! Forms of the account's page that set and remove the picture.
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -6,8 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::Fault;
 use super::outcome::To;
-use super::visitor::Visitor;
+use super::visitor::{LoggedIn, Visitor};
 use crate::RemoveProfilePictureError;
+use crate::http::current_user::CurrentUser;
 use crate::http::problem::{
     FILE_TOO_LARGE, INVALID_FIELDS, INVALID_IMAGE, INVALID_TOKEN, Problem, STORAGE_UNAVAILABLE,
 };
@@ -18,17 +19,12 @@ pub(super) enum Chosen {
     /// The browser goes on.
     Ends(Response),
     /// The page is shown again.
-    Faulty(Box<Visitor>, StatusCode, Fault),
+    Faulty(StatusCode, Fault),
 }
 
-pub(super) async fn set(visitor: Visitor, request: Request) -> Result<Chosen, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = match visitor.logged_in() {
-        Ok(caller) => caller,
-        Err(to_login) => return Ok(Chosen::Ends(*to_login)),
-    };
+pub(super) async fn set(visitor: &Visitor, caller: &CurrentUser, request: Request) -> Result<Chosen, Problem> {
     let Err(problem) = take_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
-        return Ok(Chosen::Ends(To::path("/account").done(&visitor, "picture-saved").into_response()));
+        return Ok(Chosen::Ends(To::path("/account").done(visitor, "picture-saved").into_response()));
     };
     let kinds = [
         (&FILE_TOO_LARGE, "fault-picture-large", StatusCode::BAD_REQUEST),
@@ -37,17 +33,12 @@ pub(super) async fn set(visitor: Visitor, request: Request) -> Result<Chosen, Pr
         (&STORAGE_UNAVAILABLE, "fault-picture-storage", StatusCode::INTERNAL_SERVER_ERROR),
     ];
     match kinds.into_iter().find(|(kind, ..)| kind.code == problem.kind().code) {
-        Some((_, fault, status)) => Ok(Chosen::Faulty(Box::new(visitor), status, Fault(fault))),
+        Some((_, fault, status)) => Ok(Chosen::Faulty(status, Fault(fault))),
         None => Err(problem),
     }
 }
 
-pub(super) async fn remove(visitor: Visitor) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = match visitor.logged_in() {
-        Ok(caller) => caller,
-        Err(to_login) => return Ok(*to_login),
-    };
+pub(super) async fn remove(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
     match visitor.accounts().remove_profile_picture(caller.user.id).await {
         Ok(_) | Err(RemoveProfilePictureError::NoPicture) => {
             Ok(To::path("/account").done(&visitor, "picture-removed").into_response())

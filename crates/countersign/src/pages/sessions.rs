@@ -1,19 +1,17 @@
-//! Decides how sessions are ended by the account's page.
+//! Forms of the account's page that end sessions.
 
 use axum::response::{IntoResponse as _, Response};
 
 use super::outcome::To;
-use super::visitor::Visitor;
+use super::visitor::LoggedIn;
 use crate::http::path::PathId;
 use crate::http::problem::{Problem, SESSION_NOT_FOUND};
 use crate::model::SessionId;
 
-pub(super) async fn end(visitor: Visitor, PathId(session): PathId<SessionId>) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = match visitor.logged_in() {
-        Ok(caller) => caller,
-        Err(to_login) => return Ok(*to_login),
-    };
+pub(super) async fn end(
+    LoggedIn { visitor, caller }: LoggedIn,
+    PathId(session): PathId<SessionId>,
+) -> Result<Response, Problem> {
     if visitor.accounts().end_session(caller.user.id, session, &visitor.client).await? {
         Ok(To::path("/account").done(&visitor, "session-ended").into_response())
     } else {
@@ -21,12 +19,7 @@ pub(super) async fn end(visitor: Visitor, PathId(session): PathId<SessionId>) ->
     }
 }
 
-pub(super) async fn end_others(visitor: Visitor) -> Result<Response, Problem> {
-    let visitor = visitor.at("/account");
-    let caller = match visitor.logged_in() {
-        Ok(caller) => caller,
-        Err(to_login) => return Ok(*to_login),
-    };
+pub(super) async fn end_others(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
     visitor.accounts().end_other_sessions(caller.user.id, caller.session, &visitor.client).await?;
     Ok(To::path("/account").done(&visitor, "others-ended").into_response())
 }

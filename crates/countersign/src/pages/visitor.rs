@@ -4,6 +4,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::response::{IntoResponse as _, Response};
 
 use super::looks::Looks;
@@ -42,7 +43,10 @@ where
         let Ok(mut client) = ClientInfo::from_request_parts(parts, state).await;
         let cookies = cookie::get(accounts.config(), &parts.headers);
         let caller = accounts.verify_session_cookies(cookies).await?.map(CurrentUser::from);
-        let here = parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
+        let here = match parts.extensions.get() {
+            Some(FormsOf(page)) if !parts.method.is_safe() => page,
+            _ => parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+        };
         let looks = Looks::of(accounts.config(), &parts.headers, here);
         if parts.headers.contains_key(COOKIE) {
             // Mail that is caused here comes in the language that was chosen here.
@@ -51,6 +55,35 @@ where
         Ok(Self { caller, client, accounts, looks })
     }
 }
+
+/// A visitor who is logged in. Others are sent to log in, and come back from there.
+pub struct LoggedIn {
+    /// The visitor.
+    pub visitor: Visitor,
+    /// The session of the cookie.
+    pub caller: CurrentUser,
+}
+
+impl<S> FromRequestParts<S> for LoggedIn
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let visitor = Visitor::from_request_parts(parts, state).await.map_err(Problem::into_response)?;
+        match visitor.caller.clone() {
+            Some(caller) => Ok(Self { visitor, caller }),
+            None => Err(To::path(format!("/login?next={}", in_query(&visitor.looks.here))).into_response()),
+        }
+    }
+}
+
+/// The page that forms belong to which are sent to paths of their own: it is shown again when something is wrong with them, and
+/// led back to after a login. A host adds it to such routes by `.layer(Extension(FormsOf("/page")))`.
+#[derive(Clone, Copy, Debug)]
+pub struct FormsOf(pub &'static str);
 
 impl Visitor {
     /// The accounts.
@@ -61,13 +94,6 @@ impl Visitor {
     /// The user who is logged in.
     pub fn user(&self) -> Option<&User> {
         self.caller.as_ref().map(|caller| &caller.user)
-    }
-
-    /// The session that goes on; whoever has none is sent to log in and then comes back here.
-    pub fn logged_in(&self) -> Result<&CurrentUser, Box<Response>> {
-        self.caller
-            .as_ref()
-            .ok_or_else(|| Box::new(To::path(format!("/login?next={}", in_query(&self.looks.here))).into_response()))
     }
 
     /// The text of a key in the visitor's language, with these values for its variables; the key itself if there is none.

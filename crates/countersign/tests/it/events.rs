@@ -268,9 +268,13 @@ async fn told(app: &TestApp) -> Vec<String> {
 async fn a_hosts_rows_and_ours_are_committed_together() {
     let credits = Arc::new(Credits { fails: AtomicBool::new(false) });
     let app = host(&credits, |_| ()).await;
-    let ada = app.user("ada").await;
+    let ada = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });
+    let id = app.anonymous().post("/api/users", ada).await.ok(201)["id"].as_str().unwrap().to_owned();
     second(&app);
-    let me = format!("/api/users/{}", ada.id);
+    let login = app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
+    let ada = app.bearer(login["access_token"].as_str().map(str::to_owned));
+    second(&app);
+    let me = format!("/api/users/{id}");
     ada.patch(&me, json!({ "email": "ada@example.org" })).await.ok(200);
     second(&app);
     ada.delete(&me).await.ok(204);

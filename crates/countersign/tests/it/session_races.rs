@@ -57,6 +57,8 @@ struct Round<'a> {
 impl<'a> Round<'a> {
     async fn new(app: &'a TestApp, name: &str, end: &str) -> Self {
         let mut owner = app.user(name).await;
+        // So that the newest mail is the one that is waited for.
+        app.run_jobs().await;
         let mut email = format!("{name}@example.com");
         let mut token = String::new();
         if end == "undo" {
@@ -66,6 +68,7 @@ impl<'a> Round<'a> {
             token = token_in_mail(app, &before);
         }
         let thief = app.anonymous().log_in(&email, PASSWORD).await.ok(200);
+        app.run_jobs().await;
         if end == "reset" {
             app.anonymous().post("/api/users/forgot-password", json!({ "email": email })).await.ok(202);
             app.run_jobs().await;

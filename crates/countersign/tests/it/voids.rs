@@ -57,6 +57,8 @@ impl<'a> Owner<'a> {
             app.clock.advance(SignedDuration::from_secs(1));
         }
         owner.log_in().await;
+        // So that the newest mail is the one that an act or a secret is about.
+        app.run_jobs().await;
         owner
     }
 
