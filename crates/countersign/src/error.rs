@@ -1,4 +1,4 @@
-//! Decides what a failure inside looks like from outside: one opaque error that keeps its cause for the log.
+//! What a failure inside looks like from outside: one opaque error that keeps its cause for the log.
 
 use countersign_db::DbError;
 
@@ -19,3 +19,15 @@ pub enum InternalError {
     #[error("an access token could not be signed")]
     Token(#[from] jsonwebtoken::errors::Error),
 }
+
+/// Has errors of the database be the variant `Internal` of an operation's error.
+macro_rules! from_db_error {
+    ($error:ident) => {
+        impl From<countersign_db::DbError> for $error {
+            fn from(error: countersign_db::DbError) -> Self {
+                Self::Internal(error.into())
+            }
+        }
+    };
+}
+pub(crate) use from_db_error;

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::accounts::Accounts;
 use crate::mail::SendMailError;
-use crate::model::{Horizon, Job, JobBacklog, JobId, QueuedJob};
+use crate::model::{Horizon, Job, JobBacklog, JobId, QueuedJob, later};
 use crate::secrets;
 use crate::store;
 use crate::store::jobs::{Claimed, Horizons};
@@ -176,7 +176,7 @@ impl Accounts {
             return Ok(claimed);
         }
         let mut tx = self.db().write().await?;
-        let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        let until = later(now, LEASE);
         for job in due {
             claimed.extend(store::jobs::claim(tx.conn(), job, until).await?);
         }
@@ -270,7 +270,7 @@ fn horizons(now: Timestamp) -> Horizons {
 }
 
 fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
-    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+    later(now, wait)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) use client::{Asker, Network, Standing};
 pub use client::{ClientAddress, ClientInfo};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::{Actor, Event, EventKind, Outcome};
-pub(crate) use horizon::{CLOCKS_APART_MAX, Horizon};
+pub(crate) use horizon::{CLOCKS_APART_MAX, Horizon, earlier, later};
 pub use id::InvalidId;
 pub(crate) use job::Job;
 pub use job::{EventId, JobBacklog, JobId, QueuedJob};

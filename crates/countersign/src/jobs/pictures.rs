@@ -2,12 +2,12 @@
 //! uploads that were cut off, when they are old enough not to be on their way to a user.
 
 use countersign_db::DbError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::JobError;
 use crate::accounts::Accounts;
 use crate::media::{StorageError, StoredPicture};
-use crate::model::PictureFile;
+use crate::model::{PictureFile, earlier};
 use crate::store;
 
 /// How old a file has to be that is taken for nobody's. Between writing it and the commit that refers to it there are
@@ -37,7 +37,7 @@ pub struct SweptPictures {
 impl Accounts {
     /// Deletes the files of the storage that no user refers to and that are at least so old; [`PICTURE_AGE_MIN`] is safe.
     pub async fn sweep_pictures(&self, age_min: SignedDuration) -> Result<SweptPictures, SweepPicturesError> {
-        let before = self.clock().now().saturating_sub(age_min).unwrap_or(Timestamp::MIN);
+        let before = earlier(self.clock().now(), age_min);
         let storage = self.storage()?;
         let mut swept = SweptPictures { kept: 0, deleted: storage.delete_unfinished(before).await? };
         let mut files = storage.list()?;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::JobError;
 use crate::accounts::Accounts;
 use crate::config::{FORGIVEN_AFTER, LimitPolicy};
-use crate::model::{EventId, Horizon};
+use crate::model::{EventId, Horizon, earlier};
 use crate::store::{self, SWEPT_AT_ONCE};
 
 /// A device that was not used for so long is a new one.
@@ -33,7 +33,7 @@ enum Walked {
 impl Accounts {
     pub(super) async fn sweep(&self) -> Result<(), JobError> {
         let now = self.clock().now();
-        let before = now.saturating_sub(DEVICE_KEPT).unwrap_or(Timestamp::MIN);
+        let before = earlier(now, DEVICE_KEPT);
         let ahead_max = self.config().limits.as_ref().map(LimitPolicy::ahead_max);
         let horizon = Horizon::new(now, ahead_max.unwrap_or(SignedDuration::ZERO));
         while self.sweep_expired(now).await? >= SWEPT_AT_ONCE.into() {}
@@ -50,7 +50,7 @@ impl Accounts {
 
     /// What an index finds.
     async fn sweep_expired(&self, now: Timestamp) -> Result<u64, DbError> {
-        let oldest = EventId::new(now.saturating_sub(EVENTS_KEPT).unwrap_or(Timestamp::MIN));
+        let oldest = EventId::new(earlier(now, EVENTS_KEPT));
         let mut tx = self.db().write().await?;
         let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
         let challenges = store::spent_challenges::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;

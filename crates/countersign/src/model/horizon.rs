@@ -6,6 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 /// How far the clocks of two instances may be apart.
 pub(crate) const CLOCKS_APART_MAX: SignedDuration = SignedDuration::from_secs(60);
 
+/// An instant so much later, or the last that there is.
+pub(crate) fn later(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// An instant so much earlier, or the first that there is.
+pub(crate) fn earlier(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}
+
 /// Now, and the latest instant that another instance can have written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Horizon {
@@ -17,7 +27,7 @@ impl Horizon {
     /// For instants that are written at most `ahead_max` ahead.
     pub(crate) fn new(now: Timestamp, ahead_max: SignedDuration) -> Self {
         let ahead_max = ahead_max.saturating_add(CLOCKS_APART_MAX);
-        Self { now, latest: now.saturating_add(ahead_max).unwrap_or(Timestamp::MAX) }
+        Self { now, latest: later(now, ahead_max) }
     }
 
     /// The present instant.

@@ -1,12 +1,12 @@
 //! How the keys that sign access tokens are looked at and changed, without anybody being logged out.
 
 use countersign_db::DbError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::steps::keyring::described;
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{SigningAlgorithm, SigningKey};
+use crate::model::{SigningAlgorithm, SigningKey, later};
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -40,7 +40,7 @@ impl Accounts {
             return Err(RotateSigningKeyError::NoneToRotate);
         }
         let now = self.clock().now();
-        let active_from = now.saturating_add(ahead).unwrap_or(Timestamp::MAX);
+        let active_from = later(now, ahead);
         let kid = self.add_signing_key(algorithm, now, active_from).await.map_err(InternalError::from)?;
         self.reload_keyring().await?;
         Ok(kid)

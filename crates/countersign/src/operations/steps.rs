@@ -5,6 +5,7 @@ pub(super) mod challenge;
 pub(super) mod change;
 pub(super) mod change_address;
 mod check_password;
+mod choose_password;
 mod discard_picture;
 pub(super) mod enqueue_mail;
 pub(super) mod issue_tokens;

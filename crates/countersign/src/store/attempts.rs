@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{KEYS, SWEPT_AT_ONCE, padded};
-use crate::model::Horizon;
+use crate::model::{Horizon, later};
 
 fn microseconds(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
@@ -89,7 +89,7 @@ pub(crate) async fn count(
     slack: SignedDuration,
     horizon: Horizon,
 ) -> Result<bool, DbError> {
-    let at = |ahead: SignedDuration| DbTime::from(horizon.now().saturating_add(ahead).unwrap_or(Timestamp::MAX));
+    let at = |ahead: SignedDuration| DbTime::from(later(horizon.now(), ahead));
     let counted: Option<i64> = on_db!(conn, c => {
         sqlx::query_scalar(
             "INSERT INTO auth_attempts (key, failures, last_at, next_at) VALUES ($1, 0, $2, $3) \

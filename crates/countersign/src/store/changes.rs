@@ -4,7 +4,7 @@ use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::model::{SessionId, UserId};
+use crate::model::{SessionId, UserId, earlier};
 
 /// Longer than an instance is behind that answers requests. One that has slept for longer sees that notes are missing.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
@@ -29,7 +29,7 @@ pub(crate) async fn insert(
             .await
             .map(drop)
     })?;
-    let old = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+    let old = earlier(now, KEPT);
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_changes WHERE id <= (SELECT MAX(id) FROM auth_changes WHERE changed_at < $1)")
             .bind(DbTime::from(old))

@@ -5,7 +5,7 @@ use countersign_db::DbError;
 
 use crate::accounts::Accounts;
 use crate::config::RegistrationMode;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, User, UserId, Username};
 use crate::operations::steps::change_address::NewAddress;
@@ -46,11 +46,7 @@ pub enum EditProfileError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for EditProfileError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(EditProfileError);
 
 impl Accounts {
     /// Changes a user's name, address or both.
@@ -64,7 +60,7 @@ impl Accounts {
         let another = [&email, &to_prove].into_iter().flatten().find(|address| **address != before.email);
         if let Some(address) = another {
             self.take(Limit::Mail, &client)?;
-            self.count_mail(change.conn(), address, now).await??;
+            self.count_mail::<EditProfileError>(change.conn(), address, now).await?;
         }
         let language = before.language.unwrap_or_else(|| self.language_of(&client));
         let edited = store::users::update_profile(change.conn(), user, username.as_ref(), email.as_ref(), now).await;

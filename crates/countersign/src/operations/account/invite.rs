@@ -1,11 +1,11 @@
 //! An invitation: a code for so many registrations, for a while, perhaps for one address alone.
 
 use countersign_db::DbError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::model::EmailAddress;
+use crate::model::{EmailAddress, later};
 use crate::secrets;
 use crate::secrets::one_time_secret::{generate, hash_of};
 use crate::session_cache::Changed;
@@ -23,7 +23,7 @@ impl Accounts {
         let now = self.clock().now();
         let code = generate();
         let mut change = self.change(Changed::Nothing).await?;
-        let expires_at = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
+        let expires_at = later(now, ttl);
         let id = secrets::random_uuid_v7(now);
         let invitation = NewInvitation { id, code_hash: &hash_of(&code), address, uses, now, expires_at };
         store::invitations::insert(change.conn(), &invitation).await?;

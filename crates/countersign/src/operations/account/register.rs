@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use countersign_db::DbError;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::config::{Blocklist, RegistrationMode};
-use crate::error::InternalError;
+use crate::config::RegistrationMode;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
     ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose, User,
@@ -80,11 +79,7 @@ pub enum RegisterError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for RegisterError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(RegisterError);
 
 impl Accounts {
     /// Registers a user.
@@ -124,11 +119,11 @@ impl Accounts {
                 return Err(RegisterError::InvalidInvitation);
             }
         }
-        if self.config().password.blocklist == Blocklist::Common && password.is_common() {
+        if self.is_too_common(&password) {
             return Err(RegisterError::CommonPassword);
         }
         let asker = client.asker(Standing::Stranger);
-        let hash = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(password)).await?;
+        let hash = self.hash_password(asker, &Arc::new(password)).await?;
         let mut change = self.change(Changed::Nothing).await?;
         let now = change.now();
         let registered = if mode == RegistrationMode::Verified {
@@ -179,7 +174,7 @@ impl Change<'_> {
         client: &ClientInfo,
     ) -> Result<(), RegisterError> {
         let (now, accounts) = (self.now(), self.accounts);
-        accounts.count_mail(self.conn(), address, now).await??;
+        accounts.count_mail::<RegisterError>(self.conn(), address, now).await?;
         let (purpose, language) = (TokenPurpose::CompleteRegistration, accounts.language_of(client));
         let token =
             self.enqueue_token_mail(TokenMail { purpose, user: None, session: None, address, language }).await?;

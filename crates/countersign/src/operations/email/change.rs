@@ -20,7 +20,7 @@ impl Accounts {
         self.take(Limit::Mail, client)?;
         let mut change = self.change(Changed::Rows(user)).await?;
         let now = change.now();
-        self.count_mail(change.conn(), address, now).await??;
+        self.count_mail::<RequestMailError>(change.conn(), address, now).await?;
         let contact = store::users::find_contact(change.conn(), user).await?;
         let language = contact.and_then(|contact| contact.language).unwrap_or_else(|| self.language_of(client));
         let purpose = TokenPurpose::ConfirmEmailChange;

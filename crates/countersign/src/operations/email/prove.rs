@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
     ClientInfo, EmailAddress, EventKind, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username,
@@ -87,11 +87,7 @@ pub enum ProveAddressError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for ProveAddressError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(ProveAddressError);
 
 impl Accounts {
     /// Takes what came by mail as the proof that the caller reads that address.

@@ -4,7 +4,7 @@ use countersign_db::DbError;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, TokenPurpose};
 use crate::operations::steps::enqueue_mail::TokenMail;
@@ -32,11 +32,7 @@ pub enum UndoEmailChangeError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for UndoEmailChangeError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(UndoEmailChangeError);
 
 impl Accounts {
     /// Makes the former address the user's again, by a token that was sent there. Whoever changed it knows the password or

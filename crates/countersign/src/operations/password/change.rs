@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use countersign_db::DbError;
 
 use crate::accounts::Accounts;
-use crate::config::Blocklist;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::TooManyAttempts;
 use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, UserId};
 use crate::operations::steps::attempts::Attempt;
@@ -56,25 +54,18 @@ pub enum ChangePasswordError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for ChangePasswordError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(ChangePasswordError);
 
 impl Accounts {
     /// Changes a user's password. The session that asks goes on with the secrets that are returned: its earlier cookie and refresh
     /// token are void, and its earlier access tokens, until they expire, count for no recent login.
     pub async fn change_password(&self, change: ChangePassword) -> Result<Tokens, ChangePasswordError> {
-        if self.config().password.blocklist == Blocklist::Common && change.new.is_common() {
+        if self.is_too_common(&change.new) {
             return Err(ChangePasswordError::CommonPassword);
         }
-        let attempt = self.reserve_attempt(&Counted::Session(change.session)).await??;
+        let attempt = self.reserve_attempt::<ChangePasswordError>(&Counted::Session(change.session)).await?;
         let changed = self.compare_and_change(change, &attempt).await;
-        if let Err(ChangePasswordError::Overloaded(_)) = changed {
-            self.refund_attempt_alone(&attempt).await?;
-        }
-        changed
+        self.settle_attempt(&attempt, changed, |error| matches!(error, ChangePasswordError::Overloaded(_))).await
     }
 
     async fn compare_and_change(
@@ -87,7 +78,7 @@ impl Accounts {
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
         let checked = self.check_password(asker, stored.as_deref(), &Arc::new(current)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ChangePasswordError::WrongPassword) };
-        let new = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(new)).await?;
+        let new = self.hash_password(asker, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

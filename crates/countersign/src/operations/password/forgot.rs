@@ -1,9 +1,8 @@
 //! The way back in for a user who has forgotten the password: a mail with a secret, to the account's address.
 
-use countersign_db::DbError;
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, TokenPurpose};
 use crate::operations::steps::attempts::RequestMailError;
@@ -25,11 +24,7 @@ pub enum ForgotPasswordError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for ForgotPasswordError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(ForgotPasswordError);
 
 impl From<RequestMailError> for ForgotPasswordError {
     fn from(error: RequestMailError) -> Self {

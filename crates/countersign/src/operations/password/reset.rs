@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use countersign_db::DbError;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::config::Blocklist;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, Password, Standing, TokenPurpose};
 use crate::operations::steps::record_event::Happened;
@@ -37,11 +35,7 @@ pub enum ResetPasswordError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for ResetPasswordError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(ResetPasswordError);
 
 impl Accounts {
     /// Sets a new password by a token from a mail. That proves control of the address, so it ends all sessions, voids what was
@@ -56,7 +50,7 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<SecretString, ResetPasswordError> {
         self.take(Limit::Secret, client)?;
-        if self.config().password.blocklist == Blocklist::Common && new.is_common() {
+        if self.is_too_common(&new) {
             return Err(ResetPasswordError::CommonPassword);
         }
         let hash = hash_of(token);
@@ -66,7 +60,7 @@ impl Accounts {
         let token = token.ok_or(ResetPasswordError::InvalidToken)?;
         let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
         let asker = client.asker(Standing::Known);
-        let new = self.hashing().hash(asker, self.config().password.hash_parameters, &Arc::new(new)).await?;
+        let new = self.hash_password(asker, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

@@ -1,9 +1,8 @@
 //! How a user loses the picture: the user refers to none from the commit on, and the file goes after.
 
-use countersign_db::DbError;
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::model::{User, UserId};
 use crate::session_cache::Changed;
 use crate::store;
@@ -22,11 +21,7 @@ pub enum RemoveProfilePictureError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for RemoveProfilePictureError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(RemoveProfilePictureError);
 
 impl Accounts {
     /// Takes a user's picture away.

@@ -1,10 +1,9 @@
 //! How a user gets another picture: the new file is there before the user refers to it, and the old one goes after.
 //! Whatever is cut off in between, the user's picture can be fetched.
 
-use countersign_db::DbError;
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::media::{PrepareError, StorageError, Upload};
 use crate::model::{ClientInfo, PictureFile, User, UserId};
@@ -32,11 +31,7 @@ pub enum SetProfilePictureError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for SetProfilePictureError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(SetProfilePictureError);
 
 impl From<PrepareError> for SetProfilePictureError {
     fn from(error: PrepareError) -> Self {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{Authenticated, Horizon, LiveSession, SessionId, UserId};
+use crate::model::{Authenticated, Horizon, LiveSession, SessionId, UserId, earlier, later};
 use crate::secrets::session_secret::PresentedCookie;
 use crate::session_cache::{Changed, Note, SessionCache, Trust, Watch};
 use crate::store;
@@ -188,7 +188,7 @@ impl Accounts {
 
     async fn note_use(&self, session: SessionId, horizon: Horizon) -> Result<(), DbError> {
         let now = horizon.now();
-        let before = now.saturating_sub(SEEN_EVERY).unwrap_or(Timestamp::MIN);
+        let before = earlier(now, SEEN_EVERY);
         let mut change = self.change(Changed::Use(session)).await?;
         store::sessions::touch(change.conn(), session, before, horizon, self.idle_end(now)).await?;
         change.commit().await
@@ -196,7 +196,7 @@ impl Accounts {
 
     /// When a session that is used now becomes idle.
     pub(in crate::operations) fn idle_end(&self, now: Timestamp) -> Timestamp {
-        now.saturating_add(self.config().session.idle_ttl).unwrap_or(Timestamp::MAX)
+        later(now, self.config().session.idle_ttl)
     }
 }
 

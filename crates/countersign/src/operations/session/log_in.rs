@@ -7,8 +7,8 @@ use countersign_db::DbError;
 
 use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
-use crate::error::InternalError;
-use crate::limits::{Limit, TooManyAttempts};
+use crate::error::{InternalError, from_db_error};
+use crate::limits::{Limit, Taken, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Username, Verification};
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
@@ -73,9 +73,12 @@ pub enum LogInError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for LogInError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
+from_db_error!(LogInError);
+
+impl LogInError {
+    /// Whether nothing can be learnt from it about a password.
+    fn is_no_guess(&self) -> bool {
+        matches!(self, Self::EmailNotVerified | Self::Overloaded(_))
     }
 }
 
@@ -144,40 +147,43 @@ impl Accounts {
     async fn try_log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
         let LogIn { identifier, password, client } = log_in;
         let identifier = Identifier::parse(identifier, self.config().login_by);
-        let device = self.device_of(&client);
-        // Whoever shows no device is counted, and refused if there is no place to wait, before anything is looked up: so
-        // floods do not keep others from the database.
-        let mut taken = None;
-        if device.is_none() {
-            self.hashing().find_place(client.asker(Standing::Stranger))?;
-            taken = Some(self.take(Limit::LogIn, &client)?);
-        }
+        let claimed = self.device_of(&client);
+        // A client that shows no device is counted before anything is looked up, so that a flood does not keep others from the
+        // database.
+        let network = if claimed.is_none() { Some(self.admit_stranger(&client)?) } else { None };
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {
             found.as_ref().is_some_and(|found| self.keys().is_device_of(device, found.user, &found.password_hash))
         };
-        let device = device.filter(is_theirs);
-        if device.is_none() && taken.is_none() {
-            taken = Some(self.take(Limit::LogIn, &client)?);
-        }
-        let logged_in = match self.reserve_login(&identifier, device.as_ref(), &client).await {
+        let device = claimed.filter(is_theirs);
+        let network = match (network, &device) {
+            (None, Some(_)) => {
+                self.hashing().find_place(client.asker(Standing::Known))?;
+                None
+            }
+            // The device of somebody else is none.
+            (None, None) => Some(self.admit_stranger(&client)?),
+            (network, _) => network,
+        };
+        let counted = device.as_ref().map_or_else(|| identifier.counted(), Counted::Device);
+        let logged_in = match self.reserve_attempt::<LogInError>(&counted).await {
             Ok(attempt) => {
                 let found_by = identifier.found_by();
                 let guess = Guess { found, found_by, password, client: &client, device, attempt: &attempt };
-                let logged_in = self.compare(guess).await;
-                if let Err(LogInError::EmailNotVerified | LogInError::Overloaded(_)) = logged_in {
-                    self.refund_attempt_alone(&attempt).await?;
-                }
-                logged_in
+                self.settle_attempt(&attempt, self.compare(guess).await, LogInError::is_no_guess).await
             }
             Err(error) => Err(error),
         };
-        if let (Some(taken), Ok(_) | Err(LogInError::EmailNotVerified | LogInError::Overloaded(_))) =
-            (taken, &logged_in)
-        {
-            taken.give_back();
+        if let (Some(network), true) = (network, logged_in.as_ref().err().is_none_or(LogInError::is_no_guess)) {
+            network.give_back();
         }
         logged_in
+    }
+
+    /// Counts a try of the client's network, unless there would be no place for it to wait.
+    fn admit_stranger(&self, client: &ClientInfo) -> Result<Taken, LogInError> {
+        self.hashing().find_place(client.asker(Standing::Stranger))?;
+        Ok(self.take(Limit::LogIn, client)?)
     }
 
     async fn find_credentials(&self, identifier: &Identifier) -> Result<Option<Credentials>, DbError> {
@@ -187,18 +193,6 @@ impl Accounts {
             Identifier::Username(username) => store::users::find_credentials_by_username(read.conn(), username).await,
             Identifier::Nobodys(_) => Ok(None),
         }
-    }
-
-    async fn reserve_login(
-        &self,
-        identifier: &Identifier,
-        device: Option<&KnownDevice>,
-        client: &ClientInfo,
-    ) -> Result<Attempt, LogInError> {
-        // What would be refused for want of a place need not be written down first.
-        self.hashing().find_place(client.asker(standing(device)))?;
-        let counted = device.map_or_else(|| identifier.counted(), Counted::Device);
-        Ok(self.reserve_attempt(&counted).await??)
     }
 
     async fn compare(&self, guess: Guess<'_>) -> Result<Tokens, LogInError> {
@@ -214,8 +208,7 @@ impl Accounts {
             return Err(LogInError::EmailNotVerified);
         }
         let costs = &self.config().password.hash_parameters;
-        let upgrade =
-            if hash.needs_upgrade(costs) { Some(self.hashing().hash(asker, *costs, &password).await?) } else { None };
+        let upgrade = if hash.needs_upgrade(costs) { Some(self.hash_password(asker, &password).await?) } else { None };
         let start = StartSession {
             user: credentials.user,
             methods: Methods::PASSWORD,

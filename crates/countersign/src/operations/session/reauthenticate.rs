@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::TooManyAttempts;
 use crate::model::{ClientInfo, Horizon, Methods, Password, SessionId, Standing, Strength, UserId};
 use crate::operations::steps::attempts::Attempt;
@@ -38,11 +37,7 @@ pub enum ReauthenticateError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for ReauthenticateError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(ReauthenticateError);
 
 impl Accounts {
     /// Takes the password once more. What was known of the session until then is void: another one goes on in its place, which
@@ -54,12 +49,9 @@ impl Accounts {
         password: Password,
         client: &ClientInfo,
     ) -> Result<Tokens, ReauthenticateError> {
-        let attempt = self.reserve_attempt(&Counted::Session(session)).await??;
+        let attempt = self.reserve_attempt::<ReauthenticateError>(&Counted::Session(session)).await?;
         let confirmed = self.compare_and_confirm(user, session, password, client, &attempt).await;
-        if let Err(ReauthenticateError::Overloaded(_)) = confirmed {
-            self.refund_attempt_alone(&attempt).await?;
-        }
-        confirmed
+        self.settle_attempt(&attempt, confirmed, |error| matches!(error, ReauthenticateError::Overloaded(_))).await
     }
 
     async fn compare_and_confirm(

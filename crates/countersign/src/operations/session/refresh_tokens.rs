@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EventKind, Horizon, LiveSession};
+use crate::model::{ClientInfo, EventKind, Horizon, LiveSession, earlier};
 use crate::operations::steps::issue_tokens::{Issue, Tokens};
 use crate::operations::steps::record_event::Happened;
 use crate::operations::steps::voids::Act;
@@ -33,11 +33,7 @@ pub enum RefreshTokensError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for RefreshTokensError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(RefreshTokensError);
 
 /// What a genuine token's number means.
 enum Turn {
@@ -104,7 +100,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Turn, RefreshTokensError> {
         let counter = token.counter;
-        let window_begins = now.saturating_sub(self.config().session.refresh_replay_window).unwrap_or(Timestamp::MIN);
+        let window_begins = earlier(now, self.config().session.refresh_replay_window);
         let mut change = self.change(Changed::Nothing).await?;
         if counter >= session.refresh_counter {
             let idle_expires_at = self.idle_end(now);

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::config::{FORGIVEN_AFTER, WAIT_MAX};
-use crate::error::InternalError;
+use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, Taken, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, Horizon, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, Horizon, UserId, Username, later};
 use crate::secrets::attempt_key::{AttemptKey, Counted};
 use crate::secrets::device_cookie::KnownDevice;
 use crate::session_cache::Changed;
@@ -26,11 +26,7 @@ pub enum RequestMailError {
     Internal(#[from] InternalError),
 }
 
-impl From<DbError> for RequestMailError {
-    fn from(error: DbError) -> Self {
-        Self::Internal(error.into())
-    }
-}
+from_db_error!(RequestMailError);
 
 /// An attempt that counts as failed until it is taken back.
 pub(in crate::operations) struct Attempt {
@@ -60,36 +56,38 @@ impl Accounts {
     }
 
     /// Counts an attempt as failed, before it is made.
-    pub(in crate::operations) async fn reserve_attempt(
-        &self,
-        counted: &Counted<'_>,
-    ) -> Result<Result<Attempt, TooManyAttempts>, DbError> {
+    pub(in crate::operations) async fn reserve_attempt<E>(&self, counted: &Counted<'_>) -> Result<Attempt, E>
+    where
+        E: From<DbError> + From<TooManyAttempts>,
+    {
         let Some(policy) = &self.config().limits else {
-            return Ok(Ok(Attempt { key: None }));
+            return Ok(Attempt { key: None });
         };
         let key = self.keys().attempt_key(counted);
         let now = self.clock().now();
         let horizon = Horizon::new(now, WAIT_MAX);
         let limited = |next_at: Option<Timestamp>| {
             let wait = next_at.map(|next_at| next_at.duration_since(now)).unwrap_or_default();
-            Err(policy.account_limited(wait)).inspect_err(|limited| self.count_refusal(limited))
+            let limited = policy.account_limited(wait);
+            self.count_refusal(&limited);
+            limited
         };
         // Most of those who have to wait are told so without a turn at writing.
         let next_at = store::attempts::find_next_at(self.db().read().await?.conn(), &key, horizon).await?;
         if next_at.is_some_and(|next_at| next_at > now) {
-            return Ok(limited(next_at));
+            return Err(limited(next_at).into());
         }
         let mut change = self.change(Changed::Nothing).await?;
         let Some(failures) = store::attempts::reserve(change.conn(), &key, FORGIVEN_AFTER, horizon).await? else {
-            return Ok(limited(store::attempts::find_next_at(change.conn(), &key, horizon).await?));
+            return Err(limited(store::attempts::find_next_at(change.conn(), &key, horizon).await?).into());
         };
         let wait = policy.wait(failures);
         if !wait.is_zero() {
-            let next_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            let next_at = later(now, wait);
             store::attempts::hold_back(change.conn(), &key, next_at).await?;
         }
         change.commit().await?;
-        Ok(Ok(Attempt { key: Some(key) }))
+        Ok(Attempt { key: Some(key) })
     }
 
     /// Takes an attempt back that was not in vain, in the transaction of what it was for.
@@ -101,13 +99,26 @@ impl Accounts {
     }
 
     /// The same for one that was not made, or led to nothing else.
-    pub(in crate::operations) async fn refund_attempt_alone(&self, attempt: &Attempt) -> Result<(), DbError> {
+    async fn refund_attempt_alone(&self, attempt: &Attempt) -> Result<(), DbError> {
         if attempt.key.is_none() {
             return Ok(());
         }
         let mut change = self.change(Changed::Nothing).await?;
         self.refund_attempt(change.conn(), attempt).await?;
         change.commit().await
+    }
+
+    /// Takes an attempt back when what it was for failed by an error that says nothing about a password.
+    pub(in crate::operations) async fn settle_attempt<T, E: From<DbError>>(
+        &self,
+        attempt: &Attempt,
+        done: Result<T, E>,
+        is_no_guess: fn(&E) -> bool,
+    ) -> Result<T, E> {
+        if done.as_ref().is_err_and(is_no_guess) {
+            self.refund_attempt_alone(attempt).await?;
+        }
+        done
     }
 
     /// Forgets an attempt and all before it.
@@ -141,24 +152,27 @@ impl Accounts {
     }
 
     /// Counts a mail that a client has sent to an address of its choice, whoever has that address.
-    pub(in crate::operations) async fn count_mail(
+    pub(in crate::operations) async fn count_mail<E>(
         &self,
         mut conn: Conn<'_>,
         address: &EmailAddress,
         now: Timestamp,
-    ) -> Result<Result<(), TooManyAttempts>, DbError> {
+    ) -> Result<(), E>
+    where
+        E: From<DbError> + From<TooManyAttempts>,
+    {
         let Some(policy) = &self.config().limits else {
-            return Ok(Ok(()));
+            return Ok(());
         };
         let rate = policy.mail_to_address;
         let horizon = Horizon::new(now, rate.period());
         let key = self.keys().attempt_key(&Counted::MailTo(address));
         if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), horizon).await? {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let full_at = store::attempts::find_next_at(conn, &key, horizon).await?.unwrap_or(now);
         let limited = TooManyAttempts::of_rate("mail-address", rate, full_at.duration_since(now) - rate.slack());
         self.count_refusal(&limited);
-        Ok(Err(limited))
+        Err(limited.into())
     }
 }

@@ -1,14 +1,14 @@
 //! Mails that a change causes: a secret, a notice. The job is written in the change's own transaction and done after it.
 
 use countersign_db::DbError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::attempts::RequestMailError;
 use super::change::Change;
 use crate::accounts::Accounts;
 use crate::model::{
-    ClientInfo, EmailAddress, Job, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId,
+    ClientInfo, EmailAddress, Job, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId, later,
 };
 use crate::secrets;
 use crate::secrets::one_time_secret::hash_of;
@@ -50,7 +50,7 @@ impl Change<'_> {
             (true, Some(user)) => store::one_time_tokens::delete_of_user(self.conn(), user, purpose).await?,
             (true, None) => store::one_time_tokens::delete_of_nobody(self.conn(), address, purpose).await?,
         }
-        let expires_at = now.saturating_add(self.accounts.lifetime(purpose)).unwrap_or(Timestamp::MAX);
+        let expires_at = later(now, self.accounts.lifetime(purpose));
         let salt = salt.to_vec();
         let address = address.clone();
         let token =
@@ -67,7 +67,7 @@ impl Accounts {
         // Where there is nobody, nobody's row is locked, which takes as long.
         let mut change = self.change(Changed::Rows(mail.user.unwrap_or(Uuid::nil().into()))).await?;
         let now = change.now();
-        self.count_mail(change.conn(), mail.address, now).await??;
+        self.count_mail::<RequestMailError>(change.conn(), mail.address, now).await?;
         match change.enqueue_token_mail(mail).await {
             // The user was deleted after we looked.
             Err(DbError::ForeignKeyViolation) => Ok(()),

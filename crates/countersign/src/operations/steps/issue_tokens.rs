@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{Methods, SessionId, UserId};
+use crate::model::{Methods, SessionId, UserId, later};
 use crate::secrets::access_token::Bearer;
 
 /// What a client needs to act as a user.
@@ -44,8 +44,7 @@ impl Accounts {
         issue: &Issue,
         now: Timestamp,
     ) -> Result<Tokens, InternalError> {
-        let ends_at =
-            now.saturating_add(self.config().session.access_token_ttl).unwrap_or(Timestamp::MAX).min(issue.expires_at);
+        let ends_at = later(now, self.config().session.access_token_ttl).min(issue.expires_at);
         let bearer = Bearer { user: issue.user, session: issue.session, authenticated_at: issue.authenticated_at };
         Ok(Tokens {
             session: issue.session,

@@ -6,7 +6,7 @@ use countersign_db::DbError;
 use super::change::Change;
 use super::issue_tokens::Issue;
 use super::record_event::Happened;
-use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, SessionId, UserId, Username};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, SessionId, UserId, Username, later};
 use crate::secrets;
 use crate::store;
 use crate::store::sessions::NewSession;
@@ -60,7 +60,7 @@ impl Change<'_> {
             salt: &salt,
             client: start.client,
             now,
-            expires_at: now.saturating_add(config.session.ttl).unwrap_or(jiff::Timestamp::MAX),
+            expires_at: later(now, config.session.ttl),
             idle_expires_at: self.accounts.idle_end(now),
         };
         store::sessions::make_room(self.conn(), start.user, now).await?;
