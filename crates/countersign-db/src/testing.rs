@@ -24,6 +24,14 @@ pub fn database_under_test() -> DatabaseKind {
     run().0
 }
 
+/// Whether this test run reaches PostgreSQL through a pooler.
+///
+/// # Panics
+/// When `TEST_DATABASE` names no kind of database.
+pub fn is_pooled() -> bool {
+    reach_under_test().is_pooled()
+}
+
 /// How this test run reaches PostgreSQL.
 fn reach_under_test() -> Reach {
     run().1

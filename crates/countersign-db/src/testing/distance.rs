@@ -14,7 +14,6 @@ const ONE_WAY: Duration = Duration::from_micros(500);
 const SOCKET: &str = ".s.PGSQL.5432";
 
 /// Forwards what comes to the socket in the folder `near` to that in the folder `far`, for as long as the process lives.
-#[expect(clippy::disallowed_methods, reason = "it outlives the runtime of every single test")]
 pub(super) fn forward(near: &Path, far: &Path) {
     let listener = UnixListener::bind(near.join(SOCKET)).expect("our own folder");
     let far: PathBuf = far.join(SOCKET);

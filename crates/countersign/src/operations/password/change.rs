@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::TooManyAttempts;

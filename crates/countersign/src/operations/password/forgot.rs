@@ -1,6 +1,5 @@
 //! The way back in for a user who has forgotten the password: a mail with a secret, to the account's address.
 
-
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};

@@ -1,6 +1,5 @@
 //! How a user loses the picture: the user refers to none from the commit on, and the file goes after.
 
-
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::model::{User, UserId};

@@ -1,7 +1,6 @@
 //! How a user gets another picture: the new file is there before the user refers to it, and the old one goes after.
 //! Whatever is cut off in between, the user's picture can be fetched.
 
-
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
