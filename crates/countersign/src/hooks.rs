@@ -37,6 +37,7 @@ pub type HookFuture<'h> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Sen
 ///                         .bind(event.subject.uuid())
 ///                         .execute(c)
 ///                         .await
+///                         .map(drop)
 ///                 })?;
 ///             }
 ///             Ok(())

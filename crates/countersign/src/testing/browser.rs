@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 
-use super::{Answer, Caller, form};
+use super::caller::form;
+use super::{Answer, Caller};
 
 /// Somebody with a browser.
 pub struct Browser {
