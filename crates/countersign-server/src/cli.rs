@@ -1,4 +1,4 @@
-//! Which commands every host application has, and what they answer to their caller.
+//! The commands that every host application has, and what they answer to their caller.
 
 mod archive;
 mod backup;
@@ -32,9 +32,13 @@ use age::x25519::Recipient;
 use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign::Accounts;
-use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, JobId, Language};
+use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
 use countersign_db::{Db, PoolPolicy};
 
+use self::jobs::JobsCommand;
+use self::keys::KeysCommand;
+use self::mail::MailCommand;
+use self::media::MediaCommand;
 use self::output::{complain, explain, said, say};
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load, recipient};
@@ -210,32 +214,6 @@ enum MigrateCommand {
     Up,
 }
 
-#[derive(Subcommand)]
-#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
-enum MediaCommand {
-    /// Copy all pictures from one storage to another, each one checked
-    ///
-    /// A storage is file:FOLDER or s3://BUCKET; how the bucket is reached comes from the S3_ settings. What is already
-    /// there and the same is left alone, so that a copy which was cut off can be started again, and one made while the site
-    /// runs can be completed after the switch. Deletes nothing. Ends with 1 when a picture could not be copied.
-    Copy {
-        /// Where the pictures are
-        #[arg(long, value_name = "STORAGE")]
-        from: String,
-        /// Where they go
-        #[arg(long, value_name = "STORAGE")]
-        to: String,
-    },
-    /// Delete the files of the storage that no user has
-    ///
-    /// The server does this by itself every day; uploads that were cut off leave such files.
-    Sweep {
-        /// How old a file has to be, in minutes; a younger one may be on its way to its user
-        #[arg(long, default_value = "60")]
-        age_minutes: u32,
-    },
-}
-
 fn seconds(text: &str) -> Result<f64, &'static str> {
     let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
     seconds.ok_or("accepted is a number from 0.1 to 600")
@@ -260,50 +238,6 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-#[derive(Subcommand)]
-#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
-enum KeysCommand {
-    /// List the keys that are kept in the database
-    List,
-    /// Make a new key, publish it, and sign with it in ten minutes
-    ///
-    /// Running instances notice it by themselves. Tokens of the old key stay valid until they expire; nobody is logged out.
-    Rotate {
-        /// Sign with it at once; services that keep the public keys for a while will refuse its tokens until they ask again
-        #[arg(long)]
-        now: bool,
-    },
-    /// Withdraw a key that has leaked: running instances refuse its tokens within five seconds, or 35 while the database is slow
-    Retire {
-        /// As `list` shows it
-        kid: String,
-    },
-    /// Encrypt under the present SECRET_KEY what is still encrypted under one of SECRET_KEY_PREVIOUS
-    Reseal,
-}
-
-#[derive(Subcommand)]
-#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
-enum MailCommand {
-    /// Put every mail together with made-up content and print it, or write it to a folder
-    ///
-    /// Shows what TEMPLATES_DIR changes, too. Prints subjects and texts in DEFAULT_LANGUAGE unless told otherwise.
-    Preview {
-        /// In this language alone, such as de
-        #[arg(long, value_parser = parse_language)]
-        language: Option<Language>,
-        /// Write HTML and text, in every language, and an index.html to open in a browser
-        #[arg(long, value_name = "FOLDER")]
-        out: Option<PathBuf>,
-    },
-    /// Send one mail by MAIL_SERVER, and say what became of it
-    Test {
-        /// Whom it goes to
-        #[arg(value_parser = parse_address)]
-        address: EmailAddress,
-    },
-}
-
 fn parse_language(text: &str) -> Result<Language, InvalidLanguage> {
     Language::parse(text)
 }
@@ -314,19 +248,6 @@ fn parse_recipient(text: &str) -> Result<Recipient, &'static str> {
 
 fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
     EmailAddress::parse(text)
-}
-
-#[derive(Subcommand)]
-enum JobsCommand {
-    /// List what waits and what was given up, with the last error
-    ///
-    /// Ends with 1 when something was given up.
-    List,
-    /// Try again at once what was given up
-    Retry {
-        /// Only this one, as `list` shows it; also one that waits for its next try
-        id: Option<JobId>,
-    },
 }
 
 /// How a command that did its work found things.

@@ -1,4 +1,4 @@
-//! Decides how a host application of Countersign is run: its settings, its command line, its logs and its serving.
+//! Running a host application of Countersign: its settings, its command line, its logs and its serving.
 //!
 //! A host says what it is by implementing [`Host`]; its whole `main` is then
 //!

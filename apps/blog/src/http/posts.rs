@@ -1,4 +1,4 @@
-//! Decides what `/api/posts` and `/api/posts/{post_id}` take and answer.
+//! `/api/posts` and `/api/posts/{post_id}`: what they take and answer.
 
 use axum::Json;
 use axum::body::Bytes;

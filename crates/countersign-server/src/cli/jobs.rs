@@ -1,12 +1,26 @@
 //! How the work that waits is looked at and tried again from the command line.
 
+use clap::Subcommand;
 use countersign::Accounts;
 use countersign::model::JobId;
 
 use super::table::table;
-use super::{Failure, Finding, JobsCommand, open_accounts, say};
+use super::{Failure, Finding, open_accounts, say};
 use crate::Host;
 use crate::settings::Purpose;
+
+#[derive(Subcommand)]
+pub(super) enum JobsCommand {
+    /// List what waits and what was given up, with the last error
+    ///
+    /// Ends with 1 when something was given up.
+    List,
+    /// Try again at once what was given up
+    Retry {
+        /// Only this one, as `list` shows it; also one that waits for its next try
+        id: Option<JobId>,
+    },
+}
 
 pub(super) async fn jobs<H: Host>(command: JobsCommand) -> Result<Finding, Failure> {
     let accounts = open_accounts::<H>(Purpose::Administer).await?;

@@ -1,13 +1,36 @@
 //! How the keys that sign access tokens are looked at and changed from the command line.
 
+use clap::Subcommand;
 use countersign::model::SigningKeyState;
 use countersign::{Accounts, PUBLISH_AHEAD};
 use jiff::SignedDuration;
 
 use super::table::table;
-use super::{Failure, Finding, KeysCommand, open_accounts, say};
+use super::{Failure, Finding, open_accounts, say};
 use crate::Host;
 use crate::settings::Purpose;
+
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+pub(super) enum KeysCommand {
+    /// List the keys that are kept in the database
+    List,
+    /// Make a new key, publish it, and sign with it in ten minutes
+    ///
+    /// Running instances notice it by themselves. Tokens of the old key stay valid until they expire; nobody is logged out.
+    Rotate {
+        /// Sign with it at once; services that keep the public keys for a while will refuse its tokens until they ask again
+        #[arg(long)]
+        now: bool,
+    },
+    /// Withdraw a key that has leaked: running instances refuse its tokens within five seconds, or 35 while the database is slow
+    Retire {
+        /// As `list` shows it
+        kid: String,
+    },
+    /// Encrypt under the present SECRET_KEY what is still encrypted under one of SECRET_KEY_PREVIOUS
+    Reseal,
+}
 
 pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Failure> {
     let accounts = open_accounts::<H>(Purpose::Administer).await?;

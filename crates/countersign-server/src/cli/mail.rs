@@ -2,17 +2,40 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::config::MailPolicy;
 use countersign::mail::{MailTransport, Mailer, Message, OutgoingMail, Recipient};
 use countersign::model::{EmailAddress, Language};
 use countersign::secrets::random_uuid_v7;
 
-use super::{Failure, Finding, MailCommand, say, settings_for};
+use super::{Failure, Finding, parse_address, parse_language, say, settings_for};
 use crate::Host;
 use crate::settings::{Purpose, Settings};
+
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+pub(super) enum MailCommand {
+    /// Put every mail together with made-up content and print it, or write it to a folder
+    ///
+    /// Shows what TEMPLATES_DIR changes, too. Prints subjects and texts in DEFAULT_LANGUAGE unless told otherwise.
+    Preview {
+        /// In this language alone, such as de
+        #[arg(long, value_parser = parse_language)]
+        language: Option<Language>,
+        /// Write HTML and text, in every language, and an index.html to open in a browser
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+    /// Send one mail by MAIL_SERVER, and say what became of it
+    Test {
+        /// Whom it goes to
+        #[arg(value_parser = parse_address)]
+        address: EmailAddress,
+    },
+}
 
 pub(super) async fn mail<H: Host>(command: MailCommand) -> Result<Finding, Failure> {
     let settings = settings_for::<H>(Purpose::Inspect)?;

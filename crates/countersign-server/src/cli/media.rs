@@ -2,14 +2,41 @@
 
 use std::path::PathBuf;
 
+use clap::Subcommand;
 use countersign::config::StoragePolicy;
 use countersign::media::{Storage, StorageError, StoredPicture};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, Finding, MediaCommand, bar, complain, open_accounts, say, settings_for};
+use super::{Failure, Finding, bar, complain, open_accounts, say, settings_for};
 use crate::Host;
 use crate::settings::{Purpose, ShellSettings};
+
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
+pub(super) enum MediaCommand {
+    /// Copy all pictures from one storage to another, each one checked
+    ///
+    /// A storage is file:FOLDER or s3://BUCKET; how the bucket is reached comes from the S3_ settings. What is already
+    /// there and the same is left alone, so that a copy which was cut off can be started again, and one made while the site
+    /// runs can be completed after the switch. Deletes nothing. Ends with 1 when a picture could not be copied.
+    Copy {
+        /// Where the pictures are
+        #[arg(long, value_name = "STORAGE")]
+        from: String,
+        /// Where they go
+        #[arg(long, value_name = "STORAGE")]
+        to: String,
+    },
+    /// Delete the files of the storage that no user has
+    ///
+    /// The server does this by itself every day; uploads that were cut off leave such files.
+    Sweep {
+        /// How old a file has to be, in minutes; a younger one may be on its way to its user
+        #[arg(long, default_value = "60")]
+        age_minutes: u32,
+    },
+}
 
 pub(super) async fn media<H: Host>(command: &MediaCommand) -> Result<Finding, Failure> {
     match command {

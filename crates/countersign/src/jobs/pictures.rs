@@ -1,4 +1,4 @@
-//! Decides how files go that no user has: at once those that were replaced or removed, once a day those that were left by
+//! Deletion of files that no user has: at once those that were replaced or removed, once a day those that were left by
 //! uploads that were cut off, when they are old enough not to be on their way to a user.
 
 use countersign_db::DbError;

@@ -1,4 +1,4 @@
-//! Decides how a test looks at pages: with cookies that are kept, and forms as a browser sends them.
+//! A browser for tests: with cookies that are kept, and forms as a browser sends them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

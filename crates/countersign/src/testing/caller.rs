@@ -60,7 +60,7 @@ impl Caller {
     /// The same, over a network: from this address. Otherwise it is the test itself that calls.
     ///
     /// # Panics
-    /// When that is none.
+    /// When the text is not an IP address.
     #[must_use]
     pub fn at(&self, address: &str) -> Self {
         Self { address: ClientAddress::Known(address.parse().expect("an address")), ..self.clone() }

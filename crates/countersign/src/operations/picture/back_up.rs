@@ -1,6 +1,6 @@
-//! Decides which pictures belong to a copy of the database, though their users replace them while it is made.
+//! The pictures that belong to a copy of the database, though their users replace them while it is made.
 //!
-//! None of this needs [`Accounts`](crate::Accounts): whoever backs an installation up need not have its secrets.
+//! None of this needs [`Accounts`](crate::Accounts): an operator who makes a backup need not have the secrets.
 
 use countersign_db::{Db, DbError};
 use jiff::Timestamp;

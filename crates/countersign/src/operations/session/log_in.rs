@@ -161,7 +161,7 @@ impl Accounts {
                 self.hashing().find_place(client.asker(Standing::Known))?;
                 None
             }
-            // The device of somebody else is none.
+            // Another user's device does not count.
             (None, None) => Some(self.admit_stranger(&client)?),
             (network, _) => network,
         };
