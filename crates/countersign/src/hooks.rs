@@ -6,15 +6,14 @@ use countersign_db::{Conn, DbError};
 
 use crate::model::Event;
 
-/// What a hook returns: a boxed future, as a trait of a host's needs it.
+/// What a hook returns: a future in a box, so that the trait can be used as an object.
 pub type HookFuture<'h> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + 'h>>;
 
 /// A host's code that runs when something has happened to an account; set as [`Config::hooks`](crate::config::Config::hooks).
 ///
 /// It runs in the transaction that does it. What it writes by `conn` is committed with it, and an error undoes both: the user is
-/// answered that something broke. Nothing else waits so well for the database, and on SQLite everybody who writes waits for this
-/// transaction: no request over a network, no file; a row of an outbox instead. It may be called for a transaction that is undone
-/// afterwards, so it does nothing that cannot be undone.
+/// answered that something broke. Keep it short, because on SQLite every writer waits for this transaction. Send nothing over a
+/// network and write no file: the transaction may still be undone. Insert a row into an outbox of your own instead.
 ///
 /// Kinds are added in any version: a hook passes over those that it does not know.
 ///

@@ -23,7 +23,7 @@ impl Rate {
         SignedDuration::from_micros(self.interval_microseconds() * i64::from(self.tries() - 1))
     }
 
-    /// Takes one try of those that will all be back at an instant: the instant after that, or why there is none left. All in
+    /// Takes one try of those that will all be back at an instant: the instant after that, or how long until one is left. All in
     /// microseconds since 1970.
     pub(super) fn take(self, full_at: i64, now: i64) -> (i64, Result<(), SignedDuration>) {
         let interval = self.interval_microseconds();

@@ -37,7 +37,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 13] = [
+    /// As many as there are: one more does not compile before it stands here.
+    const ALL: [Self; Self::AccountDeleted as usize + 1] = [
         Self::Registered,
         Self::EmailVerified,
         Self::SessionBegun,

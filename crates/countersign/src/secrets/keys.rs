@@ -21,7 +21,8 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 7] = [
+    /// As many as there are, and each at its own number: one more does not compile before it stands here.
+    const ALL: [Self; Self::Attempts as usize + 1] = [
         Self::RefreshTokens,
         Self::SessionCookies,
         Self::OneTimeTokens,

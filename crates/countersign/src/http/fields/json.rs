@@ -15,7 +15,7 @@ pub(super) enum Value {
     Other,
 }
 
-/// A JSON text, as far as it matters: its members if it is an object, whose names must differ at every depth. The parser
+/// What matters of a JSON text: its members if it is an object, whose names must differ at every depth. The parser
 /// bounds the depth.
 pub(super) enum JsonText {
     Object(Vec<(String, Value)>),

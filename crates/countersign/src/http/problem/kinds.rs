@@ -38,7 +38,7 @@ kinds! {
         "Nobody can register here by themselves.";
     /// The invitation is no good.
     INVALID_INVITATION = "invalid_invitation", 403, "Invalid or expired invitation",
-        "Registering takes the code of an invitation here, and there is none, or it has run out, is used up, or is for another address.";
+        "Registering takes the code of an invitation here, and it is missing, has run out, is used up, or is for another address.";
     /// Work has to be done first.
     CHALLENGE_REQUIRED = "challenge_required", 403, "A proof of work is required",
         "Registering, or asking for a new password: a proof of work is asked for, and it is missing, wrong, too late or used. The member `challenge` has one to be solved; send the request again with the solution as `challenge_solution`.";
@@ -83,7 +83,7 @@ kinds! {
         "The uploaded picture is larger than `MAX_UPLOAD_SIZE_BYTES`.";
     /// The file is not a picture.
     INVALID_IMAGE = "invalid_image", 400, "Invalid image file. Please upload a valid image (JPEG, PNG, GIF, WebP).",
-        "The uploaded file is none of these, is broken, or has more pixels than are decoded. Its content decides, not its name.";
+        "The uploaded file is not an image of these kinds, is broken, or has more pixels than are decoded. Its content decides, not its name.";
     /// There is no picture to delete.
     NO_PICTURE = "no_profile_picture", 400, "No profile picture to delete",
         "The user has the default picture, which cannot be deleted.";
