@@ -1,4 +1,4 @@
-//! Decides what is measured in which order, and how much of it. `README.md` beside this says what the figures mean.
+//! What is measured in which order, and how much of it. `README.md` beside this says what the figures mean.
 
 mod broken;
 mod client;
@@ -10,6 +10,7 @@ mod report;
 mod server;
 mod statistics;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -77,7 +78,7 @@ struct Part {
     measure: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         name: "full-load",
         heading: "64 clients log in without pause, and the bare engine in turn",
@@ -103,6 +104,12 @@ const PARTS: [Part; 6] = [
         name: "slowloris",
         heading: "GET /api/users/me while 5,000 connections send a byte of a head now and then",
         measure: parts::slowloris::measure,
+    },
+    // The last, because it changes the users.
+    Part {
+        name: "recipes",
+        heading: "unknown address against wrong password where hashes are of five recipes; idle, and while 4 others log in",
+        measure: parts::timing::measure_recipes,
     },
 ];
 
@@ -138,7 +145,7 @@ fn run() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let _signals = server::end_together(&runtime)?;
     let bench = Bench { installation: Installation::new(&program)?, runtime, scale };
-    register(&bench).doing("registering users")?;
+    register(&bench, &[], 0..USERS).doing("registering users")?;
     let mut figures = Vec::new();
     for part in chosen {
         println!("\n{}: {}", part.name, part.heading);
@@ -149,11 +156,11 @@ fn run() -> Outcome<()> {
 }
 
 /// Over HTTP, as anybody would.
-fn register(bench: &Bench) -> Outcome<()> {
-    let server = bench.installation.start(&[])?;
+pub(crate) fn register(bench: &Bench, settings: &[(&str, String)], numbers: Range<usize>) -> Outcome<()> {
+    let server = bench.installation.start(settings)?;
     bench.runtime.block_on(async {
         let mut clients = JoinSet::new();
-        for user in (0..USERS).map(User::numbered) {
+        for user in numbers.map(User::numbered) {
             let mut client = Client::connect(server.address).await?;
             clients.spawn(async move { client.send(user.registration()).await?.expect(StatusCode::CREATED).map(drop) });
         }

@@ -98,6 +98,24 @@ impl Installation {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Gives the users these hashes in turn, as somebody who brings users along would; the first of them are taken away.
+    pub(crate) fn set_hashes(&self, first: usize, hashes: &[&str]) -> Outcome<()> {
+        const SCRIPT: &str = "import sqlite3, sys\n\
+            db = sqlite3.connect('accounts.db')\n\
+            users = db.execute('SELECT id FROM auth_users ORDER BY username_key').fetchall()\n\
+            first = int(sys.argv[1])\n\
+            db.execute('PRAGMA foreign_keys = ON')\n\
+            db.executemany('DELETE FROM auth_users WHERE id = ?', users[:first])\n\
+            for number, (user,) in enumerate(users[first:]):\n    \
+            hash = sys.argv[2 + number % (len(sys.argv) - 2)]\n    \
+            db.execute('UPDATE auth_users SET password_hash = ? WHERE id = ?', (hash, user))\n\
+            db.commit()\n";
+        let mut python = Command::new("python3");
+        python.args(["-c", SCRIPT, &first.to_string()]).args(hashes).current_dir(self.folder.path());
+        let output = python.output().doing("python3")?;
+        if output.status.success() { Ok(()) } else { Err(Broken(String::from_utf8_lossy(&output.stderr).into_owned())) }
+    }
+
     /// Starts a server; it answers when this returns. All settings but these have their defaults.
     pub(crate) fn start(&self, settings: &[(&str, String)]) -> Outcome<Server> {
         let log = self.folder.path().join("server.log");

@@ -7,6 +7,7 @@
 
 mod mail;
 mod pictures;
+mod recipes;
 mod sweep;
 
 pub use pictures::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
@@ -84,6 +85,12 @@ impl Accounts {
         if let Err(error) = self.promise_sweep().await {
             tracing::warn!(%error, "the periodic work could not be planned");
         }
+        let accounts = self.clone();
+        tries.spawn(async move {
+            if let Err(error) = accounts.find_password_recipes().await {
+                tracing::warn!(%error, "the recipes of password hashes could not be looked up");
+            }
+        });
         loop {
             match self.take_jobs(AT_ONCE - tries.len()).await {
                 Ok(claimed) => {

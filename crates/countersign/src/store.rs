@@ -3,13 +3,14 @@
 pub(crate) mod attempts;
 pub(crate) mod changes;
 pub(crate) mod events;
+pub(crate) mod image_files;
 pub(crate) mod invitations;
 pub(crate) mod jobs;
 pub(crate) mod known_devices;
 pub(crate) mod one_time_tokens;
+pub(crate) mod password_recipes;
 pub(crate) mod refresh_rotations;
 pub(crate) mod registrations;
-
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;
 pub(crate) mod spent_challenges;

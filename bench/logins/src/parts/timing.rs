@@ -1,5 +1,5 @@
-//! Decides whether the time of an answer tells that an address has no account: a login with an unknown address against one
-//! with a wrong password, in pairs.
+//! Whether the time of an answer tells that an address has no account: a login with an unknown address against one with a wrong
+//! password, in pairs; where all hashes are of one recipe, and where they are of several.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::load::Logins;
 use crate::machine::Usage;
 use crate::report::{Figure, Goal};
 use crate::statistics::{PairedRatio, median};
-use crate::{Bench, USERS};
+use crate::{Bench, USERS, register};
 
 const OTHERS: usize = 4;
 /// Others than the one who measures, as an attacker's would be.
@@ -20,12 +20,36 @@ const OTHERS_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// Before anything counts.
 const WARM_UP_PAIRS: usize = 8;
 
+/// Hashes of other recipes than the server's, which no password has. Cheap ones, but each costs a good part of a login.
+const RECIPES: [&str; 4] = [
+    "$argon2id$v=19$m=8192,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc",
+    "$2b$07$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01232",
+    "pbkdf2_sha256$30000$saltsaltsalt$BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
+    "$scrypt$ln=13,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc",
+];
+
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
-    let server = bench.installation.start(&[])?;
+    measure_with(bench, &[], ["unknown_to_wrong_idle", "unknown_to_wrong_loaded"])
+}
+
+/// The same where costs were raised and users were brought along from three other programs.
+pub(crate) fn measure_recipes(bench: &Bench) -> Outcome<Vec<Figure>> {
+    bench.installation.set_hashes(OTHERS, &RECIPES)?;
+    let costs = [("ARGON2_MEMORY_KIB", "16384".to_owned()), ("ARGON2_ITERATIONS", "1".to_owned())];
+    register(bench, &costs, 0..OTHERS)?;
+    measure_with(bench, &costs, ["unknown_to_wrong_recipes_idle", "unknown_to_wrong_recipes_loaded"])
+}
+
+fn measure_with(
+    bench: &Bench,
+    settings: &[(&str, String)],
+    [name_idle, name_loaded]: [&'static str; 2],
+) -> Outcome<Vec<Figure>> {
+    let server = bench.installation.start(settings)?;
     let idle = bench.runtime.block_on(async {
         let usage = Usage::now(server.process())?;
         let pairs = pairs(server.address, bench.scale.pairs).await?;
-        Outcome::Ok(told("idle", "unknown_to_wrong_idle", &pairs, &usage.since()?.to_string()))
+        Outcome::Ok(told("idle", name_idle, &pairs, &usage.since()?.to_string()))
     })?;
     let loaded = bench.runtime.block_on(async {
         let load = Logins::start(server.address, OTHERS_ADDRESS, OTHERS).await?;
@@ -33,7 +57,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         let pairs = pairs(server.address, bench.scale.pairs).await?;
         let shares = usage.since()?.to_string();
         load.stop().await?;
-        Outcome::Ok(told("loaded", "unknown_to_wrong_loaded", &pairs, &shares))
+        Outcome::Ok(told("loaded", name_loaded, &pairs, &shares))
     })?;
     server.stop()?;
     Ok(vec![idle, loaded])

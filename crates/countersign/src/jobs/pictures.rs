@@ -44,7 +44,7 @@ impl Accounts {
         while let Some(StoredPicture { file, written_at, .. }) = files.next().await? {
             let is_young = written_at > before;
             // A connection for each file, so that none is held while the storage is waited for.
-            if is_young || store::users::has_image_file(self.db().read().await?.conn(), file.as_str()).await? {
+            if is_young || store::image_files::is_somebodys(self.db().read().await?.conn(), file.as_str()).await? {
                 swept.kept += 1;
             } else {
                 storage.delete(&file).await?;

@@ -45,7 +45,7 @@ impl Accounts {
         ] {
             self.walk(walked).await?;
         }
-        Ok(())
+        Ok(self.find_password_recipes().await?)
     }
 
     /// What an index finds.

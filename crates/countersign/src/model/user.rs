@@ -66,6 +66,8 @@ pub(crate) struct Contact {
     pub(crate) email: EmailAddress,
     /// What they read; `None` when they never said.
     pub(crate) language: Option<Language>,
+    /// Whether they have shown that they read the address; who has not may be a stranger who typed it.
+    pub(crate) verification: Verification,
 }
 
 /// A name that passed [`Username::parse`], and the key that it is unique by.

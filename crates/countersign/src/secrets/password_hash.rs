@@ -1,4 +1,4 @@
-//! Which stored password hashes are readable, how they are verified, and when they are replaced.
+//! Stored password hashes: which are readable, how they are verified, and when they are replaced.
 //!
 //! Only one form is ever written: [`NewHash`]'s Argon2id string. The others are read, so that an application can bring
 //! its accounts along; [`PasswordHash::needs_upgrade`] has them replaced at the next login.
@@ -12,6 +12,7 @@ mod argon2;
 mod bcrypt;
 mod fields;
 mod pbkdf2;
+mod recipes;
 mod scrypt;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use countersign_argon2::{Arena, Input, Job, Params};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+pub(crate) use self::recipes::RecipesInUse;
 use self::{argon2::Argon2, bcrypt::Bcrypt, pbkdf2::Pbkdf2, scrypt::Scrypt};
 use crate::config::HashParameters;
 use crate::model::Password;

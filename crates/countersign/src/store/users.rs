@@ -187,18 +187,19 @@ pub(crate) async fn find_verification(conn: Conn<'_>, id: UserId) -> Result<Opti
 
 /// How mail reaches a user.
 pub(crate) async fn find_contact(conn: Conn<'_>, id: UserId) -> Result<Option<Contact>, DbError> {
-    let row: Option<(String, String, Option<String>)> = on_db!(conn, c => {
-        sqlx::query_as("SELECT username, email, language FROM auth_users WHERE id = $1")
+    let row: Option<(String, String, Option<String>, Option<DbTime>)> = on_db!(conn, c => {
+        sqlx::query_as("SELECT username, email, language, email_verified_at FROM auth_users WHERE id = $1")
             .bind(id.uuid())
             .fetch_optional(c)
             .await
     })?;
-    let Some((username, email, language)) = row else { return Ok(None) };
+    let Some((username, email, language, email_verified_at)) = row else { return Ok(None) };
     let corrupt = |_| DbError::CorruptRow { table: "auth_users", column: "email" };
     Ok(Some(Contact {
         username,
         email: EmailAddress::parse(&email).map_err(corrupt)?,
         language: language.and_then(|language| Language::parse(&language).ok()),
+        verification: verification(email_verified_at),
     }))
 }
 
@@ -299,6 +300,22 @@ pub(crate) async fn find_password_hash(conn: Conn<'_>, id: UserId) -> Result<Opt
     })?)
 }
 
+/// A password hash that begins in none of these ways; of several any.
+pub(crate) async fn find_password_hash_but(conn: Conn<'_>, prefixes: &[String; 12]) -> Result<Option<String>, DbError> {
+    Ok(on_db!(conn, c => {
+        let query = sqlx::query_scalar(
+            "SELECT password_hash FROM auth_users WHERE SUBSTR(password_hash, 1, LENGTH($1)) <> $1 \
+             AND SUBSTR(password_hash, 1, LENGTH($2)) <> $2 AND SUBSTR(password_hash, 1, LENGTH($3)) <> $3 \
+             AND SUBSTR(password_hash, 1, LENGTH($4)) <> $4 AND SUBSTR(password_hash, 1, LENGTH($5)) <> $5 \
+             AND SUBSTR(password_hash, 1, LENGTH($6)) <> $6 AND SUBSTR(password_hash, 1, LENGTH($7)) <> $7 \
+             AND SUBSTR(password_hash, 1, LENGTH($8)) <> $8 AND SUBSTR(password_hash, 1, LENGTH($9)) <> $9 \
+             AND SUBSTR(password_hash, 1, LENGTH($10)) <> $10 AND SUBSTR(password_hash, 1, LENGTH($11)) <> $11 \
+             AND SUBSTR(password_hash, 1, LENGTH($12)) <> $12 LIMIT 1",
+        );
+        prefixes.iter().fold(query, |query, prefix| query.bind(prefix.as_str())).fetch_optional(c).await
+    })?)
+}
+
 /// Puts a hash in another one's place; whether that was still there.
 pub(crate) async fn replace_password_hash(
     conn: Conn<'_>,
@@ -344,69 +361,6 @@ pub(crate) async fn update_profile(
         .await
     })?;
     Ok(row.map(User::from))
-}
-
-/// The file of a user's picture; `None` when there is no such user.
-pub(crate) async fn find_image_file(conn: Conn<'_>, id: UserId) -> Result<Option<Option<String>>, DbError> {
-    Ok(on_db!(conn, c => {
-        sqlx::query_scalar("SELECT image_file FROM auth_users WHERE id = $1").bind(id.uuid()).fetch_optional(c).await
-    })?)
-}
-
-/// Puts another file in the place of `old`, or none; `None` when the user is gone or has another file by now.
-pub(crate) async fn replace_image_file(
-    conn: Conn<'_>,
-    id: UserId,
-    old: Option<&str>,
-    new: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<User>, DbError> {
-    let row: Option<UserRow> = on_db!(conn, c => {
-        sqlx::query_as(
-            "UPDATE auth_users SET image_file = $3, updated_at = $4 WHERE id = $1 \
-             AND image_file IS NOT DISTINCT FROM $2 RETURNING id, username, email, image_file",
-        )
-        .bind(id.uuid())
-        .bind(old)
-        .bind(new)
-        .bind(DbTime::from(now))
-        .fetch_optional(c)
-        .await
-    })?;
-    Ok(row.map(User::from))
-}
-
-/// How many users have a picture.
-pub(crate) async fn count_image_files(conn: Conn<'_>) -> Result<i64, DbError> {
-    Ok(on_db!(conn, c => {
-        sqlx::query_scalar("SELECT COUNT(*) FROM auth_users WHERE image_file IS NOT NULL").fetch_one(c).await
-    })?)
-}
-
-/// Users who have a picture, and its file: those next after an id, in the order of ids.
-pub(crate) async fn list_image_files(
-    conn: Conn<'_>,
-    after: Option<UserId>,
-    limit: u32,
-) -> Result<Vec<(UserId, String)>, DbError> {
-    let rows: Vec<(Uuid, String)> = on_db!(conn, c => {
-        sqlx::query_as(
-            "SELECT id, image_file FROM auth_users WHERE image_file IS NOT NULL AND id > $1 ORDER BY id LIMIT $2",
-        )
-        .bind(after.map_or(Uuid::nil(), UserId::uuid))
-        .bind(i64::from(limit))
-        .fetch_all(c)
-        .await
-    })?;
-    Ok(rows.into_iter().map(|(id, file)| (id.into(), file)).collect())
-}
-
-/// Whether some user has this file.
-pub(crate) async fn has_image_file(conn: Conn<'_>, file: &str) -> Result<bool, DbError> {
-    let found: Option<Uuid> = on_db!(conn, c => {
-        sqlx::query_scalar("SELECT id FROM auth_users WHERE image_file = $1").bind(file).fetch_optional(c).await
-    })?;
-    Ok(found.is_some())
 }
 
 /// Takes a user away; whatever refers to one goes by cascade. Returns the file of the picture, which does not.

@@ -24,14 +24,14 @@ pub enum MissingPicture {
 
 /// How many users have a picture.
 pub async fn count_pictures(db: &Db) -> Result<u64, DbError> {
-    let count = store::users::count_image_files(db.read().await?.conn()).await?;
+    let count = store::image_files::count(db.read().await?.conn()).await?;
     Ok(count.unsigned_abs())
 }
 
 /// Users who have a picture: the next ones `after` one of them, in the order of ids, until there are none. `None` instead of
 /// a file where its name is none that this program gives, so that the storage cannot have it.
 pub async fn list_pictures(db: &Db, after: Option<UserId>) -> Result<Vec<(UserId, Option<PictureFile>)>, DbError> {
-    let rows = store::users::list_image_files(db.read().await?.conn(), after, PAGE).await?;
+    let rows = store::image_files::list(db.read().await?.conn(), after, PAGE).await?;
     Ok(rows.into_iter().map(|(user, file)| (user, file.parse().ok())).collect())
 }
 
@@ -45,14 +45,14 @@ pub async fn follow_picture(
     gone: &PictureFile,
     now: Timestamp,
 ) -> Result<MissingPicture, DbError> {
-    let present = store::users::find_image_file(live.read().await?.conn(), user).await?.flatten();
+    let present = store::image_files::find(live.read().await?.conn(), user).await?.flatten();
     let present: Option<PictureFile> = present.and_then(|file| file.parse().ok());
     if present.as_ref() == Some(gone) {
         return Ok(MissingPicture::Lost);
     }
     let mut tx = copy.write().await?;
     let new = present.as_ref().map(PictureFile::as_str);
-    store::users::replace_image_file(tx.conn(), user, Some(gone.as_str()), new, now).await?;
+    store::image_files::replace(tx.conn(), user, Some(gone.as_str()), new, now).await?;
     tx.commit().await?;
     Ok(present.map_or(MissingPicture::Removed, MissingPicture::Replaced))
 }

@@ -29,10 +29,9 @@ impl Accounts {
         loop {
             let mut change = self.change(Changed::User(user)).await?;
             let now = change.now();
-            let old = store::users::find_image_file(change.conn(), user).await?;
+            let old = store::image_files::find(change.conn(), user).await?;
             let old = old.ok_or(RemoveProfilePictureError::UserGone)?.ok_or(RemoveProfilePictureError::NoPicture)?;
-            let Some(without) = store::users::replace_image_file(change.conn(), user, Some(&old), None, now).await?
-            else {
+            let Some(without) = store::image_files::replace(change.conn(), user, Some(&old), None, now).await? else {
                 change.roll_back().await?;
                 continue;
             };

@@ -72,10 +72,9 @@ impl Accounts {
         loop {
             let mut change = self.change(Changed::User(user)).await?;
             let now = change.now();
-            let old =
-                store::users::find_image_file(change.conn(), user).await?.ok_or(SetProfilePictureError::UserGone)?;
+            let old = store::image_files::find(change.conn(), user).await?.ok_or(SetProfilePictureError::UserGone)?;
             let set =
-                store::users::replace_image_file(change.conn(), user, old.as_deref(), Some(file.as_str()), now).await?;
+                store::image_files::replace(change.conn(), user, old.as_deref(), Some(file.as_str()), now).await?;
             let Some(set) = set else {
                 change.roll_back().await?;
                 continue;

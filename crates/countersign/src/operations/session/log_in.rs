@@ -199,7 +199,7 @@ impl Accounts {
         let asker = guess.client.asker(standing(guess.device.as_ref()));
         let password = Arc::new(guess.password);
         let stored = guess.found.as_ref().map(|found| found.password_hash.as_str());
-        let checked = self.check_password(asker, stored, &password).await?;
+        let checked = self.check_password_alike::<LogInError>(asker, stored, &password).await?;
         let (Some(credentials), Some(hash)) = (guess.found, checked) else {
             return Err(LogInError::WrongCredentials);
         };

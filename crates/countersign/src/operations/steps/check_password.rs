@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use countersign_db::DbError;
+
 use crate::accounts::Accounts;
 use crate::model::{Asker, Password};
 use crate::secrets::hashing_pool::Overloaded;
-use crate::secrets::password_hash::{self, PasswordHash};
+use crate::secrets::password_hash::{self, PasswordHash, RecipesInUse};
+use crate::session_cache::Changed;
+use crate::store;
 
 impl Accounts {
     /// The stored hash if the password is its own. A hash that cannot be read, or none, matches nothing and costs as much.
@@ -15,8 +19,43 @@ impl Accounts {
         stored: Option<&str>,
         password: &Arc<Password>,
     ) -> Result<Option<PasswordHash>, Overloaded> {
-        let hash = stored.and_then(|stored| PasswordHash::parse(stored).ok());
-        let hash = hash.unwrap_or_else(|| password_hash::decoy(&self.config().password.hash_parameters));
+        let hash = self.hash_or_decoy(stored);
         Ok(self.hashing().verify(asker, &hash, password).await?.then_some(hash))
+    }
+
+    /// The same for somebody who has shown nothing yet, and at a cost that does not tell what is stored: a wrong password is computed
+    /// by all recipes that stored hashes have.
+    pub(in crate::operations) async fn check_password_alike<E>(
+        &self,
+        asker: Asker,
+        stored: Option<&str>,
+        password: &Arc<Password>,
+    ) -> Result<Option<PasswordHash>, E>
+    where
+        E: From<Overloaded> + From<DbError>,
+    {
+        let hash = self.hash_or_decoy(stored);
+        if self.hashing().verify(asker, &hash, password).await? {
+            return Ok(Some(hash));
+        }
+        let noted = store::password_recipes::list(self.db().read().await?.conn()).await?;
+        let noted = noted.iter().map(|(recipe, _)| recipe.as_str());
+        let recipes = RecipesInUse::new(&self.config().password.hash_parameters, noted);
+        if !recipes.cover(&hash) {
+            // Somebody has written it into the database since it was looked through.
+            let mut change = self.change(Changed::Nothing).await?;
+            let now = change.now();
+            store::password_recipes::note(change.conn(), &hash.recipe(), now).await?;
+            change.commit().await?;
+        }
+        for left in recipes.without(&hash) {
+            self.hashing().verify(asker, &left, password).await?;
+        }
+        Ok(None)
+    }
+
+    fn hash_or_decoy(&self, stored: Option<&str>) -> PasswordHash {
+        let hash = stored.and_then(|stored| PasswordHash::parse(stored).ok());
+        hash.unwrap_or_else(|| password_hash::decoy(&self.config().password.hash_parameters))
     }
 }

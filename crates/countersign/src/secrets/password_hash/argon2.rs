@@ -1,11 +1,13 @@
-//! Decides which Argon2 strings are readable (RFC 9106; version 0x10 of before it too) and when one is too weak to keep.
+//! Argon2 strings (RFC 9106; version 0x10 of before it too), and when one is too weak to keep.
+
+use std::fmt;
 
 use countersign_argon2::{Params, Variant, Version};
 
 use super::{PasswordHash, Recipe, TAG_BYTES_MIN, UnreadableHash, fields};
 use crate::config::{HASH_LANES_MAX, HASH_MEMORY_KIB_MAX, HASH_WORK_KIB_MAX, HashParameters};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Argon2 {
     variant: Variant,
     version: Version,
@@ -70,5 +72,21 @@ impl Argon2 {
             || self.version != other.version
             || self.memory_kib < other.memory_kib
             || self.iterations < other.iterations
+    }
+}
+
+impl fmt::Display for Argon2 {
+    /// The string without salt and tag.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self.variant {
+            Variant::Argon2d => "argon2d",
+            Variant::Argon2i => "argon2i",
+            Variant::Argon2id => "argon2id",
+        };
+        let version = match self.version {
+            Version::V0x13 => 19,
+            Version::V0x10 => 16,
+        };
+        write!(f, "${variant}$v={version}$m={},t={},p={}", self.memory_kib, self.iterations, self.lanes)
     }
 }

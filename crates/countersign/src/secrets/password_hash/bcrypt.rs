@@ -1,10 +1,12 @@
-//! Decides which bcrypt strings are readable, and how much of a long password counts.
+//! bcrypt strings, and how much of a long password counts.
 //!
 //! bcrypt reads 72 bytes of a password and its libraries dropped the rest without a word. So does this, or those who
 //! chose more would be locked out by the move; the hash that replaces theirs covers the whole password.
 //!
 //! `$2a$`, `$2b$` and `$2y$` are one algorithm in all libraries that are still in use. `$2x$` marks hashes of a faulty
 //! one and is not readable.
+
+use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -19,6 +21,8 @@ const SALT_BYTES: usize = 16;
 const SALT_CHARACTERS: usize = 22;
 /// The algorithm yields 24; the last one has never been stored.
 const TAG_BYTES: usize = 23;
+/// Both in the bcrypt alphabet, one after the other.
+pub(super) const SALT_AND_TAG_CHARACTERS: usize = SALT_CHARACTERS + 31;
 
 #[derive(Clone, Copy)]
 pub(super) struct Bcrypt {
@@ -73,6 +77,24 @@ impl Bcrypt {
         salt_array.copy_from_slice(salt);
         let derived = Zeroizing::new(::bcrypt::bcrypt(self.cost, salt_array, key));
         tag.copy_from_slice(&derived[..TAG_BYTES]);
+    }
+}
+
+impl Bcrypt {
+    /// What is left of the work when that for `spent` is done: each cost is twice the work of the one below.
+    pub(super) fn without(self, spent: Self) -> impl Iterator<Item = Self> {
+        (spent.cost..self.cost).map(move |cost| Self { cost, ..self })
+    }
+}
+
+impl fmt::Display for Bcrypt {
+    /// The string without salt and tag.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let input = match self.input {
+            Input::Password => "",
+            Input::Sha256Hex => "bcrypt_sha256",
+        };
+        write!(f, "{input}$2b${:02}$", self.cost)
     }
 }
 

@@ -1,4 +1,6 @@
-//! Decides which PBKDF2 strings are readable (RFC 8018), whichever of three libraries' spelling they have.
+//! PBKDF2 strings (RFC 8018), in the spellings of three libraries.
+
+use std::fmt;
 
 use ::pbkdf2::pbkdf2_hmac;
 use sha1::Sha1;
@@ -15,7 +17,7 @@ pub(super) struct Pbkdf2 {
     iterations: u32,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Digest {
     Sha1,
     Sha256,
@@ -100,6 +102,18 @@ impl Digest {
 }
 
 impl Pbkdf2 {
+    /// Whether the work for a tag of so many bytes and for another of so many differs in the iterations alone.
+    pub(super) fn adds_up_with(self, tag_bytes: usize, other: Self, other_bytes: usize) -> bool {
+        let blocks = |bytes: usize| (bytes as u64).div_ceil(self.digest.bytes());
+        self.digest == other.digest && blocks(tag_bytes) == blocks(other_bytes)
+    }
+
+    /// What is left of the work when that for `spent` is done.
+    pub(super) fn without(self, spent: Self) -> Option<Self> {
+        let iterations = self.iterations.checked_sub(spent.iterations).filter(|left| *left > 0)?;
+        Some(Self { iterations, ..self })
+    }
+
     pub(super) fn derive(self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
         let pbkdf2 = match self.digest {
             Digest::Sha1 => pbkdf2_hmac::<Sha1>,
@@ -107,5 +121,17 @@ impl Pbkdf2 {
             Digest::Sha512 => pbkdf2_hmac::<Sha512>,
         };
         pbkdf2(password, salt, self.iterations, tag);
+    }
+}
+
+impl fmt::Display for Pbkdf2 {
+    /// The string without the length of the tag, salt and tag.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digest = match self.digest {
+            Digest::Sha1 => "pbkdf2",
+            Digest::Sha256 => "pbkdf2-sha256",
+            Digest::Sha512 => "pbkdf2-sha512",
+        };
+        write!(f, "${digest}$i={}", self.iterations)
     }
 }

@@ -1,4 +1,6 @@
-//! Decides which scrypt strings are readable (RFC 7914).
+//! scrypt strings (RFC 7914).
+
+use std::fmt;
 
 use ::scrypt::Params;
 
@@ -17,7 +19,7 @@ const LANES_MAX: u32 = 16;
 /// Django's are all of this length. A shorter one would be a longer one cut off, and would still match.
 const DJANGO_TAG_BYTES: usize = 64;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) struct Scrypt {
     params: Params,
 }
@@ -70,5 +72,12 @@ impl Scrypt {
 
     pub(super) fn derive(&self, password: &[u8], salt: &[u8], tag: &mut [u8]) {
         ::scrypt::scrypt(password, salt, &self.params, tag).expect("the tag's length was checked when it was read");
+    }
+}
+
+impl fmt::Display for Scrypt {
+    /// The string without salt and tag.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "$scrypt$ln={},r={},p={}", self.params.log_n(), self.params.r(), self.params.p())
     }
 }

@@ -1,0 +1,3 @@
+-- From which network a mail with a code was asked for, as a keyed hash: its tries are its own, so that nobody else can use them up.
+ALTER TABLE auth_one_time_tokens ADD COLUMN asker BLOB;
+ALTER TABLE auth_one_time_tokens ADD COLUMN attempts_elsewhere INTEGER NOT NULL DEFAULT 0; -- by all other networks together
