@@ -3,7 +3,7 @@
 mod mailer;
 mod message;
 
-pub use mailer::{Mailer, check_templates};
+pub use mailer::{Mailer, check_templates, without_links};
 pub use message::{Message, Recipient};
 
 pub use crate::transport::{

@@ -3,6 +3,7 @@
 mod challenge;
 mod client;
 mod common_passwords;
+mod device;
 mod email_address;
 mod event;
 mod horizon;
@@ -21,6 +22,7 @@ mod user;
 pub use challenge::{Challenge, ChallengePurpose, ChallengeSolution};
 pub(crate) use client::{Asker, Network, Standing};
 pub use client::{ClientAddress, ClientInfo};
+pub use device::Device;
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::{Actor, Event, EventKind, Outcome};
 pub(crate) use horizon::{CLOCKS_APART_MAX, Horizon, earlier, later};

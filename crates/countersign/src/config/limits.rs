@@ -81,7 +81,7 @@ pub struct LimitPolicy {
     pub upload: Rate,
     /// Wrong passwords to one account before each further one has to wait.
     pub account_tries: NonZeroU32,
-    /// Mails to one address that strangers can cause.
+    /// Mails to one address that anybody can cause; and, counted apart, notices of one kind to a proven address.
     pub mail_to_address: Rate,
 }
 
@@ -116,7 +116,7 @@ impl LimitPolicy {
     }
 
     /// How long the next attempt has to wait after so many failures in a row: not at all at first, then half a minute, which
-    /// doubles up to a quarter of an hour. Nobody is locked out, and nobody guesses more than 109 times a day with the default
+    /// doubles up to a quarter of an hour. Nobody guesses more than 109 times a day with the default
     /// of 10 tries: those, 5 while the wait grows, and 94 in what is left of the day.
     pub fn wait(&self, failures: i64) -> SignedDuration {
         let beyond = failures.saturating_sub(self.account_tries.get().into());

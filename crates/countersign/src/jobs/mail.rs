@@ -6,9 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::JobError;
 use crate::accounts::Accounts;
-use crate::mail::{Message, Recipient};
+use crate::mail::{Message, Recipient, without_links};
 use crate::model::{
-    Contact, EmailAddress, EventId, EventKind, JobId, OneTimeToken, OneTimeTokenId, TokenPurpose, UserId,
+    Contact, Device, EmailAddress, EventId, EventKind, JobId, Language, OneTimeToken, OneTimeTokenId, TokenPurpose,
+    UserId, Verification,
 };
 use crate::secrets::one_time_secret::OneTimeSecret;
 use crate::store;
@@ -52,7 +53,11 @@ impl Accounts {
                 let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
                 Message::VerifyEmail { link, code: secret.code, minutes }
             }
-            TokenPurpose::ConfirmEmailChange if self.find_owner(&token.address).await?.is_none() => {
+            TokenPurpose::ConfirmEmailChange => {
+                if self.find_owner(&token.address).await?.is_some() {
+                    // It stays like one that is sent: the account shows which address waits for its proof.
+                    return Ok(());
+                }
                 let secret = self.secret_of(token)?;
                 let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
                 Message::ConfirmEmailChange { link, code: secret.code, minutes }
@@ -64,11 +69,10 @@ impl Accounts {
             }
             _ => return self.drop_token(token.id).await,
         };
-        let recipient = Recipient {
-            address: token.address.clone(),
-            username: contact.username,
-            language: contact.language.unwrap_or_else(|| token.language.clone()),
-        };
+        // At another address than the account's the name may be that of a stranger or of a thief.
+        let proven = if is_theirs { contact.verification } else { Verification::Unverified };
+        let language = contact.language.unwrap_or_else(|| token.language.clone());
+        let recipient = recipient(token.address.clone(), contact.username, proven, language);
         Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
     }
 
@@ -79,11 +83,8 @@ impl Accounts {
             let (login_link, reset_link) =
                 (self.config().link(&links.log_in), self.config().link(&links.forgot_password));
             let message = Message::AlreadyRegistered { login_link, reset_link };
-            let recipient = Recipient {
-                address: owner.email,
-                username: owner.username,
-                language: owner.language.unwrap_or_else(|| token.language.clone()),
-            };
+            let language = owner.language.unwrap_or_else(|| token.language.clone());
+            let recipient = recipient(owner.email, owner.username, owner.verification, language);
             self.mailer().send(&recipient, &message, job.uuid(), now).await?;
             return self.drop_token(token.id).await;
         }
@@ -93,18 +94,14 @@ impl Accounts {
         let secret = self.secret_of(token)?;
         let (link, minutes) = (self.secret_link(&links.verify_email, &secret), self.verification_minutes());
         let message = Message::CompleteRegistration { link, code: secret.code, minutes };
-        let recipient = Recipient {
-            address: token.address.clone(),
-            username: registration.username.as_str().to_owned(),
-            language: token.language.clone(),
-        };
+        let username = registration.username.as_str().to_owned();
+        let recipient = recipient(token.address.clone(), username, Verification::Unverified, token.language.clone());
         Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
     }
 
     /// Nobody who waits to be verified has the address, but perhaps a registration does.
     async fn send_registration_again(&self, token: &OneTimeToken, job: JobId, now: Timestamp) -> Result<(), JobError> {
-        let waiting =
-            store::one_time_tokens::find_registration(self.db().read().await?.conn(), &token.address, now).await?;
+        let waiting = store::one_time_tokens::find_registration(self.db().read().await?.conn(), token, now).await?;
         if let Some(registration) = waiting
             && self.find_owner(&token.address).await?.is_none()
         {
@@ -120,7 +117,9 @@ impl Accounts {
         let Some(event) = store::events::find(read.conn(), id).await? else {
             return Ok(()); // and the user with it
         };
-        let Some(contact) = store::users::find_contact(read.conn(), event.subject).await? else {
+        let contact = store::users::find_contact(read.conn(), event.subject).await?;
+        // The address may have become another since, which nobody has proven.
+        let Some(contact) = contact.filter(|contact| contact.verification == Verification::Verified) else {
             return Ok(());
         };
         drop(read);
@@ -129,8 +128,8 @@ impl Accounts {
         let message = match event.kind {
             EventKind::RefreshTokenReused => Message::RefreshTokenReused { at, account_link },
             EventKind::NewSignIn => {
-                let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
-                let (device, address) = (or_unknown(event.user_agent), or_unknown(event.address));
+                let device = event.user_agent.as_deref().and_then(Device::parse);
+                let address = event.address.unwrap_or_else(|| "?".to_owned());
                 Message::NewSignIn { device, address, at, account_link }
             }
             EventKind::PasswordChanged | EventKind::PasswordReset => {
@@ -140,7 +139,7 @@ impl Accounts {
             _ => return Ok(()),
         };
         let language = contact.language.unwrap_or_else(|| self.config().mail.templates.default_language().clone());
-        let recipient = Recipient { address: contact.email, username: contact.username, language };
+        let recipient = recipient(contact.email, contact.username, contact.verification, language);
         Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
     }
 
@@ -177,13 +176,24 @@ impl Accounts {
     }
 }
 
+/// Whom a mail is for. At an address that nobody has proven, a name must not lead to another site.
+fn recipient(address: EmailAddress, username: String, proven: Verification, language: Language) -> Recipient {
+    let username = match proven {
+        Verification::Verified => username,
+        Verification::Unverified => without_links(&username),
+    };
+    Recipient { address, username, language }
+}
+
 fn minutes(ttl: SignedDuration) -> u32 {
     u32::try_from(ttl.as_mins()).unwrap_or(u32::MAX)
 }
 
-/// Enough to recognise it by, not enough to write to it: the old address may be somebody else's by now.
+/// Enough to recognise it by, not enough to write to it or to go there: the old address may be somebody else's by now, and the new one
+/// names a site of its owner's choice.
 fn masked(address: &EmailAddress) -> String {
     let (local, domain) = address.as_str().split_once('@').unwrap_or((address.as_str(), ""));
-    let first = local.chars().next().unwrap_or('?');
-    format!("{first}…@{domain}")
+    let first = |text: &str| text.chars().next().unwrap_or('?');
+    let ending = domain.rsplit('.').next().unwrap_or_default();
+    format!("{}…@{}….{ending}", first(local), first(domain))
 }

@@ -72,12 +72,11 @@ impl Mailer {
         let subject_key = format!("mail-{}-subject", name.replace('_', "-"));
         let subject = catalogue.text(language, &subject_key, &[("site", Argument::Text(site))]);
         let subject = HeaderText::new(&subject.map_err(|error| refuse(&error))?);
-        let username = if message.may_reach_strangers() { without_links(&to.username) } else { to.username.clone() };
         let context = context! {
             site_name => site,
             site_url => self.site_url.as_str(),
             subject => subject.as_str(),
-            username => HeaderText::new(&username).as_str(),
+            username => HeaderText::new(&to.username).as_str(),
             ..message.context(catalogue, language).map_err(|error| refuse(&error))?
         };
         let part = |ending: &str| self.templates.render(&format!("mail/{name}.{ending}"), language, context.clone());
@@ -87,9 +86,9 @@ impl Mailer {
     }
 }
 
-/// A name that mail programs would make a link of, without the characters that make it one: whoever registers with a
-/// stranger's address must not send them to a place of their choice.
-fn without_links(username: &str) -> String {
+/// A name that mail programs would make a link of, without the characters that make it one: who registers with a stranger's address
+/// must not send them to another site.
+pub fn without_links(username: &str) -> String {
     let is_link = username.contains('/') || {
         let characters: Vec<char> = username.chars().collect();
         characters

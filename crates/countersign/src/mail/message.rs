@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::catalogue::{Argument, Catalogue, TextError};
-use crate::model::{EmailAddress, Language};
+use crate::model::{Device, EmailAddress, Language};
 use crate::templates::{Value, context};
 
 /// Whom a message is for.
@@ -13,7 +13,7 @@ use crate::templates::{Value, context};
 pub struct Recipient {
     /// Where it goes.
     pub address: EmailAddress,
-    /// How they are greeted.
+    /// How they are greeted, as it is put in: for an address that nobody has proven, see [`without_links`].
     pub username: String,
     /// What they read; the closest that there is is taken.
     pub language: Language,
@@ -73,8 +73,8 @@ pub enum Message {
     },
     /// A login from a device that was not seen before.
     NewSignIn {
-        /// What it said it is.
-        device: String,
+        /// What it is; `None` for what is no browser that we know by name.
+        device: Option<Device>,
         /// Where it is, as far as its IP address tells.
         address: String,
         /// When it was.
@@ -124,12 +124,12 @@ impl Message {
             Self::ResetPassword { link: secret("/reset-password"), minutes: 60 },
             Self::ConfirmEmailChange { link: secret("/confirm-email"), code: code(), minutes: 30 },
             Self::EmailChanged {
-                new_address: "a…@example.org".to_owned(),
+                new_address: "a…@e….org".to_owned(),
                 undo_link: secret("/undo-email-change"),
                 days: 7,
             },
             Self::NewSignIn {
-                device: "Firefox on Linux".to_owned(),
+                device: Some(Device { browser: "Firefox", system: "Linux" }),
                 address: "203.0.113.7".to_owned(),
                 at,
                 account_link: account_link.clone(),
@@ -156,11 +156,6 @@ impl Message {
         }
     }
 
-    /// Whether it may go to somebody who has nothing to do with whoever chose the username.
-    pub(super) fn may_reach_strangers(&self) -> bool {
-        matches!(self, Self::VerifyEmail { .. } | Self::CompleteRegistration { .. } | Self::ConfirmEmailChange { .. })
-    }
-
     /// What its templates put in, beside what every message has.
     pub(super) fn context(&self, catalogue: &Catalogue, language: &Language) -> Result<Value, TextError> {
         let lifetime = |minutes: u32| lifetime(catalogue, language, minutes);
@@ -180,6 +175,13 @@ impl Message {
                 context! { new_address, undo_link => undo_link.expose_secret(), lifetime }
             }
             Self::NewSignIn { device, address, at, account_link } => {
+                let device = match device {
+                    Some(Device { browser, system }) => {
+                        let names = [("browser", Argument::Text(browser)), ("system", Argument::Text(system))];
+                        catalogue.text(language, "page-device", &names)?
+                    }
+                    None => catalogue.text(language, "page-unknown-device", &[])?,
+                };
                 context! { device, address, at => moment(*at)?, account_link }
             }
             Self::PasswordChanged { at, reset_link } => context! { at => moment(*at)?, reset_link },

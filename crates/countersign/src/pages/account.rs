@@ -9,12 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use super::form::{Fault, Form};
 use super::outcome::{To, later};
 use super::picture::{self, Chosen};
-use super::shown::{Moment, device};
+use super::shown::Moment;
 use super::visitor::{LoggedIn, Visitor};
 use crate::http::cookie;
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::{INVALID_TOKEN, Problem};
-use crate::model::{EmailAddress, Password, SessionId, Username};
+use crate::model::{Device, EmailAddress, Password, SessionId, Username};
 use crate::templates::{Value, context};
 use crate::{
     ChangePassword, ChangePasswordError, EditProfile, EditProfileError, ReauthenticateError, RequestMailError,
@@ -66,8 +66,8 @@ async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms
     let sessions: Vec<Value> = sessions
         .into_iter()
         .map(|session| {
-            let device = match session.user_agent.as_deref().map(|name| (name, device(name))) {
-                Some((_, Some((browser, system)))) => {
+            let device = match session.user_agent.as_deref().map(|name| (name, Device::parse(name))) {
+                Some((_, Some(Device { browser, system }))) => {
                     visitor.text("page-device", &[("browser", browser), ("system", system)])
                 }
                 Some((name, None)) => name.to_owned(),

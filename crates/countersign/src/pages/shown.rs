@@ -1,4 +1,4 @@
-//! Decides how things look that several pages show: instants, pictures, where a session is, and the work a form asks for.
+//! What several pages show in one way: instants, pictures, and the proof of work that a form asks for.
 
 use axum::http::Uri;
 use jiff::Timestamp;
@@ -40,32 +40,4 @@ pub(super) fn challenge(accounts: &Accounts, purpose: ChallengePurpose) -> Optio
     let (expires_in, always) =
         (challenge.expires_in.as_secs(), accounts.config().challenge.when == ChallengeWhen::Always);
     Some(context! { text => challenge.text, bits => challenge.bits, expires_in, always })
-}
-
-/// What a browser calls itself, in words: the browser and the system; `None` for other programs and unknown ones.
-pub(super) fn device(user_agent: &str) -> Option<(&'static str, &'static str)> {
-    // Each also has the names of those before which it wants to be taken for, so the order counts.
-    let browsers = [
-        ("Edg", "Edge"),
-        ("OPR/", "Opera"),
-        ("SamsungBrowser", "Samsung Internet"),
-        ("Firefox", "Firefox"),
-        ("FxiOS", "Firefox"),
-        ("CriOS", "Chrome"),
-        ("Chrome", "Chrome"),
-        ("Safari", "Safari"),
-    ];
-    let systems = [
-        ("Windows", "Windows"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Android", "Android"),
-        ("Mac OS X", "macOS"),
-        ("CrOS", "ChromeOS"),
-        ("Linux", "Linux"),
-    ];
-    let find = |names: &[(&str, &'static str)]| {
-        names.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)
-    };
-    Some((find(&browsers)?, find(&systems)?))
 }

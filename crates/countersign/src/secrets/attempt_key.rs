@@ -5,7 +5,7 @@ use hmac::Mac as _;
 
 use super::device_cookie::KnownDevice;
 use super::keys::{Keys, Purpose};
-use crate::model::{EmailAddress, SessionId, Username};
+use crate::model::{EmailAddress, EventKind, Network, SessionId, Username};
 
 /// What attempts are counted for. Of a login it is what was typed and not the user, so that nothing about it differs where
 /// there is none, nor tells that a name and an address belong together.
@@ -20,8 +20,15 @@ pub(crate) enum Counted<'c> {
     Device(&'c KnownDevice),
     /// The password, once more, in this session.
     Session(SessionId),
-    /// Mails to this address.
+    /// Mails to this address that anybody can ask for.
     MailTo(&'c EmailAddress),
+    /// Mails to this address that acts on its account cause while nobody has proven it.
+    MailOfAccountTo(&'c EmailAddress),
+    /// Codes from mails that this network has asked for. It is remembered with each.
+    CodesOf(Network),
+    /// Notices of one kind to this address. They count apart: mails that strangers ask for must not use up the owner's notices,
+    /// nor a notice show in how many mails are left.
+    NoticeTo(EventKind, &'c EmailAddress),
 }
 
 /// The beginning of an HMAC: two of them meet by chance once in 2^64 subjects.
@@ -40,6 +47,13 @@ impl Keys {
             }
             Counted::Session(session) => hmac.chain_update("session ").chain_update(session.uuid().as_bytes()),
             Counted::MailTo(address) => hmac.chain_update("mail ").chain_update(address.as_str()),
+            Counted::MailOfAccountTo(address) => hmac.chain_update("account mail ").chain_update(address.as_str()),
+            Counted::CodesOf(network) => hmac.chain_update("codes ").chain_update(format!("{network:?}")),
+            Counted::NoticeTo(kind, address) => hmac
+                .chain_update("notice ")
+                .chain_update(kind.as_str())
+                .chain_update(" ")
+                .chain_update(address.as_str()),
         };
         let hmac: [u8; 32] = hmac.finalize().into_bytes().into();
         *hmac.first_chunk().expect("an HMAC is longer")

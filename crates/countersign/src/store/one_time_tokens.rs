@@ -1,4 +1,4 @@
-//! How secrets that come by mail are kept, found and used up.
+//! Secrets that come by mail: how they are kept, found and used up.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{EmailAddress, Horizon, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId};
 
-/// How many of a token's codes may be wrong.
+/// How many codes may be wrong of the network that asked for the mail, and as many of all others together.
 const CODE_ATTEMPTS_MAX: i64 = 5;
 /// How many tokens of one address a code or a password is tried on, the newest.
 pub(super) const TOKENS_TRIED: i64 = 3;
@@ -35,11 +35,12 @@ fn token(row: Row) -> Result<OneTimeToken, DbError> {
     })
 }
 
-pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken) -> Result<(), DbError> {
+/// Inserts a token that the network of this key has asked for.
+pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, asker: &[u8]) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
             "INSERT INTO auth_one_time_tokens (id, purpose, user_id, session_id, address, language, token_hash, salt, \
-             created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             created_at, expires_at, asker) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(token.id.uuid())
         .bind(token.purpose.as_str())
@@ -51,6 +52,7 @@ pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken) -> Result<(), D
         .bind(token.salt.as_slice())
         .bind(DbTime::from(token.created_at))
         .bind(DbTime::from(token.expires_at))
+        .bind(asker)
         .execute(c)
         .await
         .map(drop)
@@ -87,21 +89,23 @@ pub(crate) async fn find_live(conn: Conn<'_>, hash: &str, now: Timestamp) -> Res
     row.map(token).transpose()
 }
 
-/// The newest registration that waits for this address to be proven.
+/// The registration that waits for the address of `again` to be proven: that of the network which asked for `again`, or else the newest.
 pub(crate) async fn find_registration(
     conn: Conn<'_>,
-    address: &EmailAddress,
+    again: &OneTimeToken,
     now: Timestamp,
 ) -> Result<Option<OneTimeToken>, DbError> {
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
             "SELECT id, purpose, user_id, session_id, address, language, salt, token_hash, created_at, expires_at \
              FROM auth_one_time_tokens WHERE address = $1 AND purpose = 'complete_registration' AND expires_at > $2 \
-             ORDER BY CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
+             ORDER BY CASE WHEN asker = (SELECT a.asker FROM auth_one_time_tokens a WHERE a.id = $4) THEN 0 ELSE 1 END, \
+             CASE WHEN created_at > $3 THEN 0 ELSE created_at END DESC LIMIT 1",
         )
-        .bind(address.as_str())
+        .bind(again.address.as_str())
         .bind(DbTime::from(now))
         .bind(latest(now))
+        .bind(again.id.uuid())
         .fetch_optional(c)
         .await
     })?;
@@ -129,18 +133,23 @@ pub(crate) async fn find_pending_address(
     Ok(address.and_then(|address| EmailAddress::parse(&address).ok()))
 }
 
-/// The tokens that prove this address and whose code may still be tried; each has one try less now.
+/// The tokens that prove this address and whose code the network of this key may still try; each has one try less now. Those that it has
+/// asked for come first, and of the others the newest.
 pub(crate) async fn count_code_attempt(
     conn: Conn<'_>,
     address: &EmailAddress,
+    network: &[u8],
     now: Timestamp,
 ) -> Result<Vec<OneTimeToken>, DbError> {
     let rows: Vec<Row> = on_db!(conn, c => {
         sqlx::query_as(
-            "UPDATE auth_one_time_tokens SET attempts = attempts + 1 WHERE attempts < $3 AND id IN ( \
+            "UPDATE auth_one_time_tokens SET attempts = attempts + CASE WHEN asker = $6 THEN 1 ELSE 0 END, \
+             attempts_elsewhere = attempts_elsewhere + CASE WHEN asker = $6 THEN 0 ELSE 1 END \
+             WHERE CASE WHEN asker = $6 THEN attempts ELSE attempts_elsewhere END < $3 AND id IN ( \
              SELECT id FROM auth_one_time_tokens WHERE address = $1 AND expires_at > $2 \
              AND purpose IN ('verify_email', 'complete_registration', 'confirm_email_change') \
-             ORDER BY CASE WHEN created_at > $5 THEN 0 ELSE created_at END DESC LIMIT $4) \
+             ORDER BY CASE WHEN asker = $6 THEN 0 ELSE 1 END, \
+             CASE WHEN created_at > $5 THEN 0 ELSE created_at END DESC LIMIT $4) \
              RETURNING id, purpose, user_id, session_id, address, language, salt, token_hash, created_at, expires_at",
         )
         .bind(address.as_str())
@@ -148,6 +157,7 @@ pub(crate) async fn count_code_attempt(
         .bind(CODE_ATTEMPTS_MAX)
         .bind(TOKENS_TRIED)
         .bind(latest(now))
+        .bind(network)
         .fetch_all(c)
         .await
     })?;

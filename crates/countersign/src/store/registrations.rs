@@ -45,17 +45,19 @@ pub(crate) async fn find(conn: Conn<'_>, token: OneTimeTokenId) -> Result<Option
     Ok(Some(Registration { token, username: Username::parse(&username).map_err(|_| corrupt)?, password_hash }))
 }
 
-/// The registrations that wait for the address that a token was sent to: the token's own, and of the others the newest.
+/// The registrations that wait for the address that a token was sent to: the token's own, then those that the network of this key has
+/// made, and of the others the newest.
 pub(crate) async fn list_waiting(
     conn: Conn<'_>,
     token: &OneTimeToken,
+    network: &[u8],
     now: Timestamp,
 ) -> Result<Vec<Registration>, DbError> {
     let rows: Vec<(Uuid, String, String)> = on_db!(conn, c => {
         sqlx::query_as(
             "SELECT r.token_id, r.username, r.password_hash FROM auth_registrations r \
              JOIN auth_one_time_tokens t ON t.id = r.token_id WHERE t.address = $1 AND t.expires_at > $2 \
-             ORDER BY CASE WHEN r.token_id = $3 THEN 0 ELSE 1 END, \
+             ORDER BY CASE WHEN r.token_id = $3 THEN 0 WHEN t.asker = $6 THEN 1 ELSE 2 END, \
              CASE WHEN t.created_at > $4 THEN 0 ELSE t.created_at END DESC LIMIT $5",
         )
         .bind(token.address.as_str())
@@ -63,6 +65,7 @@ pub(crate) async fn list_waiting(
         .bind(token.id.uuid())
         .bind(latest(now))
         .bind(TOKENS_TRIED)
+        .bind(network)
         .fetch_all(c)
         .await
     })?;

@@ -9,7 +9,7 @@ use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, User, UserId, Username};
 use crate::operations::steps::change_address::NewAddress;
-use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::enqueue_mail::{Cause, Enqueued, TokenMail};
 use crate::operations::steps::record_event::Happened;
 use crate::session_cache::Changed;
 use crate::store;
@@ -57,12 +57,9 @@ impl Accounts {
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();
         let before = store::users::find_contact(change.conn(), user).await?.ok_or(EditProfileError::UserGone)?;
-        let another = [&email, &to_prove].into_iter().flatten().find(|address| **address != before.email);
-        if let Some(address) = another {
+        if [&email, &to_prove].into_iter().flatten().any(|address| *address != before.email) {
             self.take(Limit::Mail, &client)?;
-            self.count_mail::<EditProfileError>(change.conn(), address, now).await?;
         }
-        let language = before.language.unwrap_or_else(|| self.language_of(&client));
         let edited = store::users::update_profile(change.conn(), user, username.as_ref(), email.as_ref(), now).await;
         let edited = match edited {
             Ok(edited) => edited.ok_or(EditProfileError::UserGone)?,
@@ -77,16 +74,30 @@ impl Accounts {
             let renamed = Happened::by_owner(EventKind::UsernameChanged, user, Some(session));
             change.record(renamed, &client).await?;
         }
-        if let Some(email) = email.filter(|email| *email != before.email) {
-            let present = Some(session);
-            change.follow_change_of_address(user, &before.email, NewAddress::Unproven, present, &client).await?;
-            let purpose = TokenPurpose::VerifyEmail;
-            let mail = TokenMail { purpose, user: Some(user), session: None, address: &email, language };
-            change.enqueue_token_mail(mail).await?;
-        } else if let Some(email) = to_prove.filter(|email| *email != before.email) {
-            let purpose = TokenPurpose::ConfirmEmailChange;
-            let mail = TokenMail { purpose, user: Some(user), session: Some(session), address: &email, language };
-            change.enqueue_token_mail(mail).await?;
+        let is_new = |address: &EmailAddress| *address != before.email;
+        let to_mail = match (email.filter(is_new), to_prove.filter(is_new)) {
+            (Some(email), _) => {
+                let present = Some(session);
+                change.follow_change_of_address(user, &before, NewAddress::Unproven, present, &client).await?;
+                Some((TokenPurpose::VerifyEmail, None, email))
+            }
+            (None, Some(email)) => Some((TokenPurpose::ConfirmEmailChange, Some(session), email)),
+            (None, None) => None,
+        };
+        if let Some((purpose, session, address)) = to_mail {
+            let language = before.language.clone().unwrap_or_else(|| self.language_of(&client));
+            let mail = TokenMail {
+                purpose,
+                cause: Cause::Anybody,
+                client: &client,
+                user: Some(user),
+                session,
+                address: &address,
+                language,
+            };
+            if let Enqueued::TooMany(limited) = change.enqueue_token_mail(mail).await? {
+                return Err(limited.into());
+            }
         }
         change.commit().await?;
         Ok(edited)

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::operations::steps::challenge::ChallengeRequired;
 use crate::operations::steps::change::Change;
-use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::enqueue_mail::{Cause, Enqueued, TokenMail};
 use crate::operations::steps::record_event::Happened;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
@@ -161,7 +161,17 @@ impl Change<'_> {
         };
         self.record(Happened::by_owner(EventKind::Registered, id, None), client).await?;
         let purpose = TokenPurpose::VerifyEmail;
-        self.enqueue_token_mail(TokenMail { purpose, user: Some(id), session: None, address: email, language }).await?;
+        // An address that has got too many mails gets none: the account is there, and the mail can be asked for later.
+        self.enqueue_token_mail(TokenMail {
+            purpose,
+            cause: Cause::Account,
+            client,
+            user: Some(id),
+            session: None,
+            address: email,
+            language,
+        })
+        .await?;
         Ok(user)
     }
 
@@ -173,13 +183,24 @@ impl Change<'_> {
         password_hash: &str,
         client: &ClientInfo,
     ) -> Result<(), RegisterError> {
-        let (now, accounts) = (self.now(), self.accounts);
-        accounts.count_mail::<RegisterError>(self.conn(), address, now).await?;
-        let (purpose, language) = (TokenPurpose::CompleteRegistration, accounts.language_of(client));
-        let token =
-            self.enqueue_token_mail(TokenMail { purpose, user: None, session: None, address, language }).await?;
-        // Only a token that names a session is not written once that has ended.
-        let token = token.expect("a token that names no session is written");
-        Ok(store::registrations::insert(self.conn(), token, username, password_hash).await?)
+        let (purpose, language) = (TokenPurpose::CompleteRegistration, self.accounts.language_of(client));
+        match self
+            .enqueue_token_mail(TokenMail {
+                purpose,
+                cause: Cause::Anybody,
+                client,
+                user: None,
+                session: None,
+                address,
+                language,
+            })
+            .await?
+        {
+            Enqueued::Token(token) => {
+                Ok(store::registrations::insert(self.conn(), token, username, password_hash).await?)
+            }
+            Enqueued::TooMany(limited) => Err(limited.into()),
+            Enqueued::SessionOver => unreachable!("no session asks"),
+        }
     }
 }

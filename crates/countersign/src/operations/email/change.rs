@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::limits::Limit;
 use crate::model::{ClientInfo, EmailAddress, SessionId, TokenPurpose, UserId};
 use crate::operations::steps::attempts::RequestMailError;
-use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::enqueue_mail::{Cause, Enqueued, TokenMail};
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -19,14 +19,22 @@ impl Accounts {
     ) -> Result<(), RequestMailError> {
         self.take(Limit::Mail, client)?;
         let mut change = self.change(Changed::Rows(user)).await?;
-        let now = change.now();
-        self.count_mail::<RequestMailError>(change.conn(), address, now).await?;
         let contact = store::users::find_contact(change.conn(), user).await?;
         let language = contact.and_then(|contact| contact.language).unwrap_or_else(|| self.language_of(client));
         let purpose = TokenPurpose::ConfirmEmailChange;
-        let mail = TokenMail { purpose, user: Some(user), session: Some(session), address, language };
-        // Nothing comes of it if the session has ended meanwhile.
-        change.enqueue_token_mail(mail).await?;
-        Ok(change.commit().await?)
+        let mail = TokenMail {
+            purpose,
+            cause: Cause::Anybody,
+            client,
+            user: Some(user),
+            session: Some(session),
+            address,
+            language,
+        };
+        match change.enqueue_token_mail(mail).await? {
+            Enqueued::TooMany(limited) => Err(limited.into()),
+            // Nothing comes of it if the session has ended meanwhile.
+            Enqueued::Token(_) | Enqueued::SessionOver => Ok(change.commit().await?),
+        }
     }
 }

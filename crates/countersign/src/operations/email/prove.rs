@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use countersign_db::DbError;
-use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
@@ -15,6 +14,7 @@ use crate::model::{
 };
 use crate::operations::steps::change_address::NewAddress;
 use crate::operations::steps::record_event::Happened;
+use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
@@ -99,7 +99,7 @@ impl Accounts {
             AddressProof::Token(token) => {
                 store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash_of(token), now).await?
             }
-            AddressProof::Code { address, code } => self.find_by_code(address, code, now).await?,
+            AddressProof::Code { address, code } => self.find_by_code(address, code, &client).await?,
         };
         let token = token.ok_or(ProveAddressError::Invalid)?;
         match (token.purpose, token.user) {
@@ -125,10 +125,12 @@ impl Accounts {
         &self,
         address: &EmailAddress,
         code: &SecretString,
-        now: Timestamp,
+        client: &ClientInfo,
     ) -> Result<Option<OneTimeToken>, DbError> {
+        let network = self.keys().attempt_key(&Counted::CodesOf(client.network()));
         let mut change = self.change(Changed::Nothing).await?;
-        let tried = store::one_time_tokens::count_code_attempt(change.conn(), address, now).await?;
+        let now = change.now();
+        let tried = store::one_time_tokens::count_code_attempt(change.conn(), address, &network, now).await?;
         change.commit().await?;
         let has_code = |token: &OneTimeToken| {
             let secret = self.keys().recover_one_time_secret(token.id, &token.salt, &token.hash);
@@ -166,16 +168,15 @@ impl Accounts {
         if !store::one_time_tokens::consume(change.conn(), token.id, now).await? {
             return Err(ProveAddressError::Invalid);
         }
-        let contact = store::users::find_contact(change.conn(), user).await?.ok_or(ProveAddressError::Invalid)?;
-        let old = contact.email;
-        match store::users::replace_email(change.conn(), user, old.as_str(), &token.address, now).await {
+        let before = store::users::find_contact(change.conn(), user).await?.ok_or(ProveAddressError::Invalid)?;
+        match store::users::replace_email(change.conn(), user, before.email.as_str(), &token.address, now).await {
             Ok(true) => {}
             Ok(false) => return Err(ProveAddressError::Invalid),
             Err(DbError::UniqueViolation) => return Err(ProveAddressError::EmailTaken),
             Err(error) => return Err(error.into()),
         }
-        if old != token.address {
-            change.follow_change_of_address(user, &old, NewAddress::Proven, token.session, client).await?;
+        if before.email != token.address {
+            change.follow_change_of_address(user, &before, NewAddress::Proven, token.session, client).await?;
         }
         change.commit().await?;
         Ok(ProvenAddress::Changed(user))
@@ -190,7 +191,8 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<ProvenAddress, ProveAddressError> {
         let (now, password) = (self.clock().now(), Arc::new(password));
-        let waiting = store::registrations::list_waiting(self.db().read().await?.conn(), token, now).await?;
+        let network = self.keys().attempt_key(&Counted::CodesOf(client.network()));
+        let waiting = store::registrations::list_waiting(self.db().read().await?.conn(), token, &network, now).await?;
         let mut theirs = None;
         for registration in waiting {
             let asker = client.asker(Standing::Stranger);

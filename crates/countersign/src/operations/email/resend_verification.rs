@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::limits::Limit;
 use crate::model::{ClientInfo, EmailAddress, TokenPurpose, Verification};
 use crate::operations::steps::attempts::RequestMailError;
-use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::enqueue_mail::{Cause, TokenMail};
 use crate::store;
 
 impl Accounts {
@@ -19,6 +19,8 @@ impl Accounts {
         let unverified = found.filter(|(_, verification)| *verification == Verification::Unverified);
         self.mail_token_alone(TokenMail {
             purpose: TokenPurpose::VerifyEmail,
+            cause: Cause::Anybody,
+            client,
             user: unverified.map(|(user, _)| user),
             session: None,
             address,

@@ -7,7 +7,7 @@ use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, TokenPurpose};
-use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::enqueue_mail::{Cause, TokenMail};
 use crate::operations::steps::record_event::Happened;
 use crate::operations::steps::voids::Act;
 use crate::secrets::one_time_secret::hash_of;
@@ -64,7 +64,15 @@ impl Accounts {
         store::one_time_tokens::delete_undos_after(change.conn(), user, &token).await?;
         let language = token.language;
         let purpose = TokenPurpose::ResetPassword;
-        let mail = TokenMail { purpose, user: Some(user), session: None, address: &token.address, language };
+        let mail = TokenMail {
+            purpose,
+            cause: Cause::Reader,
+            client,
+            user: Some(user),
+            session: None,
+            address: &token.address,
+            language,
+        };
         change.enqueue_token_mail(mail).await?;
         change.record(Happened::by_owner(EventKind::EmailChangeUndone, user, None), client).await?;
         Ok(change.commit().await?)

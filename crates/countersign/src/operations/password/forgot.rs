@@ -6,7 +6,7 @@ use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, TokenPurpose};
 use crate::operations::steps::attempts::RequestMailError;
 use crate::operations::steps::challenge::ChallengeRequired;
-use crate::operations::steps::enqueue_mail::TokenMail;
+use crate::operations::steps::enqueue_mail::{Cause, TokenMail};
 use crate::store;
 
 /// Why no mail was promised.
@@ -49,6 +49,8 @@ impl Accounts {
         let user = found.map(|(user, _)| user);
         self.mail_token_alone(TokenMail {
             purpose: TokenPurpose::ResetPassword,
+            cause: Cause::Anybody,
+            client,
             user,
             session: None,
             address,

@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::config::{FORGIVEN_AFTER, WAIT_MAX};
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, Taken, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, Horizon, UserId, Username, later};
+use crate::model::{ClientInfo, Horizon, UserId, Username, later};
 use crate::secrets::attempt_key::{AttemptKey, Counted};
 use crate::secrets::device_cookie::KnownDevice;
 use crate::session_cache::Changed;
@@ -151,28 +151,25 @@ impl Accounts {
         }
     }
 
-    /// Counts a mail that a client has sent to an address of its choice, whoever has that address.
-    pub(in crate::operations) async fn count_mail<E>(
+    /// Counts a mail to an address; how long the next has to wait when that was one too many.
+    pub(super) async fn count_mail(
         &self,
         mut conn: Conn<'_>,
-        address: &EmailAddress,
+        counted: &Counted<'_>,
         now: Timestamp,
-    ) -> Result<(), E>
-    where
-        E: From<DbError> + From<TooManyAttempts>,
-    {
+    ) -> Result<Option<TooManyAttempts>, DbError> {
         let Some(policy) = &self.config().limits else {
-            return Ok(());
+            return Ok(None);
         };
         let rate = policy.mail_to_address;
         let horizon = Horizon::new(now, rate.period());
-        let key = self.keys().attempt_key(&Counted::MailTo(address));
+        let key = self.keys().attempt_key(counted);
         if store::attempts::count(conn.reborrow(), &key, rate.interval(), rate.slack(), horizon).await? {
-            return Ok(());
+            return Ok(None);
         }
         let full_at = store::attempts::find_next_at(conn, &key, horizon).await?.unwrap_or(now);
         let limited = TooManyAttempts::of_rate("mail-address", rate, full_at.duration_since(now) - rate.slack());
         self.count_refusal(&limited);
-        Err(limited.into())
+        Ok(Some(limited))
     }
 }

@@ -4,11 +4,10 @@
 use countersign_db::DbError;
 
 use super::change::Change;
-use super::enqueue_mail::TokenMail;
+use super::enqueue_mail::{Cause, TokenMail};
 use super::record_event::Happened;
 use super::voids::Act;
-use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, UserId};
-use crate::store;
+use crate::model::{ClientInfo, Contact, EventKind, SessionId, TokenPurpose, UserId, Verification};
 
 /// Whether the reader of the new address has confirmed it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,7 @@ impl Change<'_> {
     pub(in crate::operations) async fn follow_change_of_address(
         &mut self,
         user: UserId,
-        old: &EmailAddress,
+        before: &Contact,
         new: NewAddress,
         present: Option<SessionId>,
         client: &ClientInfo,
@@ -33,10 +32,15 @@ impl Change<'_> {
         };
         self.void(act, user, present).await?;
         self.record(Happened::by_owner(EventKind::EmailChanged, user, present), client).await?;
-        let contact = store::users::find_contact(self.conn(), user).await?;
-        let language = contact.and_then(|contact| contact.language);
-        let language = language.unwrap_or_else(|| self.accounts.language_of(client));
-        self.enqueue_token_mail(TokenMail { purpose, user: Some(user), session: None, address: old, language }).await?;
+        // An address that nobody has proven may be a stranger's, so mails to it are counted, and this one may be one too many.
+        let cause = match before.verification {
+            Verification::Verified => Cause::Reader,
+            Verification::Unverified => Cause::Account,
+        };
+        let language = before.language.clone().unwrap_or_else(|| self.accounts.language_of(client));
+        let mail =
+            TokenMail { purpose, cause, client, user: Some(user), session: None, address: &before.email, language };
+        self.enqueue_token_mail(mail).await?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use countersign_db::DbError;
 
 use super::change::Change;
-use crate::model::{Actor, ClientInfo, Event, EventId, EventKind, Job, SessionId, UserId};
+use crate::model::{Actor, ClientInfo, Event, EventId, EventKind, SessionId, UserId};
 use crate::store;
 
 /// What is to be recorded.
@@ -53,13 +53,13 @@ impl Change<'_> {
         Ok(event.id)
     }
 
-    /// Records an event, and enqueues a notice to its user.
+    /// Records an event, and enqueues the notice to its user.
     pub(in crate::operations) async fn record_and_notify(
         &mut self,
         happened: Happened,
         client: &ClientInfo,
     ) -> Result<(), DbError> {
         let id = self.record(happened, client).await?;
-        self.enqueue(&Job::SendNotice(id)).await
+        self.enqueue_notice(id, happened.kind, happened.subject).await
     }
 }
