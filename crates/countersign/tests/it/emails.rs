@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use countersign::config::MailPolicy;
-use countersign::mail::{HeaderText, MailTransport, Mailer, Message, OutgoingMail, Recipient, check_templates};
+use countersign::mail::{
+    HeaderText, MailTransport, Mailer, Message, OutgoingMail, Recipient, check_templates, without_links,
+};
 use countersign::model::{EmailAddress, Language};
 use countersign::templates::{Templates, context};
 use uuid::Uuid;
@@ -72,21 +74,15 @@ fn what_is_put_into_html_is_escaped_and_into_text_is_not() {
 }
 
 #[test]
-fn a_username_cannot_send_a_stranger_to_a_place_of_its_choice() {
-    let mailer = mailer(|_| ());
-    for name in ["https://evil.example/x", "evil.example", "www.evil.example"] {
-        for message in Message::samples(URL) {
-            let mail = render(&mailer, &recipient(name, "en"), &message);
-            let greeted = mail.text.contains(name);
-            let known_to_the_reader = !matches!(
-                message,
-                Message::VerifyEmail { .. } | Message::CompleteRegistration { .. } | Message::ConfirmEmailChange { .. }
-            );
-            assert_eq!(greeted, known_to_the_reader, "{} to {name}", message.name());
-        }
+fn a_name_without_links_leads_nowhere_and_others_stay_as_they_are() {
+    for (name, greeted) in [
+        ("https://evil.example/x", "https   evil example x"),
+        ("evil.example", "evil example"),
+        ("www.evil.example", "www evil example"),
+        ("Dr. J. Smith", "Dr. J. Smith"),
+    ] {
+        assert_eq!(without_links(name), greeted);
     }
-    let mail = render(&mailer, &recipient("Dr. J. Smith", "en"), &Message::samples(URL)[0]);
-    assert!(mail.text.starts_with("Hello Dr. J. Smith,"));
 }
 
 #[test]

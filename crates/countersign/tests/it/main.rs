@@ -25,6 +25,7 @@ mod migrations;
 mod neutral;
 mod pages;
 mod parsers;
+mod password_recipes;
 mod pictures;
 mod proxies;
 mod races;
@@ -38,6 +39,7 @@ mod schema;
 mod session_races;
 mod sessions;
 mod smtp;
+mod strangers;
 mod sweeps;
 mod tidy;
 mod token;
@@ -65,4 +67,10 @@ fn token_in_mail(app: &TestApp, address: &str) -> String {
     let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
     let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
     rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
+/// Proves an address by the newest mail to it.
+async fn confirm(app: &TestApp, address: &str) {
+    let proof = serde_json::json!({ "token": token_in_mail(app, address) });
+    app.anonymous().post("/api/users/verify-email", proof).await.ok(200);
 }

@@ -6,12 +6,12 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::token_in_mail;
+use crate::{confirm, token_in_mail};
 
 const NEW_PASSWORD: &str = "another horse entirely";
 
 /// The six digits in the newest mail to this address.
-fn code_in_mail(app: &TestApp, address: &str) -> String {
+pub(crate) fn code_in_mail(app: &TestApp, address: &str) -> String {
     let mail = app.mailbox().find_newest_to(address).expect("a mail");
     let mut words = mail.text.split(|c: char| !c.is_ascii_digit());
     words.find(|word| word.len() == 6).expect("a code").to_owned()
@@ -149,6 +149,8 @@ async fn of_many_resets_with_one_token_exactly_one_works() {
 async fn a_changed_password_ends_the_other_sessions_and_the_resets() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
+    app.run_jobs().await;
+    confirm(&app, &ada.email).await;
     let other = app.anonymous().log_in(&ada.email, PASSWORD).await.ok(200);
     let other = app.bearer(other["access_token"].as_str().map(str::to_owned));
     let token = reset_token(&app, "ada@example.com").await;
@@ -292,6 +294,7 @@ async fn a_login_from_another_device_is_told_and_a_newer_version_is_not() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await; // by a client without a name
     app.run_jobs().await;
+    confirm(&app, &ada.email).await;
     let before = mails_to(&app, &ada.email);
     for (agent, mails) in [("Phone/1.0", 1), ("Phone/2.0", 1), ("Laptop/1.0", 2)] {
         let form = format!("username=ada%40example.com&password={}", PASSWORD.replace(' ', "+"));
