@@ -1,4 +1,4 @@
-// Reads an access token and prints whose it is: verify_token SERVER ISSUER < token
+// Reads an access token and prints whose it is: verify_token SERVER ISSUER [AUDIENCE] < token
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 // Claims are what a token says.
 type Claims struct {
 	Issuer    string `json:"iss"`
+	Audience  string `json:"aud"`
 	UserID    string `json:"sub"`
 	SessionID string `json:"sid"`
 	ExpiresAt int64  `json:"exp"`
@@ -25,16 +26,17 @@ type Claims struct {
 
 // Verifier verifies access tokens by the public keys of a server. Make one and keep it: it caches the keys.
 type Verifier struct {
-	server, issuer string
-	client         http.Client
-	mutex          sync.Mutex
-	keys           map[string]ed25519.PublicKey
-	fetchedAt      time.Time
+	server, issuer, audience string
+	client                   http.Client
+	mutex                    sync.Mutex
+	keys                     map[string]ed25519.PublicKey
+	fetchedAt                time.Time
 }
 
 // NewVerifier fetches nothing yet.
-func NewVerifier(server, issuer string) *Verifier {
-	return &Verifier{server: server, issuer: issuer, client: http.Client{Timeout: 5 * time.Second}}
+func NewVerifier(server, issuer, audience string) *Verifier {
+	client := http.Client{Timeout: 5 * time.Second}
+	return &Verifier{server: server, issuer: issuer, audience: audience, client: client}
 }
 
 var errRefused = errors.New("this is not an access token to be believed")
@@ -55,8 +57,8 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 		return nil, errRefused
 	}
 	claims := new(Claims)
-	if decode(parts[1], claims) != nil || claims.Issuer != v.issuer || claims.ExpiresAt <= time.Now().Unix() ||
-		claims.UserID == "" || claims.SessionID == "" {
+	if decode(parts[1], claims) != nil || claims.Issuer != v.issuer || claims.Audience != v.audience ||
+		claims.ExpiresAt <= time.Now().Unix() || claims.UserID == "" || claims.SessionID == "" {
 		return nil, errRefused
 	}
 	return claims, nil
@@ -115,9 +117,11 @@ func decode(part string, into any) error {
 
 func main() {
 	token, err := io.ReadAll(os.Stdin)
-	if err == nil && len(os.Args) == 3 {
+	if err == nil && len(os.Args) >= 3 {
+		audience := os.Args[len(os.Args)-1] // the issuer, unless there is another after it
 		var claims *Claims
-		if claims, err = NewVerifier(os.Args[1], os.Args[2]).Verify(strings.TrimSpace(string(token))); err == nil {
+		verifier := NewVerifier(os.Args[1], os.Args[2], audience)
+		if claims, err = verifier.Verify(strings.TrimSpace(string(token))); err == nil {
 			fmt.Println(claims.UserID)
 			return
 		}

@@ -1,4 +1,4 @@
-"""Reads an access token and prints whose it is: verify_token.py SERVER ISSUER ALGORITHM < token"""
+"""Reads an access token and prints whose it is: verify_token.py SERVER ISSUER ALGORITHM [AUDIENCE] < token"""
 
 import sys
 
@@ -8,11 +8,12 @@ import jwt  # PyJWT, with `cryptography`
 class Verifier:
     """Verifies access tokens by the public keys of a server. Make one and keep it: it caches the keys."""
 
-    def __init__(self, server: str, issuer: str, algorithm: str):
+    def __init__(self, server: str, issuer: str, algorithm: str, audience: str | None = None):
         # A token that names a key it has not seen makes it fetch them again.
         self.keys = jwt.PyJWKClient(f"{server}/.well-known/jwks.json")
         self.issuer = issuer
         self.algorithm = algorithm
+        self.audience = audience or issuer
 
     def verify(self, token: str) -> dict:
         """The token's claims. Raises jwt.PyJWTError when it is not to be believed."""
@@ -22,7 +23,8 @@ class Verifier:
             key.key,
             algorithms=[self.algorithm],  # never what the token says
             issuer=self.issuer,
-            options={"require": ["iss", "sub", "sid", "exp"]},
+            audience=self.audience,
+            options={"require": ["iss", "aud", "sub", "sid", "exp"]},
         )
         # The signature covers the header too, so by now this can be believed.
         if jwt.get_unverified_header(token).get("typ") != "at+jwt":
@@ -32,7 +34,7 @@ class Verifier:
 
 if __name__ == "__main__":
     try:
-        claims = Verifier(*sys.argv[1:4]).verify(sys.stdin.read().strip())
+        claims = Verifier(*sys.argv[1:5]).verify(sys.stdin.read().strip())
     except jwt.PyJWTError as refused:
         sys.exit(f"{type(refused).__name__}: {refused}")
     print(claims["sub"])

@@ -56,8 +56,8 @@ pub struct ShellSettings {
     #[conf(env, secret, value_parser = values::secret_keys)]
     pub secret_key_previous: Option<SecretKeys>,
 
-    /// What other services send as their bearer token to ask about tokens at `/api/users/token/introspect`: at least 32
-    /// bytes, made like `SECRET_KEY`. Without it none may ask.
+    /// What other services send to ask about tokens at `/api/users/token/introspect`, as their bearer token or as the password of
+    /// HTTP Basic: at least 32 bytes, made like `SECRET_KEY`. Without it none may ask.
     #[conf(env, secret, value_parser = values::secret_key)]
     pub introspection_secret: Option<SecretKey>,
 
@@ -107,6 +107,12 @@ pub struct ShellSettings {
     /// The claim `iss` of access tokens. Tokens of another issuer are refused, so a change logs everybody out.
     #[conf(env, value_parser = text, default_help_str = "the value of FRONTEND_URL")]
     pub issuer: Option<String>,
+
+    /// The claim `aud` of access tokens: whom they are for, usually the address of the API that takes them. This server refuses those
+    /// for others, so after a change clients have to refresh theirs; it accepts those without the claim, as earlier versions issued
+    /// them, and those for the issuer.
+    #[conf(env, value_parser = text, default_help_str = "the issuer with `EdDSA`, `ES256` and `RS256`; none with `HS256`")]
+    pub audience: Option<String>,
 
     /// What signs access tokens: `HS256` with `SECRET_KEY` itself, or `EdDSA`, `ES256` or `RS256` with keys that are made and
     /// kept in the database, so that other services can verify tokens by `/.well-known/jwks.json`. A change logs nobody out.

@@ -59,9 +59,9 @@ impl Accounts {
     /// When the system has no thread to give for hashing.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
         let token_keys: Vec<TokenKey> =
-            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens.issuer)).collect();
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens)).collect();
         let signing_kid = token_keys[0].kid().to_owned();
-        let keyring = Keyring::new(&config.tokens.issuer, token_keys, &signing_kid, config.session.cache_max)
+        let keyring = Keyring::new(&config.tokens, token_keys, &signing_kid, config.session.cache_max)
             .expect("the first key is among them");
         let keyring = RwLock::new(LoadedKeyring { keyring: Arc::new(keyring), loaded_at: None });
         let keys = Keys::new(config.secret_keys());

@@ -38,7 +38,7 @@ pub use self::secret_key::{SecretKey, WeakSecretKey};
 pub use self::session::SessionPolicy;
 pub(crate) use self::site_url::is_loopback_authority;
 pub use self::site_url::{InvalidSiteUrl, SiteUrl};
-pub use self::tokens::TokenPolicy;
+pub use self::tokens::{FIRST_PARTY_CLIENT, TokenPolicy};
 
 use crate::hooks::Hooks;
 use crate::model::ProxyPolicy;

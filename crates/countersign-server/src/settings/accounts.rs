@@ -27,6 +27,7 @@ impl ShellSettings {
         config.tokens = TokenPolicy {
             signing_algorithm: self.algorithm,
             issuer: self.issuer.clone().unwrap_or(config.tokens.issuer),
+            audience: self.audience.clone(),
             introspection_secret: self.introspection_secret.clone(),
         };
         config.registration = RegistrationPolicy {

@@ -30,6 +30,17 @@ fn documents() -> PathBuf {
 
 /// What the example makes of a token: whose it is, or why it is refused.
 fn example(server: &Server, issuer: &str, algorithm: &str, token: &str) -> Result<String, String> {
+    example_for(server, issuer, algorithm, None, token)
+}
+
+/// The same for an audience that is not the issuer.
+fn example_for(
+    server: &Server,
+    issuer: &str,
+    algorithm: &str,
+    audience: Option<&str>,
+    token: &str,
+) -> Result<String, String> {
     let has_packages = Command::new(PYTHON).args(["-c", "import jwt, cryptography"]).output();
     assert!(
         has_packages.is_ok_and(|output| output.status.success()),
@@ -39,6 +50,7 @@ fn example(server: &Server, issuer: &str, algorithm: &str, token: &str) -> Resul
         .arg("-I")
         .arg(documents().join("examples/verify_token.py"))
         .args([&format!("http://{}", server.address), issuer, algorithm])
+        .args(audience)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -111,9 +123,26 @@ async fn another_service_verifies_tokens_of_every_algorithm_as_the_documents_sho
         assert_eq!(verify(&tampered(&token)), refused("InvalidSignatureError"), "{name}");
         let of_another = example(&server, "https://elsewhere.example.org", name, &token);
         assert_eq!(of_another, refused("InvalidIssuerError"), "{name}");
+        let for_another = example_for(&server, ISSUER, name, Some("https://api.example.org"), &token);
+        assert_eq!(for_another, refused("InvalidAudienceError"), "{name}");
         let other = ALGORITHMS.into_iter().find(|other| *other != algorithm).expect("there are three").as_str();
         assert_eq!(example(&server, ISSUER, other, &token), refused("InvalidAlgorithmError"), "{name}");
         assert_eq!(verify("a.b.c"), refused("DecodeError"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_audience_is_a_setting_and_what_is_empty_is_the_issuer() {
+    const API: &str = "https://api.example.org";
+    for (set, audience) in [(API, API), ("", ISSUER)] {
+        let database = current_database().await;
+        let sandbox = Sandbox::with_database(database.url()).set("ALGORITHM", "EdDSA").set("ISSUER", ISSUER);
+        let sandbox = sandbox.set("AUDIENCE", set);
+        let server = sandbox.start("serve");
+        let ada = server.register("ada").ok(201)["id"].as_str().unwrap().to_owned();
+        let token = server.token("ada");
+        server.me(&token).ok(200);
+        assert_eq!(example_for(&server, ISSUER, "EdDSA", Some(audience), &token), Ok(ada), "{set}");
     }
 }
 
@@ -162,7 +191,7 @@ class Keys(http.server.BaseHTTPRequestHandler):
 server = http.server.HTTPServer(("127.0.0.1", 0), Keys)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 verifier = runpy.run_path(sys.argv[1])["Verifier"](f"http://127.0.0.1:{server.server_port}", "me", "EdDSA")
-claims = {"iss": "me", "sub": "ada", "sid": "s", "exp": time.time() + 60}
+claims = {"iss": "me", "aud": "me", "sub": "ada", "sid": "s", "exp": time.time() + 60}
 for typ in ["at+jwt", "JWT", "logout+jwt"]:
     token = jwt.encode(claims, private, algorithm="EdDSA", headers={"kid": "k", "typ": typ})
     try:

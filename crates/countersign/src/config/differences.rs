@@ -102,7 +102,7 @@ pub fn differences(one: &Config, other: &Config) -> Vec<&'static str> {
 }
 
 fn compare_tokens(found: &mut Vec<&'static str>, one: &TokenPolicy, other: &TokenPolicy) {
-    compare!(found, "tokens", one, other, TokenPolicy { signing_algorithm, issuer; introspection_secret });
+    compare!(found, "tokens", one, other, TokenPolicy { signing_algorithm, issuer, audience; introspection_secret });
     let secret = |tokens: &TokenPolicy| tokens.introspection_secret.as_ref().map(|key| key.expose().to_owned());
     if secret(one) != secret(other) {
         found.push("tokens.introspection_secret");

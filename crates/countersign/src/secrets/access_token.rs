@@ -1,5 +1,6 @@
-//! What an access token says and which ones are believed (RFC 9068 in form; RFC 7515 and 7518).
+//! What an access token says and which ones are believed (RFC 9068 in form; RFC 7515, 7518 and 7519).
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,15 +17,16 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::sealing::key_id;
-use crate::config::SecretKey;
+use crate::config::{FIRST_PARTY_CLIENT, SecretKey, TokenPolicy};
 use crate::model::{CLOCKS_APART_MAX, Method, Methods, SessionId, SigningAlgorithm, UserId};
 
 /// The header's `typ` (RFC 9068, section 2.1): no other token signed by the same key passes for an access token.
 const TYPE: &str = "at+jwt";
 /// The `kid` of a key made from `SECRET_KEY` begins so.
 const SECRET_KID: &str = "hs-";
-/// Ours have about 700 bytes at the most; nothing longer is decoded.
-const TOKEN_BYTES_MAX: usize = 2_048;
+/// Ours have 500 to 900 bytes, and 3,000 with RS256 and the longest issuer and audience that the server's settings take; nothing
+/// longer is decoded.
+const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// A key that signs or verifies tokens, or both.
 pub(crate) struct TokenKey {
@@ -40,6 +42,7 @@ pub(crate) struct TokenKey {
 /// All keys of an instance. A token names its key by `kid`, and the key says by which algorithm alone it is verified.
 pub(crate) struct Keyring {
     issuer: String,
+    audience: Option<String>,
     keys: Vec<TokenKey>,
     /// Which of them signs.
     signing: usize,
@@ -51,14 +54,15 @@ pub(crate) struct Keyring {
 #[derive(Clone, Copy)]
 struct Checked {
     bearer: Bearer,
-    issued_at: i64,
+    /// When it was issued, or from when it counts if that is later.
+    begins_at: i64,
     expires_at: i64,
 }
 
 impl Checked {
     fn verdict(self, now: Timestamp) -> Verdict {
         // Another instance's clock may be ahead when it issues a token. Expiry has no such grace.
-        let begun = self.issued_at <= now.as_second().saturating_add(CLOCKS_APART_MAX.as_secs());
+        let begun = self.begins_at <= now.as_second().saturating_add(CLOCKS_APART_MAX.as_secs());
         if begun && now.as_second() < self.expires_at { Verdict::Believed(self.bearer) } else { Verdict::Refused }
     }
 }
@@ -115,6 +119,14 @@ struct Claims {
     iat: i64,
     exp: i64,
     jti: String,
+    /// Tokens of earlier versions have neither, and those of HS256 no `aud` unless it is set (RFC 9068, section 2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<Audience>,
+    #[serde(default, skip_deserializing)]
+    client_id: &'static str,
+    /// Not in ours; what a holder of our keys signs may have one (RFC 7519, section 4.1.5).
+    #[serde(skip_serializing)]
+    nbf: Option<i64>,
     /// As the next two, RFC 9068, section 2.2.1. Tokens of earlier versions have none of them.
     auth_time: Option<i64>,
     #[serde(default, skip_deserializing)]
@@ -123,22 +135,39 @@ struct Claims {
     amr: Vec<&'static str>,
 }
 
+/// A list of names, which is written as a text when there is one (RFC 7519, section 4.1.3).
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+}
+
 impl TokenKey {
     /// `SECRET_KEY` itself, as the key of HS256.
-    pub(crate) fn of_secret(key: &SecretKey, issuer: &str) -> Self {
+    pub(crate) fn of_secret(key: &SecretKey, policy: &TokenPolicy) -> Self {
         let bytes = key.expose().as_bytes();
         Self {
             kid: format!("{SECRET_KID}{}", key_id(key)),
             algorithm: SigningAlgorithm::Hs256,
             encoding: EncodingKey::from_secret(bytes),
             decoding: DecodingKey::from_secret(bytes),
-            validation: validation(Algorithm::HS256, issuer),
+            validation: validation(Algorithm::HS256, policy),
             jwk: None,
         }
     }
 
     /// A key from the database. `None` when the bytes are no key of this algorithm.
-    pub(crate) fn of_der(kid: &str, algorithm: SigningAlgorithm, der: &[u8], issuer: &str) -> Option<Self> {
+    pub(crate) fn of_der(kid: &str, algorithm: SigningAlgorithm, der: &[u8], policy: &TokenPolicy) -> Option<Self> {
         let encoding = match algorithm {
             SigningAlgorithm::Hs256 => return None,
             SigningAlgorithm::EdDsa => EncodingKey::from_ed_der(der),
@@ -152,7 +181,7 @@ impl TokenKey {
             kid: kid.to_owned(),
             algorithm,
             decoding: DecodingKey::from_jwk(&jwk).ok()?,
-            validation: validation(jwt_algorithm(algorithm), issuer),
+            validation: validation(jwt_algorithm(algorithm), policy),
             encoding,
             jwk: Some(jwk),
         })
@@ -172,11 +201,11 @@ fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     }
 }
 
-fn validation(algorithm: Algorithm, issuer: &str) -> Validation {
+fn validation(algorithm: Algorithm, policy: &TokenPolicy) -> Validation {
     let mut validation = Validation::new(algorithm);
-    validation.set_issuer(&[issuer]);
+    validation.set_issuer(&[&policy.issuer]);
     validation.set_required_spec_claims(&["iss", "sub", "exp"]);
-    // Time is compared here, against the injected clock.
+    // Time is compared here, against the injected clock; and of an audience `jsonwebtoken` lets pass what it cannot read.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation
@@ -220,13 +249,19 @@ fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
 impl Keyring {
     /// `keys` with the one of `signing_kid` as the signing one; `None` when it is not among them. So many tokens are
     /// remembered at the most, until the ring is replaced.
-    pub(crate) fn new(issuer: &str, keys: Vec<TokenKey>, signing_kid: &str, remembered_max: usize) -> Option<Self> {
+    pub(crate) fn new(
+        policy: &TokenPolicy,
+        keys: Vec<TokenKey>,
+        signing_kid: &str,
+        remembered_max: usize,
+    ) -> Option<Self> {
         let signing = keys.iter().position(|key| key.kid == signing_kid)?;
         let checked = (remembered_max > 0).then(|| {
             let weight_max = remembered_max as u64;
             Cache::with(remembered_max, weight_max, UnitWeighter, RandomState::default(), DefaultLifecycle::default())
         });
-        Some(Self { issuer: issuer.to_owned(), keys, signing, checked })
+        let audience = policy.audience().map(str::to_owned);
+        Some(Self { issuer: policy.issuer.clone(), audience, keys, signing, checked })
     }
 
     /// Whether one of them is from the database, where it can be withdrawn.
@@ -253,6 +288,9 @@ impl Keyring {
             iat: now.as_second(),
             exp: expires_at.as_second(),
             jti: super::random_uuid_v7(now).to_string(),
+            aud: self.audience.clone().map(Audience::One),
+            client_id: FIRST_PARTY_CLIENT,
+            nbf: None,
             auth_time: Some(bearer.authenticated_at.as_second()),
             acr: methods.strength().as_str(),
             amr: methods.iter().map(Method::as_str).collect(),
@@ -268,7 +306,8 @@ impl Keyring {
         if let Some(checked) = self.checked.as_ref().and_then(|checked| checked.get(token)) {
             return checked.verdict(now);
         }
-        let Ok(Header { kid: Some(kid), typ: Some(typ), .. }) = jsonwebtoken::decode_header(token) else {
+        // With `crit` it says things that have to be understood, and there are none that we do (RFC 7515, section 4.1.11).
+        let Ok(Header { kid: Some(kid), typ: Some(typ), crit: None, .. }) = jsonwebtoken::decode_header(token) else {
             return Verdict::Refused;
         };
         if typ != TYPE {
@@ -282,18 +321,28 @@ impl Keyring {
             return Verdict::Refused;
         };
         let claims = decoded.claims;
+        if claims.aud.is_some_and(|audience| !audience.names().iter().any(|name| self.goes_by(name))) {
+            return Verdict::Refused;
+        }
         let authenticated_at = Timestamp::from_second(claims.auth_time.unwrap_or(claims.iat));
         let (Ok(user), Ok(session), Ok(authenticated_at)) = (claims.sub.parse(), claims.sid.parse(), authenticated_at)
         else {
             return Verdict::Refused;
         };
         let bearer = Bearer { user, session, authenticated_at };
-        let checked = Checked { bearer, issued_at: claims.iat, expires_at: claims.exp };
+        let begins_at = claims.nbf.map_or(claims.iat, |not_before| not_before.max(claims.iat));
+        let checked = Checked { bearer, begins_at, expires_at: claims.exp };
         let verdict = checked.verdict(now);
         if let Some(remembered) = self.checked.as_ref().filter(|_| verdict != Verdict::Refused) {
             remembered.insert(token.into(), checked);
         }
         verdict
+    }
+
+    /// Whether it is us whom a token with this name among its `aud` is for. By the issuer's name we always go: tokens of before a
+    /// change of the algorithm or of the audience have it.
+    fn goes_by(&self, name: &str) -> bool {
+        name == self.issuer || self.audience.as_deref() == Some(name)
     }
 
     /// The public keys (RFC 7517, section 5), for whoever verifies tokens without asking us.

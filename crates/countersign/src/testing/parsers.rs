@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Request};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
-use crate::config::{Config, SecretKey};
+use crate::config::{Config, SecretKey, TokenPolicy};
 use crate::http::cookie;
 use crate::http::fields::{Fields, FormBody, Invalid, JsonBody, QueryFields};
 use crate::http::users::multipart::{Event, Malformed, Multipart, PartHead};
@@ -197,9 +197,10 @@ pub fn username(bytes: &[u8]) {
 /// An access token: none is believed that was not signed here.
 pub fn access_token(bytes: &[u8]) {
     static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
-        let key = TokenKey::of_secret(key(), "https://a.example");
+        let policy = TokenPolicy::new("https://a.example".to_owned());
+        let key = TokenKey::of_secret(key(), &policy);
         let kid = key.kid().to_owned();
-        Keyring::new("https://a.example", vec![key], &kid, 10).expect("the key is in it")
+        Keyring::new(&policy, vec![key], &kid, 10).expect("the key is in it")
     });
     let verdict = KEYRING.verify(&text(bytes), Timestamp::UNIX_EPOCH);
     assert!(!matches!(verdict, Verdict::Believed(_)));

@@ -131,7 +131,7 @@ impl Accounts {
         }
         let config = self.config();
         let mut keys: Vec<TokenKey> =
-            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens.issuer)).collect();
+            config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens)).collect();
         let signing_kid = match signing(&stored, algorithm, now) {
             Some(stored) => stored.kid.clone(),
             None => keys[0].kid().to_owned(),
@@ -141,12 +141,12 @@ impl Accounts {
         {
             let stored = stored.iter().find(|stored| stored.kid == key.kid);
             match stored.map(|stored| sealing::open(config.secret_keys(), &stored.kid, &stored.sealed)) {
-                Some(Ok(der)) => keys.extend(TokenKey::of_der(&key.kid, key.algorithm, &der, &config.tokens.issuer)),
+                Some(Ok(der)) => keys.extend(TokenKey::of_der(&key.kid, key.algorithm, &der, &config.tokens)),
                 Some(Err(reason)) => tracing::error!(kid = key.kid, %reason, "a signing key cannot be used"),
                 None => {}
             }
         }
-        let keyring = Keyring::new(&config.tokens.issuer, keys, &signing_kid, config.session.cache_max)
+        let keyring = Keyring::new(&config.tokens, keys, &signing_kid, config.session.cache_max)
             .ok_or(InternalError::SigningKey)?;
         Ok(self.set_keyring(keyring, now))
     }
