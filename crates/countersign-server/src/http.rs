@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::http::Uri;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
@@ -20,8 +21,7 @@ use countersign::Accounts;
 use countersign::config::{HttpPolicy, SecretKey};
 use countersign::http::problem::{self, Problem, ProblemKind};
 use tower_http::compression::CompressionLayer;
-use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::metrics::{self, Metrics, Readers};
@@ -150,8 +150,9 @@ where
         .merge(metrics_page)
         .merge(countersign::http::static_files(&accounts))
         .fallback(|| async { Problem::new(&problem::NOT_FOUND).detail("Not Found") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed")
+        .method_not_allowed_fallback(|uri: Uri| async move {
+            let problem = Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed");
+            if problem::is_oauth_endpoint(uri.path()) { problem.for_oauth() } else { problem }
         })
         .layer(manners::Manners {
             accounts,
@@ -187,14 +188,8 @@ fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H:
 where
     Accounts: FromRef<H::State>,
 {
-    let token_url = Flow::Password(Password::new("/api/users/token", Scopes::new()));
     let document = OpenApiBuilder::new()
         .info(InfoBuilder::new().title(H::NAME).description(Some(H::ABOUT)).version(H::VERSION))
-        .components(Some(
-            ComponentsBuilder::new()
-                .security_scheme("OAuth2PasswordBearer", SecurityScheme::OAuth2(OAuth2::new([token_url])))
-                .build(),
-        ))
         .build();
     OpenApiRouter::with_openapi(document)
         .merge(H::routes(settings, policy))

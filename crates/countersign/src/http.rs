@@ -10,6 +10,7 @@ mod media;
 mod password;
 pub mod path;
 pub mod problem;
+mod schemes;
 mod sessions;
 mod token;
 pub mod users;
@@ -27,6 +28,7 @@ use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use self::problem::Problem;
+use self::schemes::SecuritySchemes;
 use crate::config::HttpPolicy;
 use crate::{Accounts, Tokens};
 
@@ -38,7 +40,7 @@ where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
 {
-    OpenApiRouter::with_openapi(SharedSchemas::openapi())
+    OpenApiRouter::with_openapi(SharedComponents::openapi())
         .merge(challenge::routes())
         .merge(email::routes())
         .merge(password::routes())
@@ -49,10 +51,11 @@ where
         .merge(users::bodiless_routes())
 }
 
-/// The schemas that a set of responses such as `BodyProblems` refers to: it can name them, but not bring them along.
+/// What descriptions of endpoints refer to by name, and cannot bring along: the schemas of sets of responses such as `BodyProblems`,
+/// and the ways to say who is calling.
 #[derive(OpenApi)]
-#[openapi(components(schemas(problem::ProblemBody, problem::FieldProblemBody)))]
-struct SharedSchemas;
+#[openapi(components(schemas(problem::ProblemBody, problem::FieldProblemBody)), modifiers(&SecuritySchemes))]
+struct SharedComponents;
 
 /// The same as a plain router with its state, to be merged into that of a host that has an OpenAPI document of its own or none.
 pub fn router<S>(accounts: &Accounts) -> Router<S>

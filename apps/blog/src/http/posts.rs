@@ -116,7 +116,7 @@ async fn list_posts(
         BodyProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn create_post(
     extract::State(accounts): extract::State<Accounts>,
@@ -176,7 +176,7 @@ async fn get_post(
         BodyProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn replace_post(
     extract::State(accounts): extract::State<Accounts>,
@@ -204,7 +204,7 @@ async fn replace_post(
         BodyProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn update_post(
     extract::State(accounts): extract::State<Accounts>,
@@ -241,7 +241,7 @@ impl From<EditPostError> for Problem {
         ParameterProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn delete_post(
     extract::State(accounts): extract::State<Accounts>,

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use blog::Blog;
 use countersign_server::{openapi, problems_reference, settings::settings_reference};
+use serde_json::{Value, json};
 
 #[test]
 fn the_manual_of_the_settings_is_current() {
@@ -18,6 +19,18 @@ fn the_manual_of_the_problems_is_current() {
 fn the_published_openapi_document_is_current() {
     let document = openapi::<Blog>().to_pretty_json().unwrap();
     assert_current("openapi.json", &(document + "\n"));
+}
+
+#[test]
+fn what_takes_a_users_token_takes_the_session_cookie_as_well_and_the_document_says_so() {
+    let document = serde_json::to_value(openapi::<Blog>()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let asked: Vec<&Value> = paths.filter_map(|operation| operation.get("security")).collect();
+    let of_users = json!([{ "OAuth2PasswordBearer": [] }, { "SessionCookie": [] }]);
+    let others: Vec<&&Value> = asked.iter().filter(|security| **security != &of_users).collect();
+    let of_services = json!([{ "IntrospectionBearer": [] }, { "IntrospectionBasic": [] }]);
+    assert_eq!(others, [&&of_services]);
+    assert!(asked.len() > 10, "{}", asked.len());
 }
 
 /// Compares a file of `docs/` with what the code makes; told to, writes it first.

@@ -1,4 +1,5 @@
-//! Decides what holds for every answer: its headers, its id, its time limit, its line in the log.
+//! What holds for every answer, whichever route it is from: its headers, its id, its time limit, its line in the log. Here, because
+//! no route may leave it out.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +15,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use countersign::Accounts;
-use countersign::http::problem::{INTERNAL, Problem};
+use countersign::http::problem::{INTERNAL, Problem, is_oauth_endpoint};
 use countersign::pages::ErrorPage;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
@@ -115,9 +116,9 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
                         this.limit.set(Some(sleep_until(end)));
                     }
                     ready!(this.limit.as_pin_mut().map_or(Poll::Pending, |limit| limit.poll(cx)));
-                    Problem::new(&TOOK_TOO_LONG).into_response()
+                    this.asked.reader.told(Problem::new(&TOOK_TOO_LONG))
                 }
-                Err(_) => Problem::new(&INTERNAL).into_response(),
+                Err(_) => this.asked.reader.told(Problem::new(&INTERNAL)),
             };
             span.answered(response.status());
             Poll::Ready(Ok(this.asked.finish(response, id, counted)))
@@ -179,6 +180,8 @@ impl Asked {
 enum Reader {
     /// A program.
     Program,
+    /// A program that speaks OAuth.
+    OAuthClient,
     /// A person in a browser, to whom an error is said on a page.
     Person(Accounts, ErrorPage),
 }
@@ -186,9 +189,18 @@ enum Reader {
 impl Reader {
     fn of(request: &Request, accounts: &Accounts) -> Self {
         match request.uri().path() {
+            path if is_oauth_endpoint(path) => Self::OAuthClient,
             "/api" | "/health" | "/ready" | "/openapi.json" => Self::Program,
             path if path.starts_with("/api/") => Self::Program,
             _ => Self::Person(accounts.clone(), ErrorPage::of(request.headers())),
+        }
+    }
+
+    /// A problem that comes from no route. What is for a person becomes a page later.
+    fn told(&self, problem: Problem) -> Response {
+        match self {
+            Self::OAuthClient => problem.for_oauth().into_response(),
+            Self::Program | Self::Person(..) => problem.into_response(),
         }
     }
 }

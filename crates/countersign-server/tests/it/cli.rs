@@ -4,7 +4,7 @@ use std::io::pipe;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::current_database;
 use crate::sandbox::Sandbox;
@@ -209,12 +209,21 @@ fn the_openapi_document_is_printed_on_a_machine_that_is_not_set_up() {
     let document: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1."), "{}", document["openapi"]);
     assert_eq!(document["info"]["title"], "countersign");
-    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
-    let flows: Vec<&Value> = schemes.values().map(|scheme| &scheme["flows"]["password"]["tokenUrl"]).collect();
-    assert_eq!(flows, ["/api/users/token"]);
-    let (name, scheme) = schemes.iter().next().unwrap();
-    assert_eq!(scheme["type"], "oauth2");
-    assert!(document["paths"]["/api/users/me"]["get"]["security"][0].get(name).is_some(), "{document}");
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(schemes["OAuth2PasswordBearer"]["type"], "oauth2");
+    assert_eq!(schemes["OAuth2PasswordBearer"]["flows"]["password"]["tokenUrl"], "/api/users/token");
+    assert_eq!(
+        (&schemes["SessionCookie"]["type"], &schemes["SessionCookie"]["in"]),
+        (&json!("apiKey"), &json!("cookie"))
+    );
+    let security = |path: &str, method: &str| document["paths"][path][method]["security"].clone();
+    let of_users = json!([{ "OAuth2PasswordBearer": [] }, { "SessionCookie": [] }]);
+    assert_eq!(security("/api/users/me", "get"), of_users);
+    let of_services = json!([{ "IntrospectionBearer": [] }, { "IntrospectionBasic": [] }]);
+    assert_eq!(security("/api/users/token/introspect", "post"), of_services);
+    for secret in ["IntrospectionBearer", "IntrospectionBasic"] {
+        assert_eq!(schemes[secret]["type"], "http", "{secret}");
+    }
     for path in ["/api/users", "/api/users/token", "/api/users/me", "/api/users/{user_id}", "/health", "/ready"] {
         assert!(document["paths"].get(path).is_some(), "{path}");
     }

@@ -144,7 +144,10 @@ impl Answer {
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.ok(status);
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        // Clients of OAuth look for `error` in plain JSON alone.
+        let of_oauth = body.get("error").is_some();
+        let content_type = if of_oauth { "application/json" } else { "application/problem+json" };
+        assert_eq!(self.header("content-type"), Some(content_type), "{body}");
         assert_eq!((&body["code"], &body["status"]), (&json!(code), &json!(status)), "{body}");
         assert_eq!(body["type"], format!("/problems#{code}"), "{body}");
         body

@@ -262,6 +262,8 @@ async fn a_wrong_method_names_the_right_ones() {
     let answer = server.request("DELETE", "/api/users", &[], "");
     assert_eq!(answer.problem(405, "method_not_allowed")["detail"], "Method Not Allowed");
     assert_eq!(answer.header("allow"), Some("POST"));
+    let answer = server.get("/api/users/token");
+    assert_eq!(answer.problem(405, "method_not_allowed")["error"], "invalid_request");
     let page = server.request("POST", "/docs", &[], "");
     assert_eq!((page.status, page.header("content-type")), (405, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("allow"), Some("GET,HEAD"));
@@ -351,7 +353,7 @@ async fn a_request_whose_body_never_comes_is_given_up() {
     connection.is_asked_for_the_body();
     connection.send("username=ada");
     let answer = connection.answer();
-    answer.problem(503, "took_too_long");
+    assert_eq!(answer.problem(503, "took_too_long")["error"], "temporarily_unavailable");
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     server.register("ada").ok(201);
     server.request("POST", "/api/users/token", &[FORM], &login_form("ada")).ok(200);

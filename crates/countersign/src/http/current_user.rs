@@ -129,12 +129,18 @@ fn credential<'r>(parts: &'r Parts, config: &Config) -> Option<Credential<'r>> {
     cookie::get(config, &parts.headers).next().map(|_| Credential::Cookie)
 }
 
-/// What follows the scheme `Bearer`, in any letter case. Two headers contradict one another: then there is none.
+/// What follows the scheme `Bearer`, in any letter case.
 pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = authorization(headers)?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// The scheme of the `Authorization` header, and what follows it. Two headers contradict one another: then there is none.
+pub(super) fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else {
         return None;
     };
-    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    let (scheme, credentials) = header.to_str().ok()?.split_once(' ')?;
+    Some((scheme, credentials.trim()))
 }

@@ -54,7 +54,7 @@ struct EmailResponse {
         AuthenticationProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn get_email(State(accounts): State<Accounts>, caller: CurrentUser) -> Result<Private<EmailResponse>, Problem> {
     let state = accounts.find_email_state(caller.user.id).await?.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;
@@ -94,7 +94,7 @@ fn address(mut fields: Fields) -> Result<EmailAddress, Problem> {
         LimitProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn change_email(
     State(accounts): State<Accounts>,

@@ -117,7 +117,7 @@ impl PasswordChangedResponse {
         LimitProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn change_password(
     State(accounts): State<Accounts>,

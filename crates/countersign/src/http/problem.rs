@@ -1,7 +1,7 @@
 //! What an error looks like on the wire: a problem (RFC 9457) of a kind that has a stable code.
 //!
-//! One exception, for the sake of the API's contract: a 422 about the request's fields is `application/json`, and its
-//! `detail` is a list (`docs/adr/0003-errors-as-problems.md`).
+//! Two exceptions (`docs/adr/0003-errors-as-problems.md`): for the sake of the API's contract, a 422 about the request's fields is
+//! `application/json`, and its `detail` is a list; and at the endpoints of OAuth every problem is `application/json`.
 //!
 //! Everything in `http/` makes problems, so this module imports nothing from there.
 
@@ -9,6 +9,7 @@ mod body;
 mod faults;
 pub(crate) mod kind;
 mod kinds;
+mod oauth;
 mod openapi;
 
 use std::error::Error;
@@ -22,6 +23,8 @@ pub(super) use self::faults::ChallengeResponse;
 pub use self::faults::{FieldFault, Invalid, Place};
 pub use self::kind::ProblemKind;
 pub use self::kinds::*; // whole, so that a new kind changes its list alone
+pub use self::oauth::is_oauth_endpoint;
+pub(super) use self::oauth::{OAuth, OAuthProblem};
 pub use self::openapi::{AuthenticationProblems, BodyProblems, LimitProblems, ParameterProblems, ServiceProblems};
 use crate::{InternalError, TooManyAttempts};
 
@@ -30,7 +33,9 @@ use crate::{InternalError, TooManyAttempts};
 pub struct Problem {
     kind: &'static ProblemKind,
     detail: Detail,
+    /// The `error` of OAuth, at its endpoints.
     oauth: Option<&'static str>,
+    demand: Demand,
     /// Boxed, because few problems have one, and every result would carry its room.
     way_out: Option<Box<WayOut>>,
 }
@@ -40,6 +45,17 @@ pub struct Problem {
 enum WayOut {
     Wait(TooManyAttempts),
     Work(ChallengeResponse),
+}
+
+/// What a 401 asks for (RFC 9110, section 11.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// An access token, where none came.
+    AccessToken,
+    /// The secret of a service, in either way, where none came.
+    ServiceSecret,
+    /// The same as a password, where it came so and was wrong.
+    ServicePassword,
 }
 
 #[derive(Debug)]
@@ -52,7 +68,7 @@ enum Detail {
 impl Problem {
     /// A problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
-        Self { kind, detail: Detail::Title, oauth: None, way_out: None }
+        Self { kind, detail: Detail::Title, oauth: None, demand: Demand::AccessToken, way_out: None }
     }
 
     /// With this `detail`.
@@ -66,9 +82,9 @@ impl Problem {
         Self { detail: Detail::Fields(faults), ..Self::new(&INVALID_FIELDS) }
     }
 
-    /// With the members `error` and `error_description` of the token endpoint (RFC 6749, section 5.2).
-    pub(super) fn oauth(self, error: &'static str) -> Self {
-        Self { oauth: Some(error), ..self }
+    /// As a 401 that asks for this.
+    pub(super) fn demand(self, demand: Demand) -> Self {
+        Self { demand, ..self }
     }
 
     /// With a challenge, after whose solution the request can be sent again.

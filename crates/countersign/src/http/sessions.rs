@@ -94,7 +94,7 @@ struct SessionListResponse {
         AuthenticationProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn list_sessions(
     State(accounts): State<Accounts>,
@@ -122,7 +122,7 @@ struct EndedResponse {
         AuthenticationProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn end_other_sessions(
     State(accounts): State<Accounts>,
@@ -146,7 +146,7 @@ async fn end_other_sessions(
         ParameterProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn end_session(
     State(accounts): State<Accounts>,
@@ -234,7 +234,7 @@ async fn log_in(
         AuthenticationProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn log_out(
     State(accounts): State<Accounts>,
@@ -272,7 +272,7 @@ struct ReauthenticationRequest {
         LimitProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn reauthenticate(
     State(accounts): State<Accounts>,

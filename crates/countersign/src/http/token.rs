@@ -2,9 +2,11 @@
 //! 4.3), for a refresh token (section 6), for revoking either (RFC 7009), and for
 //! asking about them (RFC 7662).
 
+mod service;
+
 use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -12,15 +14,16 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::service::Service;
 use super::cookie;
-use super::current_user::bearer_token;
 use super::fields::{AtFault, Fields, FormBody, Invalid};
 use super::problem::{
-    AuthenticationProblems, BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, INVALID_TOKEN, LimitProblems,
-    NOT_AUTHENTICATED, OVERLOADED, Problem, ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
+    BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, LimitProblems, OAuth, OAuthProblem, OVERLOADED, Problem,
+    ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
 };
 use super::{Private, TokenResponse};
 use crate::Accounts;
+use crate::config::{FIRST_PARTY_CLIENT, TokenPolicy};
 use crate::model::{ClientInfo, Method, Password};
 use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind};
 
@@ -61,16 +64,16 @@ enum Grant {
     RefreshToken(SecretString),
 }
 
-/// Reads the form; a problem with it has the members that RFC 6749, section 5.2, wants.
+/// Reads the form.
 fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, Problem> {
-    let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
+    let FormBody(mut fields) = form?;
     let grant_type = fields.optional("grant_type", |text| match text {
         "password" | "refresh_token" => Ok(text == "refresh_token"),
         _ => Err(Invalid::new("string_pattern_mismatch", "String should match pattern '^(password|refresh_token)$'")),
     });
     if let Ok(Some(true)) = grant_type {
         let token = required_token(&mut fields, "refresh_token");
-        return token.map(Grant::RefreshToken).map_err(|_| fields.into_problem().oauth(INVALID_REQUEST));
+        return token.map(Grant::RefreshToken).map_err(|_| fields.into_problem());
     }
     let identifier = fields.required("username", |text| Ok::<_, Invalid>(text.to_owned()));
     let password = fields.required("password", |text| Ok::<_, Invalid>(Password::presented(text)));
@@ -79,13 +82,9 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
             Ok(Grant::Password(LogIn { identifier, password, client: client.clone() }))
         }
         (_, _, Err(_)) => Err(fields.into_problem().oauth("unsupported_grant_type")),
-        _ => Err(fields.into_problem().oauth(INVALID_REQUEST)),
+        _ => Err(fields.into_problem()),
     }
 }
-
-const INVALID_REQUEST: &str = "invalid_request";
-/// RFC 6749 has a code for this in section 4.1.2.1 alone; its section 5.2 foresees no limits.
-const TEMPORARILY_UNAVAILABLE: &str = "temporarily_unavailable";
 
 /// Reads a token, which may be any text.
 fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, AtFault> {
@@ -104,11 +103,11 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = OK, body = TokenResponse, description = "Tokens; for browsers, a login sets a cookie by which this device is known from then on"),
-        (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Email not verified`: only where the setting `REGISTRATION` is `verified`"),
-        BodyProblems,
-        LimitProblems,
-        ServiceProblems,
+        (status = UNAUTHORIZED, body = ProblemBody, description = "`Incorrect email or password`"),
+        (status = FORBIDDEN, body = ProblemBody, description = "`Email not verified`: only where the setting `REGISTRATION` is `verified`"),
+        OAuth<BodyProblems>,
+        OAuth<LimitProblems>,
+        OAuth<ServiceProblems>,
     ),
 )]
 async fn create_token(
@@ -116,7 +115,7 @@ async fn create_token(
     client: ClientInfo,
     cookies: cookie::Kind,
     form: Result<FormBody, Problem>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, OAuthProblem> {
     let tokens = match grant(form, &client)? {
         Grant::Password(log_in) => accounts.log_in(log_in).await?.into_tokens(),
         Grant::RefreshToken(token) => accounts.refresh_tokens(&token, &client).await?,
@@ -128,9 +127,9 @@ async fn create_token(
 impl From<RefreshTokensError> for Problem {
     fn from(error: RefreshTokensError) -> Self {
         match error {
-            RefreshTokensError::Invalid => Self::new(&INVALID_REFRESH_TOKEN).oauth("invalid_grant"),
-            RefreshTokensError::Reused => Self::new(&REFRESH_TOKEN_REUSED).oauth("invalid_grant"),
-            RefreshTokensError::TooMany(limited) => Self::from(limited).oauth(TEMPORARILY_UNAVAILABLE),
+            RefreshTokensError::Invalid => Self::new(&INVALID_REFRESH_TOKEN),
+            RefreshTokensError::Reused => Self::new(&REFRESH_TOKEN_REUSED),
+            RefreshTokensError::TooMany(limited) => limited.into(),
             RefreshTokensError::Internal(error) => error.into(),
         }
     }
@@ -139,9 +138,9 @@ impl From<RefreshTokensError> for Problem {
 impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
-            LogInError::WrongCredentials => Self::new(&WRONG_CREDENTIALS).oauth("invalid_grant"),
-            LogInError::EmailNotVerified => Self::new(&EMAIL_NOT_VERIFIED).oauth("invalid_grant"),
-            LogInError::TooMany(limited) => Self::from(limited).oauth(TEMPORARILY_UNAVAILABLE),
+            LogInError::WrongCredentials => Self::new(&WRONG_CREDENTIALS),
+            LogInError::EmailNotVerified => Self::new(&EMAIL_NOT_VERIFIED),
+            LogInError::TooMany(limited) => limited.into(),
             LogInError::Overloaded(_) => Self::new(&OVERLOADED),
             LogInError::Internal(error) => error.into(),
         }
@@ -168,15 +167,15 @@ struct RevocationRequest {
     path = "/api/users/token/revoke",
     tag = "users",
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = OK, description = "It is not valid any more"), BodyProblems, ServiceProblems),
+    responses((status = OK, description = "It is not valid any more"), OAuth<BodyProblems>, OAuth<ServiceProblems>),
 )]
 async fn revoke_token(
     State(accounts): State<Accounts>,
     client: ClientInfo,
     form: Result<FormBody, Problem>,
-) -> Result<StatusCode, Problem> {
-    let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
-    let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
+) -> Result<StatusCode, OAuthProblem> {
+    let FormBody(mut fields) = form?;
+    let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem())?;
     accounts.revoke(&token, &client).await?;
     Ok(StatusCode::OK)
 }
@@ -220,6 +219,14 @@ struct IntrospectionResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     iss: Option<String>,
+    /// Whom an access token is for, if the server says that of its tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    aud: Option<String>,
+    /// `first-party`: the client that it was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    client_id: Option<&'static str>,
     /// When the user last proved who they are, as far as this token counts for it: seconds since 1970 (RFC 9068, section 2.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -235,11 +242,14 @@ struct IntrospectionResponse {
 }
 
 impl IntrospectionResponse {
-    fn new(token: Option<ActiveToken>, issuer: &str) -> Self {
+    fn new(token: Option<ActiveToken>, policy: &TokenPolicy) -> Self {
+        let access = token.as_ref().filter(|token| token.kind == TokenKind::Access);
         Self {
             active: token.is_some(),
             scope: token.as_ref().map(|_| "account"),
-            iss: token.as_ref().map(|_| issuer.to_owned()),
+            iss: token.as_ref().map(|_| policy.issuer.clone()),
+            aud: access.and_then(|_| policy.audience()).map(str::to_owned),
+            client_id: token.as_ref().map(|_| FIRST_PARTY_CLIENT),
             sid: token.as_ref().map(|token| token.session.to_string()),
             sub: token.as_ref().map(|token| token.user.id.to_string()),
             auth_time: token.as_ref().map(|token| token.authenticated_at.as_second()),
@@ -256,8 +266,8 @@ impl IntrospectionResponse {
 
 /// Ask about a token
 ///
-/// For other services, which send the setting `INTROSPECTION_SECRET` as their bearer token. They learn at once of a
-/// session that was ended, which the signature of a token does not tell.
+/// For other services, which send the setting `INTROSPECTION_SECRET` as their bearer token, or as the password of HTTP Basic under
+/// any client id. They learn at once of a session that was ended, which the signature of a token does not tell.
 #[utoipa::path(
     post,
     path = "/api/users/token/introspect",
@@ -265,23 +275,19 @@ impl IntrospectionResponse {
     request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = OK, body = IntrospectionResponse, description = "Whether it is valid, and whose it is"),
-        AuthenticationProblems,
-        BodyProblems,
-        ServiceProblems,
+        (status = UNAUTHORIZED, body = ProblemBody, description = "The secret is missing or another"),
+        OAuth<BodyProblems>,
+        OAuth<ServiceProblems>,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("IntrospectionBearer" = []), ("IntrospectionBasic" = [])),
 )]
 async fn introspect_token(
     State(accounts): State<Accounts>,
-    headers: HeaderMap,
+    _: Service,
     form: Result<FormBody, Problem>,
-) -> Result<Private<IntrospectionResponse>, Problem> {
-    let secret = bearer_token(&headers).ok_or_else(|| Problem::new(&NOT_AUTHENTICATED))?;
-    if !accounts.may_introspect(secret) {
-        return Err(Problem::new(&INVALID_TOKEN).oauth("invalid_client"));
-    }
-    let FormBody(mut fields) = form.map_err(|problem| problem.oauth(INVALID_REQUEST))?;
-    let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem().oauth(INVALID_REQUEST))?;
+) -> Result<Private<IntrospectionResponse>, OAuthProblem> {
+    let FormBody(mut fields) = form?;
+    let token = required_token(&mut fields, "token").map_err(|_| fields.into_problem())?;
     let active = accounts.introspect(&token).await?;
-    Ok(Private(IntrospectionResponse::new(active, &accounts.config().tokens.issuer)))
+    Ok(Private(IntrospectionResponse::new(active, &accounts.config().tokens)))
 }

@@ -198,7 +198,7 @@ impl From<RegisterError> for Problem {
         AuthenticationProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn get_me(State(accounts): State<Accounts>, caller: CurrentUser) -> Private<UserPrivate> {
     Private(UserPrivate::new(caller.user, &accounts.config().media))
@@ -262,7 +262,7 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
         LimitProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn update_user(
     State(accounts): State<Accounts>,
@@ -307,7 +307,7 @@ impl From<EditProfileError> for Problem {
         ParameterProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn delete_user(
     State(accounts): State<Accounts>,

@@ -59,6 +59,8 @@ struct MetadataResponse {
     scopes_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; 1],
     revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    /// Under any client id: the secret as the password of HTTP Basic, or as a bearer token.
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
     service_documentation: String,
 }
 
@@ -82,6 +84,7 @@ async fn metadata(State(accounts): State<Accounts>) -> impl IntoResponse {
         scopes_supported: ["account"],
         token_endpoint_auth_methods_supported: ["none"],
         revocation_endpoint_auth_methods_supported: ["none"],
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "Bearer"],
         service_documentation: format!("{base}/docs"),
     };
     ([(CACHE_CONTROL, KEEP)], Json(metadata))

@@ -416,6 +416,8 @@ async fn the_metadata_say_where_everything_is() {
     .await;
     let metadata = app.anonymous().get("/.well-known/oauth-authorization-server").await.ok(200);
     assert_eq!(metadata["issuer"], "https://accounts.example.org");
+    let to_ask = &metadata["introspection_endpoint_auth_methods_supported"];
+    assert_eq!(to_ask, &json!(["client_secret_basic", "Bearer"]));
     for name in ["token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri"] {
         let path = metadata[name].as_str().unwrap().strip_prefix("https://accounts.example.org").unwrap();
         let answer = app.anonymous().send("OPTIONS", path, "text/plain", "").await;

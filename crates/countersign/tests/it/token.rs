@@ -1,11 +1,23 @@
-use countersign::config::LoginBy;
-use countersign::testing::{PASSWORD, TestApp};
+use std::io;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign::config::{LimitPolicy, LoginBy, Rate, SecretKey};
+use countersign::model::SigningAlgorithm;
+use countersign::secrets::generate_secret_key;
+use countersign::testing::{Answer, PASSWORD, TestApp};
+use futures_util::stream;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::faults;
 
 const TOKEN: &str = "/api/users/token";
+const REVOKE: &str = "/api/users/token/revoke";
+const INTROSPECT: &str = "/api/users/token/introspect";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
@@ -21,20 +33,17 @@ async fn a_login_answers_with_a_bearer_token_that_no_cache_keeps() {
     }
 }
 
+/// Header and claims.
+fn parts(token: &str) -> [Value; 2] {
+    let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
+    [(); 2].map(|()| serde_json::from_slice(&parts.next().unwrap()).unwrap())
+}
+
 #[tokio::test]
 async fn a_token_names_its_user_as_a_text_and_expires() {
-    use base64::Engine as _;
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
-    let parts: Vec<Value> = ada
-        .token()
-        .unwrap()
-        .split('.')
-        .take(2)
-        .map(|part| {
-            serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-        })
-        .collect();
+    let parts = parts(ada.token().unwrap());
     assert_eq!(parts[0], json!({ "typ": "at+jwt", "alg": "HS256", "kid": parts[0]["kid"] }));
     assert!(parts[0]["kid"].as_str().unwrap().starts_with("hs-"));
     let now = app.clock.now().as_second();
@@ -43,6 +52,8 @@ async fn a_token_names_its_user_as_a_text_and_expires() {
     for claim in ["iss", "sid", "jti"] {
         assert!(parts[1][claim].is_string(), "{claim}");
     }
+    // A program that verifies tokens of HS256 was not told of an audience.
+    assert_eq!((&parts[1]["client_id"], parts[1].get("aud")), (&json!("first-party"), None));
     app.clock.advance(SignedDuration::from_secs(1799));
     ada.get("/api/users/me").await.ok(200);
     app.clock.advance(SignedDuration::from_secs(1));
@@ -65,6 +76,7 @@ async fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
     ] {
         let answer = app.anonymous().log_in(username, password).await;
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        assert_eq!(answer.headers["content-type"], "application/json");
         let body = answer.problem(401, "wrong_credentials");
         assert_eq!((&body["detail"], &body["error"]), (&json!("Incorrect email or password"), &json!("invalid_grant")));
         answers.push((answer.body.clone(), answer.headers.clone()));
@@ -125,6 +137,196 @@ async fn a_body_that_is_no_form_lacks_every_field() {
     let charset = "application/x-www-form-urlencoded; charset=utf-8";
     let body = "username=ada%40example.com&password=correct+horse+battery+staple";
     app.anonymous().send("POST", TOKEN, charset, body).await.ok(200);
+}
+
+/// Asserts an error that clients of OAuth understand.
+#[track_caller]
+fn assert_oauth_error(answer: &Answer, status: u16, code: &str, error: &str) {
+    let body = answer.problem(status, code);
+    assert_eq!(answer.headers["content-type"], "application/json", "{body}");
+    assert_eq!(body["error"], error, "{body}");
+    assert!(body["error_description"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn every_error_of_the_oauth_endpoints_is_json_with_the_members_of_oauth() {
+    let asker = generate_secret_key();
+    let app = TestApp::with(|config| config.tokens.introspection_secret = Some(asker.clone())).await;
+    app.user("ada").await;
+    let tokens = app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
+    let refresh_token = tokens["refresh_token"].as_str().unwrap();
+    let (stranger, service) = (app.anonymous(), app.bearer(Some(asker.expose().to_owned())));
+    let large = || format!("token={}", "a".repeat(65_536));
+    for (caller, path) in [(&stranger, TOKEN), (&stranger, REVOKE), (&service, INTROSPECT)] {
+        let answer = caller.send("POST", path, FORM, large()).await;
+        assert_oauth_error(&answer, 413, "payload_too_large", "invalid_request");
+        // What is no form is refused in one way or the other.
+        let answer = caller.send("POST", path, "application/json", "{}").await;
+        let code = if answer.status == 415 { "unsupported_media_type" } else { "invalid_fields" };
+        assert_oauth_error(&answer, answer.status, code, "invalid_request");
+        let broken = Body::from_stream(stream::iter([Err::<Vec<u8>, _>(io::Error::other("gone"))]));
+        let answer = caller.send("POST", path, FORM, broken).await;
+        assert_oauth_error(&answer, 400, "unreadable_body", "invalid_request");
+        assert_oauth_error(&caller.post_form(path, &[]).await, 422, "invalid_fields", "invalid_request");
+    }
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", "csr_made_up")];
+    assert_oauth_error(&stranger.post_form(TOKEN, &refresh).await, 400, "invalid_refresh_token", "invalid_grant");
+    let answer = stranger.log_in("ada@example.com", "wrong password").await;
+    assert_oauth_error(&answer, 401, "wrong_credentials", "invalid_grant");
+    let answer = stranger.post_form(INTROSPECT, &[("token", "x")]).await;
+    assert_oauth_error(&answer, 401, "not_authenticated", "invalid_client");
+    // A login that is none of OAuth answers as the rest of the API does.
+    let answer = stranger.post("/api/users/login", json!({ "username": "ada@example.com", "password": "wrong" })).await;
+    assert_eq!(answer.problem(401, "wrong_credentials").get("error"), None);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+
+    app.db().close().await;
+    for (caller, path, pairs) in [
+        (&stranger, TOKEN, [("username", "ada@example.com"), ("password", PASSWORD)].as_slice()),
+        (&stranger, TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]),
+        (&stranger, REVOKE, &[("token", refresh_token)]),
+        (&service, INTROSPECT, &[("token", refresh_token)]),
+    ] {
+        let answer = caller.post_form(path, pairs).await;
+        assert_oauth_error(&answer, 503, "database_unavailable", "temporarily_unavailable");
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_at_an_oauth_endpoint_is_an_error_of_oauth() {
+    let once = Rate::new(1, SignedDuration::from_mins(1)).unwrap();
+    let app =
+        TestApp::with(|config| config.limits = Some(LimitPolicy { log_in: once, ..LimitPolicy::default() })).await;
+    let caller = app.anonymous().at("203.0.113.7");
+    caller.log_in("nobody@example.com", PASSWORD).await.problem(401, "wrong_credentials");
+    let answer = caller.log_in("nobody@example.com", PASSWORD).await;
+    assert_oauth_error(&answer, 429, "too_many_requests", "temporarily_unavailable");
+}
+
+/// Asks about a token, with this `Authorization` header.
+async fn introspect(app: &TestApp, authorization: &str, token: &str) -> Answer {
+    let request = Request::post(INTROSPECT).header("host", "localhost").header(CONTENT_TYPE, FORM);
+    let request = request.header(AUTHORIZATION, authorization).body(Body::from(format!("token={token}")));
+    app.anonymous().send_request(request.unwrap()).await
+}
+
+fn basic(credentials: &str) -> String {
+    format!("Basic {}", STANDARD.encode(credentials))
+}
+
+fn challenges(answer: &Answer) -> Vec<&str> {
+    answer.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_service_shows_its_secret_by_http_basic_too_under_any_name() {
+    // With what a form encodes, and what no client must take for that.
+    for secret in [generate_secret_key().expose(), "a+b %41:/7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e"] {
+        let asker = SecretKey::parse(secret.to_owned()).unwrap();
+        let app = TestApp::with(|config| config.tokens.introspection_secret = Some(asker.clone())).await;
+        let ada = app.user("ada").await;
+        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for header in [
+            basic(&format!("reports:{encoded}")),
+            basic(&format!("a+name%3A:{encoded}")),
+            basic(&format!(":{secret}")),
+            basic(&format!("curl:{secret}")).replace("Basic", "bASIC"),
+        ] {
+            let body = introspect(&app, &header, ada.token().unwrap()).await.ok(200);
+            assert_eq!((&body["active"], &body["client_id"]), (&json!(true), &json!("first-party")), "{header}");
+        }
+        for header in [
+            basic("reports:guess"),
+            basic(&format!("{secret}:")),
+            basic(&secret.replace(':', "")[1..]),
+            basic(&format!("reports:{secret}x")),
+            "Basic".to_owned() + " ",
+            "Basic not/base64!".to_owned(),
+            format!("Basic {}", STANDARD.encode(b"reports:\xff\xfe")),
+        ] {
+            let answer = introspect(&app, &header, ada.token().unwrap()).await;
+            assert_oauth_error(&answer, 401, "invalid_token", "invalid_client");
+            assert_eq!(challenges(&answer), ["Basic realm=\"introspection\", charset=\"UTF-8\""], "{header}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_asks_about_tokens_without_the_secret_is_told_how_to_show_it() {
+    let app = TestApp::with(|config| config.tokens.introspection_secret = Some(generate_secret_key())).await;
+    let ada = app.user("ada").await;
+    for header in ["Digest x", "Bearer", "x"] {
+        let answer = introspect(&app, header, "x").await;
+        assert_oauth_error(&answer, 401, "not_authenticated", "invalid_client");
+        assert_eq!(challenges(&answer), ["Bearer", "Basic realm=\"introspection\", charset=\"UTF-8\""]);
+    }
+    for header in ["Bearer guess".to_owned(), format!("Bearer {}", ada.token().unwrap())] {
+        let answer = introspect(&app, &header, "x").await;
+        assert_oauth_error(&answer, 401, "invalid_token", "invalid_client");
+        assert_eq!(challenges(&answer), ["Bearer"]);
+    }
+    // Where no secret is set, an empty one will not do either.
+    let closed = TestApp::start().await;
+    for header in ["Bearer ".to_owned(), basic(":"), basic("reports:")] {
+        introspect(&closed, &header, "x").await.ok(401);
+    }
+}
+
+#[tokio::test]
+async fn access_tokens_of_public_keys_name_their_audience_and_so_does_introspection() {
+    let asker = generate_secret_key();
+    let bearer = format!("Bearer {}", asker.expose());
+    for (algorithm, set, expected) in [
+        (SigningAlgorithm::Hs256, None, None),
+        (SigningAlgorithm::Hs256, Some("https://api.example.org"), Some("https://api.example.org")),
+        (SigningAlgorithm::EdDsa, None, Some("https://accounts.example.org")),
+        (SigningAlgorithm::EdDsa, Some("https://api.example.org"), Some("https://api.example.org")),
+    ] {
+        let app = TestApp::with(|config| {
+            config.tokens.signing_algorithm = algorithm;
+            config.tokens.issuer = "https://accounts.example.org".to_owned();
+            config.tokens.audience = set.map(str::to_owned);
+            config.tokens.introspection_secret = Some(asker.clone());
+        })
+        .await;
+        app.user("ada").await;
+        let tokens = app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
+        let [access, refresh] = ["access_token", "refresh_token"].map(|name| tokens[name].as_str().unwrap());
+        let [_, claims] = parts(access);
+        assert_eq!(claims.get("aud").and_then(Value::as_str), expected);
+        let told = introspect(&app, &bearer, access).await.ok(200);
+        assert_eq!((told.get("aud"), &told["client_id"]), (claims.get("aud"), &json!("first-party")));
+        // A refresh token is for nobody but this server.
+        let told = introspect(&app, &bearer, refresh).await.ok(200);
+        assert_eq!((told.get("aud"), &told["client_id"]), (None, &json!("first-party")));
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_another_audience_is_refused_and_a_change_of_the_audience_is_a_refresh() {
+    let app = TestApp::start().await;
+    app.user("ada").await;
+    let with = |audience: Option<&str>| {
+        let audience = audience.map(str::to_owned);
+        app.another_instance(move |mut config| {
+            config.tokens.audience = audience;
+            config
+        })
+    };
+    let [none, one, other] = [None, Some("https://api.example.org"), Some("https://other.example.org")].map(with);
+    let tokens = none.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
+    let access = |tokens: &Value| tokens["access_token"].as_str().map(str::to_owned);
+    // Of before there was an audience.
+    one.bearer(access(&tokens)).get("/api/users/me").await.ok(200);
+    let tokens = one.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
+    one.bearer(access(&tokens)).get("/api/users/me").await.ok(200);
+    other.bearer(access(&tokens)).get("/api/users/me").await.problem(401, "invalid_token");
+    none.bearer(access(&tokens)).get("/api/users/me").await.problem(401, "invalid_token");
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    let renewed = other.anonymous().post_form(TOKEN, &refresh).await.ok(200);
+    other.bearer(access(&renewed)).get("/api/users/me").await.ok(200);
 }
 
 #[tokio::test]

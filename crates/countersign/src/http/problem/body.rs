@@ -8,11 +8,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::faults::{ChallengeResponse, FieldFault};
-use super::{Detail, Problem, ProblemKind, WayOut};
+use super::{Demand, Detail, Problem, ProblemKind, WayOut};
 use crate::TooManyAttempts;
 
 /// The media type of a problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The media type that clients of OAuth take an error in (RFC 6749, section 5.2).
+pub(super) const JSON: &str = "application/json";
 
 /// How long a client should wait before it tries again what the database or the hashing pool could not do, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -32,11 +35,11 @@ pub struct ProblemBody {
     /// The kind of problem, for programs.
     #[schema(example = "not_found")]
     code: &'static str,
-    /// At the token endpoint: the error code of RFC 6749, section 5.2.
+    /// At the endpoints of OAuth: the error code of RFC 6749, section 5.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<&'static str>,
-    /// At the token endpoint: `detail` once more.
+    /// At the endpoints of OAuth: `detail` once more.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
@@ -62,11 +65,11 @@ pub struct FieldProblemBody {
     /// The kind of problem, for programs.
     #[schema(example = "invalid_fields")]
     code: &'static str,
-    /// At the token endpoint: the error code of RFC 6749, section 5.2.
+    /// At the endpoints of OAuth: the error code of RFC 6749, section 5.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<&'static str>,
-    /// At the token endpoint: what is wrong, in one line.
+    /// At the endpoints of OAuth: what is wrong, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
@@ -74,7 +77,7 @@ pub struct FieldProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, oauth: error, way_out } = self;
+        let Self { kind, detail, oauth: error, demand, way_out } = self;
         let (limited, challenge) = match way_out.map(|way_out| *way_out) {
             None => (None, None),
             Some(WayOut::Wait(limited)) => (Some(limited), None),
@@ -94,16 +97,21 @@ impl IntoResponse for Problem {
                     _ => title.to_owned(),
                 };
                 let error_description = error.map(|_| detail.clone());
+                let content_type = if error.is_some() { JSON } else { PROBLEM_JSON };
                 let body =
                     Json(ProblemBody { r#type, title, status, detail, code, error, error_description, challenge });
-                ([(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+                ([(CONTENT_TYPE, content_type)], body).into_response()
             }
         };
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match status {
-            401 => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            401 => {
+                for challenge in demand.challenges() {
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
+            }
             503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))),
             _ => {}
         }
@@ -111,6 +119,20 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+impl Demand {
+    /// One challenge for each scheme that will do.
+    fn challenges(self) -> &'static [&'static str] {
+        match self {
+            Self::AccessToken => &["Bearer"],
+            Self::ServiceSecret => &["Bearer", BASIC],
+            Self::ServicePassword => &[BASIC],
+        }
+    }
+}
+
+/// The client's id and the service's secret, in UTF-8 (RFC 7617, section 2.1).
+const BASIC: &str = "Basic realm=\"introspection\", charset=\"UTF-8\"";
 
 /// What says when to try again (RFC 9110, section 10.2.3), and which limit it was (draft-ietf-httpapi-ratelimit-headers).
 pub(crate) fn limit_headers(limited: &TooManyAttempts) -> [(HeaderName, HeaderValue); 3] {

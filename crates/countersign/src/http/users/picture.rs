@@ -69,7 +69,7 @@ struct PictureUpload {
         ParameterProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn set_picture(
     State(accounts): State<Accounts>,
@@ -152,7 +152,7 @@ impl From<StorageError> for Problem {
         ParameterProblems,
         ServiceProblems,
     ),
-    security(("OAuth2PasswordBearer" = [])),
+    security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn remove_picture(
     State(accounts): State<Accounts>,

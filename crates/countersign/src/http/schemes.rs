@@ -1,0 +1,41 @@
+//! The ways to say who is calling, under the names by which the descriptions of endpoints refer to them. Apart from these, because
+//! a host's own endpoints refer to them as well.
+
+use utoipa::Modify;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{Components, OpenApi};
+
+/// Adds them to a description.
+pub(super) struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let login = Flow::Password(Password::new("/api/users/token", Scopes::new()));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-session",
+            "The cookie that `POST /api/users/login` sets; on localhost without encryption it is called `session`. It counts without \
+             an `Authorization` header alone.",
+        );
+        let secret = |scheme, description| {
+            SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(description)).build())
+        };
+        let schemes = [
+            ("OAuth2PasswordBearer", SecurityScheme::OAuth2(OAuth2::new([login]))),
+            ("SessionCookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
+            (
+                "IntrospectionBearer",
+                secret(HttpAuthScheme::Bearer, "The setting `INTROSPECTION_SECRET`, for other services."),
+            ),
+            (
+                "IntrospectionBasic",
+                secret(
+                    HttpAuthScheme::Basic,
+                    "The same as the password, under any client id (RFC 6749, section 2.3.1).",
+                ),
+            ),
+        ];
+        openapi.components.get_or_insert_with(Components::new).add_security_schemes_from_iter(schemes);
+    }
+}
