@@ -90,7 +90,7 @@ async function playOauth4webapi() {
     const call = () => oauth.protectedResourceRequest(second.access_token, "GET", me, undefined, undefined, insecure);
     const error = await failure(call);
     assert.ok(error instanceof oauth.WWWAuthenticateChallengeError, error);
-    assert.equal(error.cause[0].scheme, "bearer");
+    assert.deepEqual([error.cause[0].scheme, error.cause[0].parameters.error], ["bearer", "invalid_token"]);
   });
 }
 

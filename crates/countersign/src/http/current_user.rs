@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use jiff::Timestamp;
 
 use super::cookie;
-use super::problem::{INVALID_TOKEN, NOT_AUTHENTICATED, NOT_YOUR_ACCOUNT, Problem, REAUTHENTICATION_REQUIRED};
+use super::problem::{Demand, INVALID_TOKEN, NOT_AUTHENTICATED, NOT_YOUR_ACCOUNT, Problem, REAUTHENTICATION_REQUIRED};
 use crate::Accounts;
 use crate::config::Config;
 use crate::model::{Authenticated, Methods, SessionId, Strength, User, UserId};
@@ -38,7 +38,10 @@ where
         let accounts = Accounts::from_ref(state);
         let found = match credential(parts, accounts.config()) {
             None => return Err(Problem::new(&NOT_AUTHENTICATED)),
-            Some(Credential::AccessToken(token)) => accounts.verify_access_token(token).await?,
+            Some(Credential::AccessToken(token)) => {
+                let found = accounts.verify_access_token(token).await?;
+                Some(found.ok_or_else(|| Problem::new(&INVALID_TOKEN).demand(Demand::AnotherToken))?)
+            }
             Some(Credential::Cookie) => {
                 cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
                 accounts.verify_session_cookies(cookie::get(accounts.config(), &parts.headers)).await?

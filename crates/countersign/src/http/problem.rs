@@ -52,6 +52,8 @@ enum WayOut {
 pub(super) enum Demand {
     /// An access token, where none came.
     AccessToken,
+    /// Another bearer token than the one that came (RFC 6750, section 3.1).
+    AnotherToken,
     /// The secret of a service, in either way, where none came.
     ServiceSecret,
     /// The same as a password, where it came so and was wrong.

@@ -253,6 +253,36 @@ async fn a_service_shows_its_secret_by_http_basic_too_under_any_name() {
     }
 }
 
+/// What a bearer token that is not valid is answered with (RFC 6750, section 3.1).
+const ANOTHER_TOKEN: &str = "Bearer error=\"invalid_token\", error_description=\"Invalid or expired token\"";
+
+#[tokio::test]
+async fn the_challenge_names_an_error_only_to_a_request_that_brought_a_token() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let me = async |name: &str, value: &str| {
+        let request = Request::get("/api/users/me").header("host", "localhost").header(name, value);
+        app.anonymous().send_request(request.body(Body::empty()).unwrap()).await
+    };
+    let altered = format!("Bearer {}x", ada.token().unwrap());
+    app.clock.advance(SignedDuration::from_mins(31));
+    let expired = format!("Bearer {}", ada.token().unwrap());
+    for header in ["Bearer guess", "bearer x", &altered, &expired] {
+        let answer = me("authorization", header).await;
+        answer.problem(401, "invalid_token");
+        assert_eq!(challenges(&answer), [ANOTHER_TOKEN], "{header}");
+    }
+    for (name, value) in [("authorization", "Basic eDp5"), ("authorization", "Bearer"), ("x-nothing", "x")] {
+        let answer = me(name, value).await;
+        answer.problem(401, "not_authenticated");
+        assert_eq!(challenges(&answer), ["Bearer"], "{value}");
+    }
+    // Of a cookie the challenge for tokens says nothing.
+    let answer = me("cookie", "__Host-session=guess; session=guess").await;
+    answer.problem(401, "invalid_token");
+    assert_eq!(challenges(&answer), ["Bearer"]);
+}
+
 #[tokio::test]
 async fn who_asks_about_tokens_without_the_secret_is_told_how_to_show_it() {
     let app = TestApp::with(|config| config.tokens.introspection_secret = Some(generate_secret_key())).await;
@@ -265,7 +295,7 @@ async fn who_asks_about_tokens_without_the_secret_is_told_how_to_show_it() {
     for header in ["Bearer guess".to_owned(), format!("Bearer {}", ada.token().unwrap())] {
         let answer = introspect(&app, &header, "x").await;
         assert_oauth_error(&answer, 401, "invalid_token", "invalid_client");
-        assert_eq!(challenges(&answer), ["Bearer"]);
+        assert_eq!(challenges(&answer), [ANOTHER_TOKEN]);
     }
     // Where no secret is set, an empty one will not do either.
     let closed = TestApp::start().await;

@@ -227,7 +227,7 @@ async fn a_deleted_account_is_out_at_once_and_its_name_and_address_are_free() {
     assert_eq!((gone.ok(204), gone.body.len()), (Value::Null, 0));
     let answer = ada.get("/api/users/me").await;
     assert_eq!(answer.problem(401, "invalid_token")["detail"], "Invalid or expired token");
-    assert_eq!(answer.headers["www-authenticate"], "Bearer");
+    assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
     ada.delete(&path).await.problem(401, "invalid_token");
     app.anonymous().get(&path).await.problem(404, "user_not_found");
     app.anonymous().log_in("ada@example.com", PASSWORD).await.problem(401, "wrong_credentials");

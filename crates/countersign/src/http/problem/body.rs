@@ -125,12 +125,15 @@ impl Demand {
     fn challenges(self) -> &'static [&'static str] {
         match self {
             Self::AccessToken => &["Bearer"],
+            Self::AnotherToken => &[ANOTHER_TOKEN],
             Self::ServiceSecret => &["Bearer", BASIC],
             Self::ServicePassword => &[BASIC],
         }
     }
 }
 
+/// Only where a token came: a request without one is told nothing but the scheme (RFC 6750, section 3).
+const ANOTHER_TOKEN: &str = "Bearer error=\"invalid_token\", error_description=\"Invalid or expired token\"";
 /// The client's id and the service's secret, in UTF-8 (RFC 7617, section 2.1).
 const BASIC: &str = "Basic realm=\"introspection\", charset=\"UTF-8\"";
 

@@ -27,7 +27,7 @@ where
         let accounts = Accounts::from_ref(state);
         let (is_known, demand) = match presented(&parts.headers) {
             None => return Err(Problem::new(&NOT_AUTHENTICATED).demand(Demand::ServiceSecret).into()),
-            Some(Presented::Bearer(secret)) => (accounts.may_introspect(secret), Demand::AccessToken),
+            Some(Presented::Bearer(secret)) => (accounts.may_introspect(secret), Demand::AnotherToken),
             Some(Presented::Basic(password)) => {
                 let is_known = password.is_some_and(|password| password.is_known(&accounts));
                 (is_known, Demand::ServicePassword)
