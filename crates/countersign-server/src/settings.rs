@@ -131,6 +131,11 @@ pub struct ShellSettings {
     #[conf(env, default(days(SessionPolicy::default().idle_ttl)), value_parser = whole_number(1..=3650))]
     pub session_idle_days: u32,
 
+    /// How long a session lasts at the most whose user did not want to be kept logged in, in minutes. Its cookie ends with the
+    /// browser, unless that opens again with what was open before.
+    #[conf(env, default(minutes(SessionPolicy::default().brief_ttl)), value_parser = whole_number(1..=10_080))]
+    pub session_brief_minutes: u32,
+
     /// How long a refresh token may be presented again after it was exchanged, in seconds, for the sake of lost answers and
     /// second tabs. Later it ends its session, because somebody else may have it.
     #[conf(env, default(seconds(SessionPolicy::default().refresh_replay_window)), value_parser = whole_number(0..=600))]

@@ -53,7 +53,7 @@ pub use tally::AccountsMetrics;
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges", 10 => "0010_methods", 11 => "0011_events", 12 => "0012_askers", 13 => "0013_password_recipes"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges", 10 => "0010_methods", 11 => "0011_events", 12 => "0012_askers", 13 => "0013_password_recipes", 14 => "0014_stay"]);
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -37,7 +37,7 @@ pub use password::{InvalidPassword, Password};
 pub use picture_file::{InvalidPictureFile, PictureFile};
 pub use proxies::{ForwardedHeader, ProxyPolicy};
 pub(crate) use session::LiveSession;
-pub use session::{Authenticated, Session, SessionId};
+pub use session::{Authenticated, Session, SessionId, Stay};
 pub(crate) use signing_key::Sealed;
 pub use signing_key::{SigningAlgorithm, SigningKey, SigningKeyState};
 pub(crate) use user::{Contact, Verification};

@@ -267,7 +267,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Authenticated, Methods, User};
+    use crate::model::{Authenticated, Methods, Stay, User};
 
     fn session(user: UserId) -> Arc<LiveSession> {
         let id = SessionId::new(Timestamp::UNIX_EPOCH);
@@ -278,6 +278,7 @@ mod tests {
             authenticated,
             salt: vec![7; 32],
             refresh_counter: 0,
+            stay: Stay::Kept,
             expires_at: Timestamp::MAX,
             idle_expires_at: Timestamp::MAX,
             last_seen_at: Timestamp::UNIX_EPOCH,

@@ -63,6 +63,7 @@ impl ShellSettings {
             access_token_ttl: of_minutes(self.access_token_expire_minutes),
             ttl: of_days(self.session_days),
             idle_ttl: of_days(self.session_idle_days),
+            brief_ttl: of_minutes(self.session_brief_minutes),
             refresh_replay_window: SignedDuration::from_secs(self.refresh_replay_seconds.into()),
             reauthentication_ttl: of_minutes(self.reauthentication_minutes),
             cache_max: if self.session_cache { default.cache_max } else { 0 },

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::config::SecretKey;
-use countersign::model::{ClientInfo, EmailAddress, Password, SigningAlgorithm, Username};
+use countersign::model::{ClientInfo, EmailAddress, Password, SigningAlgorithm, Stay, Username};
 use countersign::testing::{ManualClock, cheap_config};
 use countersign::{Accounts, LogIn, Register};
 use countersign_db::testing::TempDb;
@@ -88,8 +88,12 @@ async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) ->
         client: ClientInfo::default(),
     };
     accounts.register(ada).await.unwrap();
-    let log_in =
-        LogIn { identifier: email.to_owned(), password: Password::presented(PASSWORD), client: ClientInfo::default() };
+    let log_in = LogIn {
+        identifier: email.to_owned(),
+        password: Password::presented(PASSWORD),
+        stay: Stay::Kept,
+        client: ClientInfo::default(),
+    };
     accounts.log_in(log_in).await.unwrap().into_tokens().access_token.expose_secret().to_owned()
 }
 

@@ -59,7 +59,15 @@ pub fn differences(one: &Config, other: &Config) -> Vec<&'static str> {
         "session",
         session,
         &other.session,
-        SessionPolicy { access_token_ttl, ttl, idle_ttl, refresh_replay_window, reauthentication_ttl, cache_max }
+        SessionPolicy {
+            access_token_ttl,
+            ttl,
+            idle_ttl,
+            brief_ttl,
+            refresh_replay_window,
+            reauthentication_ttl,
+            cache_max
+        }
     );
     compare_tokens(&mut found, tokens, &other.tokens);
     compare!(found, "registration", registration, &other.registration, RegistrationPolicy { mode, verification_ttl });

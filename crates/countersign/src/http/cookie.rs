@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::problem::{CROSS_SITE, Problem};
 use crate::Accounts;
 use crate::config::{Config, is_loopback_authority};
+use crate::model::Stay;
 
 /// A name that begins so can be set by a secure origin alone, and for itself alone.
 const PREFIX: &str = "__Host-";
@@ -122,24 +123,30 @@ pub(crate) fn get_plain<'h>(config: &Config, headers: &'h HeaderMap, name: &str)
     find(config, headers, name)
 }
 
-/// `Set-Cookie` for a session; it lasts as long as one can.
-pub(crate) fn set(kind: Kind, config: &Config, cookie: &SecretString) -> HeaderValue {
-    header(kind, SESSION, cookie.expose_secret(), config.session.ttl)
+/// `Set-Cookie` for a session; it lasts as long as one can, or while the browser is open.
+pub(crate) fn set(kind: Kind, config: &Config, cookie: &SecretString, stay: Stay) -> HeaderValue {
+    let age = match stay {
+        Stay::Kept => Some(config.session.ttl),
+        Stay::Brief => None,
+    };
+    header(kind, SESSION, cookie.expose_secret(), age)
 }
 
 /// `Set-Cookie` by which a device is known from now on.
 pub(crate) fn set_device(kind: Kind, cookie: &SecretString) -> HeaderValue {
-    header(kind, DEVICE, cookie.expose_secret(), DEVICE_AGE)
+    header(kind, DEVICE, cookie.expose_secret(), Some(DEVICE_AGE))
 }
 
 /// `Set-Cookie` that takes it away.
 pub(crate) fn clear(kind: Kind) -> HeaderValue {
-    header(kind, SESSION, "", SignedDuration::ZERO)
+    header(kind, SESSION, "", Some(SignedDuration::ZERO))
 }
 
-fn header(kind: Kind, name: &str, value: &str, age: SignedDuration) -> HeaderValue {
-    let (prefix, secure, age) = (kind.prefix(), kind.attribute(), age.as_secs());
-    let text = format!("{prefix}{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+/// A cookie without an age is one for as long as the browser is open (RFC 6265, section 5.3).
+fn header(kind: Kind, name: &str, value: &str, age: Option<SignedDuration>) -> HeaderValue {
+    let (prefix, secure) = (kind.prefix(), kind.attribute());
+    let age = age.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
+    let text = format!("{prefix}{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::try_from(text).expect("a cookie is base64");
     header.set_sensitive(true);
     header
@@ -223,7 +230,11 @@ mod tests {
                 headers.append(COOKIE, cookie.parse().unwrap());
             }
             let kind = Kind::of(&config, &headers);
-            assert_eq!(set(kind, &config, &"x".to_owned().into()).to_str().unwrap(), expected, "{url} {hosts:?}");
+            assert_eq!(
+                set(kind, &config, &"x".to_owned().into(), Stay::Kept).to_str().unwrap(),
+                expected,
+                "{url} {hosts:?}"
+            );
             // Nor is the other kind read.
             let read = if expected == secure { "secure" } else { "plain" };
             assert!(get(&config, &headers).eq([read]), "{url} {hosts:?}");
@@ -231,6 +242,8 @@ mod tests {
         let device = set_device(Kind::Secure, &"x".to_owned().into());
         let expected = "__Host-device=x; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure";
         assert_eq!(device.to_str().unwrap(), expected);
+        let brief = set(Kind::Secure, &config("https://a.example"), &"x".to_owned().into(), Stay::Brief);
+        assert_eq!(brief.to_str().unwrap(), "__Host-session=x; Path=/; HttpOnly; SameSite=Lax; Secure");
         assert_eq!(clear(Kind::Local).to_str().unwrap(), "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }
 

@@ -130,7 +130,7 @@ async fn change_password(
     let tokens = accounts.change_password(change(body, &caller, client)?).await?;
     let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(cookies, device));
     let is_bearer = bearer_token(&headers).is_some();
-    let session = (!is_bearer).then(|| cookie::set(cookies, accounts.config(), &tokens.session_cookie));
+    let session = (!is_bearer).then(|| cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay));
     let body = PasswordChangedResponse::new(is_bearer.then(|| TokenResponse::from(tokens)));
     Ok((AppendHeaders([device, session].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))), Private(body)))
 }

@@ -20,7 +20,7 @@ use super::problem::{
     ProblemBody, SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
 };
 use super::{Private, TokenResponse};
-use crate::model::{ClientInfo, Password, Session, SessionId};
+use crate::model::{ClientInfo, Password, Session, SessionId, Stay};
 use crate::{Accounts, LogIn, ReauthenticateError};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -169,13 +169,22 @@ struct LoginRequest {
     username: String,
     #[schema(format = Password)]
     password: String,
+    /// `kept` (or left out), or `brief`: the login ends with the browser, and after some hours in any case.
+    #[schema(pattern = "^(kept|brief)$")]
+    stay: Option<String>,
 }
 
 fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem> {
     let identifier = fields.required("username", |text| Ok::<_, Invalid>(text.to_owned()));
     let password = fields.required("password", |text| Ok::<_, Invalid>(Password::presented(text)));
-    match (identifier, password) {
-        (Ok(identifier), Ok(password)) => Ok(LogIn { identifier, password, client }),
+    let stay = fields.optional("stay", |text| {
+        let unknown = || Invalid::new("string_pattern_mismatch", "String should match pattern '^(kept|brief)$'");
+        Stay::parse(text).ok_or_else(unknown)
+    });
+    match (identifier, password, stay) {
+        (Ok(identifier), Ok(password), Ok(stay)) => {
+            Ok(LogIn { identifier, password, stay: stay.unwrap_or_default(), client })
+        }
         _ => Err(fields.into_problem()),
     }
 }
@@ -184,7 +193,7 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 ///
 /// For browsers: sets a session cookie that scripts cannot read, instead of answering with tokens. A new
 /// session each time; that of the cookie which came along ends. Another cookie makes the device a known one: whoever guesses
-/// at the account from elsewhere does not keep it out.
+/// at the account from elsewhere does not keep it out; a login that is not to be kept gets none.
 #[utoipa::path(
     post,
     path = "/api/users/login",
@@ -212,7 +221,7 @@ async fn log_in(
         accounts.end_session(before.user.id, before.session, &client).await?;
     }
     let cookies = cookie::Kind::of(accounts.config(), &headers);
-    let session = cookie::set(cookies, accounts.config(), &tokens.session_cookie);
+    let session = cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay);
     let device = tokens.device_cookie.map(|device| cookie::set_device(cookies, &device));
     Ok((
         StatusCode::NO_CONTENT,
@@ -290,7 +299,7 @@ async fn reauthenticate(
         return Ok(Private(TokenResponse::from(tokens)).into_response());
     }
     let cookies = cookie::Kind::of(accounts.config(), &headers);
-    let cookie = cookie::set(cookies, accounts.config(), &tokens.session_cookie);
+    let cookie = cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay);
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (SET_COOKIE, cookie)];
     Ok((StatusCode::NO_CONTENT, headers).into_response())
 }

@@ -24,7 +24,7 @@ use super::problem::{
 use super::{Private, TokenResponse};
 use crate::Accounts;
 use crate::config::{FIRST_PARTY_CLIENT, TokenPolicy};
-use crate::model::{ClientInfo, Method, Password};
+use crate::model::{ClientInfo, Method, Password, Stay};
 use crate::{ActiveToken, LogIn, LogInError, RefreshTokensError, TokenKind};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -79,7 +79,7 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
     let password = fields.required("password", |text| Ok::<_, Invalid>(Password::presented(text)));
     match (identifier, password, grant_type) {
         (Ok(identifier), Ok(password), Ok(_)) => {
-            Ok(Grant::Password(LogIn { identifier, password, client: client.clone() }))
+            Ok(Grant::Password(LogIn { identifier, password, stay: Stay::Kept, client: client.clone() }))
         }
         (_, _, Err(_)) => Err(fields.into_problem().oauth("unsupported_grant_type")),
         _ => Err(fields.into_problem()),

@@ -9,6 +9,31 @@ crate::entity_id! {
     pub SessionId
 }
 
+/// How long a login is meant to last, as its user says when they log in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// As long as sessions last: on a device of the user's own.
+    #[default]
+    Kept,
+    /// While the browser is open, and some hours at the most: on a device that others use, too.
+    Brief,
+}
+
+impl Stay {
+    /// Its name in the database and in requests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Brief => "brief",
+        }
+    }
+
+    /// The one of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Kept, Self::Brief].into_iter().find(|stay| stay.as_str() == name)
+    }
+}
+
 /// A session as its user sees it in a list.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -45,6 +70,7 @@ pub(crate) struct LiveSession {
     pub(crate) authenticated: Authenticated,
     pub(crate) salt: Vec<u8>,
     pub(crate) refresh_counter: u64,
+    pub(crate) stay: Stay,
     /// When it ends, whatever happens.
     pub(crate) expires_at: Timestamp,
     /// When it ends unless it is used.

@@ -149,7 +149,7 @@ async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Re
     };
     let (name, fault) = match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
         Ok(tokens) => {
-            let cookie = cookie::set(visitor.cookies(), accounts.config(), &tokens.session_cookie);
+            let cookie = cookie::set(visitor.cookies(), accounts.config(), &tokens.session_cookie, tokens.stay);
             return Ok(Confirmed::Yes(Recent { session: tokens.session, cookie: Some(cookie) }));
         }
         Err(ReauthenticateError::TooMany(limited)) => {

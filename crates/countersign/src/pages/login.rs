@@ -11,10 +11,12 @@ use crate::config::{LoginBy, RegistrationMode};
 use crate::http::cookie;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::Password;
+use crate::model::{Password, Stay};
 use crate::{LogIn, LogInError};
 
 const HOME: &str = "/";
+/// The box that is ticked by those who want to stay logged in.
+const KEEP: &str = "keep";
 
 pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
     let next = query.optional("next", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
@@ -22,7 +24,7 @@ pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) 
     if visitor.caller.is_some() {
         return To::path(next.unwrap_or(HOME)).into_response();
     }
-    page(&visitor, StatusCode::OK, &Form::empty().with("next", next.unwrap_or_default()))
+    page(&visitor, StatusCode::OK, &Form::empty().with("next", next.unwrap_or_default()).with(KEEP, "yes"))
 }
 
 fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
@@ -38,13 +40,15 @@ fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
 pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let visitor = visitor.at("/login");
     let next = form.optional("next", |text| Ok::<_, Fault>(own_path(text).unwrap_or(HOME).to_owned())).flatten();
+    let stay = stay(&mut form);
     let identifier = form.required("username", |text| Ok::<_, Fault>(text.trim().to_owned()));
     let password = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text)));
     let (Some(identifier), Some(password)) = (identifier, password) else {
         return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     let accounts = visitor.accounts();
-    let (status, fault) = match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
+    let log_in = LogIn { identifier, password, stay, client: visitor.client.clone() };
+    let (status, fault) = match accounts.log_in(log_in).await {
         Ok(outcome) => {
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session, &visitor.client).await?;
@@ -64,6 +68,17 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
     };
     form.fault::<()>("", Fault(fault));
     Ok(page(&visitor, status, &form))
+}
+
+/// Browsers send nothing of a box that is not ticked, so the form says beside it what that means; a program that sends neither
+/// is kept logged in.
+fn stay(form: &mut Form) -> Stay {
+    let mut read = |name| form.optional(name, |text| Ok::<_, Fault>(text.to_owned())).flatten();
+    let (ticked, otherwise) = (read(KEEP), read("unless_kept"));
+    match otherwise.as_deref().and_then(Stay::parse) {
+        Some(otherwise) if ticked.is_none() => otherwise,
+        _ => Stay::Kept,
+    }
 }
 
 pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {

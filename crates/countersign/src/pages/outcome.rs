@@ -37,7 +37,8 @@ impl To {
     pub(super) fn logged_in(self, visitor: &Visitor, tokens: &Tokens) -> Self {
         let cookies = visitor.cookies();
         let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(cookies, device));
-        self.cookie(cookie::set(cookies, visitor.accounts().config(), &tokens.session_cookie)).cookies(device)
+        let config = visitor.accounts().config();
+        self.cookie(cookie::set(cookies, config, &tokens.session_cookie, tokens.stay)).cookies(device)
     }
 
     pub(super) fn cookie(self, cookie: HeaderValue) -> Self {

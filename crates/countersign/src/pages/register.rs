@@ -11,7 +11,7 @@ use super::visitor::Visitor;
 use crate::config::RegistrationMode;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, InvalidPassword, Password, Username};
+use crate::model::{ChallengePurpose, ChallengeSolution, EmailAddress, InvalidPassword, Password, Stay, Username};
 use crate::templates::context;
 use crate::{LogIn, LogInError, Register, RegisterError, Registered};
 
@@ -82,7 +82,8 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
 
 async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> Result<Response, Problem> {
     let accounts = visitor.accounts();
-    match accounts.log_in(LogIn { identifier, password, client: visitor.client.clone() }).await {
+    let log_in = LogIn { identifier, password, stay: Stay::Kept, client: visitor.client.clone() };
+    match accounts.log_in(log_in).await {
         Ok(outcome) => {
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session, &visitor.client).await?;

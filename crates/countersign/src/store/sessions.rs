@@ -6,13 +6,14 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{KEYS, SWEPT_AT_ONCE, padded};
-use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Methods, Session, SessionId, User, UserId};
+use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Methods, Session, SessionId, Stay, User, UserId};
 
 /// A session as it begins.
 pub(crate) struct NewSession<'s> {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
     pub(crate) methods: Methods,
+    pub(crate) stay: Stay,
     pub(crate) salt: &'s [u8],
     pub(crate) client: &'s ClientInfo,
     pub(crate) now: Timestamp,
@@ -24,7 +25,8 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
     on_db!(conn, c => {
         sqlx::query(
             "INSERT INTO auth_sessions (id, user_id, created_at, last_seen_at, authenticated_at, expires_at, idle_expires_at, \
-             address, user_agent, salt, refresh_counter, methods) VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7, $8, 0, $9)",
+             address, user_agent, salt, refresh_counter, methods, stay) \
+             VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7, $8, 0, $9, $10)",
         )
         .bind(session.id.uuid())
         .bind(session.user.uuid())
@@ -35,6 +37,7 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
         .bind(session.client.user_agent.as_deref())
         .bind(session.salt)
         .bind(session.methods.to_string())
+        .bind(session.stay.as_str())
         .execute(c)
         .await
         .map(drop)
@@ -62,11 +65,16 @@ pub(crate) async fn make_room(conn: Conn<'_>, user: UserId, now: Timestamp) -> R
     Ok(())
 }
 
-/// Whether a session of this user lives.
-pub(crate) async fn lives(conn: Conn<'_>, id: SessionId, user: UserId, now: Timestamp) -> Result<bool, DbError> {
-    let found: Option<Uuid> = on_db!(conn, c => {
+/// How long a session of this user is meant to last; `None` when it has ended.
+pub(crate) async fn find_stay(
+    conn: Conn<'_>,
+    id: SessionId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Option<Stay>, DbError> {
+    let found: Option<String> = on_db!(conn, c => {
         sqlx::query_scalar(
-            "SELECT id FROM auth_sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3 AND idle_expires_at > $3",
+            "SELECT stay FROM auth_sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3 AND idle_expires_at > $3",
         )
         .bind(id.uuid())
         .bind(user.uuid())
@@ -74,16 +82,21 @@ pub(crate) async fn lives(conn: Conn<'_>, id: SessionId, user: UserId, now: Time
         .fetch_optional(c)
         .await
     })?;
-    Ok(found.is_some())
+    Ok(found.as_deref().map(stay_of))
+}
+
+/// A word that only a later version knows does not keep anybody logged in.
+fn stay_of(column: &str) -> Stay {
+    Stay::parse(column).unwrap_or(Stay::Brief)
 }
 
 /// A live session with its user: the one query behind every authenticated request.
 pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
-    type Row = (Uuid, String, String, Option<String>, DbTime, String, Vec<u8>, i64, DbTime, DbTime, DbTime);
+    type Row = (Uuid, String, String, Option<String>, DbTime, String, Vec<u8>, i64, String, DbTime, DbTime, DbTime);
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
             "SELECT u.id, u.username, u.email, u.image_file, s.authenticated_at, s.methods, s.salt, s.refresh_counter, \
-             s.expires_at, s.idle_expires_at, s.last_seen_at FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
+             s.stay, s.expires_at, s.idle_expires_at, s.last_seen_at FROM auth_sessions s JOIN auth_users u ON u.id = s.user_id \
              WHERE s.id = $1 AND s.expires_at > $2 AND s.idle_expires_at > $2",
         )
         .bind(id.uuid())
@@ -91,17 +104,16 @@ pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> 
         .fetch_optional(c)
         .await
     })?;
-    let Some((user, username, email, image_file, confirmed, methods, salt, refresh_counter, expires_at, idle, seen)) =
-        row
-    else {
-        return Ok(None);
-    };
+    let Some(row) = row else { return Ok(None) };
+    let (user, username, email, image_file, confirmed, methods, salt, refresh_counter, stay, expires_at, idle, seen) =
+        row;
     let user = User::from((user, username, email, image_file));
     let (authenticated_at, methods) = (instant(confirmed, "authenticated_at")?, Methods::parse(&methods));
     Ok(Some(LiveSession {
         authenticated: Authenticated { user, session: id, authenticated_at, methods },
         salt,
         refresh_counter: counter_of(refresh_counter)?,
+        stay: stay_of(&stay),
         expires_at: instant(expires_at, "expires_at")?,
         idle_expires_at: instant(idle, "idle_expires_at")?,
         last_seen_at: instant(seen, "last_seen_at")?,
@@ -176,6 +188,7 @@ pub(crate) fn counter_column(counter: u64) -> i64 {
 /// A session that goes on with other secrets.
 pub(crate) struct RenewedSession {
     pub(crate) methods: Methods,
+    pub(crate) stay: Stay,
     /// The number of its valid refresh token.
     pub(crate) refresh_counter: u64,
     pub(crate) expires_at: Timestamp,
@@ -190,10 +203,10 @@ pub(crate) async fn renew(
     salt: &[u8],
     now: Timestamp,
 ) -> Result<Option<RenewedSession>, DbError> {
-    let row: Option<(String, i64, DbTime)> = on_db!(conn, c => {
+    let row: Option<(String, String, i64, DbTime)> = on_db!(conn, c => {
         sqlx::query_as(
             "UPDATE auth_sessions SET salt = $3, authenticated_at = $4, refresh_counter = refresh_counter + 1 \
-             WHERE id = $1 AND user_id = $2 RETURNING methods, refresh_counter, expires_at",
+             WHERE id = $1 AND user_id = $2 RETURNING methods, stay, refresh_counter, expires_at",
         )
         .bind(id.uuid())
         .bind(user.uuid())
@@ -202,9 +215,10 @@ pub(crate) async fn renew(
         .fetch_optional(c)
         .await
     })?;
-    let Some((methods, refresh_counter, expires_at)) = row else { return Ok(None) };
+    let Some((methods, stay, refresh_counter, expires_at)) = row else { return Ok(None) };
     Ok(Some(RenewedSession {
         methods: Methods::parse(&methods),
+        stay: stay_of(&stay),
         refresh_counter: counter_of(refresh_counter)?,
         expires_at: instant(expires_at, "expires_at")?,
     }))

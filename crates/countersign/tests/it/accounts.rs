@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign::clock::Clock;
 use countersign::config::{Config, HashParameters, LoginBy};
-use countersign::model::{ClientInfo, EmailAddress, Password, SessionId, User, Username};
+use countersign::model::{ClientInfo, EmailAddress, Password, SessionId, Stay, User, Username};
 use countersign::testing::{ManualClock, PASSWORD};
 use countersign::{
     Accounts, EditProfile, EditProfileError, LogIn, LogInError, MIGRATIONS, Register, RegisterError, Registered,
@@ -59,6 +59,7 @@ impl App {
         let log_in = LogIn {
             identifier: identifier.to_owned(),
             password: Password::presented(password),
+            stay: Stay::Kept,
             client: ClientInfo::default(),
         };
         self.accounts

@@ -42,6 +42,7 @@ mod smtp;
 mod strangers;
 mod sweeps;
 mod tidy;
+mod stay;
 mod token;
 mod users;
 mod voids;

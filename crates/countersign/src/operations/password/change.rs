@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::TooManyAttempts;
-use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, UserId};
+use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, Stay, UserId};
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
 use crate::operations::steps::record_event::Happened;
@@ -92,8 +92,11 @@ impl Accounts {
         change.record_and_notify(changed, &client).await?;
         change.commit().await?;
         let device = self.device_of(&client).filter(|device| self.keys().is_device_of(device, user, &stored));
-        let device_cookie = self.keys().device_cookie(user, device.as_ref(), &new, now);
+        let device_cookie = match renewed.stay {
+            Stay::Kept => Some(self.keys().device_cookie(user, device.as_ref(), &new, now)),
+            Stay::Brief => None,
+        };
         let tokens = self.issue_tokens(&renewed, now).await?;
-        Ok(Tokens { device_cookie: Some(device_cookie), ..tokens })
+        Ok(Tokens { device_cookie, ..tokens })
     }
 }

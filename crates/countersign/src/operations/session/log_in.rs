@@ -1,4 +1,4 @@
-//! Whether a name and a password belong together, and starts a session when they do.
+//! How a name and a password are compared, and a session begins when they belong together.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, Taken, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Username, Verification};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Stay, Username, Verification};
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
 use crate::operations::steps::record_event::Happened;
@@ -27,6 +27,8 @@ pub struct LogIn {
     pub identifier: String,
     /// The password.
     pub password: Password,
+    /// How long the login is meant to last.
+    pub stay: Stay,
     /// Who is asking.
     pub client: ClientInfo,
 }
@@ -122,6 +124,7 @@ struct Guess<'g> {
     found: Option<Credentials>,
     found_by: FoundBy<'g>,
     password: Password,
+    stay: Stay,
     client: &'g ClientInfo,
     /// The device, if the user who was found has logged in with it before.
     device: Option<KnownDevice>,
@@ -145,7 +148,7 @@ impl Accounts {
     }
 
     async fn try_log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
-        let LogIn { identifier, password, client } = log_in;
+        let LogIn { identifier, password, stay, client } = log_in;
         let identifier = Identifier::parse(identifier, self.config().login_by);
         let claimed = self.device_of(&client);
         // A client that shows no device is counted before anything is looked up, so that a flood does not keep others from the
@@ -169,7 +172,7 @@ impl Accounts {
         let logged_in = match self.reserve_attempt::<LogInError>(&counted).await {
             Ok(attempt) => {
                 let found_by = identifier.found_by();
-                let guess = Guess { found, found_by, password, client: &client, device, attempt: &attempt };
+                let guess = Guess { found, found_by, password, stay, client: &client, device, attempt: &attempt };
                 self.settle_attempt(&attempt, self.compare(guess).await, LogInError::is_no_guess).await
             }
             Err(error) => Err(error),
@@ -212,6 +215,7 @@ impl Accounts {
         let start = StartSession {
             user: credentials.user,
             methods: Methods::PASSWORD,
+            stay: guess.stay,
             password_hash: &credentials.password_hash,
             upgrade: upgrade.as_deref(),
             found_by: guess.found_by,
@@ -245,7 +249,11 @@ impl Accounts {
         change.commit().await?;
         let tokens = self.issue_tokens(&session, now).await?;
         let hash = start.upgrade.unwrap_or(start.password_hash);
-        Ok(Tokens { device_cookie: Some(self.keys().device_cookie(user, device, hash, now)), ..tokens })
+        let device_cookie = match start.stay {
+            Stay::Kept => Some(self.keys().device_cookie(user, device, hash, now)),
+            Stay::Brief => None,
+        };
+        Ok(Tokens { device_cookie, ..tokens })
     }
 }
 

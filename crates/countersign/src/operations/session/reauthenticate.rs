@@ -66,19 +66,18 @@ impl Accounts {
         let asker = client.asker(Standing::Known);
         let checked = self.check_password(asker, stored.as_deref(), &Arc::new(password)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ReauthenticateError::WrongPassword) };
+        let mut change = self.change(Changed::Session(user, session)).await?;
+        let now = change.now();
+        let stay = store::sessions::find_stay(change.conn(), session, user, now).await?;
         let start = StartSession {
             user,
             methods: Methods::PASSWORD,
+            stay: stay.ok_or(ReauthenticateError::SessionOver)?,
             password_hash: &stored,
             upgrade: None,
             found_by: FoundBy::Nothing,
             client,
         };
-        let mut change = self.change(Changed::Session(user, session)).await?;
-        let now = change.now();
-        if !store::sessions::lives(change.conn(), session, user, now).await? {
-            return Err(ReauthenticateError::SessionOver);
-        }
         // The password was changed, or the user deleted, after we read the hash.
         let next = change.start_session(&start).await?.ok_or(ReauthenticateError::WrongPassword)?;
         change.void(Act::Reauthenticated, user, Some(session)).await?;

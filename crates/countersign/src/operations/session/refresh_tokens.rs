@@ -83,6 +83,7 @@ impl Accounts {
             session: token.session,
             authenticated_at: session.authenticated.authenticated_at,
             methods: session.authenticated.methods,
+            stay: session.stay,
             salt: session.salt,
             refresh_counter: token.counter.saturating_add(1),
             expires_at: session.expires_at,

@@ -64,7 +64,7 @@ impl Change<'_> {
         let TokenMail { purpose, cause, client, user, session, address, language } = mail;
         let (accounts, now) = (self.accounts, self.now());
         if let (Some(session), Some(user)) = (session, user)
-            && !store::sessions::lives(self.conn(), session, user, now).await?
+            && store::sessions::find_stay(self.conn(), session, user, now).await?.is_none()
         {
             return Ok(Enqueued::SessionOver);
         }

@@ -5,13 +5,15 @@ use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::error::InternalError;
-use crate::model::{Methods, SessionId, UserId, later};
+use crate::model::{Methods, SessionId, Stay, UserId, later};
 use crate::secrets::access_token::Bearer;
 
 /// What a client needs to act as a user.
 pub struct Tokens {
     /// The session that they are of.
     pub session: SessionId,
+    /// How long it is meant to last, which says how long a browser keeps the cookie.
+    pub stay: Stay,
     /// The access token, a JWT.
     pub access_token: SecretString,
     /// How long it is valid.
@@ -21,7 +23,7 @@ pub struct Tokens {
     /// For browsers, instead of the two: the session's cookie.
     pub session_cookie: SecretString,
     /// For browsers, after a login: the cookie by which this device is known from then on, so that whoever guesses at the
-    /// account from elsewhere does not keep its user out. It opens nothing.
+    /// account from elsewhere does not keep its user out. It opens nothing. A device that others use, too, gets none.
     pub device_cookie: Option<SecretString>,
 }
 
@@ -31,6 +33,7 @@ pub(in crate::operations) struct Issue {
     pub(in crate::operations) session: SessionId,
     pub(in crate::operations) authenticated_at: Timestamp,
     pub(in crate::operations) methods: Methods,
+    pub(in crate::operations) stay: Stay,
     pub(in crate::operations) salt: Vec<u8>,
     pub(in crate::operations) refresh_counter: u64,
     /// When the session ends, whatever happens; no token outlives it.
@@ -48,6 +51,7 @@ impl Accounts {
         let bearer = Bearer { user: issue.user, session: issue.session, authenticated_at: issue.authenticated_at };
         Ok(Tokens {
             session: issue.session,
+            stay: issue.stay,
             access_token: self.sign_access_token(bearer, issue.methods, now, ends_at).await?.into(),
             expires_in: ends_at.duration_since(now),
             device_cookie: None,

@@ -6,7 +6,7 @@ use countersign_db::DbError;
 use super::change::Change;
 use super::issue_tokens::Issue;
 use super::record_event::Happened;
-use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, SessionId, UserId, Username, later};
+use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, SessionId, Stay, UserId, Username, later};
 use crate::secrets;
 use crate::store;
 use crate::store::sessions::NewSession;
@@ -17,6 +17,7 @@ pub(in crate::operations) struct StartSession<'s> {
     pub(in crate::operations) user: UserId,
     /// How the user proved who they are.
     pub(in crate::operations) methods: Methods,
+    pub(in crate::operations) stay: Stay,
     /// The stored hash that the password was compared with: it must still be the user's.
     pub(in crate::operations) password_hash: &'s str,
     /// A hash of the same password that takes its place.
@@ -57,10 +58,11 @@ impl Change<'_> {
             id: SessionId::new(now),
             user: start.user,
             methods: start.methods,
+            stay: start.stay,
             salt: &salt,
             client: start.client,
             now,
-            expires_at: later(now, config.session.ttl),
+            expires_at: later(now, config.session.life(start.stay)),
             idle_expires_at: self.accounts.idle_end(now),
         };
         store::sessions::make_room(self.conn(), start.user, now).await?;
@@ -73,6 +75,7 @@ impl Change<'_> {
             expires_at: session.expires_at,
             authenticated_at: now,
             methods: start.methods,
+            stay: start.stay,
             refresh_counter: 0,
             salt: salt.to_vec(),
         }))
@@ -93,6 +96,7 @@ impl Change<'_> {
             expires_at: renewed.expires_at,
             authenticated_at: now,
             methods: renewed.methods,
+            stay: renewed.stay,
             refresh_counter: renewed.refresh_counter,
             salt: salt.to_vec(),
         }))
