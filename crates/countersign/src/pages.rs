@@ -53,6 +53,7 @@ where
         .route("/undo-email-change", get(email::show_undo).post(email::undo))
         .route("/preferences", post(preferences::choose))
         .route("/account", get(account::show))
+        .route("/.well-known/change-password", get(account::lead_to_password))
         .route("/account/delete", get(account::show_deletion).post(account::delete))
         .merge(account_forms())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -2,9 +2,11 @@
 
 use countersign_db::DbError;
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::model::{EmailState, Profile, Session, UserId, Verification};
+use crate::model::{EmailAddress, EmailState, OneTimeToken, Profile, Session, TokenPurpose, UserId, Verification};
+use crate::secrets::one_time_secret::hash_of;
 use crate::store;
 
 impl Accounts {
@@ -29,5 +31,25 @@ impl Accounts {
     /// Where a user is logged in, the session used last first; at most 100.
     pub async fn list_sessions(&self, user: UserId) -> Result<Vec<Session>, DbError> {
         store::sessions::list_of_user(self.db().read().await?.conn(), user, self.clock().now()).await
+    }
+
+    /// The address of the registration that a token from a mail completes, for which its password is asked; `None` for all
+    /// other tokens.
+    pub async fn find_registration_address(&self, token: &SecretString) -> Result<Option<EmailAddress>, DbError> {
+        let found = self.find_mailed(token, TokenPurpose::CompleteRegistration).await?;
+        Ok(found.map(|token| token.address))
+    }
+
+    /// The address of the account whose password a token from a mail replaces; `None` for all other tokens. It came to that
+    /// address, so its holder learns nothing.
+    pub async fn find_reset_address(&self, token: &SecretString) -> Result<Option<EmailAddress>, DbError> {
+        let found = self.find_mailed(token, TokenPurpose::ResetPassword).await?;
+        Ok(found.filter(|token| token.user.is_some()).map(|token| token.address))
+    }
+
+    async fn find_mailed(&self, token: &SecretString, purpose: TokenPurpose) -> Result<Option<OneTimeToken>, DbError> {
+        let (hash, now) = (hash_of(token), self.clock().now());
+        let found = store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash, now).await?;
+        Ok(found.filter(|token| token.purpose == purpose))
     }
 }

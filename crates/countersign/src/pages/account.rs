@@ -59,6 +59,11 @@ pub(super) async fn show(LoggedIn { visitor, caller }: LoggedIn) -> Result<Respo
     page(&visitor, &caller, StatusCode::OK, &Forms::new(&caller)).await
 }
 
+/// Where programs that keep passwords send somebody who is to change theirs (W3C, "A Well-Known URL for Changing Passwords").
+pub(super) async fn lead_to_password(_: LoggedIn) -> To {
+    To::path("/account#password")
+}
+
 async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms: &Forms) -> Result<Response, Problem> {
     let accounts = visitor.accounts();
     let state = accounts.find_email_state(caller.user.id).await?.ok_or_else(|| Problem::new(&INVALID_TOKEN))?;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::form::{Fault, Form};
+use super::form::{ACCOUNT, Fault, Form};
 use super::outcome::{To, later, secretive};
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
@@ -29,12 +29,15 @@ pub(super) async fn show_proof(visitor: Visitor, QueryFields(mut query): QueryFi
     let token = read("token").unwrap_or_default();
     let email = read("email").or_else(|| visitor.user().map(|user| user.email.clone()));
     let accounts = visitor.accounts();
+    let mut form = Form::empty().with("email", email.unwrap_or_default());
     let password = if token.is_empty() {
         visitor.caller.is_none() && accounts.config().registration.mode == RegistrationMode::Verified
     } else {
-        accounts.completes_registration(&token.clone().into()).await?
+        let registration = accounts.find_registration_address(&token.clone().into()).await?;
+        form = form.with(ACCOUNT, registration.as_ref().map_or("", EmailAddress::as_str));
+        registration.is_some()
     };
-    let form = Form::empty().with("token", token).with("email", email.unwrap_or_default());
+    let form = form.with("token", token);
     Ok(proof_page(&visitor, StatusCode::OK, &form, Asked { password, ..Asked::default() }))
 }
 
@@ -46,6 +49,7 @@ fn proof_page(visitor: &Visitor, status: StatusCode, form: &Form, asked: Asked) 
 pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let visitor = visitor.at("/verify-email");
     let token = form.optional("token", |text| Ok::<_, Fault>(SecretString::from(text))).flatten();
+    form.keep(ACCOUNT);
     let username = form.optional("username", Username::parse);
     let password = form.secret_if_sent("password", Password::presented);
     let proof = if let Some(token) = token {

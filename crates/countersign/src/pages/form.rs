@@ -46,6 +46,9 @@ impl From<TooManyAttempts> for Fault {
     }
 }
 
+/// The field that names the account to programs that keep passwords, on pages where nobody types its name.
+pub(super) const ACCOUNT: &str = "account";
+
 /// A form: what was sent, or what it begins with.
 pub struct Form {
     sent: Option<Fields>,
@@ -127,6 +130,11 @@ impl Form {
     pub(super) fn secret_if_sent<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> T) -> Option<T> {
         let read = self.sent.as_mut()?.optional(name, |text| Ok::<_, Invalid>(parse(text)));
         read.ok().flatten()
+    }
+
+    /// Shows a field again as it was sent, whatever it has.
+    pub(super) fn keep(&mut self, name: &'static str) {
+        let _ = self.optional(name, |_| Ok::<_, Fault>(()));
     }
 
     #[expect(clippy::option_option, reason = "outside: whether the field could be read; inside: whether it was sent")]

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
-use super::form::{Fault, Form};
+use super::form::{ACCOUNT, Fault, Form};
 use super::outcome::{To, later, secretive};
 use super::shown::challenge;
 use super::visitor::Visitor;
@@ -47,9 +47,11 @@ pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response,
     }
 }
 
-pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
-    let token = query.optional("token", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
-    reset_page(&visitor, StatusCode::OK, &Form::empty().with("token", token.unwrap_or_default()))
+pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFields) -> Result<Response, Problem> {
+    let token = query.optional("token", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten().unwrap_or_default();
+    let account = visitor.accounts().find_reset_address(&token.clone().into()).await?;
+    let form = Form::empty().with(ACCOUNT, account.as_ref().map_or("", EmailAddress::as_str)).with("token", token);
+    Ok(reset_page(&visitor, StatusCode::OK, &form))
 }
 
 fn reset_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
@@ -58,6 +60,7 @@ fn reset_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
 
 pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let visitor = visitor.at("/reset-password");
+    form.keep(ACCOUNT);
     let token = form.required("token", |text| Ok::<_, Fault>(SecretString::from(text)));
     let new = form.secret("new_password", Password::choose);
     let Some(token) = token else {

@@ -27,6 +27,7 @@ mod pages;
 mod parsers;
 mod password_recipes;
 mod pictures;
+mod password_managers;
 mod proxies;
 mod races;
 mod recovery;

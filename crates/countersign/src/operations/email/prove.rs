@@ -113,13 +113,6 @@ impl Accounts {
         }
     }
 
-    /// Whether a token completes a registration, for which its password is asked.
-    pub async fn completes_registration(&self, token: &SecretString) -> Result<bool, DbError> {
-        let (hash, now) = (hash_of(token), self.clock().now());
-        let found = store::one_time_tokens::find_live(self.db().read().await?.conn(), &hash, now).await?;
-        Ok(found.is_some_and(|token| token.purpose == TokenPurpose::CompleteRegistration))
-    }
-
     /// A try is counted before the code is compared, and stays counted.
     async fn find_by_code(
         &self,
