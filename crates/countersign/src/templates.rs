@@ -1,5 +1,5 @@
-//! Decides how pages and mails are put together: embedded templates, those that a folder puts over them, and the texts of a
-//! language.
+//! How pages and mails are put together: embedded templates, those that a folder puts over them, and the texts of a language.
+//! Apart from both, because they share the catalogue, and because hosts and operators add to all three alike.
 //!
 //! Names end in `.html`, where everything that is put in is escaped, or in `.txt`, where nothing is. In a template,
 //! `t("key", name=value)` is a text of the catalogue, `asset("site.css")` is where a style sheet, script or drawing is
@@ -289,10 +289,13 @@ fn speaking(
     environment.add_global("language", language.to_string());
     environment.add_global("direction", language.direction());
     let (catalogue, language) = (Arc::clone(catalogue), language.clone());
-    environment.add_function("t", move |key: &str, named: Kwargs| -> Result<String, Error> {
+    environment.add_function("t", move |state: &State<'_, '_>, key: &str, named: Kwargs| -> Result<String, Error> {
         let mut values = Vec::new();
         for name in named.args() {
-            values.push((name, named.get::<Value>(name)?));
+            let value = named.get::<Value>(name)?;
+            // In a plain text the marks would end up in what people copy.
+            let is_markup = *state.auto_escape() == AutoEscape::Html;
+            values.push((name, if is_markup { isolated(value, &language) } else { value }));
         }
         let arguments: Vec<(&str, Argument<'_>)> = values
             .iter()
@@ -313,6 +316,15 @@ fn speaking(
         text.map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
     });
     environment
+}
+
+/// A text that runs the other way than its sentence, between marks that keep it from turning what stands around it (Unicode
+/// Standard Annex 9, section 2.4). An element would do the same, but not in an attribute.
+fn isolated(value: Value, sentence: &Language) -> Value {
+    match value.as_str() {
+        Some(text) if sentence.is_crossed_by(text) => Value::from(format!("\u{2068}{text}\u{2069}")),
+        _ => value,
+    }
 }
 
 impl TemplateError {

@@ -1,4 +1,4 @@
-//! Decides what a language is, and which of those at hand somebody wants.
+//! A language: its tag, its direction, and which of those at hand somebody wants.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -49,6 +49,12 @@ impl Language {
         }
     }
 
+    /// Whether a text has letters that run against this language, as Arabic ones do in English.
+    pub(crate) fn is_crossed_by(&self, text: &str) -> bool {
+        let is_rtl = self.direction() == "rtl";
+        text.chars().any(|c| (c.is_alphabetic() || is_from_right(c)) && is_from_right(c) != is_rtl)
+    }
+
     /// The best of `available` for somebody who wants this language: the same, a wider one, or another kind of it.
     pub fn closest<'a>(&self, available: &'a [Self]) -> Option<&'a Self> {
         look_up(&self.to_string(), available)
@@ -70,6 +76,12 @@ impl Language {
             range => look_up(range, available).filter(|language| !refused(language)),
         })
     }
+}
+
+/// Whether a character stands in one of the blocks that are written from right to left (`DerivedBidiClass.txt` of Unicode, the
+/// defaults of `R` and `AL`).
+fn is_from_right(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
 impl Default for Language {
@@ -148,6 +160,23 @@ mod tests {
         }
         assert_eq!(Language::parse("ar").unwrap().direction(), "rtl");
         assert_eq!(Language::default().direction(), "ltr");
+    }
+
+    #[test]
+    fn letters_that_run_the_other_way_cross_a_language() {
+        let of = |tag| Language::parse(tag).unwrap();
+        for (tag, text, is_crossed) in [
+            ("en", "Zoë 王 (1)", false),
+            ("en", "عادل", true),
+            ("de", "a שלום", true),
+            ("en", "߀ߊ", true),
+            ("en", "𞤀", true),
+            ("ar", "عادل (1)", false),
+            ("ar", "C++", true),
+            ("he", "1, 2", false),
+        ] {
+            assert_eq!(of(tag).is_crossed_by(text), is_crossed, "{tag} {text}");
+        }
     }
 
     #[test]
