@@ -6,6 +6,7 @@ mod copy;
 mod counts;
 mod documents;
 mod duplicates;
+mod error_pages;
 mod hosts;
 mod injection;
 mod other_sites;

@@ -1,5 +1,5 @@
-//! What holds for every answer, whichever route it is from: its headers, its id, its time limit, its line in the log. Here, because
-//! no route may leave it out.
+//! What holds for every answer, whichever route gives it: its headers, its id, its time limit, its line in the log, and for people the
+//! page of an error.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,6 +79,7 @@ where
             time_max: manners.request_time_max,
             limit: None,
             answer: self.route.call(request),
+            page: None,
         }
     }
 }
@@ -96,7 +97,19 @@ pin_project! {
         limit: Option<Sleep>,
         #[pin]
         answer: A,
+        // What the answer becomes for a person, if it was an error.
+        page: Option<Page>,
     }
+}
+
+type Page = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// What a reader is shown.
+enum Shown {
+    /// The answer as it is.
+    Now(Response),
+    /// A page that says the same, with the name of the reader.
+    Soon(Page),
 }
 
 impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
@@ -107,18 +120,26 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
         let id = *this.id;
         let (span, counted) = (this.span, this.counted);
         let poll = || {
-            // A panic has been logged where it happened; this is what is left to say.
-            let response = match catch_unwind(AssertUnwindSafe(|| this.answer.poll(cx))) {
-                Ok(Poll::Ready(Ok(response))) => response,
-                Ok(Poll::Pending) => {
-                    if this.limit.is_none() {
-                        let end = tokio::time::Instant::from_std(this.asked.at) + *this.time_max;
-                        this.limit.set(Some(sleep_until(end)));
+            let response = if let Some(page) = this.page {
+                ready!(page.as_mut().poll(cx))
+            } else {
+                // A panic has been logged where it happened; this is what is left to say.
+                let response = match catch_unwind(AssertUnwindSafe(|| this.answer.poll(cx))) {
+                    Ok(Poll::Ready(Ok(response))) => response,
+                    Ok(Poll::Pending) => {
+                        if this.limit.is_none() {
+                            let end = tokio::time::Instant::from_std(this.asked.at) + *this.time_max;
+                            this.limit.set(Some(sleep_until(end)));
+                        }
+                        ready!(this.limit.as_pin_mut().map_or(Poll::Pending, |limit| limit.poll(cx)));
+                        this.asked.reader.told(Problem::new(&TOOK_TOO_LONG))
                     }
-                    ready!(this.limit.as_pin_mut().map_or(Poll::Pending, |limit| limit.poll(cx)));
-                    this.asked.reader.told(Problem::new(&TOOK_TOO_LONG))
+                    Err(_) => this.asked.reader.told(Problem::new(&INTERNAL)),
+                };
+                match this.asked.reader.shown(response) {
+                    Shown::Now(response) => response,
+                    Shown::Soon(page) => ready!(this.page.insert(page).as_mut().poll(cx)),
                 }
-                Err(_) => this.asked.reader.told(Problem::new(&INTERNAL)),
             };
             span.answered(response.status());
             Poll::Ready(Ok(this.asked.finish(response, id, counted)))
@@ -149,14 +170,6 @@ impl Asked {
     }
 
     fn finish(&self, mut response: Response, id: RequestId, counted: &Counted) -> Response {
-        if let Reader::Person(accounts, page) = &self.reader
-            && is_problem(&response)
-        {
-            response = {
-                let page = page.render(accounts, response.status());
-                for_a_person(response, page)
-            };
-        }
         dress(response.headers_mut(), self.transport);
         // An id that the client chose could put words into the log, so its own is not taken over.
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -201,6 +214,19 @@ impl Reader {
         match self {
             Self::OAuthClient => problem.for_oauth().into_response(),
             Self::Program | Self::Person(..) => problem.into_response(),
+        }
+    }
+
+    fn shown(&self, response: Response) -> Shown {
+        match self {
+            Self::Person(accounts, page) if is_problem(&response) => {
+                let (accounts, page) = (accounts.clone(), page.clone());
+                Shown::Soon(Box::pin(async move {
+                    let page = page.render(&accounts, response.status()).await;
+                    for_a_person(response, page)
+                }))
+            }
+            Self::Program | Self::OAuthClient | Self::Person(..) => Shown::Now(response),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! In which language and which colours a page is shown, and what it says was done: by cookies first, then by what the
 //! browser asks for.
 
+use std::time::Duration;
+
 use axum::http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, SET_COOKIE, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
+use tokio::time::timeout;
 
 use super::next::in_query;
 use super::shown::{picture_url, pictures_origin};
@@ -20,6 +23,8 @@ use crate::templates::{Value, context};
 /// picture is shown before it is sent (`blob:`).
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self' blob:";
+/// An error's page waits no longer than this to learn who reads it.
+const READER_WAIT_MAX: Duration = Duration::from_secs(1);
 /// What is said of pages of the accounts, after which going on leads nowhere.
 const OWN_PAGES: [&str; 7] =
     ["/login", "/register", "/forgot-password", "/reset-password", "/verify-email", "/undo-email-change", "/account"];
@@ -131,7 +136,8 @@ pub(super) fn theme(name: &str) -> Option<&'static str> {
     ["light", "dark"].into_iter().find(|theme| *theme == name)
 }
 
-/// An error's page, in the reader's language and the host's layout. Nobody is shown as logged in on it.
+/// An error's page, in the reader's language and the host's layout.
+#[derive(Clone, Debug)]
 pub struct ErrorPage(HeaderMap);
 
 impl ErrorPage {
@@ -147,8 +153,8 @@ impl ErrorPage {
         Self(kept)
     }
 
-    /// The page.
-    pub fn render(&self, accounts: &Accounts, status: StatusCode) -> Response {
+    /// The page, with the name of those who are logged in, as far as that is found out soon.
+    pub async fn render(&self, accounts: &Accounts, status: StatusCode) -> Response {
         let (heading, explanation) = match status {
             StatusCode::UNPROCESSABLE_ENTITY => ("problem-invalid-title", "problem-invalid-text"),
             StatusCode::UNAUTHORIZED => ("problem-login-title", "problem-text"),
@@ -160,6 +166,17 @@ impl ErrorPage {
         let mut looks = Looks::of(accounts.config(), &self.0, "/");
         // It is for the next page to say.
         looks.done = None;
-        looks.page(accounts, None, status, "pages/error.html", own)
+        let reader = self.reader(accounts, status).await;
+        looks.page(accounts, reader.as_ref(), status, "pages/error.html", own)
+    }
+
+    /// What is too busy is asked nothing more, and what is broken may not be so quick to say so.
+    async fn reader(&self, accounts: &Accounts, status: StatusCode) -> Option<User> {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return None;
+        }
+        let verified = accounts.verify_session_cookies(cookie::get(accounts.config(), &self.0));
+        let found = timeout(READER_WAIT_MAX, verified).await.ok()?;
+        found.ok()?.map(|found| found.user)
     }
 }
