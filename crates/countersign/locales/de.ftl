@@ -252,6 +252,18 @@ page-delete-intro = Ihr Konto und alles, was dazu gehört, wird sofort gelöscht
 page-delete-sure = Wollen Sie das Konto { $name } mit allem, was dazu gehört, wirklich löschen? Niemand kann es zurückholen.
 page-delete-do = Endgültig löschen
 
+## Was Suchmaschinen und Vorschauen von den Seiten sagen
+
+page-about = Die Seiten von { $site }.
+page-log-in-about = Melden Sie sich mit Ihrem Konto bei { $site } an.
+page-register-about = Legen Sie ein Konto bei { $site } an.
+page-account-about = Ihr Konto bei { $site }: Name, Bild, E-Mail-Adresse, Passwort und wo Sie angemeldet sind.
+page-delete-about = Löschen Sie Ihr Konto bei { $site } mit allem, was dazu gehört.
+page-forgot-about = Fordern Sie einen Link an, mit dem Sie ein neues Passwort für Ihr Konto bei { $site } wählen.
+page-reset-about = Wählen Sie ein neues Passwort für Ihr Konto bei { $site }.
+page-verify-about = Bestätigen Sie { $site } Ihre E-Mail-Adresse mit dem Link oder dem Code aus der Nachricht.
+page-undo-about = Geben Sie Ihrem Konto bei { $site } seine frühere E-Mail-Adresse zurück.
+
 ## Was getan ist
 
 done-registered = Willkommen! Ihr Konto ist bereit. Wir haben Ihnen eine Nachricht geschickt, um Ihre Adresse zu bestätigen.

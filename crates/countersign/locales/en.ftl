@@ -251,6 +251,18 @@ page-delete-intro = Your account and everything that belongs to it is deleted at
 page-delete-sure = Do you really want to delete the account { $name } with everything that belongs to it? Nobody can bring it back.
 page-delete-do = Delete for good
 
+## What search engines and previews say of the pages
+
+page-about = The pages of { $site }.
+page-log-in-about = Log in to your account at { $site }.
+page-register-about = Create an account at { $site }.
+page-account-about = Your account at { $site }: name, picture, e-mail address, password, and where you are logged in.
+page-delete-about = Delete your account at { $site } with everything that belongs to it.
+page-forgot-about = Ask for a link by which you choose a new password for your account at { $site }.
+page-reset-about = Choose a new password for your account at { $site }.
+page-verify-about = Confirm your e-mail address to { $site } by the link or the code from the mail.
+page-undo-about = Give your account at { $site } its former e-mail address back.
+
 ## What has been done
 
 done-registered = Welcome! Your account is ready. We have sent you a mail to confirm your address.

@@ -4,7 +4,8 @@ use countersign::testing::{Answer, Browser, PASSWORD, TestApp, User};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::{UNKNOWN_ID, blog, publish};
+use crate::walk::{Person, page_path, page_routes};
+use crate::{UNKNOWN_ID, blog, publish, unlimited_blog};
 
 #[track_caller]
 fn shows(answer: &Answer, status: u16, text: &str) {
@@ -192,4 +193,47 @@ async fn the_pages_of_the_accounts_have_the_layout_of_the_blog() {
     }
     assert_eq!(browser.open("/reset-password").await.headers["referrer-policy"], "no-referrer");
     assert_eq!(browser.open("/").await.headers["referrer-policy"], "strict-origin-when-cross-origin");
+}
+
+/// What stands between these, which are on every page once.
+#[track_caller]
+fn once<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
+    let parts: Vec<&str> = page.split(before).collect();
+    let [_, rest] = parts[..] else { panic!("{before} stands there {} times: {page}", parts.len() - 1) };
+    rest.split(after).next().unwrap()
+}
+
+#[tokio::test]
+async fn every_page_has_a_title_and_says_what_it_is_in_the_readers_language() {
+    let app = unlimited_blog().await;
+    let person = Person::new(&app, "ada").await;
+    let (reader, author) = (app.browser(), logged_in(&app, &person.user).await);
+    let mut paths: Vec<String> =
+        page_routes().iter().filter(|route| route.takes_get).map(|route| page_path(&route.path, &person)).collect();
+    paths.push("/nothing".to_owned());
+    let mut shown = 0;
+    for path in &paths {
+        for browser in [&reader, &author] {
+            let mut said = Vec::new();
+            for language in ["en", "de"] {
+                browser.set_cookie("language", language);
+                let answer = browser.open(path).await;
+                let page = answer.text();
+                if answer.status == 303 || !page.starts_with("<!doctype html>") {
+                    continue; // it leads elsewhere, or is no page
+                }
+                assert!(!once(&page, "<title>", "</title>").trim().is_empty(), "{path}");
+                let about = once(&page, "<meta name=\"description\" content=\"", "\"").to_owned();
+                assert!(about.len() >= 10, "{path}: {about}");
+                said.push(about);
+                shown += 1;
+            }
+            // What a post is about stands in its own language.
+            let is_post = path.starts_with("/posts/") && path.matches('/').count() == 2 && !path.ends_with("/new");
+            if let ([english, german], false) = (&said[..], is_post) {
+                assert_ne!(english, german, "{path}");
+            }
+        }
+    }
+    assert!(shown >= 50, "{shown} pages of {paths:?}");
 }

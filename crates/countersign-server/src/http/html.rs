@@ -1,4 +1,4 @@
-//! Decides how the page of the shell itself looks: the list of problems.
+//! How the page of the shell itself looks: the list of problems. It has a style of its own, because it is the same for every host.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -48,7 +48,7 @@ fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+         <title>{title}</title><meta name=\"description\" content=\"What an error answer of this API can mean.\"><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
     )
 }
 
