@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { Blog } from "./blog.mjs";
 import { Browser } from "./browser.mjs";
 import { tests as life } from "./life.mjs";
+import { tests as logins } from "./logins.mjs";
 import { tests as looks } from "./looks.mjs";
 import { tests as harm } from "./harm.mjs";
 import { tests as lost } from "./lost.mjs";
@@ -57,7 +58,7 @@ const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
-  for (const { name, test } of [...life, ...looks, ...harm, ...work, ...neighbours, ...lost]) {
+  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost]) {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {
