@@ -1,6 +1,7 @@
-//! Decides what a profile picture is made of: the bytes of a JPEG, PNG, GIF or WebP, recognised by what they are, become a
-//! square JPEG of our own that has nothing of them but the colours.
+//! From an upload to a profile picture: the bytes of a JPEG, PNG, GIF or WebP, recognised by what they are, become a square
+//! JPEG of our own that has nothing of them but the colours. A room of its own, as it is the one that decodes hostile bytes.
 
+mod colour;
 mod exif;
 mod gif;
 mod jpeg;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use self::colour::{Channels, Colours};
 use self::exif::Orientation;
 
 /// Width and height of the result.
@@ -86,6 +88,7 @@ impl Format {
 pub(crate) struct Candidate<'b> {
     bytes: &'b [u8],
     format: Format,
+    colours: Colours,
     /// Upper bound of the memory that decoding takes beside the bytes themselves.
     memory_bytes: u64,
 }
@@ -94,13 +97,15 @@ impl<'b> Candidate<'b> {
     /// Reads the header alone.
     pub(crate) fn inspect(bytes: &'b [u8]) -> Result<Self, InvalidPicture> {
         let format = Format::of(bytes).ok_or(InvalidPicture::Format)?;
-        let memory_bytes = match format {
-            Format::Jpeg => jpeg::inspect(bytes)?.memory_bytes(),
-            Format::Png => png::memory_bytes(bytes)?,
-            Format::Gif => gif::memory_bytes(bytes)?,
-            Format::WebP => webp::memory_bytes(bytes)?,
+        let (decoding_bytes, colours) = match format {
+            Format::Jpeg => (jpeg::inspect(bytes)?.memory_bytes(), jpeg::colours(bytes)),
+            Format::Png => (png::memory_bytes(bytes)?, png::colours(bytes)),
+            Format::Gif => (gif::memory_bytes(bytes)?, Colours::Srgb),
+            Format::WebP => (webp::memory_bytes(bytes)?, webp::colours(bytes)),
         };
-        Ok(Self { bytes, format, memory_bytes: memory_bytes + FINISHING_BYTES })
+        // What was decoded is gone when its colours are converted.
+        let memory_bytes = decoding_bytes.max(colours.converting_bytes()) + colours.profile_bytes() + FINISHING_BYTES;
+        Ok(Self { bytes, format, colours, memory_bytes })
     }
 
     pub(crate) fn memory_bytes(&self) -> u64 {
@@ -118,15 +123,16 @@ impl<'b> Candidate<'b> {
         };
         // Whatever a decoder makes of being cut off, the time is the cause.
         let decoded = if deadline.is_over() { Err(InvalidPicture::TooSlow) } else { decoded }?;
-        square::finish(decoded)
+        square::finish(decoded, &self.colours)
     }
 }
 
-/// A decoded picture: rows of red, green and blue, 8 bits each.
+/// A decoded picture, row by row.
 struct Decoded {
     width: u32,
     height: u32,
-    rgb: Vec<u8>,
+    channels: Channels,
+    pixels: Vec<u8>,
     orientation: Orientation,
 }
 

@@ -1,5 +1,5 @@
-//! Decides which pictures the tests upload: good ones of every format, damaged ones by the thousand, and those that were
-//! made to do harm.
+//! Pictures that the tests upload: good ones of every format, damaged ones by the thousand, and those that were made to do
+//! harm. Behind the feature `testing`, as fuzzers and hosts' tests take them too.
 
 use std::io::Write as _;
 
@@ -74,6 +74,36 @@ pub fn png(width: u32, height: u32, colours: png::ColorType, depth: png::BitDept
     file
 }
 
+/// The same JPEG with a colour profile, in so many segments.
+pub fn jpeg_with_profile(jpeg: &[u8], profile: &[u8], pieces: usize) -> Vec<u8> {
+    let chunks: Vec<&[u8]> = profile.chunks(profile.len().div_ceil(pieces).max(1)).collect();
+    let byte = |number: usize| u8::try_from(number).expect("few pieces");
+    let segments = chunks.iter().enumerate().map(|(index, chunk)| {
+        let head = [&b"ICC_PROFILE\0"[..], &[byte(index + 1), byte(chunks.len())]].concat();
+        jpeg_segment(0xe2, &[&head, *chunk].concat())
+    });
+    [&jpeg[..2], &segments.collect::<Vec<_>>().concat(), &jpeg[2..]].concat()
+}
+
+/// A segment of a JPEG, from its marker on.
+pub fn jpeg_segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 2).expect("a short segment");
+    [&[0xff, marker], &length.to_be_bytes()[..], content].concat()
+}
+
+/// A PNG of these bytes, 8 bits a sample, with a colour profile.
+pub fn png_with_profile(width: u32, height: u32, colours: png::ColorType, bytes: &[u8], profile: &[u8]) -> Vec<u8> {
+    let mut info = png::Info::with_size(width, height);
+    info.color_type = colours;
+    info.icc_profile = Some(profile.into());
+    let mut file = Vec::new();
+    let encoder = png::Encoder::with_info(&mut file, info).expect("a description");
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(bytes).expect("the rows");
+    writer.finish().expect("an end");
+    file
+}
+
 /// A PNG of one value throughout, which takes few bytes for any size.
 pub fn flat_png(width: u32, height: u32, colours: png::ColorType, depth: png::BitDepth) -> Vec<u8> {
     let mut file = Vec::new();
@@ -111,6 +141,15 @@ pub fn gif(width: u16, height: u16, frames: u32) -> Vec<u8> {
 pub fn webp(width: u32, height: u32, rgb: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     image_webp::WebPEncoder::new(&mut file).encode(rgb, width, height, image_webp::ColorType::Rgb8).expect("a WebP");
+    file
+}
+
+/// The same with a colour profile.
+pub fn webp_with_profile(width: u32, height: u32, rgb: &[u8], profile: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = image_webp::WebPEncoder::new(&mut file);
+    encoder.set_icc_profile(profile.to_vec());
+    encoder.encode(rgb, width, height, image_webp::ColorType::Rgb8).expect("a WebP");
     file
 }
 
@@ -205,8 +244,8 @@ fn deflated_zeros(count: u32) -> Vec<u8> {
     data
 }
 
-/// Puts a chunk behind the header.
-fn with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+/// The same PNG with a chunk behind the header.
+pub fn with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
     let length = u32::try_from(content.len()).expect("a short chunk");
     let sum = crc32(&[&kind[..], content].concat());
@@ -221,8 +260,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 fn with_comment(jpeg: &[u8], text: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(text.len() + 2).expect("a short comment");
-    [&jpeg[..2], b"\xff\xfe", &length.to_be_bytes(), text, &jpeg[2..]].concat()
+    [&jpeg[..2], &jpeg_segment(0xfe, text), &jpeg[2..]].concat()
 }
 
 /// Says another size in the frame header.

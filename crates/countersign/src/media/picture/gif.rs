@@ -1,35 +1,41 @@
-//! Decides how a GIF is decoded: its first frame, on white; the others are never looked at.
+//! GIF: the whole first frame, on white; the others are never looked at.
 
 use gif::{ColorOutput, DecodeOptions, Decoder, MemoryLimit};
 
+use super::colour::Channels;
 use super::exif::Orientation;
 use super::shrink::Shrink;
 use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions};
 
-/// The decoder in front of the first frame, and the size of that.
-fn open(bytes: &[u8]) -> Result<(Decoder<&[u8]>, u64), InvalidPicture> {
+/// The decoder in front of the first frame, and width and height of the screen: where the file says one that the frame does
+/// not fit in, it is made larger, as browsers do.
+fn open(bytes: &[u8]) -> Result<(Decoder<&[u8]>, (u32, u32)), InvalidPicture> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     if let Some(limit) = std::num::NonZeroU64::new(PIXELS_MAX) {
         options.set_memory_limit(MemoryLimit::Bytes(limit));
     }
     let mut decoder = options.read_info(bytes).map_err(InvalidPicture::broken)?;
-    check_dimensions(decoder.width().into(), decoder.height().into(), PIXELS_MAX)?;
+    let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
+    // A screen of nothing is one that grows too.
+    check_dimensions(width.max(1), height.max(1), PIXELS_MAX)?;
     let frame = decoder.next_frame_info().map_err(InvalidPicture::broken)?;
     let frame = frame.ok_or_else(|| InvalidPicture::broken("no frame"))?;
-    let pixels = check_dimensions(frame.width.into(), frame.height.into(), PIXELS_MAX)?;
-    Ok((decoder, pixels))
+    check_dimensions(frame.width.into(), frame.height.into(), PIXELS_MAX)?;
+    let width = width.max(u32::from(frame.left) + u32::from(frame.width));
+    let height = height.max(u32::from(frame.top) + u32::from(frame.height));
+    check_dimensions(width, height, PIXELS_MAX)?;
+    Ok((decoder, (width, height)))
 }
 
 /// Memory for decoding, in bytes: one for each pixel, and the smaller picture.
 pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
-    let (decoder, pixels) = open(bytes)?;
-    Ok(pixels + Shrink::memory_bytes(decoder.width().into(), decoder.height().into()) + bytes.len() as u64)
+    let (decoder, (width, height)) = open(bytes)?;
+    Ok(decoder.buffer_size() as u64 + Shrink::memory_bytes(width, height) + bytes.len() as u64)
 }
 
 pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
-    let (mut decoder, _) = open(bytes)?;
-    let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
+    let (mut decoder, (width, height)) = open(bytes)?;
     let mut indices = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut indices).map_err(InvalidPicture::broken)?;
     let palette = decoder.palette().map_err(InvalidPicture::broken)?;
@@ -45,17 +51,17 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     };
     let colours: Vec<[u8; 3]> = (0..=u8::MAX).map(colour).collect();
 
-    let mut shrink = Shrink::new(decoder.width().into(), decoder.height().into());
-    let mut row = vec![u8::MAX; width * 3];
-    for y in 0..height {
+    let mut shrink = Shrink::new(width, height);
+    let mut row = vec![u8::MAX; width as usize * 3];
+    for y in 0..height as usize {
         deadline.check()?;
         row.fill(u8::MAX);
         let line = y.checked_sub(top).and_then(|line| indices.chunks_exact(frame_width).nth(line));
-        for (x, index) in line.into_iter().flatten().enumerate().take(width.saturating_sub(left)) {
+        for (x, index) in line.into_iter().flatten().enumerate() {
             row[(left + x) * 3..(left + x + 1) * 3].copy_from_slice(&colours[usize::from(*index)]);
         }
         shrink.push(&row);
     }
-    let (width, height, rgb) = shrink.finish(decoder.width().into());
-    Ok(Decoded { width, height, rgb, orientation: Orientation::AsStored })
+    let (width, height, rgb) = shrink.finish(width);
+    Ok(Decoded { width, height, channels: Channels::Rgb, pixels: rgb, orientation: Orientation::AsStored })
 }

@@ -1,8 +1,9 @@
-//! Decides how a JPEG is decoded: at a half, a quarter or an eighth of its size where that leaves enough of it, so that a
-//! photograph of 50 megapixels takes the memory of a small one.
+//! JPEG, decoded at a half, a quarter or an eighth of its size where that leaves enough of it, so that a photograph of 50
+//! megapixels takes the memory of a small one. Its markers are read here before a decoder sees them.
 
-use jpeg_decoder::PixelFormat;
+use jpeg_decoder::{ColorTransform, PixelFormat};
 
+use super::colour::{Channels, Colours};
 use super::exif::Orientation;
 use super::{Deadline, Decoded, InvalidPicture, JPEG_PIXELS_MAX, SHORTER_SIDE_MIN, Timed, check_dimensions};
 
@@ -17,6 +18,8 @@ pub(super) struct Header {
     coding: Coding,
     /// Horizontal and vertical sampling factors.
     components: Vec<(u32, u32)>,
+    /// Where the decoder would take it for something else.
+    transform: Option<ColorTransform>,
     file_bytes: u64,
 }
 
@@ -74,6 +77,37 @@ impl Header {
     }
 }
 
+/// What the segments of JFIF and of Adobe say of the colours, where there are three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Model {
+    Unsaid,
+    /// Of brightness and two differences, as JFIF always has it.
+    Jfif,
+    /// Red, green and blue as they are. The decoder forgets that Adobe's segment says so if the components are numbered.
+    Rgb,
+}
+
+impl Model {
+    fn after(self, segment: &[u8]) -> Self {
+        /// Version and flags, of two bytes each, are between the name and what counts.
+        const ADOBE_TRANSFORM: usize = 11;
+        if segment.starts_with(b"JFIF\0") {
+            Self::Jfif
+        } else if self == Self::Unsaid && segment.starts_with(b"Adobe") && segment.get(ADOBE_TRANSFORM) == Some(&0) {
+            Self::Rgb
+        } else {
+            self
+        }
+    }
+}
+
+/// The profile, which can be in many segments; they come before the frame.
+pub(super) fn colours(bytes: &[u8]) -> Colours {
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    let profile = decoder.read_info().ok().and_then(|()| decoder.icc_profile());
+    Colours::of_profile(profile)
+}
+
 /// Walks over the markers; decodes nothing.
 pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
     const START_OF_SCAN: u8 = 0xda;
@@ -82,6 +116,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
     let cut_off = || InvalidPicture::broken("cut off");
     let mut header: Option<Header> = None;
     let mut scans = 0;
+    let mut model = Model::Unsaid;
     let mut at = 2;
     loop {
         // Between segments there may be fill bytes; within a scan a marker is what no 0 and no restart follows.
@@ -110,6 +145,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
                 return Err(InvalidPicture::broken("lossless, hierarchical or arithmetic coding"));
             }
             START_OF_SCAN => scans += 1,
+            0xe0 | 0xee => model = model.after(segment),
             _ => {}
         }
         if scans > SCANS_MAX {
@@ -117,7 +153,8 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
         }
         at += 1 + length.max(2);
     }
-    let header = header.filter(|_| scans > 0).ok_or_else(|| InvalidPicture::broken("no frame or no scan"))?;
+    let mut header = header.filter(|_| scans > 0).ok_or_else(|| InvalidPicture::broken("no frame or no scan"))?;
+    header.transform = (model == Model::Rgb && header.components.len() == 3).then_some(ColorTransform::RGB);
     if !header.has_bytes_for_its_size() {
         return Err(InvalidPicture::broken("too few bytes for its size"));
     }
@@ -144,7 +181,7 @@ fn frame(marker: u8, segment: &[u8], file_bytes: u64) -> Result<Header, InvalidP
         return Err(InvalidPicture::broken("components"));
     }
     let coding = if marker == 0xc2 { Coding::Progressive } else { Coding::Sequential };
-    Ok(Header { width, height, coding, components, file_bytes })
+    Ok(Header { width, height, coding, components, transform: None, file_bytes })
 }
 
 pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
@@ -155,32 +192,20 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     if decoder.info().is_none_or(|info| (info.width, info.height) != (header.width, header.height)) {
         return Err(InvalidPicture::broken("two sizes"));
     }
+    if let Some(transform) = header.transform {
+        decoder.set_color_transform(transform);
+    }
     let factor = u16::try_from(header.factor()).unwrap_or(1);
     decoder.scale(header.width.div_ceil(factor), header.height.div_ceil(factor)).map_err(InvalidPicture::broken)?;
-    let mut pixels = decoder.decode().map_err(InvalidPicture::broken)?;
+    let pixels = decoder.decode().map_err(InvalidPicture::broken)?;
     let info = decoder.info().ok_or_else(|| InvalidPicture::broken("no header"))?;
-    let rgb = match info.pixel_format {
-        PixelFormat::RGB24 => pixels,
-        PixelFormat::L8 => pixels.iter().flat_map(|grey| [*grey; 3]).collect(),
-        PixelFormat::CMYK32 => {
-            cmyk_to_rgb(&mut pixels);
-            pixels
-        }
+    let channels = match info.pixel_format {
+        PixelFormat::RGB24 => Channels::Rgb,
+        PixelFormat::L8 => Channels::Grey,
+        // The decoder takes all inks for stored as Adobe does, the wrong way round, and so do browsers.
+        PixelFormat::CMYK32 => Channels::Inks,
         PixelFormat::L16 => return Err(InvalidPicture::broken("16 bits a sample")),
     };
     let orientation = decoder.exif_data().map_or(Orientation::AsStored, Orientation::of_exif);
-    Ok(Decoded { width: info.width.into(), height: info.height.into(), rgb, orientation })
-}
-
-/// In place: ink becomes light, by the simple formula, for want of a profile of the inks.
-fn cmyk_to_rgb(pixels: &mut Vec<u8>) {
-    let count = pixels.len() / 4;
-    for index in 0..count {
-        let paper = 255 - u16::from(pixels[index * 4 + 3]);
-        for channel in 0..3 {
-            let light = (255 - u16::from(pixels[index * 4 + channel])) * paper / 255;
-            pixels[index * 3 + channel] = u8::try_from(light).unwrap_or(u8::MAX);
-        }
-    }
-    pixels.truncate(count * 3);
+    Ok(Decoded { width: info.width.into(), height: info.height.into(), channels, pixels, orientation })
 }

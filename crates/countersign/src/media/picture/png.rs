@@ -1,16 +1,19 @@
-//! Decides how a PNG is decoded: row by row and made smaller meanwhile, whatever its depth of colour; text and profiles in
-//! it are passed over unread.
+//! PNG, decoded row by row and made smaller meanwhile, whatever its depth of colour; text in it is passed over unread.
 
 use std::io::Cursor;
 
-use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, Limits, ScaledFloat, Transformations};
 
+use super::colour::{Channels, Colours, PROFILE_BYTES_MAX};
 use super::exif::Orientation;
 use super::shrink::Shrink;
 use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions, on_white};
 
 /// What the decoder may allocate for a row, for inflating and for the few chunks that are read, in bytes.
 const LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Beside a profile, for reading it.
+const PROFILE_LIMIT_BYTES: usize = 1024 * 1024;
 
 type Reader<'b> = png::Reader<Cursor<&'b [u8]>>;
 
@@ -32,6 +35,29 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     let info = reader.info();
     let whole = if info.interlaced { reader.output_buffer_size().ok_or(InvalidPicture::TooDear)? as u64 } else { 0 };
     Ok(LIMIT_BYTES as u64 + whole + Shrink::memory_bytes(info.width, info.height))
+}
+
+/// What the chunks say of the colours, in their order of precedence (PNG, third edition, section 4.3). Read by themselves, so
+/// that nothing in them keeps the pixels from being read.
+pub(super) fn colours(bytes: &[u8]) -> Colours {
+    let limits = Limits { bytes: PROFILE_BYTES_MAX + PROFILE_LIMIT_BYTES };
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_ignore_text_chunk(true);
+    let Ok(reader) = decoder.read_info() else { return Colours::Srgb };
+    let info = reader.info();
+    let points = info.coding_independent_code_points.filter(|points| points.is_video_full_range_image);
+    if let Some(colours) = points.and_then(|p| Colours::of_code_points(p.color_primaries, p.transfer_function)) {
+        return colours;
+    }
+    if let Some(profile) = &info.icc_profile {
+        return Colours::of_profile(Some(profile.to_vec()));
+    }
+    if info.srgb.is_some() {
+        return Colours::Srgb;
+    }
+    let points =
+        info.chrm_chunk.map(|at| [at.white, at.red, at.green, at.blue].map(|(x, y)| (x.into_value(), y.into_value())));
+    Colours::of_gamma(info.gama_chunk.map(ScaledFloat::into_value), points)
 }
 
 pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
@@ -59,7 +85,11 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
         }
     }
     let (width, height, rgb) = shrink.finish(width);
-    Ok(Decoded { width, height, rgb, orientation })
+    let (channels, pixels) = match colours {
+        ColorType::Grayscale | ColorType::GrayscaleAlpha => (Channels::Grey, rgb.into_iter().step_by(3).collect()),
+        _ => (Channels::Rgb, rgb),
+    };
+    Ok(Decoded { width, height, channels, pixels, orientation })
 }
 
 fn to_rgb(colours: ColorType, row: &[u8], rgb: &mut Vec<u8>) {

@@ -1,16 +1,24 @@
-//! Decides how a decoded picture becomes the finished one: the middle of it, scaled, turned, and encoded.
+//! From a decoded picture to the finished one: the middle of it, scaled, in sRGB, turned, and encoded. The same for all formats.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::colour::{Channels, Colours};
 use super::exif::Orientation;
 use super::{Decoded, InvalidPicture, SIDE};
 
 const QUALITY: u8 = 85;
 
-/// The largest square in the middle, by Lanczos of three lobes to [`SIDE`] by [`SIDE`], the right way up, as a JPEG.
-pub(super) fn finish(decoded: Decoded) -> Result<Vec<u8>, InvalidPicture> {
-    let Decoded { width, height, rgb, orientation } = decoded;
+/// The largest square in the middle, the right way up, as a JPEG.
+pub(super) fn finish(decoded: Decoded, colours: &Colours) -> Result<Vec<u8>, InvalidPicture> {
+    let (channels, orientation) = (decoded.channels, decoded.orientation);
+    let rgb = colours.to_srgb(channels, scaled(decoded)?);
+    encode(&turned(rgb, orientation))
+}
+
+/// The largest square in the middle, by Lanczos of three lobes to [`SIDE`] by [`SIDE`].
+fn scaled(decoded: Decoded) -> Result<Vec<u8>, InvalidPicture> {
+    let Decoded { width, height, channels, pixels, .. } = decoded;
     let side = f64::from(width.min(height));
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).crop(
         (f64::from(width) - side) / 2.0,
@@ -18,10 +26,16 @@ pub(super) fn finish(decoded: Decoded) -> Result<Vec<u8>, InvalidPicture> {
         side,
         side,
     );
-    let source = ImageRef::new(width, height, &rgb, PixelType::U8x3).map_err(InvalidPicture::broken)?;
-    let mut square = Image::new(SIDE, SIDE, PixelType::U8x3);
+    let (pixel, options) = match channels {
+        Channels::Grey => (PixelType::U8, options),
+        Channels::Rgb => (PixelType::U8x3, options),
+        // The fourth is an ink like the others.
+        Channels::Inks => (PixelType::U8x4, options.use_alpha(false)),
+    };
+    let source = ImageRef::new(width, height, &pixels, pixel).map_err(InvalidPicture::broken)?;
+    let mut square = Image::new(SIDE, SIDE, pixel);
     Resizer::new().resize(&source, &mut square, &options).map_err(InvalidPicture::broken)?;
-    encode(&turned(square.into_vec(), orientation))
+    Ok(square.into_vec())
 }
 
 /// A square cut from the middle is the same before and after turning, so only the small one is turned.

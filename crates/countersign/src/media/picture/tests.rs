@@ -1,5 +1,8 @@
 //! Pictures in, pictures out: what becomes of good, turned, see-through, damaged and hostile ones.
 
+mod colours;
+mod frames;
+
 use std::sync::LazyLock;
 
 use crate::testing::pictures::{self, QUARTERS, quarters};

@@ -1,9 +1,10 @@
-//! Decides how a WebP is decoded: the picture, or the first frame of an animated one, on white.
+//! WebP: the picture, or the first frame of an animated one, on white.
 
 use std::io::{self, BufRead, Cursor, Seek, SeekFrom};
 
 use image_webp::WebPDecoder;
 
+use super::colour::{Channels, Colours};
 use super::exif::Orientation;
 use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, Timed, check_dimensions, on_white, vp8l};
 
@@ -31,6 +32,12 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     Ok(u64::from(width) * u64::from(height) * bytes_a_pixel + tables + 2 * bytes.len() as u64)
 }
 
+/// The profile, if there is one.
+pub(super) fn colours(bytes: &[u8]) -> Colours {
+    let decoder = open(bytes, &Deadline::after(super::DECODING_TIME_MAX));
+    Colours::of_profile(decoder.ok().and_then(|mut decoder| decoder.icc_profile().ok().flatten()))
+}
+
 pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, InvalidPicture> {
     let mut decoder = open(bytes, deadline)?;
     let (width, height) = decoder.dimensions();
@@ -48,7 +55,8 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     Ok(Decoded {
         width,
         height,
-        rgb: pixels,
+        channels: Channels::Rgb,
+        pixels,
         orientation: exif.as_deref().map_or(Orientation::AsStored, Orientation::of_exif),
     })
 }

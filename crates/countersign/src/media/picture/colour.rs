@@ -1,0 +1,184 @@
+//! Which colours the numbers of a picture stand for, and how they become those of sRGB, which is what numbers stand for
+//! everywhere that come without a profile. Apart from the decoders, because only the finished square is converted: its
+//! pixels are few, and resizing goes before in any case.
+
+use std::borrow::Cow;
+
+use moxcms::{
+    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace, Layout,
+    MatrixCoefficients, ParsingOptions, ToneReprCurve, TransferCharacteristics, TransformOptions, XyY,
+};
+
+/// A larger profile is passed over, in bytes. Those of cameras and screens take a few thousand, those of inks half a million.
+pub(super) const PROFILE_BYTES_MAX: usize = 1024 * 1024;
+/// More entries in its table are not a profile either; they have some twenty. Each can name one and the same large table,
+/// which is read again for each.
+const TAGS_MAX: u32 = 100;
+
+/// What a pixel consists of, 8 bits each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channels {
+    Grey,
+    Rgb,
+    /// Cyan, magenta, yellow and black; 255 is all of it.
+    Inks,
+}
+
+/// What a picture says of its colours.
+pub(super) enum Colours {
+    /// That they are those of sRGB, or nothing, or nothing that can be understood.
+    Srgb,
+    /// An ICC profile, which nobody has read yet.
+    Profile(Vec<u8>),
+    /// Primaries and a curve.
+    Described(Box<ColorProfile>),
+}
+
+impl Colours {
+    pub(super) fn of_profile(profile: Option<Vec<u8>>) -> Self {
+        profile.filter(|bytes| bytes.len() <= PROFILE_BYTES_MAX).map_or(Self::Srgb, Self::Profile)
+    }
+
+    /// By the numbers of ITU-T H.273, unless they stand for light of more than a screen's range: what becomes of that on
+    /// paper or here is a matter of taste, and no two programs agree.
+    pub(super) fn of_code_points(primaries: u8, transfer: u8) -> Option<Self> {
+        let transfer_characteristics = TransferCharacteristics::try_from(transfer).ok()?;
+        if is_of_high_range(transfer_characteristics) {
+            return None;
+        }
+        let profile = ColorProfile::new_from_cicp(CicpProfile {
+            color_primaries: CicpColorPrimaries::try_from(primaries).ok()?,
+            transfer_characteristics,
+            matrix_coefficients: MatrixCoefficients::Identity,
+            full_range: true,
+        });
+        profile.red_trc.is_some().then(|| Self::Described(Box::new(profile)))
+    }
+
+    /// By the exponent that the light was encoded with, and where white, red, green and blue lie in the CIE diagram of
+    /// 1931. What is missing, or cannot be, is as in sRGB.
+    pub(super) fn of_gamma(gamma: Option<f32>, points: Option<[(f32, f32); 4]>) -> Self {
+        const OF_SRGB: [(f32, f32); 4] = [(0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06)];
+        const NEARLY: f32 = 0.01;
+
+        let is_srgb = |points: &[(f32, f32); 4]| {
+            let mut pairs = points.iter().zip(&OF_SRGB);
+            pairs.all(|(point, own)| (point.0 - own.0).abs() <= NEARLY && (point.1 - own.1).abs() <= NEARLY)
+        };
+        let points = points.filter(|points| can_be(points) && !is_srgb(points));
+        // With its primaries, this exponent is what programs write that mean sRGB.
+        let stands_for_srgb = |gamma: f32| points.is_none() && (gamma - 1.0 / 2.2).abs() <= NEARLY;
+        let gamma = gamma.filter(|gamma| (0.1..=10.0).contains(gamma) && !stands_for_srgb(*gamma));
+        if gamma.is_none() && points.is_none() {
+            return Self::Srgb;
+        }
+        let mut profile = ColorProfile::new_srgb();
+        profile.cicp = None;
+        if let Some([white, red, green, blue]) = points {
+            let [red, green, blue] = [red, green, blue].map(|(x, y)| Chromaticity::new(x, y));
+            let white = XyY { x: white.0.into(), y: white.1.into(), yb: 1.0 };
+            profile.update_rgb_colorimetry(white, ColorPrimaries { red, green, blue });
+        }
+        if let Some(gamma) = gamma {
+            let curve = Some(ToneReprCurve::Parametric(vec![1.0 / gamma]));
+            (profile.red_trc, profile.green_trc, profile.blue_trc) = (curve.clone(), curve.clone(), curve);
+        }
+        Self::Described(Box::new(profile))
+    }
+
+    /// Memory that a conversion takes, beside the profile's bytes: each of seven tables can be all of the profile, the one
+    /// that counts is kept as floating-point numbers too, and a grid is made of it.
+    pub(super) fn converting_bytes(&self) -> u64 {
+        const OF_ANY: u64 = 4 * 1024 * 1024;
+        match self {
+            Self::Srgb => 0,
+            Self::Profile(bytes) => OF_ANY + 16 * bytes.len() as u64,
+            Self::Described(_) => OF_ANY,
+        }
+    }
+
+    /// Memory that is taken until the conversion.
+    pub(super) fn profile_bytes(&self) -> u64 {
+        match self {
+            Self::Srgb | Self::Described(_) => 0,
+            Self::Profile(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Pixels of red, green and blue as sRGB has them.
+    pub(super) fn to_srgb(&self, channels: Channels, pixels: Vec<u8>) -> Vec<u8> {
+        self.converted(channels, &pixels).unwrap_or_else(|| match channels {
+            Channels::Grey => grey_to_rgb(&pixels),
+            Channels::Rgb => pixels,
+            Channels::Inks => inks_to_rgb(&pixels),
+        })
+    }
+
+    /// `None` where nothing has to be converted, and where a profile is broken or that of another kind of picture: it
+    /// harms no picture that could be seen without it.
+    fn converted(&self, channels: Channels, pixels: &[u8]) -> Option<Vec<u8>> {
+        let profile = match self {
+            Self::Srgb => return None,
+            Self::Profile(bytes) => &read(bytes)?,
+            Self::Described(profile) => profile,
+        };
+        let (layout, pixels) = match (channels, profile.color_space) {
+            (Channels::Grey, DataColorSpace::Gray) => (Layout::Gray, Cow::Borrowed(pixels)),
+            (Channels::Grey, DataColorSpace::Rgb) => (Layout::Rgb, Cow::Owned(grey_to_rgb(pixels))),
+            (Channels::Rgb, DataColorSpace::Rgb) => (Layout::Rgb, Cow::Borrowed(pixels)),
+            (Channels::Inks, DataColorSpace::Cmyk) => (Layout::Rgba, Cow::Borrowed(pixels)),
+            _ => return None,
+        };
+        let srgb = ColorProfile::new_srgb();
+        let options = TransformOptions::default();
+        let transform = profile.create_transform_8bit(layout, &srgb, Layout::Rgb, options).ok()?;
+        let mut rgb = vec![0; pixels.len() / layout.channels() * 3];
+        transform.transform(&pixels, &mut rgb).ok()?;
+        Some(rgb)
+    }
+}
+
+/// A profile of a range that an sRGB picture has room for.
+fn read(bytes: &[u8]) -> Option<ColorProfile> {
+    /// Where the table of tags says how many they are (ICC.1:2022, section 7.3).
+    const COUNT: std::ops::Range<usize> = 128..132;
+    let count = u32::from_be_bytes(bytes.get(COUNT)?.try_into().ok()?);
+    if count > TAGS_MAX {
+        return None;
+    }
+    let options = ParsingOptions {
+        max_profile_size: PROFILE_BYTES_MAX + 1,
+        max_allowed_clut_size: PROFILE_BYTES_MAX,
+        ..ParsingOptions::default()
+    };
+    let profile = ColorProfile::new_from_slice_with_options(bytes, options).ok()?;
+    let is_high = profile.cicp.is_some_and(|points| is_of_high_range(points.transfer_characteristics));
+    (!is_high).then_some(profile)
+}
+
+fn is_of_high_range(transfer: TransferCharacteristics) -> bool {
+    matches!(transfer, TransferCharacteristics::Smpte2084 | TransferCharacteristics::Hlg)
+}
+
+/// Whether there are colours between these primaries at all.
+fn can_be(points: &[(f32, f32); 4]) -> bool {
+    const AREA_MIN: f32 = 0.01;
+    let [white, red, green, blue] = points;
+    let area = ((green.0 - red.0) * (blue.1 - red.1) - (blue.0 - red.0) * (green.1 - red.1)).abs() / 2.0;
+    let is_within = |(x, y): &(f32, f32)| (0.0..=1.0).contains(x) && (0.0..=1.0).contains(y);
+    points.iter().all(is_within) && white.1 > AREA_MIN && area > AREA_MIN
+}
+
+fn grey_to_rgb(pixels: &[u8]) -> Vec<u8> {
+    pixels.iter().flat_map(|grey| [*grey; 3]).collect()
+}
+
+/// Ink becomes light, by the simple formula, for want of a profile of the inks.
+fn inks_to_rgb(pixels: &[u8]) -> Vec<u8> {
+    let light = |ink: u8, black: u8| {
+        let light = u16::from(255 - ink) * u16::from(255 - black) / 255;
+        u8::try_from(light).unwrap_or(u8::MAX)
+    };
+    let of_pixel = |p: &[u8]| [light(p[0], p[3]), light(p[1], p[3]), light(p[2], p[3])];
+    pixels.chunks_exact(4).flat_map(of_pixel).collect()
+}
