@@ -9,6 +9,7 @@ mod caller;
 mod contract;
 pub mod parsers;
 pub mod pictures;
+pub mod profiles;
 mod smtp_server;
 
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! How bytes of anybody's choice are given to every parser of ours, and what has to hold whatever they are. Property
-//! tests and fuzzers (`crates/countersign/fuzz`) call the same.
+//! Bytes of anybody's choice, given to every parser of ours, and what has to hold whatever they are. Property tests and
+//! fuzzers (`crates/countersign/fuzz`) call the same.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ use crate::secrets::session_secret::{PresentedCookie, PresentedRefreshToken};
 pub type Parser = fn(&[u8]);
 
 /// All of them, by name.
-pub const PARSERS: [(&str, Parser); 13] = [
+pub const PARSERS: [(&str, Parser); 14] = [
     ("json_body", json_body),
     ("form_body", form_body),
     ("query", query),
@@ -42,6 +42,7 @@ pub const PARSERS: [(&str, Parser); 13] = [
     ("cookie_header", cookie_header),
     ("picture_head", picture_head),
     ("picture", picture),
+    ("picture_profile", picture_profile),
 ];
 
 /// Decoding what says that it needs more is left out: it would be the memory that is tried.
@@ -248,5 +249,26 @@ pub fn picture(bytes: &[u8]) {
         && let Ok(file) = candidate.prepare()
     {
         assert!(file.starts_with(&[0xff, 0xd8, 0xff]) && file.ends_with(&[0xff, 0xd9]));
+    }
+}
+
+/// A colour profile, in pictures of one, three and four colours: whatever it is, it does not keep one from being taken.
+pub fn picture_profile(bytes: &[u8]) {
+    /// As much as segments of a JPEG hold.
+    const PIECE_BYTES: usize = 60_000;
+    static PICTURES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+        use jpeg_encoder::ColorType::{Cmyk, Luma, Rgb};
+        [(Luma, 1), (Rgb, 3), (Cmyk, 4)].map(|(colours, channels)| {
+            let mut file = Vec::new();
+            let pixels: Vec<u8> = (0..=255).cycle().take(16 * 16 * channels).collect();
+            jpeg_encoder::Encoder::new(&mut file, 90).encode(&pixels, 16, 16, colours).expect("a JPEG");
+            file
+        })
+    });
+    for picture in &*PICTURES {
+        let pieces = bytes.len().div_ceil(PIECE_BYTES).max(1);
+        let file = super::pictures::jpeg_with_profile(picture, bytes, pieces);
+        let candidate = Candidate::inspect(&file).expect("a picture");
+        assert!(candidate.prepare().expect("a picture").starts_with(&[0xff, 0xd8, 0xff]));
     }
 }

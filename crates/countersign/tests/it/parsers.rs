@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use countersign::testing::parsers::PARSERS;
-use countersign::testing::pictures;
+use countersign::testing::{pictures, profiles};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -139,6 +139,11 @@ fn what_is_nearly_a_picture_is_refused_or_becomes_one() {
     let mut good: Vec<Vec<u8>> = pictures::SAMPLES.iter().map(|(_, bytes)| bytes.to_vec()).collect();
     good.extend(["RIFF\0\0\0\0WEBPVP8L", "GIF89a", "\u{0}PNG\r\n\u{1a}\n"].map(|text| text.as_bytes().to_vec()));
     try_all(192, &changed(good), is_of_pictures);
+}
+
+#[test]
+fn what_is_nearly_a_colour_profile_keeps_no_picture_from_being_taken() {
+    try_all(256, &changed(profiles::good()), |name| name == "picture_profile");
 }
 
 #[test]

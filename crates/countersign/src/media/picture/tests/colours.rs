@@ -5,6 +5,8 @@ use ::png::BitDepth::{Eight, Sixteen};
 use ::png::ColorType;
 use moxcms::ColorProfile;
 
+use crate::testing::profiles;
+
 use super::*;
 
 /// A colour space: its curve, and the way from its light to that of sRGB, from the published primaries and white points
@@ -140,32 +142,6 @@ fn jpeg(pixels: &[u8], colours: jpeg_encoder::ColorType) -> Vec<u8> {
     file
 }
 
-/// A profile of four inks by a table of two steps each (ICC.1:2022, section 10.10): brightness is what is left by black,
-/// cyan takes away red, magenta green and yellow blue, as far as CIELAB has numbers for that.
-fn profile_of_inks() -> Vec<u8> {
-    let mut table = Vec::new();
-    for corner in 0..16_u8 {
-        let [cyan, magenta, yellow, black] = [corner >> 3 & 1, corner >> 2 & 1, corner >> 1 & 1, corner & 1];
-        let brightness = if black == 1 { 40 } else { 240 - 60 * (cyan + magenta) - 10 * yellow };
-        table.extend([brightness, 128 - 40 * cyan + 50 * magenta, 128 - 40 * cyan + 60 * yellow]);
-    }
-    let identity: Vec<u8> = (0..=255).collect();
-    let (one, none) = ([0, 1, 0, 0], [0; 4]);
-    let matrix = [one, none, none, none, one, none, none, none, one].concat();
-    let body = [b"mft1\0\0\0\0\x04\x03\x02\0", &matrix[..], &identity.repeat(4), &table, &identity.repeat(3)].concat();
-    let mut head = [0; 128];
-    head[8] = 2; // version
-    head[12..24].copy_from_slice(b"prtrCMYKLab ");
-    head[36..40].copy_from_slice(b"acsp");
-    head[68..80].copy_from_slice(b"\0\0\xf6\xd6\0\x01\0\0\0\0\xd3\x2d"); // the white of D50
-    let number = |number: usize| u32::try_from(number).unwrap().to_be_bytes();
-    let directory = [&number(1)[..], b"A2B0", &number(144), &number(body.len())].concat();
-    let mut profile = [&head[..], &directory, &body].concat();
-    let length = number(profile.len());
-    profile[..4].copy_from_slice(&length);
-    profile
-}
-
 /// From CIELAB, of the white of D50, to sRGB.
 fn srgb_of_lab(lightness: f64, a: f64, b: f64) -> [u8; 3] {
     let y = (lightness + 16.0) / 116.0;
@@ -187,7 +163,7 @@ fn inks_are_what_their_profile_says() {
     ] {
         let expected = [srgb_of_lab(lightness / 2.55, a - 128.0, b - 128.0); 4];
         for colours in [jpeg_encoder::ColorType::Cmyk, jpeg_encoder::ColorType::CmykAsYcck] {
-            let file = pictures::jpeg_with_profile(&jpeg(&inks.repeat(1_600), colours), &profile_of_inks(), 2);
+            let file = pictures::jpeg_with_profile(&jpeg(&inks.repeat(1_600), colours), &profiles::of_inks(), 2);
             let found = super::colours(&prepare(&file).unwrap());
             assert!(is_near(found, expected, 5), "{inks:?}: {found:?} for {expected:?}");
         }
@@ -223,7 +199,7 @@ fn what_is_no_profile_for_a_picture_leaves_it_as_it_is() {
         ("of many tags", many),
         ("large", large),
         ("of grey", ColorProfile::new_gray_with_gamma(1.0).encode().unwrap()),
-        ("of inks", profile_of_inks()),
+        ("of inks", profiles::of_inks()),
         ("of light beyond a screen's", ColorProfile::new_display_p3_pq().encode().unwrap()),
     ] {
         let pixels = quarters(2, 2);
