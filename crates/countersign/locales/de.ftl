@@ -166,6 +166,7 @@ fault-registration-closed = Im Moment kann sich hier niemand registrieren.
 fault-reset-token = Dieser Link gilt nicht mehr. Bitte fordern Sie einen neuen an.
 fault-registration-password = Bitte geben Sie das Passwort ein, das Sie für dieses Konto gewählt haben.
 fault-registration-password-wrong = Das ist nicht das Passwort der Registrierung. Haben Sie sich hier nicht registriert, hat jemand anders Ihre Adresse benutzt, und Sie müssen nichts tun.
+fault-code = Bitte die sechs Ziffern des Codes eingeben.
 fault-proof = Dieser Link oder Code gilt nicht mehr.
 fault-undo-token = Dieser Link gilt nicht mehr.
 fault-picture = Bitte wählen Sie ein Bild: JPEG, PNG, GIF oder WebP.

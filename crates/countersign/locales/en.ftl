@@ -165,6 +165,7 @@ fault-registration-closed = Nobody can register here at the moment.
 fault-reset-token = This link is not valid any more. Please ask for a new one.
 fault-registration-password = Please enter the password that you have chosen for this account.
 fault-registration-password-wrong = This is not the password of the registration. If you have not registered here, somebody else has used your address, and you need do nothing.
+fault-code = Please enter the six digits of the code.
 fault-proof = This link or code is not valid any more.
 fault-undo-token = This link is not valid any more.
 fault-picture = Please choose a picture: JPEG, PNG, GIF or WebP.

@@ -1,4 +1,4 @@
-//! Decides how a test goes through the whole site: every operation of the API as its document describes it, and every route
+//! A walk through the whole site for tests: every operation of the API as its document describes it, and every route
 //! of the pages as the sources have it, so that a new one is tried like all others.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +113,7 @@ impl Person {
             "password" | "current_password" => PASSWORD.to_owned(),
             "new_password" => "another horse entirely".to_owned(),
             "grant_type" => "password".to_owned(),
+            "code" => "123456".to_owned(),
             "skip" => "0".to_owned(),
             "limit" => "10".to_owned(),
             _ => "some text".to_owned(),

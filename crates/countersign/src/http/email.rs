@@ -15,7 +15,7 @@ use super::problem::{
     OVERLOADED, Place, Problem, ProblemBody, ServiceProblems, USERNAME_TAKEN, WRONG_PASSWORD,
 };
 use super::{MessageResponse, Private, message};
-use crate::model::{ClientInfo, EmailAddress, Password, Username};
+use crate::model::{ClientInfo, EmailAddress, OneTimeCode, Password, Username};
 use crate::{
     Accounts, AddressProof, ProveAddress, ProveAddressError, ProvenAddress, RequestMailError, UndoEmailChangeError,
 };
@@ -128,7 +128,7 @@ struct VerifyEmailRequest {
     /// Without a token: where the code was sent.
     #[schema(format = Email, max_length = 120)]
     email: Option<String>,
-    /// Without a token: the six digits. After five wrong ones a new mail is needed.
+    /// Without a token: the six digits; other characters between them are ignored. After five wrong ones a new mail is needed.
     #[schema(format = Password)]
     code: Option<String>,
     /// For a registration: its password.
@@ -147,9 +147,9 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
         (Ok(Some(token)), Ok(username)) => (AddressProof::Token(token.into()), username),
         (Ok(None), username) => {
             let email = fields.required("email", EmailAddress::parse);
-            let code = fields.required("code", |text| Ok::<_, Invalid>(text.trim().to_owned()));
+            let code = fields.required("code", OneTimeCode::parse);
             match (email, code, username) {
-                (Ok(address), Ok(code), Ok(username)) => (AddressProof::Code { address, code: code.into() }, username),
+                (Ok(address), Ok(code), Ok(username)) => (AddressProof::Code { address, code }, username),
                 _ => return Err(fields.into_problem()),
             }
         }

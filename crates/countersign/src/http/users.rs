@@ -124,7 +124,7 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
     let username = fields.required("username", Username::parse);
     let email = fields.required("email", EmailAddress::parse);
     let password = fields.required("password", Password::choose);
-    let invitation = fields.optional("invitation", |text| Ok::<_, Invalid>(text.trim().to_owned().into()));
+    let invitation = fields.optional("invitation", |text| Ok::<_, Invalid>(text.to_owned().into()));
     let solution = fields.optional("challenge_solution", |text| Ok::<_, Invalid>(ChallengeSolution::presented(text)));
     match (username, email, password, invitation, solution) {
         (Ok(username), Ok(email), Ok(password), Ok(invitation), Ok(challenge_solution)) => {

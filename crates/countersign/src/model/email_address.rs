@@ -1,4 +1,4 @@
-//! Decides what an e-mail address is, and when two are the same.
+//! An e-mail address in one form: apart from users, because addresses that belong to nobody get mail too.
 
 use std::fmt;
 
@@ -7,6 +7,8 @@ use icu_normalizer::ComposingNormalizer;
 use icu_properties::props::{EnumeratedProperty as _, GeneralCategory};
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+use super::trim_pasted;
 
 /// An address in its one stored form: lower-cased, the domain in Unicode.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -21,9 +23,11 @@ pub struct InvalidEmailAddress;
 const EMAIL_CHARACTERS_MAX: usize = 120;
 
 impl EmailAddress {
-    /// Parses and brings into the stored form, so that equal addresses are equal texts.
+    /// Parses and brings into the stored form, so that equal addresses are equal texts. White space and invisible characters around
+    /// the address do not count: copying brings them along.
     pub fn parse(text: &str) -> Result<Self, InvalidEmailAddress> {
         let refuse = |()| InvalidEmailAddress;
+        let text = trim_pasted(text);
         if text.chars().count() > EMAIL_CHARACTERS_MAX || text.chars().any(is_hidden) {
             return Err(InvalidEmailAddress);
         }
@@ -83,6 +87,8 @@ mod tests {
             ("ada+news@mail.example.org", "ada+news@mail.example.org"),
             ("ada@BÜCHER.example", "ada@bücher.example"),
             ("ada@xn--bcher-kva.example", "ada@bücher.example"),
+            (" ada@example.com\r\n", "ada@example.com"),
+            ("\u{feff}ada@example.com\u{a0}\u{200b}", "ada@example.com"),
         ] {
             assert_eq!(EmailAddress::parse(text).map(|address| address.0).as_deref(), Ok(stored));
         }
@@ -107,7 +113,8 @@ mod tests {
             "Ada <ada@example.com>",
             "ada@example.com\r\nBcc: x@example.com",
             "ada\u{0}@example.com",
-            "ada@example.com ",
+            "ada@example.com\u{0}",
+            "ada @example.com",
             "ad\u{200b}a@example.com",
         ] {
             assert!(EmailAddress::parse(text).is_err(), "{text:?}");

@@ -182,7 +182,7 @@ async fn limited_page(
 
 pub(super) async fn change_email(LoggedIn { visitor, caller }: LoggedIn, form: Form) -> Result<Response, Problem> {
     let mut forms = Forms { email: form.prefix("email-"), ..Forms::new(&caller) };
-    let address = forms.email.required("email", |text| EmailAddress::parse(text.trim()));
+    let address = forms.email.required("email", EmailAddress::parse);
     let Some(address) = address else {
         return page(&visitor, &caller, StatusCode::UNPROCESSABLE_ENTITY, &forms).await;
     };

@@ -11,7 +11,7 @@ use super::visitor::Visitor;
 use crate::config::RegistrationMode;
 use crate::http::fields::{Invalid, QueryFields};
 use crate::http::problem::Problem;
-use crate::model::{EmailAddress, Password, Username};
+use crate::model::{EmailAddress, OneTimeCode, Password, Username};
 use crate::templates::context;
 use crate::{AddressProof, ProveAddress, ProveAddressError, ProvenAddress, UndoEmailChangeError};
 
@@ -56,8 +56,8 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         Some(AddressProof::Token(token))
     } else {
         form = form.with("token", "");
-        let address = form.required("email", |text| EmailAddress::parse(text.trim()));
-        let code = form.required("code", |text| Ok::<_, Fault>(SecretString::from(text.trim())));
+        let address = form.required("email", EmailAddress::parse);
+        let code = form.required("code", OneTimeCode::parse);
         address.zip(code).map(|(address, code)| AddressProof::Code { address, code })
     };
     let (Some(proof), Some(username)) = (proof, username) else {

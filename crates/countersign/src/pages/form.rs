@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, Request};
 use crate::TooManyAttempts;
 use crate::http::fields::{Fields, FormBody, Invalid};
 use crate::http::problem::Problem;
-use crate::model::{InvalidEmailAddress, InvalidPassword, InvalidUsername};
+use crate::model::{InvalidEmailAddress, InvalidOneTimeCode, InvalidPassword, InvalidUsername};
 use crate::templates::{Value, context};
 
 /// What is wrong with a field: the key of a text.
@@ -28,6 +28,12 @@ impl From<InvalidUsername> for Fault {
 impl From<InvalidEmailAddress> for Fault {
     fn from(_: InvalidEmailAddress) -> Self {
         Self("fault-email")
+    }
+}
+
+impl From<InvalidOneTimeCode> for Fault {
+    fn from(_: InvalidOneTimeCode) -> Self {
+        Self("fault-code")
     }
 }
 

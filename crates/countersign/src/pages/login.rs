@@ -41,7 +41,7 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
     let visitor = visitor.at("/login");
     let next = form.optional("next", |text| Ok::<_, Fault>(own_path(text).unwrap_or(HOME).to_owned())).flatten();
     let stay = stay(&mut form);
-    let identifier = form.required("username", |text| Ok::<_, Fault>(text.trim().to_owned()));
+    let identifier = form.required("username", |text| Ok::<_, Fault>(text.to_owned()));
     let password = form.secret("password", |text| Ok::<_, Fault>(Password::presented(text)));
     let (Some(identifier), Some(password)) = (identifier, password) else {
         return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));

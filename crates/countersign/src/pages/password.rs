@@ -29,7 +29,7 @@ fn forgot_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
 }
 
 pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
-    let Some(address) = form.required("email", |text| EmailAddress::parse(text.trim())) else {
+    let Some(address) = form.required("email", EmailAddress::parse) else {
         return Ok(forgot_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     let solution = form.optional("challenge_solution", |text| Ok::<_, Fault>(ChallengeSolution::presented(text)));

@@ -36,10 +36,10 @@ fn page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
 
 pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
     let visitor = visitor.at("/register");
-    let invitation = form.optional("invitation", |text| Ok::<_, Fault>(text.trim().to_owned()));
+    let invitation = form.optional("invitation", |text| Ok::<_, Fault>(text.to_owned()));
     let solution = form.optional("challenge_solution", |text| Ok::<_, Fault>(ChallengeSolution::presented(text)));
     let username = form.required("username", Username::parse);
-    let email = form.required("email", |text| EmailAddress::parse(text.trim()));
+    let email = form.required("email", EmailAddress::parse);
     let password =
         form.secret("password", |text| Ok::<_, InvalidPassword>((Password::choose(text)?, Password::presented(text))));
     let (Some(invitation), Some(username), Some(email), Some((password, again))) =

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keys::{Keys, Purpose};
-use crate::model::OneTimeTokenId;
+use crate::model::{OneTimeCode, OneTimeTokenId, trim_pasted};
 
 /// Six digits, in a number that has 64 bits: each code is as likely as any other to within one in ten billion.
 const CODES: u64 = 1_000_000;
@@ -42,8 +42,8 @@ impl Keys {
 
 impl OneTimeSecret {
     /// Whether `code` is this secret's.
-    pub(crate) fn has_code(&self, code: &SecretString) -> bool {
-        self.code.expose_secret().as_bytes().ct_eq(code.expose_secret().as_bytes()).into()
+    pub(crate) fn has_code(&self, code: &OneTimeCode) -> bool {
+        self.code.expose_secret().as_bytes().ct_eq(code.expose().as_bytes()).into()
     }
 }
 
@@ -59,10 +59,11 @@ fn make(key: &Hmac<Sha256>, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
     OneTimeSecret { token: URL_SAFE_NO_PAD.encode(*mac(0)).into(), code: format!("{code:06}").into() }
 }
 
-/// By what a token, an invitation's code or another secret of 256 bits is found: SHA-256 in 64 hexadecimal digits.
+/// By what a token, an invitation's code or another secret of 256 bits is found: SHA-256 in 64 hexadecimal digits. What copying brings
+/// along at its ends is no part of it.
 pub(crate) fn hash_of(secret: &SecretString) -> String {
     let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(secret.expose_secret()) {
+    for byte in Sha256::digest(trim_pasted(secret.expose_secret())) {
         write!(text, "{byte:02x}").expect("a String takes everything");
     }
     text
@@ -90,7 +91,7 @@ mod tests {
         let keys = Keys::new(&[newer.clone(), key]);
         let again = keys.recover_one_time_secret(id, &[7; 32], &hash).unwrap();
         assert_eq!(again.token.expose_secret(), secret.token.expose_secret());
-        assert!(again.has_code(&secret.code));
+        assert!(again.has_code(&OneTimeCode::parse(secret.code.expose_secret()).unwrap()));
         assert!(keys.recover_one_time_secret(id, &[8; 32], &hash).is_none());
         assert!(keys.recover_one_time_secret(OneTimeTokenId::new(Timestamp::UNIX_EPOCH), &[7; 32], &hash).is_none());
         assert!(Keys::new(&[newer]).recover_one_time_secret(id, &[7; 32], &hash).is_none());

@@ -267,7 +267,11 @@ impl Burglar<'_> {
         for address in ["ada@example.com", "ada@example.org"] {
             let body = json!({ "email": address, "code": text });
             let answer = app.anonymous().post("/api/users/verify-email", body).await;
-            let is_refused = answer.status == 400 && answer.text().contains("\"invalid_verification\"");
+            let is_refused = match answer.status {
+                400 => answer.text().contains("\"invalid_verification\""),
+                // It has more or fewer digits than a code.
+                status => status == 422,
+            };
             self.note("code", text, !is_refused);
         }
     }

@@ -83,6 +83,9 @@ async fn an_address_is_one_however_it_is_written() {
         "ada@ｂücher.example",
         "ada@bücher\u{3002}example",
         "ada@bücher\u{ff0e}ｅxample",
+        " ada@bücher.example",
+        "ada@bücher.example\u{a0}",
+        "\u{feff}ada@bücher.example\u{200b}\r\n",
     ]
     .into_iter()
     .enumerate()

@@ -28,6 +28,7 @@ mod pages;
 mod parsers;
 mod password_managers;
 mod password_recipes;
+mod pasted;
 mod pictures;
 mod proxies;
 mod races;
@@ -76,4 +77,11 @@ fn token_in_mail(app: &TestApp, address: &str) -> String {
 async fn confirm(app: &TestApp, address: &str) {
     let proof = serde_json::json!({ "token": token_in_mail(app, address) });
     app.anonymous().post("/api/users/verify-email", proof).await.ok(200);
+}
+
+/// The six digits in the newest mail to this address.
+fn code_in_mail(app: &TestApp, address: &str) -> String {
+    let mail = app.mailbox().find_newest_to(address).expect("a mail");
+    let mut words = mail.text.split(|c: char| !c.is_ascii_digit());
+    words.find(|word| word.len() == 6).expect("a code").to_owned()
 }

@@ -6,16 +6,9 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::{confirm, token_in_mail};
+use crate::{code_in_mail, confirm, token_in_mail};
 
 const NEW_PASSWORD: &str = "another horse entirely";
-
-/// The six digits in the newest mail to this address.
-pub(crate) fn code_in_mail(app: &TestApp, address: &str) -> String {
-    let mail = app.mailbox().find_newest_to(address).expect("a mail");
-    let mut words = mail.text.split(|c: char| !c.is_ascii_digit());
-    words.find(|word| word.len() == 6).expect("a code").to_owned()
-}
 
 fn mails_to(app: &TestApp, address: &str) -> usize {
     app.mailbox().list().iter().filter(|mail| mail.to.as_str() == address).count()

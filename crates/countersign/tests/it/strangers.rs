@@ -8,8 +8,7 @@ use countersign::testing::{Answer, Caller, PASSWORD, TestApp};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::recovery::code_in_mail;
-use crate::{confirm, token_in_mail};
+use crate::{code_in_mail, confirm, token_in_mail};
 
 const VICTIM: &str = "victim@example.com";
 const NEW_PASSWORD: &str = "another horse entirely";

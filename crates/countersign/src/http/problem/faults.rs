@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::{Challenge, InvalidEmailAddress, InvalidId, InvalidPassword, InvalidUsername};
+use crate::model::{Challenge, InvalidEmailAddress, InvalidId, InvalidOneTimeCode, InvalidPassword, InvalidUsername};
 
 /// Where a field was looked for; the first element of a fault's `loc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,12 @@ impl From<InvalidUsername> for Invalid {
 impl From<InvalidEmailAddress> for Invalid {
     fn from(invalid: InvalidEmailAddress) -> Self {
         Self::new("value_error", invalid.to_string())
+    }
+}
+
+impl From<InvalidOneTimeCode> for Invalid {
+    fn from(invalid: InvalidOneTimeCode) -> Self {
+        Self::value(invalid)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
-    ClientInfo, EmailAddress, EventKind, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username,
+    ClientInfo, EmailAddress, EventKind, OneTimeCode, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username,
 };
 use crate::operations::steps::change_address::NewAddress;
 use crate::operations::steps::record_event::Happened;
@@ -30,7 +30,7 @@ pub enum AddressProof {
         /// Where they were sent.
         address: EmailAddress,
         /// The digits.
-        code: SecretString,
+        code: OneTimeCode,
     },
 }
 
@@ -117,7 +117,7 @@ impl Accounts {
     async fn find_by_code(
         &self,
         address: &EmailAddress,
-        code: &SecretString,
+        code: &OneTimeCode,
         client: &ClientInfo,
     ) -> Result<Option<OneTimeToken>, DbError> {
         let network = self.keys().attempt_key(&Counted::CodesOf(client.network()));

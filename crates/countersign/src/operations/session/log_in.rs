@@ -9,7 +9,9 @@ use crate::accounts::Accounts;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, Taken, TooManyAttempts};
-use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Stay, Username, Verification};
+use crate::model::{
+    ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Stay, Username, Verification, trim_pasted,
+};
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
 use crate::operations::steps::record_event::Happened;
@@ -23,7 +25,7 @@ use crate::store::users::Credentials;
 
 /// What a login presents.
 pub struct LogIn {
-    /// The e-mail address, or the username where [`LoginBy`] allows it; any text.
+    /// The e-mail address, or the username where [`LoginBy`] allows it; any text. What copying brings along at its ends is left out.
     pub identifier: String,
     /// The password.
     pub password: Password,
@@ -92,13 +94,14 @@ enum Identifier {
 }
 
 impl Identifier {
-    fn parse(text: String, by: LoginBy) -> Self {
-        if let Ok(address) = EmailAddress::parse(&text) {
+    fn parse(text: &str, by: LoginBy) -> Self {
+        let text = trim_pasted(text);
+        if let Ok(address) = EmailAddress::parse(text) {
             return Self::Address(address);
         }
-        match (by, Username::parse(&text)) {
+        match (by, Username::parse(text)) {
             (LoginBy::EmailOrUsername, Ok(username)) => Self::Username(username),
-            _ => Self::Nobodys(text),
+            _ => Self::Nobodys(text.to_owned()),
         }
     }
 
@@ -149,7 +152,7 @@ impl Accounts {
 
     async fn try_log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
         let LogIn { identifier, password, stay, client } = log_in;
-        let identifier = Identifier::parse(identifier, self.config().login_by);
+        let identifier = Identifier::parse(&identifier, self.config().login_by);
         let claimed = self.device_of(&client);
         // A client that shows no device is counted before anything is looked up, so that a flood does not keep others from the
         // database.
