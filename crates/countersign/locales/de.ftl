@@ -147,6 +147,7 @@ fault-email = Das ist keine E-Mail-Adresse wie ada@example.com.
 fault-username-blank = Der Benutzername braucht mindestens ein sichtbares Zeichen.
 fault-username-long = Der Benutzername darf höchstens 50 Zeichen haben.
 fault-username-unprintable = Der Benutzername darf keine Steuerzeichen oder unsichtbaren Zeichen haben.
+fault-username-marks = Im Benutzernamen dürfen über oder unter einem Buchstaben höchstens vier Zeichen stehen.
 fault-username-at = Der Benutzername darf kein @ haben, damit er nicht wie eine E-Mail-Adresse aussieht.
 fault-username-taken = Diesen Benutzernamen hat schon jemand.
 fault-email-taken = Mit dieser E-Mail-Adresse gibt es schon ein Konto.

@@ -146,6 +146,7 @@ fault-email = This is not an e-mail address, such as ada@example.com.
 fault-username-blank = The username needs at least one visible character.
 fault-username-long = The username may have at most 50 characters.
 fault-username-unprintable = The username may not have control or invisible characters.
+fault-username-marks = The username may have at most four marks above or below one letter.
 fault-username-at = The username may not have an @, so that it cannot be taken for an e-mail address.
 fault-username-taken = Somebody has this username already.
 fault-email-taken = There is an account with this e-mail address already.

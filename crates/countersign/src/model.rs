@@ -45,4 +45,5 @@ pub(crate) use signing_key::Sealed;
 pub use signing_key::{SigningAlgorithm, SigningKey, SigningKeyState};
 pub(crate) use user::{Contact, Verification};
 pub use user::{EmailState, InvalidUsername, Profile, User, UserId, Username};
+pub use visible::shows_something;
 pub(crate) use visible::trim_pasted;

@@ -6,6 +6,7 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizer;
 use icu_properties::props::{BinaryProperty as _, DefaultIgnorableCodePoint, EnumeratedProperty as _, GeneralCategory};
 
+use super::visible::{is_legible, longest_stack, shows_something};
 use super::{EmailAddress, Language};
 
 crate::entity_id! {
@@ -86,28 +87,39 @@ pub enum InvalidUsername {
     /// More than 50 characters.
     #[error("String should have at most 50 characters")]
     TooLong,
-    /// A control, bidirectional, zero-width or unassigned character.
+    /// A control or unassigned character, or an invisible one that its neighbours do not need.
     #[error("Username should not contain control or invisible characters")]
     Unprintable,
+    /// More than 4 combining marks on one character, which would be drawn over other lines.
+    #[error("Username should have at most 4 combining marks in a row")]
+    Stacked,
     /// An at sign would make it look like an e-mail address.
     #[error("Username should not contain @")]
     AtSign,
 }
 
 const USERNAME_CHARACTERS_MAX: usize = 50;
+/// As UTS #39, section 5.4, has it: enough for the languages that are written today.
+const MARKS_IN_A_ROW_MAX: usize = 4;
 
 impl Username {
-    /// Trims, normalises to NFC and checks: 1 to 50 characters of any script, all printable, at least one visible.
+    /// Trims, makes one space of several, normalises to NFC and checks: 1 to 50 characters of any script, at least one of which
+    /// shows something. Invisible ones are taken where a script or an emoji needs them: joiners by the rules A1, A2 and B of
+    /// UAX #31, section 2.3, and in emoji sequences; variation selectors after what they vary.
     pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
-        let text = ComposingNormalizer::new_nfc().normalize(text.trim()).into_owned();
-        if text.chars().any(is_unprintable) {
-            return Err(InvalidUsername::Unprintable);
-        }
-        if text.chars().all(is_blank) {
+        let text = with_single_spaces(&ComposingNormalizer::new_nfc().normalize(text.trim()));
+        if !shows_something(&text) {
             return Err(InvalidUsername::Blank);
         }
         if text.chars().count() > USERNAME_CHARACTERS_MAX {
             return Err(InvalidUsername::TooLong);
+        }
+        let characters: Vec<char> = text.chars().collect();
+        if !is_legible(&characters) {
+            return Err(InvalidUsername::Unprintable);
+        }
+        if longest_stack(&characters) > MARKS_IN_A_ROW_MAX {
+            return Err(InvalidUsername::Stacked);
         }
         let key = caseless_key(&text);
         if key.contains('@') {
@@ -121,7 +133,7 @@ impl Username {
         &self.text
     }
 
-    /// Equal for two names that differ only in case or in compatible forms of the same characters.
+    /// Equal for two names that differ only in case, in compatible forms of the same characters, or in invisible ones.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -133,22 +145,17 @@ impl fmt::Debug for Username {
     }
 }
 
-/// Controls, format characters (bidirectional, zero-width), line separators, private use and unassigned ones.
-fn is_unprintable(character: char) -> bool {
-    matches!(
-        GeneralCategory::for_char(character),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Unassigned
-    )
-}
-
-/// Shows nothing by itself: white space, fillers, variation selectors, and the empty Braille pattern.
-fn is_blank(character: char) -> bool {
-    character.is_whitespace() || DefaultIgnorableCodePoint::for_char(character) || character == '\u{2800}'
+/// Browsers show a run of spaces as one.
+fn with_single_spaces(text: &str) -> String {
+    let mut single = String::with_capacity(text.len());
+    for character in text.chars() {
+        match GeneralCategory::for_char(character) {
+            GeneralCategory::SpaceSeparator if single.ends_with(' ') => {}
+            GeneralCategory::SpaceSeparator => single.push(' '),
+            _ => single.push(character),
+        }
+    }
+    single
 }
 
 /// Unicode's caseless compatibility match (The Unicode Standard, section 3.13, D146): NFKC and full case folding until
@@ -171,17 +178,28 @@ mod tests {
             assert!(Username::parse(name).is_ok(), "{name}");
         }
         assert_eq!(Username::parse(" e\u{301}ve ").unwrap().as_str(), "éve");
+        assert_eq!(Username::parse("Ada \u{a0}\u{3000}Lovelace").unwrap().as_str(), "Ada Lovelace");
         assert!(Username::parse(&"ä".repeat(50)).is_ok());
+        // A letter with four marks, which Hebrew has.
+        assert!(Username::parse("ש\u{5c1}\u{5bc}\u{5b8}\u{5bd}").is_ok());
     }
 
     #[test]
     fn invisible_and_misleading_names_are_refused() {
-        use InvalidUsername::{AtSign, Blank, TooLong, Unprintable};
+        use InvalidUsername::{AtSign, Blank, Stacked, TooLong, Unprintable};
         for (name, reason) in [
             ("", Blank),
             (" \u{a0} ", Blank),
             ("\u{3164}", Blank),
             ("\u{2800}", Blank),
+            ("\u{fe0f}", Blank),
+            ("\u{200d}\u{ad}", Blank),
+            ("\u{301}\u{20dd}", Blank),
+            ("a\u{3164}b", Unprintable),
+            ("a\u{2800}b", Unprintable),
+            ("a\u{34f}b", Unprintable),
+            ("a\u{200d}b", Unprintable),
+            ("a\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}", Stacked),
             ("a\u{0}b", Unprintable),
             ("a\u{200b}b", Unprintable),
             ("\u{202e}ada", Unprintable),
@@ -203,9 +221,55 @@ mod tests {
             ("ﬁn", "FIN"),
             ("Ａda", "ada"),
             ("❤\u{fe0f}", "❤"),
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("ශ්\u{200d}රී", "ශ්රී"),
+            ("👩\u{200d}💻", "👩💻"),
+            ("葛\u{e0100}城", "葛城"),
+            ("ada  lovelace", "ada\u{2003}lovelace"),
         ] {
             assert_eq!(Username::parse(one).unwrap().key(), Username::parse(other).unwrap().key(), "{one} {other}");
         }
         assert_ne!(Username::parse("ada").unwrap().key(), Username::parse("adá").unwrap().key());
+    }
+
+    #[test]
+    fn no_invisible_character_makes_another_name_of_a_taken_one() {
+        // Whatever the rules of a name are, these show nothing between two characters: by the properties of Unicode, and as fonts have
+        // them.
+        let is_invisible = |c: &char| {
+            let category = GeneralCategory::for_char(*c);
+            DefaultIgnorableCodePoint::for_char(*c)
+                || matches!(category, GeneralCategory::Control | GeneralCategory::Format)
+                || matches!(category, GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator)
+                || "\u{2800}\u{3164}\u{ffa0}\u{115f}\u{1160}\u{fffc}\u{13441}\u{13442}\u{16fe4}\u{1d159}\u{1039}\u{17d2}"
+                    .contains(*c)
+        };
+        let invisible: Vec<char> = ('\0'..=char::MAX).filter(is_invisible).collect();
+        assert!(invisible.len() > 4_000, "{}", invisible.len());
+        for taken in [
+            "ada",
+            "e\u{301}",
+            "李小",
+            "محمد",
+            "می\u{200c}خ",
+            "क्ष",
+            "क्\u{200d}ष",
+            "한국",
+            "ᠮᠣᠩ",
+            "👩\u{200d}💻",
+            "❤\u{fe0f}",
+            "a b",
+        ] {
+            let key = Username::parse(taken).unwrap().key().to_owned();
+            let places = taken.char_indices().map(|(at, _)| at).chain([taken.len()]);
+            for (at, character) in places.flat_map(|at| invisible.iter().map(move |character| (at, *character))) {
+                let mut alike = taken.to_owned();
+                alike.insert(at, character);
+                if let Ok(name) = Username::parse(&alike) {
+                    assert_eq!(name.key(), key, "{alike:?}");
+                }
+                assert!(!shows_something(&character.to_string()), "{character:?}");
+            }
+        }
     }
 }

@@ -20,6 +20,7 @@ impl From<InvalidUsername> for Fault {
             InvalidUsername::Blank => "fault-username-blank",
             InvalidUsername::TooLong => "fault-username-long",
             InvalidUsername::Unprintable => "fault-username-unprintable",
+            InvalidUsername::Stacked => "fault-username-marks",
             InvalidUsername::AtSign => "fault-username-at",
         })
     }

@@ -40,9 +40,13 @@ pub(crate) async fn find(conn: Conn<'_>, token: OneTimeTokenId) -> Result<Option
             .fetch_optional(c)
             .await
     })?;
-    let Some((username, password_hash)) = row else { return Ok(None) };
-    let corrupt = DbError::CorruptRow { table: "auth_registrations", column: "username" };
-    Ok(Some(Registration { token, username: Username::parse(&username).map_err(|_| corrupt)?, password_hash }))
+    Ok(row.and_then(|(username, password_hash)| registration(token, &username, password_hash)))
+}
+
+/// An earlier version may have taken a name that this one refuses. Such a registration waits in vain; it expires like any other.
+fn registration(token: OneTimeTokenId, username: &str, password_hash: String) -> Option<Registration> {
+    let username = Username::parse(username).ok()?;
+    Some(Registration { token, username, password_hash })
 }
 
 /// The registrations that wait for the address that a token was sent to: the token's own, then those that the network of this key has
@@ -69,11 +73,6 @@ pub(crate) async fn list_waiting(
         .fetch_all(c)
         .await
     })?;
-    let corrupt = |_| DbError::CorruptRow { table: "auth_registrations", column: "username" };
-    rows.into_iter()
-        .map(|(token, username, password_hash)| {
-            let username = Username::parse(&username).map_err(corrupt)?;
-            Ok(Registration { token: token.into(), username, password_hash })
-        })
-        .collect()
+    let waiting = rows.into_iter().filter_map(|(token, username, hash)| registration(token.into(), &username, hash));
+    Ok(waiting.collect())
 }

@@ -1,5 +1,6 @@
 //! Names and addresses that look or sound like those of somebody else.
 
+use countersign::config::LoginBy;
 use countersign::testing::{PASSWORD, TestApp};
 use serde_json::{Value, json};
 
@@ -25,7 +26,12 @@ async fn a_name_that_differs_from_another_only_in_its_characters_form_is_taken()
         ("room 4", &["room ４", "room ④", "room ⁴"]),
         ("カメラ", &["ｶﾒﾗ"]),
         // What cannot be seen.
-        ("rust", &["ru\u{fe0f}st", "rust\u{fe00}", "ru\u{34f}st"]),
+        ("rust", &["ru\u{fe0f}st", "rust\u{fe00}", "ru\u{e0100}st"]),
+        ("two words", &["two  words", "two\u{a0}words", "two \u{2003}\u{3000}words"]),
+        ("می\u{200c}خواهم", &["میخواهم", "می\u{200c}خواهم\u{fe0e}"]),
+        ("میدانم", &["می\u{200c}دانم"]),
+        ("ශ්\u{200d}රී", &["ශ්රී", "ශ්\u{200c}රී"]),
+        ("👩\u{200d}💻", &["👩💻", "👩\u{fe0f}\u{200d}💻"]),
     ]
     .into_iter()
     .enumerate()
@@ -60,6 +66,24 @@ async fn names_that_hide_what_they_are_are_refused() {
         "ad\u{7f}min",
         "ad\u{85}min",
         "\u{115f}\u{1160}",
+        "admin\u{2800}",
+        "\u{2800}",
+        "ad\u{3164}min",
+        "admin\u{115f}",
+        "admin\u{1160}",
+        "admin\u{ffa0}",
+        "ad\u{34f}min",
+        "admin\u{17b4}",
+        "admin\u{fffc}",
+        "admin\u{1d159}",
+        "admin\u{17d2}",
+        "ad\u{200c}min",
+        "admin\u{200d}",
+        "admin\u{fe0f}\u{fe0f}",
+        "\u{fe0f}admin",
+        "\u{e0020}admin",
+        "\u{301}\u{302}",
+        "a\u{fe0f}\u{301}\u{302}\u{303}\u{304}\u{305}",
         "ada@example.com",
         "ada\u{fe6b}example.com",
     ] {
@@ -67,6 +91,27 @@ async fn names_that_hide_what_they_are_are_refused() {
         // White space around a name does not count.
         let expected = if name.trim() == "admin" { 201 } else { 422 };
         assert_eq!(answer.status, expected, "{name:?}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_name_keeps_the_joiners_that_its_script_needs_and_is_found_without_them() {
+    let app = TestApp::with(|config| config.login_by = LoginBy::EmailOrUsername).await;
+    for (number, (name, plain)) in [
+        ("می\u{200c}خواهم", "میخواهم"),
+        ("क्\u{200c}षमा", "क्षमा"),
+        ("ශ්\u{200d}රී ලංකා", "ශ්රී ලංකා"),
+        ("❤\u{fe0f}\u{200d}🔥", "❤🔥"),
+        ("👩🏽\u{200d}💻 Ada", "👩🏽💻 ada"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = app.anonymous().post("/api/users", registration(name, &format!("{number}@example.com"))).await;
+        assert_eq!(answer.ok(201)["username"], name);
+        for typed in [name, plain, &format!("\u{feff} {name}\u{a0}")] {
+            app.anonymous().log_in(typed, PASSWORD).await.ok(200);
+        }
     }
 }
 

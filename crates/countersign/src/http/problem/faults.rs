@@ -63,7 +63,7 @@ impl From<InvalidUsername> for Invalid {
         match invalid {
             InvalidUsername::Blank => Self::new("string_too_short", invalid.to_string()),
             InvalidUsername::TooLong => Self::new("string_too_long", invalid.to_string()),
-            InvalidUsername::Unprintable | InvalidUsername::AtSign => Self::value(invalid),
+            InvalidUsername::Unprintable | InvalidUsername::Stacked | InvalidUsername::AtSign => Self::value(invalid),
         }
     }
 }
