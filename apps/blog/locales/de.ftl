@@ -24,6 +24,7 @@ blog-delete = Löschen
 blog-delete-title = Beitrag löschen
 blog-delete-sure = Wollen Sie „{ $title }“ wirklich löschen? Niemand kann den Beitrag zurückholen.
 blog-delete-do = Endgültig löschen
+fault-title-blank = Der Titel braucht mindestens ein sichtbares Zeichen.
 fault-title-long = Der Titel darf höchstens 100 Zeichen haben.
 fault-content-long = Der Text darf höchstens 1 MiB groß sein.
 done-post-published = Ihr Beitrag ist veröffentlicht.

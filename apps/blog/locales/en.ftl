@@ -24,6 +24,7 @@ blog-delete = Delete
 blog-delete-title = Delete post
 blog-delete-sure = Do you really want to delete “{ $title }”? Nobody can bring it back.
 blog-delete-do = Delete for good
+fault-title-blank = The title needs at least one visible character.
 fault-title-long = The title may have at most 100 characters.
 fault-content-long = The text may have at most 1 MiB.
 done-post-published = Your post is published.

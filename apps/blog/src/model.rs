@@ -1,4 +1,4 @@
-//! Decides what a post is, and what a place in the list of posts is.
+//! Posts and places in their list, parsed once: apart from `http/` and `pages/`, which both read them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::http::fields::{Invalid, text_of_length};
-use countersign::model::{Profile, UserId};
+use countersign::model::{Profile, UserId, shows_something};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -32,15 +32,17 @@ impl Post {
     }
 }
 
-/// A title that may be posted: 1 to 100 characters, kept as sent.
+/// A title that may be posted: 1 to 100 characters, at least one of which shows something, because it is the text of links. Kept as
+/// sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Title(String);
 
 impl Title {
     pub(crate) const CHARS_MAX: usize = 100;
 
-    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
-        text_of_length(text, 1, Self::CHARS_MAX).map(Self)
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidTitle> {
+        let text = text_of_length(text, 1, Self::CHARS_MAX).map_err(InvalidTitle::Length)?;
+        if shows_something(&text) { Ok(Self(text)) } else { Err(InvalidTitle::Blank) }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -49,6 +51,24 @@ impl Title {
 
     pub(crate) fn into_string(self) -> String {
         self.0
+    }
+}
+
+/// Why a text is not a title.
+#[derive(Debug)]
+pub(crate) enum InvalidTitle {
+    /// It is empty, or longer than 100 characters.
+    Length(Invalid),
+    /// It shows nothing.
+    Blank,
+}
+
+impl From<InvalidTitle> for Invalid {
+    fn from(invalid: InvalidTitle) -> Self {
+        match invalid {
+            InvalidTitle::Length(invalid) => invalid,
+            InvalidTitle::Blank => Self::new("string_too_short", "Title should have at least 1 visible character"),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use countersign_db::DbError;
 
 use super::shown::head;
 use crate::State;
-use crate::model::{Content, Draft, Post, PostId, Title};
+use crate::model::{Content, Draft, InvalidTitle, Post, PostId, Title};
 use crate::operations::delete_post::{DeletePostError, delete_post};
 use crate::operations::edit_post::{EditPostError, edit_post};
 use crate::operations::publish_post::{PublishPostError, publish_post};
@@ -24,8 +24,17 @@ fn page(visitor: &Visitor, status: StatusCode, form: &Form, post: Option<PostId>
     visitor.page(status, "blog/write.html", own)
 }
 
+impl From<InvalidTitle> for Fault {
+    fn from(invalid: InvalidTitle) -> Self {
+        Self(match invalid {
+            InvalidTitle::Length(_) => "fault-title-long",
+            InvalidTitle::Blank => "fault-title-blank",
+        })
+    }
+}
+
 fn draft(form: &mut Form) -> Option<Draft> {
-    let title = form.required("title", |text| Title::parse(text).map_err(|_| Fault("fault-title-long")));
+    let title = form.required("title", Title::parse);
     let content = form.required("content", |text| {
         // Forms send line ends as in mail; the API and the database have them as in texts.
         Content::parse(&text.replace("\r\n", "\n")).map_err(|_| Fault("fault-content-long"))

@@ -112,6 +112,8 @@ async fn posts_are_written_edited_and_deleted_by_pages() {
     let page = browser.submit("/posts/new", &[("title", &"x".repeat(101)), ("content", "kept text")]).await;
     shows(&page, 422, "The title may have at most 100 characters.");
     shows(&page, 422, "kept text");
+    let page = browser.submit("/posts/new", &[("title", "\u{2800} \u{200b}"), ("content", "kept text")]).await;
+    shows(&page, 422, "The title needs at least one visible character.");
     shows(&browser.submit("/posts/new", &[]).await, 422, "Please fill this in.");
     let answer = browser.submit("/posts/new", &[("title", "First"), ("content", "a\r\nb")]).await;
     assert_eq!(answer.status, 303);

@@ -396,7 +396,7 @@ async fn texts_of_any_script_come_back_as_they_were_sent() {
         ("  spaces kept  ", "\n\tline\r\nbreaks\n"),
         ("<script>alert(1)</script>", "'; DROP TABLE posts; --"),
         ("مرحبا", "👩‍👩‍👧‍👦 \u{202e}abc"),
-        (" ", " "),
+        (" . ", " "),
     ] {
         let post = ada.post("/api/posts", json!({ "title": title, "content": content })).await.ok(201);
         let read = app.anonymous().get(&path_of(&post)).await.ok(200);
@@ -405,6 +405,38 @@ async fn texts_of_any_script_come_back_as_they_were_sent() {
     let longest = "😀".repeat(100);
     let post = ada.post("/api/posts", json!({ "title": longest, "content": "x" })).await.ok(201);
     assert_eq!(post["title"], longest);
+}
+
+#[tokio::test]
+async fn a_title_that_shows_nothing_is_refused() {
+    let app = blog().await;
+    let ada = app.user("ada").await;
+    let post = publish(&ada, "Post").await;
+    for title in [
+        " ",
+        "\u{a0}\u{3000}\t\n",
+        "\u{200b}",
+        "\u{200d}\u{200c}",
+        "\u{feff}\u{2060}\u{ad}",
+        "\u{202e}\u{2066}",
+        "\u{2800}\u{2800}",
+        "\u{3164}\u{115f}\u{1160}\u{ffa0}",
+        "\u{fe0f}",
+        "\u{180e}\u{34f}",
+        "\u{e0020}\u{e007f}",
+        "\u{301}\u{20dd}",
+        "\u{1}",
+    ] {
+        let body =
+            ada.post("/api/posts", json!({ "title": title, "content": "x" })).await.problem(422, "invalid_fields");
+        assert_eq!(places(&body), [json!(["body", "title"])], "{title:?}");
+        assert_eq!(body["detail"][0]["msg"], "Title should have at least 1 visible character");
+        ada.put(&path_of(&post), json!({ "title": title, "content": "x" })).await.ok(422);
+        ada.patch(&path_of(&post), json!({ "title": title })).await.ok(422);
+    }
+    for title in [" a ", ".", "👩\u{200d}💻", "\u{200f}שלום", "\u{200b}a"] {
+        assert_eq!(ada.patch(&path_of(&post), json!({ "title": title })).await.ok(200)["title"], title);
+    }
 }
 
 #[tokio::test]
