@@ -86,6 +86,9 @@ async fn unknown_and_unreadable_ids_have_pages_of_their_status() {
             (&"DENY".parse().unwrap(), &"nosniff".parse().unwrap())
         );
     }
+    for path in ["/posts/999", "/users/999/posts"] {
+        shows(&reader.open(path).await, 404, text);
+    }
     for path in ["/posts/unreadable", "/users/unreadable/posts"] {
         shows(&reader.open(path).await, 422, "Invalid request. Please check your input and try again.");
     }

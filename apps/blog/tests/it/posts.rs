@@ -232,7 +232,13 @@ async fn an_unknown_post_is_not_found_and_an_unreadable_id_is_a_bad_request() {
     let app = blog().await;
     let answer = app.anonymous().get(&format!("/api/posts/{UNKNOWN_ID}")).await;
     assert_eq!(answer.problem(404, "post_not_found")["detail"], "Post not found");
-    for id in ["1", "abc", &UNKNOWN_ID.replace('-', "")] {
+    for number in ["999", "-1", &"9".repeat(100)] {
+        let body = app.anonymous().get(&format!("/api/posts/{number}")).await.problem(404, "post_not_found");
+        assert_eq!(body["detail"], "Post not found");
+        let body = app.anonymous().get(&format!("/api/users/{number}/posts")).await.problem(404, "user_not_found");
+        assert_eq!(body["detail"], "User not found");
+    }
+    for id in ["1.5", "abc", &UNKNOWN_ID.replace('-', "")] {
         let body = app.anonymous().get(&format!("/api/posts/{id}")).await.ok(422);
         assert_eq!(places(&body), [json!(["path", "post_id"])], "{id}");
     }
@@ -351,10 +357,13 @@ async fn validation_is_asked_before_any_lookup() {
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     let theirs = path_of(&publish(&ada, "Post").await);
     let unknown = format!("/api/posts/{UNKNOWN_ID}");
-    for path in [theirs, unknown] {
+    for path in [theirs, unknown, "/api/posts/999".to_owned()] {
         eve.put(&path, json!({})).await.ok(422);
         eve.patch(&path, json!({ "title": "" })).await.ok(422);
     }
+    app.anonymous().delete("/api/posts/999").await.problem(401, "not_authenticated");
+    eve.delete("/api/posts/999").await.problem(404, "post_not_found");
+    eve.patch("/api/posts/999", json!({ "title": "Title" })).await.problem(404, "post_not_found");
     eve.delete("/api/posts/unreadable").await.ok(422);
 }
 

@@ -5,11 +5,13 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
+use uuid::Uuid;
+
 use super::problem::{FieldFault, Place, Problem};
 use crate::model::{InvalidId, UserId};
 
 /// An id that can stand in a path.
-pub trait PathParameter: FromStr<Err = InvalidId> {
+pub trait PathParameter: FromStr<Err = InvalidId> + From<Uuid> {
     /// The parameter's name in the route.
     const NAME: &'static str;
 }
@@ -18,7 +20,8 @@ impl PathParameter for UserId {
     const NAME: &'static str = "user_id";
 }
 
-/// The id in the path; any other text is a 422 that names the parameter.
+/// The id in the path. A whole number is one of another system: it is taken for an id that nobody has, so that the answer is the same
+/// as for any unknown one, in the same order of checks. Any other text is a 422 that names the parameter.
 pub struct PathId<T>(pub T);
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
@@ -30,7 +33,14 @@ impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         let text = parameters.iter().flatten().find_map(|(name, text)| (name == T::NAME).then_some(text));
         match text.ok_or(InvalidId).and_then(T::from_str) {
             Ok(id) => Ok(Self(id)),
+            Err(_) if text.is_some_and(is_whole_number) => Ok(Self(T::from(Uuid::nil()))),
             Err(invalid) => Err(Problem::fields(vec![FieldFault::new(Place::Path, T::NAME, invalid.into())])),
         }
     }
+}
+
+/// In decimal digits, however many.
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

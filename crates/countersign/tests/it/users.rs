@@ -58,7 +58,7 @@ async fn an_unknown_user_is_not_found_and_an_unreadable_id_is_a_bad_request() {
     let app = TestApp::start().await;
     let body = app.anonymous().get(&format!("/api/users/{UNKNOWN_ID}")).await.problem(404, "user_not_found");
     assert_eq!(body["detail"], "User not found");
-    for id in ["1", "nobody", &UNKNOWN_ID.replace('-', ""), &format!("{{{UNKNOWN_ID}}}").replace(['{', '}'], "%7B")] {
+    for id in ["1x", "nobody", &UNKNOWN_ID.replace('-', ""), &format!("{{{UNKNOWN_ID}}}").replace(['{', '}'], "%7B")] {
         let body = app.anonymous().get(&format!("/api/users/{id}")).await.ok(422);
         assert_eq!(faults(&body), ["uuid_parsing path.user_id"], "{id}");
     }
@@ -212,10 +212,33 @@ async fn nobody_changes_or_deletes_somebody_elses_account_whether_or_not_it_exis
         // Validation comes first.
         ada.patch(&path, json!({ "username": "" })).await.ok(422);
     }
-    for answer in [ada.patch("/api/users/1", json!({})).await, ada.delete("/api/users/1").await] {
+    for answer in [ada.patch("/api/users/x1", json!({})).await, ada.delete("/api/users/x1").await] {
         assert_eq!(faults(&answer.ok(422)), ["uuid_parsing path.user_id"]);
     }
     assert_eq!(eve.get("/api/users/me").await.ok(200)["username"], "eve");
+}
+
+#[tokio::test]
+async fn a_whole_number_is_the_id_of_nobody_and_other_texts_are_no_ids() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    for number in ["999", "0", "-1", &"9".repeat(5_000)] {
+        let path = format!("/api/users/{number}");
+        let body = app.anonymous().get(&path).await.problem(404, "user_not_found");
+        assert_eq!(body["detail"], "User not found");
+        // As for every account of somebody else: authentication, then fields, then whose it is.
+        app.anonymous().patch(&path, json!({})).await.problem(401, "not_authenticated");
+        ada.patch(&path, json!({ "username": "" })).await.ok(422);
+        ada.patch(&path, json!({ "username": "x" })).await.problem(403, "not_your_account");
+        ada.delete(&path).await.problem(403, "not_your_account");
+        ada.upload(&format!("{path}/picture"), "a.png", b"x").await.problem(403, "not_your_account");
+        ada.delete(&format!("{path}/picture")).await.problem(403, "not_your_account");
+        ada.delete(&format!("/api/users/me/sessions/{number}")).await.problem(404, "session_not_found");
+    }
+    for text in ["x", "-", "1.5", "+1", "1e3", "%20", "%D9%A1", "999x", &format!("{UNKNOWN_ID}0")] {
+        let answer = app.anonymous().get(&format!("/api/users/{text}")).await;
+        assert_eq!(faults(&answer.ok(422)), ["uuid_parsing path.user_id"], "{text}");
+    }
 }
 
 #[tokio::test]
