@@ -528,7 +528,8 @@ async fn bodies_that_are_not_one_json_object_are_refused() {
         assert_eq!(answer.status, 422, "{body}");
     }
     let answer = ada.send("POST", "/api/posts", "text/plain", "title".to_owned()).await;
-    answer.problem(415, "unsupported_media_type");
+    let body = answer.problem(415, "unsupported_media_type");
+    assert_eq!(body["detail"], "Expected application/json, not text/plain");
 }
 
 #[tokio::test]

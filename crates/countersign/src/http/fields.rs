@@ -1,20 +1,20 @@
 //! The fields of a request: each is parsed once into its type, and all faults are told at once.
 
+mod body;
 mod json;
+pub(crate) mod multipart;
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use self::json::{JsonText, Value};
+pub use self::body::{FormBody, JsonBody};
+pub(crate) use self::body::{refuse_encoded, wrong_type};
+use self::json::Value;
 // What a parser of a host's own fields answers.
 pub use super::problem::Invalid;
-use super::problem::{FieldFault, PAYLOAD_TOO_LARGE, Place, Problem, UNREADABLE_BODY, UNSUPPORTED_MEDIA_TYPE};
+use super::problem::{FieldFault, Place, Problem};
 
 /// The text unchanged, if it has between `min` and `max` characters (Unicode code points).
 pub fn text_of_length(text: &str, min: usize, max: usize) -> Result<String, Invalid> {
@@ -51,6 +51,8 @@ pub struct AtFault;
 pub struct Fields {
     place: Place,
     given: Vec<(String, Value)>,
+    /// What is wrong with a field that is not there.
+    missing: Invalid,
     faults: Vec<FieldFault>,
 }
 
@@ -63,7 +65,7 @@ impl Fields {
     ) -> Result<T, AtFault> {
         let read = match self.find(name) {
             Ok(Some(Value::Text(text))) => parse(text).map_err(Into::into),
-            Ok(None) => Err(Invalid::missing()),
+            Ok(None) => Err(self.missing.clone()),
             Ok(Some(_)) => Err(Invalid::new("string_type", "Input should be a valid string")),
             Err(invalid) => Err(invalid),
         };
@@ -107,56 +109,7 @@ impl Fields {
     }
 
     fn of_pairs(place: Place, given: Vec<(String, Value)>) -> Self {
-        Self { place, given, faults: Vec::new() }
-    }
-}
-
-/// The members of the JSON object in the body; no member at any depth is given twice.
-pub struct JsonBody(pub Fields);
-
-impl<S: Send + Sync> FromRequest<S> for JsonBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let typed = media_type(request.headers()).map(|found| found == "application/json" || found.ends_with("+json"));
-        if typed == Some(false) {
-            return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE));
-        }
-        let body = read_body(request, state).await?;
-        if body.is_empty() {
-            return Err(fault_of(Place::Body, Invalid::missing()));
-        }
-        if typed.is_none() {
-            return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE));
-        }
-        match serde_json::from_slice::<JsonText>(&body) {
-            Ok(JsonText::Object(given)) => Ok(Self(Fields::of_pairs(Place::Body, given))),
-            Ok(JsonText::Value(_)) => {
-                Err(fault_of(Place::Body, Invalid::new("model_attributes_type", "Input should be a valid object")))
-            }
-            Err(error) if error.is_data() => {
-                Err(fault_of(Place::Body, Invalid::new("json_invalid", "A member is given more than once")))
-            }
-            Err(_) => Err(fault_of(Place::Body, Invalid::new("json_invalid", "JSON decode error"))),
-        }
-    }
-}
-
-/// The pairs of a form in the body (`application/x-www-form-urlencoded`); one without a value counts as left out
-/// (RFC 6749, section 3.2). A body of another type has no pairs.
-pub struct FormBody(pub Fields);
-
-impl<S: Send + Sync> FromRequest<S> for FormBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let is_form = media_type(request.headers()).is_some_and(|found| found == "application/x-www-form-urlencoded");
-        let body = read_body(request, state).await?;
-        let text = if is_form { std::str::from_utf8(&body).ok() } else { Some("") };
-        let pairs = text.and_then(form_pairs);
-        let pairs = pairs.ok_or_else(|| fault_of(Place::Body, Invalid::value("the body is not UTF-8")))?;
-        let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        Ok(Self(Fields::of_pairs(Place::Body, pairs.map(|(name, value)| (name, Value::Text(value))).collect())))
+        Self { place, given, missing: Invalid::missing(), faults: Vec::new() }
     }
 }
 
@@ -192,18 +145,4 @@ fn form_pairs(text: &str) -> Option<Vec<(String, Zeroizing<String>)>> {
             Some((decode(name)?, Zeroizing::new(decode(value)?)))
         })
         .collect()
-}
-
-/// The media type without its parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
-    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
-}
-
-async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(&PAYLOAD_TOO_LARGE),
-        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(&PAYLOAD_TOO_LARGE),
-        _ => Problem::new(&UNREADABLE_BODY),
-    })
 }

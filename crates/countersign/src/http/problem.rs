@@ -45,6 +45,8 @@ pub struct Problem {
 enum WayOut {
     Wait(TooManyAttempts),
     Work(ChallengeResponse),
+    /// The body without `Content-Encoding`.
+    AsItIs,
 }
 
 /// What a 401 asks for (RFC 9110, section 11.6.1).
@@ -92,6 +94,11 @@ impl Problem {
     /// With a challenge, after whose solution the request can be sent again.
     pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
         Self { way_out: Some(Box::new(WayOut::Work(challenge))), ..self }
+    }
+
+    /// With the header that asks for bodies without an encoding (RFC 9110, section 15.5.16).
+    pub(super) fn as_it_is(self) -> Self {
+        Self { way_out: Some(Box::new(WayOut::AsItIs)), ..self }
     }
 
     /// What kind of problem it is.

@@ -100,7 +100,7 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
     post,
     path = "/api/users/token",
     tag = "users",
-    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content((TokenRequest = "application/x-www-form-urlencoded"), (TokenRequest = "multipart/form-data"))),
     responses(
         (status = OK, body = TokenResponse, description = "Tokens; for browsers, a login sets a cookie by which this device is known from then on"),
         (status = UNAUTHORIZED, body = ProblemBody, description = "`Incorrect email or password`"),
@@ -166,7 +166,7 @@ struct RevocationRequest {
     post,
     path = "/api/users/token/revoke",
     tag = "users",
-    request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content((RevocationRequest = "application/x-www-form-urlencoded"), (RevocationRequest = "multipart/form-data"))),
     responses((status = OK, description = "It is not valid any more"), OAuth<BodyProblems>, OAuth<ServiceProblems>),
 )]
 async fn revoke_token(
@@ -272,7 +272,7 @@ impl IntrospectionResponse {
     post,
     path = "/api/users/token/introspect",
     tag = "users",
-    request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content((IntrospectionRequest = "application/x-www-form-urlencoded"), (IntrospectionRequest = "multipart/form-data"))),
     responses(
         (status = OK, body = IntrospectionResponse, description = "Whether it is valid, and whose it is"),
         (status = UNAUTHORIZED, body = ProblemBody, description = "The secret is missing or another"),

@@ -1,6 +1,5 @@
 //! What `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
 
-pub(crate) mod multipart;
 pub(crate) mod picture;
 
 use axum::Json;

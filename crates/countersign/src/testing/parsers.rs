@@ -14,8 +14,8 @@ use jiff::Timestamp;
 
 use crate::config::{Config, SecretKey, TokenPolicy};
 use crate::http::cookie;
+use crate::http::fields::multipart::{Event, Malformed, Multipart, PartHead};
 use crate::http::fields::{Fields, FormBody, Invalid, JsonBody, QueryFields};
-use crate::http::users::multipart::{Event, Malformed, Multipart, PartHead};
 use crate::media::picture::Candidate;
 use crate::model::{EmailAddress, ForwardedHeader, Language, Password, ProxyPolicy, Username};
 use crate::secrets::Keys;
@@ -77,17 +77,20 @@ fn read(mut fields: Fields) {
 pub fn json_body(bytes: &[u8]) {
     let body = JsonBody::from_request(request("application/json", bytes), &()).now_or_never();
     if let Ok(JsonBody(fields)) = body.expect("the body is in memory") {
-        let other: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+        let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let other: serde_json::Value = serde_json::from_slice(text).expect("JSON");
         assert!(other.is_object());
         read(fields);
     }
 }
 
-/// A form in a body.
+/// A form in a body, of either type.
 pub fn form_body(bytes: &[u8]) {
-    let body = FormBody::from_request(request("application/x-www-form-urlencoded", bytes), &()).now_or_never();
-    if let Ok(FormBody(fields)) = body.expect("the body is in memory") {
-        read(fields);
+    for content_type in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=frontier"] {
+        let body = FormBody::from_request(request(content_type, bytes), &()).now_or_never();
+        if let Ok(FormBody(fields)) = body.expect("the body is in memory") {
+            read(fields);
+        }
     }
 }
 

@@ -118,16 +118,30 @@ async fn the_form_has_the_fields_of_oauth2() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_form_lacks_every_field() {
+async fn a_body_that_is_no_form_is_refused_by_its_type() {
     let app = TestApp::start().await;
     app.user("ada").await;
     let json = json!({ "username": "ada@example.com", "password": PASSWORD }).to_string();
-    for (content_type, body) in
-        [("application/json", json.clone()), (FORM, json), ("text/plain", "username=a&password=b".to_owned())]
+    let expected = "Expected application/x-www-form-urlencoded or multipart/form-data, not ";
+    for (content_type, sent) in
+        [("application/json", "application/json"), ("Application/X+JSON; a=b", "application/x+json")]
     {
-        let body = app.anonymous().send("POST", TOKEN, content_type, body).await.ok(422);
+        let body = app.anonymous().send("POST", TOKEN, content_type, json.clone()).await.ok(422);
         assert_eq!(faults(&body), ["missing body.username", "missing body.password"], "{content_type}");
+        assert_eq!(body["detail"][0]["msg"], format!("{expected}{sent}"));
+        assert_eq!(body["error"], "invalid_request");
     }
+    let body = app.anonymous().send("POST", TOKEN, FORM, json).await.ok(422);
+    assert_eq!(faults(&body), ["missing body.username", "missing body.password"]);
+    assert_eq!(body["detail"][0]["msg"], "Field required");
+    let form = "username=ada%40example.com&password=correct+horse+battery+staple";
+    for (content_type, sent) in [("text/plain", "text/plain"), ("", "a body without Content-Type")] {
+        let body = app.anonymous().send("POST", TOKEN, content_type, form).await.problem(415, "unsupported_media_type");
+        assert_eq!((&body["detail"], &body["error"]), (&json!(format!("{expected}{sent}")), &json!("invalid_request")));
+    }
+    let empty = Request::post(TOKEN).body(Body::empty()).unwrap();
+    let body = app.anonymous().send_request(empty).await.ok(422);
+    assert_eq!(faults(&body), ["missing body.username", "missing body.password"]);
     for bytes in [&b"username=%ff&password=x"[..], &b"username=a&password=\xff\xfe"[..]] {
         let body = app.anonymous().send("POST", TOKEN, FORM, bytes.to_vec()).await.ok(422);
         assert_eq!(faults(&body), ["value_error body"]);
@@ -357,6 +371,50 @@ async fn a_token_for_another_audience_is_refused_and_a_change_of_the_audience_is
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
     let renewed = other.anonymous().post_form(TOKEN, &refresh).await.ok(200);
     other.bearer(access(&renewed)).get("/api/users/me").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_login_is_taken_as_multipart_too() {
+    const MULTIPART: &str = "multipart/form-data; boundary=frontier";
+    let app = TestApp::start().await;
+    app.user("ada").await;
+    let part = |name: &str, value: &str| {
+        format!("--frontier\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let whole = |parts: &[String]| format!("{}--frontier--\r\n", parts.concat());
+    let (name, password) = (part("username", "ada@example.com"), part("password", PASSWORD));
+    let good = whole(&[part("grant_type", "password"), part("scope", ""), name.clone(), password.clone()]);
+    let tokens = app.anonymous().send("POST", TOKEN, MULTIPART, good).await.ok(200);
+    let refresh =
+        [part("grant_type", "refresh_token"), part("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    let tokens = app.anonymous().send("POST", TOKEN, MULTIPART, whole(&refresh)).await.ok(200);
+    let revoked = whole(&[part("token", tokens["refresh_token"].as_str().unwrap())]);
+    app.anonymous().send("POST", &format!("{TOKEN}/revoke"), MULTIPART, revoked).await.ok(200);
+    let again = [part("grant_type", "refresh_token"), part("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    app.anonymous().send("POST", TOKEN, MULTIPART, whole(&again)).await.problem(400, "invalid_refresh_token");
+
+    let file = "--frontier\r\nContent-Disposition: form-data; name=\"password\"; filename=\"a\"\r\n\r\nx\r\n";
+    for (parts, expected) in [
+        (vec![], vec!["missing body.username", "missing body.password"]),
+        (vec![name.clone(), part("password", "")], vec!["missing body.password"]),
+        (vec![name.clone(), password.clone(), password.clone()], vec!["value_error body.password"]),
+        (vec![name.clone(), file.to_owned()], vec!["string_type body.password"]),
+        (vec![name.clone(), part("password", "a\0b")], vec!["value_error body.password"]),
+    ] {
+        let body = app.anonymous().send("POST", TOKEN, MULTIPART, whole(&parts)).await.problem(422, "invalid_fields");
+        assert_eq!(faults(&body), expected);
+        assert_eq!(body["error"], "invalid_request");
+    }
+    let latin =
+        [name.as_bytes(), b"--frontier\r\nContent-Disposition: form-data; name=password\r\n\r\n\xff\r\n--frontier--"]
+            .concat();
+    assert_eq!(faults(&app.anonymous().send("POST", TOKEN, MULTIPART, latin).await.ok(422)), ["value_error body"]);
+    for (content_type, body) in [("multipart/form-data", whole(&[name.clone()])), (MULTIPART, name.clone())] {
+        let body = app.anonymous().send("POST", TOKEN, content_type, body).await.problem(400, "unreadable_body");
+        assert_eq!(body["error"], "invalid_request");
+    }
+    let large = whole(&[name, part("password", &"a".repeat(65_536))]);
+    app.anonymous().send("POST", TOKEN, MULTIPART, large).await.problem(413, "payload_too_large");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The answer that a problem becomes: its body on the wire, its status and its headers.
 
 use axum::Json;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -78,10 +78,11 @@ pub struct FieldProblemBody {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { kind, detail, oauth: error, demand, way_out } = self;
-        let (limited, challenge) = match way_out.map(|way_out| *way_out) {
-            None => (None, None),
-            Some(WayOut::Wait(limited)) => (Some(limited), None),
-            Some(WayOut::Work(challenge)) => (None, Some(challenge)),
+        let (limited, challenge, accepted) = match way_out.map(|way_out| *way_out) {
+            None => (None, None, None),
+            Some(WayOut::Wait(limited)) => (Some(limited), None, None),
+            Some(WayOut::Work(challenge)) => (None, Some(challenge), None),
+            Some(WayOut::AsItIs) => (None, None, Some((ACCEPT_ENCODING, HeaderValue::from_static("identity")))),
         };
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");
@@ -115,7 +116,7 @@ impl IntoResponse for Problem {
             503 => drop(headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))),
             _ => {}
         }
-        headers.extend(limited.iter().flat_map(limit_headers));
+        headers.extend(limited.iter().flat_map(limit_headers).chain(accepted));
         response
     }
 }

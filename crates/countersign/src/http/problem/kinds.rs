@@ -71,7 +71,7 @@ kinds! {
         "The request's body is larger than this endpoint takes.";
     /// The body is of another kind.
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, "Unsupported media type",
-        "The request's body is not of the type that the endpoint takes, which is `application/json` unless documented otherwise.";
+        "The request's body is not of the type that the endpoint takes, which is `application/json` unless documented otherwise, or has a `Content-Encoding`, which no endpoint takes; `detail` names both the expected and the sent one.";
     /// The name is taken.
     USERNAME_TAKEN = "username_taken", 400, "Username already exists",
         "Somebody has this username, perhaps in another spelling of upper and lower case.";

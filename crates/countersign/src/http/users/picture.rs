@@ -12,9 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::UserPrivate;
-use super::multipart::{Event, Malformed, Multipart, PartKind};
 use crate::http::Private;
 use crate::http::current_user::{CurrentUser, refuse_others};
+use crate::http::fields::multipart::{Event, Multipart, PartKind};
+use crate::http::fields::{refuse_encoded, wrong_type};
 use crate::http::path::PathId;
 use crate::http::problem::{
     AuthenticationProblems, FILE_TOO_LARGE, FieldFault, INTERNAL, INVALID_IMAGE, INVALID_TOKEN, Invalid, LimitProblems,
@@ -64,6 +65,7 @@ struct PictureUpload {
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user's picture`"),
         (status = REQUEST_TIMEOUT, body = ProblemBody, content_type = "application/problem+json", description = "The picture did not come in time"),
         (status = PAYLOAD_TOO_LARGE, body = ProblemBody, content_type = "application/problem+json", description = "Too much beside the picture"),
+        (status = UNSUPPORTED_MEDIA_TYPE, body = ProblemBody, content_type = "application/problem+json", description = "A body with a `Content-Encoding`"),
         AuthenticationProblems,
         LimitProblems,
         ParameterProblems,
@@ -93,12 +95,13 @@ pub(crate) async fn take_picture(
     client: &ClientInfo,
     request: Request,
 ) -> Result<User, Problem> {
+    let is_readable = refuse_encoded(request.headers());
     let mut incoming = Incoming::new(accounts, request);
-    let upload = match accounts.new_upload(client) {
+    let upload = match is_readable.and_then(|()| accounts.new_upload(client).map_err(Problem::from)) {
         Ok(upload) => upload,
-        Err(limited) => {
+        Err(problem) => {
             incoming.throw_away().await;
-            return Err(limited.into());
+            return Err(problem);
         }
     };
     let Some(_place) = accounts.decoding().admit() else {
@@ -226,18 +229,15 @@ impl Incoming {
     }
 }
 
-impl From<Malformed> for Problem {
-    fn from(_: Malformed) -> Self {
-        Self::new(&UNREADABLE_BODY)
-    }
-}
-
 /// The part `file`.
 async fn read_upload(accounts: &Accounts, empty: Upload, incoming: &mut Incoming) -> Result<Upload, Problem> {
     let mut multipart = match Multipart::of_type(&incoming.content_type) {
         Some(multipart) => multipart?,
         // A body of another type has no fields.
-        None => return Err(at_fault(Invalid::missing())),
+        None => {
+            let sent = wrong_type("multipart/form-data", Some(&incoming.content_type));
+            return Err(at_fault(Invalid::new("missing", sent)));
+        }
     };
     let mut empty = Some(empty);
     let mut upload: Option<Upload> = None;

@@ -1,5 +1,7 @@
-//! Decides how a `multipart/form-data` body (RFC 7578, RFC 2046 section 5.1) is taken apart while it comes in. What is kept
-//! of it is never more than a piece that just came and the head of one part.
+//! A reader of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1) that takes a body apart while it comes in: apart from its users,
+//! a form in memory and a picture on its way to the disk. It keeps a piece that just came and the head of one part, no more.
+
+use crate::http::problem::{Problem, UNREADABLE_BODY};
 
 /// The header fields of one part, in bytes.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -8,6 +10,12 @@ const BOUNDARY_BYTES_MAX: usize = 70;
 /// The body does not follow the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
+
+impl From<Malformed> for Problem {
+    fn from(_: Malformed) -> Self {
+        Self::new(&UNREADABLE_BODY)
+    }
+}
 
 /// What a part says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
