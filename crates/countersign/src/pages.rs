@@ -1,7 +1,8 @@
 //! The pages that the accounts show to people, and where they are: forms that work without script, which call the same
 //! operations as the JSON API.
 //!
-//! A host merges [`routes`] at the root of its site. Its own pages take a [`Visitor`] or a [`LoggedIn`] and render with [`Visitor::page`], so
+//! A host merges [`routes`] at the root of its site. Its own pages take a [`Visitor`], a [`LoggedIn`] or, for what takes time to
+//! write, a [`Writer`], and render with [`Visitor::page`], so
 //! that they share the layout, the language and the look; `pages/layout.html` is its own to replace. See
 //! [`crate::templates`].
 
@@ -29,7 +30,7 @@ pub use form::{Fault, Form};
 pub use looks::ErrorPage;
 pub use outcome::To;
 pub use shown::{Moment, picture_url};
-pub use visitor::{FormsOf, LoggedIn, Visitor};
+pub use visitor::{FormsOf, LoggedIn, NoCaller, Visitor, Writer};
 
 use crate::Accounts;
 

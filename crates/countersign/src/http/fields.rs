@@ -89,6 +89,14 @@ impl Fields {
         Problem::fields(self.faults)
     }
 
+    /// The first text of this name, whatever is wrong with it.
+    pub(crate) fn as_sent(&self, name: &str) -> Option<&str> {
+        self.given.iter().find_map(|(given, value)| match value {
+            Value::Text(text) if given == name => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     fn find(&self, name: &str) -> Result<Option<&Value>, Invalid> {
         let mut found = self.given.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
         match (found.next(), found.next()) {

@@ -149,7 +149,12 @@ impl Form {
         let Some(sent) = &mut self.sent else { return Some(None) };
         match sent.optional(name, |text| Ok::<_, Invalid>(text.to_owned())) {
             Ok(text) => Some(text),
-            Err(_) => self.fault(name, Fault("fault-invalid")),
+            Err(_) => {
+                // No page can show a NUL; what stands in its place can be sent again.
+                let text = sent.as_sent(name).unwrap_or_default().replace('\0', "\u{fffd}");
+                self.values.insert(name, text);
+                self.fault(name, Fault("fault-invalid"))
+            }
         }
     }
 

@@ -36,13 +36,24 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut visitor = Self::unknown(parts, state).await?;
+        visitor.caller = visitor.find_caller(parts).await?;
+        Ok(visitor)
+    }
+}
+
+impl Visitor {
+    /// One of whom it is not yet known whether they are logged in.
+    async fn unknown<S>(parts: &mut Parts, state: &S) -> Result<Self, Problem>
+    where
+        S: Send + Sync,
+        Accounts: FromRef<S>,
+    {
         let accounts = Accounts::from_ref(state);
         if !parts.method.is_safe() {
             cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
         }
         let Ok(mut client) = ClientInfo::from_request_parts(parts, state).await;
-        let cookies = cookie::get(accounts.config(), &parts.headers);
-        let caller = accounts.verify_session_cookies(cookies).await?.map(CurrentUser::from);
         let here = match parts.extensions.get() {
             Some(FormsOf(page)) if !parts.method.is_safe() => page,
             _ => parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
@@ -52,7 +63,12 @@ where
             // Mail that is caused here comes in the language that was chosen here.
             client.languages = Some(looks.language.to_string());
         }
-        Ok(Self { caller, client, accounts, looks })
+        Ok(Self { caller: None, client, accounts, looks })
+    }
+
+    async fn find_caller(&self, parts: &Parts) -> Result<Option<CurrentUser>, Problem> {
+        let cookies = cookie::get(self.accounts.config(), &parts.headers);
+        Ok(self.accounts.verify_session_cookies(cookies).await?.map(CurrentUser::from))
     }
 }
 
@@ -77,6 +93,42 @@ where
             Some(caller) => Ok(Self { visitor, caller }),
             None => Err(To::path(format!("/login?next={}", in_query(&visitor.looks.here))).into_response()),
         }
+    }
+}
+
+/// A visitor who sends what took time to write. Where [`LoggedIn`] would send them away or an error would be the answer, the page
+/// can show it to them again.
+pub struct Writer {
+    /// The visitor.
+    pub visitor: Visitor,
+    /// The session of the cookie, or why there is none to go by.
+    pub caller: Result<CurrentUser, NoCaller>,
+}
+
+/// Why it is not known who somebody is.
+#[derive(Debug)]
+pub enum NoCaller {
+    /// They are not logged in, or not any more.
+    LoggedOut,
+    /// Their session could not be looked for.
+    Problem(Problem),
+}
+
+impl<S> FromRequestParts<S> for Writer
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut visitor = Visitor::unknown(parts, state).await?;
+        let caller = match visitor.find_caller(parts).await {
+            Ok(caller) => caller.ok_or(NoCaller::LoggedOut),
+            Err(problem) => Err(NoCaller::Problem(problem)),
+        };
+        visitor.caller = caller.as_ref().ok().cloned();
+        Ok(Self { visitor, caller })
     }
 }
 
