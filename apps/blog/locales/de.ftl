@@ -1,16 +1,17 @@
 # Die Texte des Blogs auf Deutsch.
+# Um Namen und Titel stehen Isolate (U+2068, U+2069): Manche werden von rechts nach links geschrieben.
 
 blog-about = Die neuesten Beiträge bei { $site }.
 blog-posts = Beiträge
 blog-newest = Zurück zu den neuesten
-blog-posts-by = Beiträge von { $name }
+blog-posts-by = Beiträge von ⁨{ $name }⁩
 blog-no-posts = Hier hat noch niemand etwas geschrieben.
-blog-author-no-posts = { $name } hat noch nichts geschrieben.
+blog-author-no-posts = ⁨{ $name }⁩ hat noch nichts geschrieben.
 blog-write-first = Den ersten Beitrag schreiben
 blog-load-more = Mehr laden
 blog-loaded = 0 weitere Beiträge werden gezeigt.
 blog-read-on = Weiterlesen
-blog-read-on-named = Weiterlesen: { $title }
+blog-read-on-named = Weiterlesen: ⁨{ $title }⁩
 blog-feed = Feed
 blog-write = Schreiben
 blog-write-title = Beitrag schreiben
@@ -19,14 +20,20 @@ blog-title = Titel
 blog-content = Text
 blog-content-hint = Markdown geht: **fett**, *kursiv*, [ein Link](https://example.com), Listen mit -, Zitate mit >.
 blog-publish = Veröffentlichen
+blog-log-in-elsewhere = In einem anderen Tab anmelden
+blog-table = Tabelle
 blog-edit = Bearbeiten
 blog-delete = Löschen
 blog-delete-title = Beitrag löschen
-blog-delete-sure = Wollen Sie „{ $title }“ wirklich löschen? Niemand kann den Beitrag zurückholen.
+blog-delete-sure = Wollen Sie „⁨{ $title }⁩“ wirklich löschen? Niemand kann den Beitrag zurückholen.
 blog-delete-do = Endgültig löschen
 fault-title-blank = Der Titel braucht mindestens ein sichtbares Zeichen.
 fault-title-long = Der Titel darf höchstens 100 Zeichen haben.
 fault-content-long = Der Text darf höchstens 1 MiB groß sein.
+fault-logged-out = Sie sind abgemeldet. Ihr Text ist noch da: Melden Sie sich in einem anderen Tab an, und schicken Sie ihn dann noch einmal ab.
+fault-not-your-post = Dieser Beitrag gehört zu einem anderen Konto. Ihr Text ist noch da: Melden Sie sich in einem anderen Tab als Verfasser an, und schicken Sie ihn dann noch einmal ab.
+fault-post-gone = Dieser Beitrag ist gelöscht worden. Ihr Text ist noch da, und Sie können ihn als neuen Beitrag veröffentlichen.
+fault-not-saved = Im Moment konnte nichts gespeichert werden. Ihr Text ist noch da: Bitte schicken Sie ihn in einer Minute noch einmal ab.
 done-post-published = Ihr Beitrag ist veröffentlicht.
 done-post-saved = Ihr Beitrag ist gespeichert.
 done-post-deleted = Der Beitrag ist gelöscht.

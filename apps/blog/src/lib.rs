@@ -1,4 +1,4 @@
-//! Decides what the blog adds to the accounts it embeds: posts, listed newest first with public authors.
+//! The blog adds posts to the accounts it embeds: listed newest first, with public authors.
 //!
 //! It is a host application in the small. A request flows `http → operations → store`, and a plain read
 //! `http → store`, and `pages` flow like `http`; everything about users comes from the `countersign` library.
@@ -10,11 +10,14 @@ mod model;
 mod operations;
 mod pages;
 pub mod problems;
+mod single_flight;
 mod store;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::FromRef;
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
@@ -24,11 +27,12 @@ use countersign_db::{Compared, DerivedTable, Migrations};
 use countersign_server::settings::whole_number;
 use countersign_server::{Host, OpenApiRouter};
 
-use crate::http::together::Together;
 use crate::operations::list_posts::PageRequest;
+use crate::pages::{KeptFeed, Senders};
+use crate::single_flight::SingleFlight;
 
 /// The tables of the blog; they refer to those of the accounts, which therefore come first.
-pub static MIGRATIONS: Migrations = countersign_db::migrations!("blog", [1 => "0001_posts"]);
+pub static MIGRATIONS: Migrations = countersign_db::migrations!("blog", [1 => "0001_posts", 2 => "0002_edits.expand"]);
 
 /// The blog as the server shell sees it.
 pub struct Blog;
@@ -41,7 +45,8 @@ pub struct BlogSettings {
     pub posts_per_page: u32,
 
     /// The largest request body with a post in it, in bytes. The default holds 100,000 characters of any script, also when
-    /// the client writes each as a JSON escape.
+    /// the client writes each as a JSON escape. A form of a page may be three times as large, which is what it makes of the same
+    /// text.
     #[conf(env, default_value = "1310720", value_parser = whole_number(65_536..=16_777_216))]
     pub post_body_bytes_max: usize,
 }
@@ -52,7 +57,23 @@ pub struct State {
     pub(crate) accounts: Accounts,
     pub(crate) posts_per_page: u32,
     /// Pages of everybody's posts that are being read.
-    pub(crate) pages: Arc<Together<PageRequest>>,
+    pub(crate) pages: Arc<SingleFlight<PageRequest, Bytes>>,
+    pub(crate) feed: Arc<KeptFeed>,
+    pub(crate) senders: Arc<Senders>,
+    /// How often posts have changed on this instance.
+    changes: Arc<AtomicU64>,
+}
+
+impl State {
+    /// Says that posts have changed, so that what is kept of them is known to be old.
+    pub(crate) fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A number that differs once posts have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
 }
 
 impl FromRef<State> for Accounts {
@@ -78,7 +99,14 @@ impl Host for Blog {
     type State = State;
 
     fn state(accounts: Accounts, settings: &BlogSettings) -> State {
-        State { accounts, posts_per_page: settings.posts_per_page, pages: Arc::new(Together::new()) }
+        State {
+            accounts,
+            posts_per_page: settings.posts_per_page,
+            pages: Arc::default(),
+            feed: Arc::default(),
+            senders: Arc::default(),
+            changes: Arc::default(),
+        }
     }
 
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {

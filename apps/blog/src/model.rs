@@ -1,4 +1,4 @@
-//! Posts and places in their list, parsed once: apart from `http/` and `pages/`, which both read them.
+//! A post with its parts, each parsed once, and a place in the list of posts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,9 +23,16 @@ pub(crate) struct Post {
     pub(crate) title: String,
     pub(crate) content: String,
     pub(crate) date_posted: Timestamp,
+    /// When it was last edited, if it was.
+    pub(crate) date_edited: Option<Timestamp>,
 }
 
 impl Post {
+    /// Since when it stands as it does.
+    pub(crate) fn updated(&self) -> Timestamp {
+        self.date_edited.unwrap_or(self.date_posted)
+    }
+
     /// Where the post stands in every list.
     pub(crate) fn place(&self) -> Cursor {
         Cursor { date_posted: self.date_posted, id: self.id }

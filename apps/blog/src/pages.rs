@@ -1,4 +1,4 @@
-//! Decides which pages the blog has beside those of the accounts, and how posts look on them.
+//! The blog's pages beside those of the accounts, and how posts look on them.
 
 mod feed;
 mod list;
@@ -14,7 +14,9 @@ use countersign::model::Language;
 use countersign::templates::TemplatesBuilder;
 use tower_http::compression::CompressionLayer;
 
+pub(crate) use self::feed::KeptFeed;
 pub(crate) use self::markdown::assert_is_harmless as assert_markdown_is_harmless;
+pub(crate) use self::write::Senders;
 use crate::State;
 
 /// Everything that is read and written in a browser.
@@ -31,7 +33,8 @@ pub(crate) fn routes(post_body_bytes_max: usize) -> Router<State> {
         .route("/posts/new", get(write::show_new).post(write::publish))
         .route("/posts/{post_id}/edit", get(write::show_edit).post(write::save))
         .route("/posts/{post_id}/delete", get(write::show_deletion).post(write::delete))
-        .layer(DefaultBodyLimit::max(post_body_bytes_max));
+        // A form writes three bytes for most bytes of a text that is not in Latin letters.
+        .layer(DefaultBodyLimit::max(post_body_bytes_max.saturating_mul(3)));
     countersign::pages::routes().merge(public).merge(writing)
 }
 

@@ -119,13 +119,13 @@ async fn list_posts(
     security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn create_post(
-    extract::State(accounts): extract::State<Accounts>,
+    extract::State(state): extract::State<State>,
     caller: CurrentUser,
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<PostResponse>), Problem> {
     let draft = draft(body)?;
-    let post = publish_post(&accounts, caller.user.profile(), draft).await?;
-    Ok((StatusCode::CREATED, Json(PostResponse::new(post, &accounts.config().media))))
+    let post = publish_post(&state, caller.user.profile(), draft).await?;
+    Ok((StatusCode::CREATED, Json(PostResponse::new(post, &state.accounts.config().media))))
 }
 
 impl From<PublishPostError> for Problem {
@@ -179,14 +179,14 @@ async fn get_post(
     security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn replace_post(
-    extract::State(accounts): extract::State<Accounts>,
+    extract::State(state): extract::State<State>,
     caller: CurrentUser,
     PathId(id): PathId<PostId>,
     JsonBody(body): JsonBody,
 ) -> Result<Json<PostResponse>, Problem> {
     let changes = Changes::from(draft(body)?);
-    let post = edit_post(&accounts, caller.user.profile(), id, &changes).await?;
-    Ok(Json(PostResponse::new(post, &accounts.config().media)))
+    let post = edit_post(&state, caller.user.profile(), id, &changes).await?;
+    Ok(Json(PostResponse::new(post, &state.accounts.config().media)))
 }
 
 /// Change parts of one's own post
@@ -207,14 +207,14 @@ async fn replace_post(
     security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn update_post(
-    extract::State(accounts): extract::State<Accounts>,
+    extract::State(state): extract::State<State>,
     caller: CurrentUser,
     PathId(id): PathId<PostId>,
     JsonBody(body): JsonBody,
 ) -> Result<Json<PostResponse>, Problem> {
     let changes = changes(body)?;
-    let post = edit_post(&accounts, caller.user.profile(), id, &changes).await?;
-    Ok(Json(PostResponse::new(post, &accounts.config().media)))
+    let post = edit_post(&state, caller.user.profile(), id, &changes).await?;
+    Ok(Json(PostResponse::new(post, &state.accounts.config().media)))
 }
 
 impl From<EditPostError> for Problem {
@@ -244,11 +244,11 @@ impl From<EditPostError> for Problem {
     security(("OAuth2PasswordBearer" = []), ("SessionCookie" = [])),
 )]
 async fn delete_post(
-    extract::State(accounts): extract::State<Accounts>,
+    extract::State(state): extract::State<State>,
     caller: CurrentUser,
     PathId(id): PathId<PostId>,
 ) -> Result<StatusCode, Problem> {
-    delete(&accounts, caller.user.id, id).await?;
+    delete(&state, caller.user.id, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

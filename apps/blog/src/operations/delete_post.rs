@@ -1,9 +1,9 @@
-//! Decides whether a post may be deleted: it exists, and the caller wrote it. Asked in this order.
+//! Deleting a post: it exists, and the caller wrote it. Asked in this order.
 
-use countersign::Accounts;
 use countersign::model::UserId;
 use countersign_db::DbError;
 
+use crate::State;
 use crate::model::PostId;
 use crate::store::posts;
 
@@ -18,11 +18,12 @@ pub(crate) enum DeletePostError {
     Internal(#[from] DbError),
 }
 
-pub(crate) async fn delete_post(accounts: &Accounts, caller: UserId, id: PostId) -> Result<(), DeletePostError> {
-    let mut tx = accounts.db().write().await?;
+pub(crate) async fn delete_post(state: &State, caller: UserId, id: PostId) -> Result<(), DeletePostError> {
+    let mut tx = state.accounts.db().write().await?;
     // The write decides; what is read afterwards only explains a refusal.
     if posts::delete_by_author(tx.conn(), id, caller).await?.is_some() {
         tx.commit().await?;
+        state.note_change();
         return Ok(());
     }
     match posts::find_author(tx.conn(), id).await? {

@@ -1,9 +1,9 @@
-//! Decides whether a post may be changed: it exists, and the caller wrote it. Asked in this order.
+//! Changing a post: it exists, and the caller wrote it. Asked in this order.
 
-use countersign::Accounts;
 use countersign::model::Profile;
 use countersign_db::DbError;
 
+use crate::State;
 use crate::model::{Changes, Post, PostId};
 use crate::store::posts;
 
@@ -19,16 +19,18 @@ pub(crate) enum EditPostError {
 }
 
 pub(crate) async fn edit_post(
-    accounts: &Accounts,
+    state: &State,
     caller: Profile,
     id: PostId,
     changes: &Changes,
 ) -> Result<Post, EditPostError> {
-    let mut tx = accounts.db().write().await?;
+    let now = state.accounts.clock().now();
+    let mut tx = state.accounts.db().write().await?;
     let caller_id = caller.id;
     // The write decides; what is read afterwards only explains a refusal.
-    if let Some(post) = posts::update_by_author(tx.conn(), id, caller, changes).await? {
+    if let Some(post) = posts::update_by_author(tx.conn(), id, caller, changes, now).await? {
         tx.commit().await?;
+        state.note_change();
         return Ok(post);
     }
     match posts::find_author(tx.conn(), id).await? {

@@ -1,9 +1,9 @@
-//! Decides what happens when somebody publishes a post: it is theirs, and dated now.
+//! Publishing a post: it is its author's, and dated now.
 
-use countersign::Accounts;
 use countersign::model::Profile;
 use countersign_db::{DbError, DbTime};
 
+use crate::State;
 use crate::model::{Draft, Post, PostId};
 use crate::store::posts;
 
@@ -26,8 +26,8 @@ impl From<DbError> for PublishPostError {
     }
 }
 
-pub(crate) async fn publish_post(accounts: &Accounts, author: Profile, draft: Draft) -> Result<Post, PublishPostError> {
-    let now = accounts.clock().now();
+pub(crate) async fn publish_post(state: &State, author: Profile, draft: Draft) -> Result<Post, PublishPostError> {
+    let now = state.accounts.clock().now();
     let post = Post {
         id: PostId::new(now),
         author,
@@ -35,9 +35,11 @@ pub(crate) async fn publish_post(accounts: &Accounts, author: Profile, draft: Dr
         content: draft.content.into_string(),
         // As precise as it will be read back.
         date_posted: DbTime::from(now).timestamp().unwrap_or(now),
+        date_edited: None,
     };
-    let mut tx = accounts.db().write().await?;
+    let mut tx = state.accounts.db().write().await?;
     posts::insert(tx.conn(), &post).await?;
     tx.commit().await?;
+    state.note_change();
     Ok(post)
 }

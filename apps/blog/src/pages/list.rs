@@ -1,9 +1,8 @@
-//! Decides what the front page and the page of an author show: the newest posts, and a link to the ones before.
+//! The front page and the page of an author: the newest posts, and a link to the ones before.
 
 use axum::extract;
 use axum::http::StatusCode;
 use axum::response::Response;
-use countersign::Accounts;
 use countersign::http::fields::{Fields, Invalid, QueryFields};
 use countersign::http::path::PathId;
 use countersign::http::problem::{Problem, USER_NOT_FOUND};
@@ -23,7 +22,7 @@ pub(super) async fn everyone(
 ) -> Result<Response, Problem> {
     let request = request(query, state.posts_per_page)?;
     let page = list_posts(&state.accounts, Scope::Everyone, request).await?;
-    Ok(visitor.page(StatusCode::OK, "blog/posts.html", listed(&state.accounts, &page, request)))
+    Ok(visitor.page(StatusCode::OK, "blog/posts.html", listed(&visitor, &page, request)))
 }
 
 pub(super) async fn of_author(
@@ -35,7 +34,7 @@ pub(super) async fn of_author(
     let request = request(query, state.posts_per_page)?;
     let profile = state.accounts.find_profile(id).await?.ok_or_else(|| Problem::new(&USER_NOT_FOUND))?;
     let page = list_posts(&state.accounts, Scope::Author(id), request).await?;
-    let own = context! { author => author(&state.accounts, &profile), ..listed(&state.accounts, &page, request) };
+    let own = context! { author => author(&state.accounts, &profile), ..listed(&visitor, &page, request) };
     Ok(visitor.page(StatusCode::OK, "blog/author.html", own))
 }
 
@@ -47,9 +46,9 @@ fn request(mut query: Fields, posts_per_page: u32) -> Result<PageRequest, Proble
     Ok(PageRequest { start: after.map_or(Start::Skip(0), Start::After), limit: i64::from(posts_per_page) })
 }
 
-fn listed(accounts: &Accounts, page: &PostPage, request: PageRequest) -> Value {
+fn listed(visitor: &Visitor, page: &PostPage, request: PageRequest) -> Value {
     context! {
-        posts => page.posts.iter().map(|post| in_list(accounts, post)).collect::<Vec<_>>(),
+        posts => page.posts.iter().map(|post| in_list(visitor, post)).collect::<Vec<_>>(),
         next => page.next.map(|cursor| cursor.to_string()),
         later => matches!(request.start, Start::After(_)),
     }

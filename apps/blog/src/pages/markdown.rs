@@ -1,33 +1,45 @@
-//! Decides what of somebody's Markdown reaches a reader: emphasis, lists, quotes, code, tables and links. HTML is shown as the
-//! text it is, pictures become links, and whatever comes out is sanitised once more.
+//! Somebody's Markdown as its readers get it: emphasis, lists, quotes, code, tables and links. HTML is shown as the text it is,
+//! pictures become links, and whatever comes out is sanitised once more.
+
+mod beginning;
+mod blocks;
+mod harmless;
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use ammonia::Builder;
-use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
+use ammonia::{Builder, Url, UrlRelative};
+use pulldown_cmark::{Event, Options, Parser, TagEnd, html};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use sha2::{Digest as _, Sha256};
+
+use self::beginning::{Beginning, beginning};
+use self::blocks::Blocks;
+use self::harmless::{broken_up, harmless, is_harmless, is_shallow, leads_somewhere};
 
 /// What a list shows of a post, in characters.
 const EXCERPT_CHARS_MAX: usize = 900;
 /// What a preview elsewhere shows.
 const SUMMARY_CHARS_MAX: usize = 200;
-/// Of a text without a tag in it, and of the address of a link.
-const RUN_BYTES_MAX: usize = 1_024;
-/// Quotes and lists within one another.
-const DEPTH_MAX: usize = 32;
-/// Excerpts that are kept as HTML. Making it costs more than everything else of a page.
-const KEPT_MAX: usize = 512;
+/// Where the beginning of a text is looked for.
+const BEGINNING_BYTES_MAX: usize = 64 * 1024;
+/// HTML that is kept, because making it costs more than everything else of a page.
+const KEPT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Of ordinary posts.
+const KEPT_ESTIMATE: usize = 4_096;
 
-static KEPT: LazyLock<Cache<String, Arc<str>>> = LazyLock::new(|| Cache::new(KEPT_MAX));
+static KEPT: LazyLock<Cache<[u8; 32], Rendered, Bytes>> =
+    LazyLock::new(|| Cache::with_weighter(KEPT_ESTIMATE, KEPT_BYTES_MAX, Bytes));
 
 /// All that Markdown can become here.
-const TAGS: [&str; 25] = [
+const TAGS: [&str; 26] = [
     "a",
     "blockquote",
     "br",
     "code",
     "del",
+    "div",
     "em",
     "h2",
     "h3",
@@ -50,182 +62,138 @@ const TAGS: [&str; 25] = [
     "wbr",
 ];
 
-static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+/// Those that have a direction of their own.
+const DIRECTED: [&str; 12] = ["blockquote", "div", "h2", "h3", "h4", "h5", "h6", "li", "p", "table", "td", "th"];
+
+static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(sanitiser);
+
+fn sanitiser() -> Builder<'static> {
     let mut builder = Builder::empty();
     builder
         .tags(HashSet::from(TAGS))
         .add_tag_attributes("a", &["href"])
         .add_tag_attributes("ol", &["start"])
+        .add_tag_attributes("div", &["aria-label"])
+        .add_tag_attribute_values("div", "role", &["group"])
+        .add_tag_attribute_values("div", "tabindex", &["0"])
+        .add_tag_attribute_values("pre", "dir", &["ltr"])
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("nofollow noopener ugc"));
+    for tag in DIRECTED {
+        builder.add_tag_attribute_values(tag, "dir", &["auto"]);
+    }
     builder
-});
+}
 
 /// Where the text stands: its headings begin below those of the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Below {
+enum Below {
     /// The title of the page.
     PageTitle,
     /// The title of a post in a list.
     PostTitle,
 }
 
-/// The beginning of a post.
-pub(super) struct Excerpt {
+/// A post, or the beginning of one.
+#[derive(Clone)]
+pub(super) struct Rendered {
     pub(super) html: Arc<str>,
     /// Whether there is more.
     pub(super) cut: bool,
 }
 
-/// The beginning, cut where a paragraph, a line or a word ends.
-pub(super) fn excerpt(text: &str) -> Excerpt {
-    let Some((end, _)) = text.char_indices().nth(EXCERPT_CHARS_MAX) else {
-        return Excerpt { html: kept(text), cut: false };
-    };
-    let start = &text[..end];
-    let at = ["\n\n", "\n", " "].into_iter().find_map(|gap| start.rfind(gap).filter(|at| *at > end / 2));
-    Excerpt { html: kept(&format!("{} …", start[..at.unwrap_or(end)].trim_end())), cut: true }
-}
+/// How much of them there is.
+#[derive(Clone)]
+struct Bytes;
 
-fn kept(text: &str) -> Arc<str> {
-    if let Some(found) = KEPT.get(text) {
-        return found;
+impl Weighter<[u8; 32], Rendered> for Bytes {
+    fn weight(&self, _: &[u8; 32], rendered: &Rendered) -> u64 {
+        u64::try_from(rendered.html.len() + 128).unwrap_or(u64::MAX)
     }
-    let html: Arc<str> = render(text, Below::PostTitle).into();
-    KEPT.insert(text.to_owned(), Arc::clone(&html));
-    html
 }
 
-/// The whole text as HTML.
-pub(super) fn render(text: &str, below: Below) -> String {
-    let mut raw = String::with_capacity(text.len() + text.len() / 2);
-    let mut open_links = Vec::new();
-    let mut depth = 0;
-    let events = events(text).filter(|event| is_shallow(event, &mut depth)).map(|event| harmless(event, below));
-    let events = events.filter(|event| leads_somewhere(event, &mut open_links));
-    let mut run_bytes = 0;
-    html::push_html(&mut raw, events.flat_map(|event| broken_up(event, &mut run_bytes)));
-    SANITISER.clean(&raw).to_string()
+/// The whole text for its page. `table` is what a table is called for those who do not see it.
+pub(super) fn whole(text: &str, table: &str) -> Rendered {
+    kept(&["whole", table, text], || {
+        let events = shown(text, Below::PageTitle);
+        Rendered { html: SANITISER.clean(&markup(events, Some(table))).to_string().into(), cut: false }
+    })
+}
+
+/// The whole text for a feed, with links as they lead from this address.
+pub(super) fn for_feed(text: &str, address: &Url) -> String {
+    let mut sanitiser = sanitiser();
+    sanitiser.url_relative(UrlRelative::RewriteWithBase(address.clone()));
+    sanitiser.clean(&markup(shown(text, Below::PageTitle), None)).to_string()
+}
+
+/// The beginning for a list.
+pub(super) fn excerpt(text: &str, table: &str) -> Rendered {
+    let (start, is_all) = start_of(text);
+    kept(&["excerpt", table, if is_all { "" } else { "…" }, start], || {
+        let Beginning { events, cut } = beginning(shown(start, Below::PostTitle), EXCERPT_CHARS_MAX);
+        let html = SANITISER.clean(&markup(events.into_iter(), Some(table))).to_string().into();
+        Rendered { html, cut: cut || !is_all }
+    })
 }
 
 /// The beginning without any markup, on one line.
 pub(super) fn summary(text: &str) -> String {
+    let (start, _) = start_of(text);
     let mut summary = String::new();
-    for event in events(text) {
+    for event in beginning(shown(start, Below::PageTitle), SUMMARY_CHARS_MAX).events {
         match event {
-            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                summary.push_str(&text);
-            }
-            Event::SoftBreak | Event::HardBreak | Event::End(_) if !summary.ends_with(' ') => summary.push(' '),
+            Event::Text(text) | Event::Code(text) => summary.push_str(&text),
+            Event::HardBreak => summary.push(' '),
+            Event::End(tag) if !is_within_words(tag) => summary.push(' '),
             _ => {}
         }
-        if summary.len() > 4 * SUMMARY_CHARS_MAX {
-            break;
-        }
     }
-    let summary = summary.split_whitespace().collect::<Vec<_>>().join(" ");
-    match summary.char_indices().nth(SUMMARY_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", summary[..end].trim_end()),
-        None => summary,
-    }
+    summary.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn events(text: &str) -> Parser<'_> {
-    Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH)
+fn is_within_words(tag: TagEnd) -> bool {
+    matches!(tag, TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link)
 }
 
-fn harmless(event: Event<'_>, below: Below) -> Event<'_> {
-    match event {
-        Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
-        // A line is a line, as it was typed.
-        Event::SoftBreak => Event::HardBreak,
-        Event::Start(Tag::Heading { level, .. }) => {
-            Event::Start(Tag::Heading { level: lower(level, below), id: None, classes: Vec::new(), attrs: Vec::new() })
-        }
-        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lower(level, below))),
-        Event::Start(Tag::Image { link_type, dest_url, .. }) => {
-            Event::Start(Tag::Link { link_type, dest_url, title: CowStr::Borrowed(""), id: CowStr::Borrowed("") })
-        }
-        Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
-        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
-        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
-        event => event,
+/// So much of a text that its beginning is in it, and whether that is all of it.
+fn start_of(text: &str) -> (&str, bool) {
+    if text.len() <= BEGINNING_BYTES_MAX {
+        return (text, true);
     }
+    let start = &text[..text.floor_char_boundary(BEGINNING_BYTES_MAX)];
+    (start.rsplit_once('\n').map_or(start, |(lines, _)| lines), false)
 }
 
-/// Takes away links to where nobody shall be led, and leaves their text. `open_links` are those whose end has not come, each
-/// with whether it stays.
-fn leads_somewhere(event: &Event<'_>, open_links: &mut Vec<bool>) -> bool {
-    match event {
-        Event::Start(Tag::Link { link_type, dest_url, .. }) => {
-            let stays = *link_type == LinkType::Email || is_harmless(dest_url);
-            open_links.push(stays);
-            stays
-        }
-        Event::End(TagEnd::Link) => open_links.pop().unwrap_or(false),
-        _ => true,
+/// What `parts` came to before, or comes to now.
+fn kept(parts: &[&str], render: impl FnOnce() -> Rendered) -> Rendered {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
     }
+    let key = digest.finalize().into();
+    if let Some(found) = KEPT.get(&key) {
+        return found;
+    }
+    let rendered = render();
+    KEPT.insert(key, rendered.clone());
+    rendered
 }
 
-/// Leaves out quotes and lists that stand in too many others, and keeps what is in them: the time that an HTML parser takes
-/// for a tag grows with how deep it is. `depth` is that of what is open.
-fn is_shallow(event: &Event<'_>, depth: &mut usize) -> bool {
-    match event {
-        Event::Start(Tag::BlockQuote(_) | Tag::List(_) | Tag::Item) => {
-            *depth += 1;
-            *depth <= DEPTH_MAX
-        }
-        Event::End(TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item) => {
-            *depth = depth.saturating_sub(1);
-            *depth < DEPTH_MAX
-        }
-        _ => true,
-    }
+/// The text as events of which each may be shown.
+fn shown(text: &str, below: Below) -> impl Iterator<Item = Event<'_>> {
+    let (mut open_links, mut depth) = (Vec::new(), 0);
+    let events = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
+    let events = events.filter(move |event| is_shallow(event, &mut depth)).map(move |event| harmless(event, below));
+    events.filter(move |event| leads_somewhere(event, &mut open_links))
 }
 
-/// Puts a tag that shows nothing (`wbr`) into long texts: the time that is taken to escape a text grows with the square of
-/// its length. `run_bytes` is how long it is since the last.
-fn broken_up<'t>(event: Event<'t>, run_bytes: &mut usize) -> Vec<Event<'t>> {
-    let (text, is_code) = match event {
-        Event::Text(text) => (text, false),
-        Event::Code(text) if text.len() > RUN_BYTES_MAX => (text, true),
-        event => return vec![event],
-    };
-    let mut events = Vec::new();
-    let mut rest = &*text;
-    while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.floor_char_boundary(RUN_BYTES_MAX));
-        rest = after;
-        if *run_bytes + piece.len() > RUN_BYTES_MAX {
-            events.push(Event::InlineHtml(CowStr::Borrowed("<wbr>")));
-            *run_bytes = 0;
-        }
-        *run_bytes += piece.len();
-        let piece = CowStr::from(piece.to_owned());
-        events.push(if is_code { Event::Code(piece) } else { Event::Text(piece) });
-    }
-    events
-}
-
-fn is_harmless(url: &str) -> bool {
-    if url.len() > RUN_BYTES_MAX {
-        return false;
-    }
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.as_deref() {
-        Some("http" | "https" | "mailto") => true,
-        // A colon further on belongs to a path.
-        Some(other) => other.contains(['/', '?', '#']),
-        None => !url.is_empty(),
-    }
-}
-
-fn lower(level: HeadingLevel, below: Below) -> HeadingLevel {
-    let by = match below {
-        Below::PageTitle => 1,
-        Below::PostTitle => 2,
-    };
-    HeadingLevel::try_from((level as usize + by).min(6)).unwrap_or(HeadingLevel::H6)
+fn markup<'t>(events: impl Iterator<Item = Event<'t>>, table: Option<&str>) -> String {
+    let (mut raw, mut run_bytes, mut blocks) = (String::new(), 0, Blocks::new(table));
+    let events = events.flat_map(|event| broken_up(event, &mut run_bytes));
+    html::push_html(&mut raw, events.map(|event| blocks.written(event)));
+    raw
 }
 
 /// Renders a text in every way that pages do, and looks at what comes out.
@@ -233,8 +201,9 @@ fn lower(level: HeadingLevel, below: Below) -> HeadingLevel {
 /// # Panics
 /// When that has a tag that is not one of ours, or an attribute that could run or load anything.
 pub(crate) fn assert_is_harmless(text: &str) {
-    let excerpt = excerpt(text);
-    for html in [&*render(text, Below::PageTitle), &*render(text, Below::PostTitle), &*excerpt.html] {
+    const BOX: &str = "role=\"group\" tabindex=\"0\" aria-label=\"Table\"";
+    let address = Url::parse("https://own.example/posts/1").expect("an address");
+    for html in [&*whole(text, "Table").html, &*excerpt(text, "Table").html, &for_feed(text, &address)] {
         // What follows a `<` is markup; what was escaped is text, whatever it says.
         for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest)) {
             if let Some(name) = tag.strip_prefix('/') {
@@ -248,6 +217,11 @@ pub(crate) fn assert_is_harmless(text: &str) {
                 ("a", Some(url)) => assert!(is_harmless(&unescaped(url)), "{url}: {html}"),
                 ("a", None) => assert!(attributes.starts_with("rel=\""), "{html}"),
                 ("ol", _) => assert!(attributes.is_empty() || attributes.starts_with("start=\""), "{html}"),
+                ("div", _) => assert!(attributes.strip_suffix(" dir=\"auto\"").unwrap_or(attributes) == BOX, "{html}"),
+                ("pre", _) => assert_eq!(attributes, "dir=\"ltr\"", "{html}"),
+                (directed, _) if DIRECTED.contains(&directed) => {
+                    assert!(["", "dir=\"auto\""].contains(&attributes), "{html}");
+                }
                 _ => assert_eq!(attributes, "", "{html}"),
             }
         }
@@ -267,24 +241,63 @@ mod tests {
 
     use super::*;
 
+    fn page(text: &str) -> String {
+        whole(text, "Table").html.to_string()
+    }
+
+    fn list(text: &str) -> String {
+        excerpt(text, "Table").html.to_string()
+    }
+
     #[test]
     fn markdown_becomes_html() {
-        let html = render(
-            "# One\n\nSome **bold** and *soft* `code`.\nA line.\n\n- a\n- b\n\n[x](https://a.example)",
-            Below::PageTitle,
-        );
+        let html = page("# One\n\nSome **bold** and *soft* `code`.\nA line.\n\n- a\n- b\n\n[x](https://a.example)");
         for part in [
-            "<h2>One</h2>",
+            "<h2 dir=\"auto\">One</h2>",
             "<strong>bold</strong>",
             "<em>soft</em>",
             "<code>code</code>",
             "<br>",
-            "<li>a</li>",
+            "<li dir=\"auto\">a</li>",
             "<a href=\"https://a.example\" rel=\"nofollow noopener ugc\">x</a>",
         ] {
             assert!(html.contains(part), "{part}: {html}");
         }
-        assert!(render("# One", Below::PostTitle).contains("<h3>One</h3>"));
+        assert!(list("# One").contains("<h3 dir=\"auto\">One</h3>"));
+    }
+
+    #[test]
+    fn each_block_has_the_direction_of_its_first_words() {
+        for (text, html) in [
+            ("a\n\nb", "<p dir=\"auto\">a</p>\n<p dir=\"auto\">b</p>\n"),
+            ("- a\n- b", "<ul>\n<li dir=\"auto\">a</li>\n<li dir=\"auto\">b</li>\n</ul>\n"),
+            // A browser looks for no direction in what has its own, so what begins a block has none.
+            (
+                "1. a\n\n   b\n\n2. c",
+                "<ol>\n<li dir=\"auto\"><p>a</p>\n<p dir=\"auto\">b</p>\n</li>\n<li dir=\"auto\"><p>c</p>\n</li>\n</ol>\n",
+            ),
+            ("> # a\n> b", "<blockquote dir=\"auto\"><h2>a</h2>\n<p dir=\"auto\">b</p>\n</blockquote>\n"),
+            (
+                "> - a\n> - b",
+                "<blockquote dir=\"auto\">\n<ul>\n<li>a</li>\n<li dir=\"auto\">b</li>\n</ul>\n</blockquote>\n",
+            ),
+            ("    a", "<pre dir=\"ltr\"><code>a</code></pre>\n"),
+        ] {
+            let found = page(text);
+            assert_eq!(found.replace('\n', ""), html.replace('\n', ""), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_stands_in_a_box_that_scrolls() {
+        let table = "|a|b|\n|-|-|\n|c|d|";
+        let html = whole(table, "\"Tabelle\" & <mehr>").html;
+        let start = "<div role=\"group\" tabindex=\"0\" aria-label=\"&quot;Tabelle&quot; &amp; &lt;mehr&gt;\" dir=\"auto\"><table><thead><tr>\
+                     <th>a</th><th dir=\"auto\">b</th></tr></thead><tbody>";
+        assert!(html.starts_with(start), "{html}");
+        assert!(html.contains("<td dir=\"auto\">c</td><td dir=\"auto\">d</td></tr>"), "{html}");
+        assert!(html.trim_end().ends_with("</tbody></table></div>"), "{html}");
+        assert!(list(table).contains("<div role=\"group\" tabindex=\"0\" aria-label=\"Table\" dir=\"auto\"><table>"));
     }
 
     #[test]
@@ -305,7 +318,7 @@ mod tests {
             "<javascript:alert(1)>",
             "[x]: javascript:alert(1)\n\n[x]",
         ] {
-            let html = render(text, Below::PageTitle).to_lowercase();
+            let html = page(text).to_lowercase();
             // What follows a `<` is markup; what was escaped is text, whatever it says.
             for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest)) {
                 let name = tag.trim_start_matches('/').split(' ').next().unwrap_or(tag);
@@ -315,18 +328,25 @@ mod tests {
                 }
             }
         }
-        assert!(render("<b>x</b>", Below::PageTitle).contains("&lt;b&gt;x&lt;/b&gt;"));
+        assert!(page("<b>x</b>").contains("&lt;b&gt;x&lt;/b&gt;"));
     }
 
     #[test]
-    fn a_long_text_is_cut_where_a_word_ends() {
-        let text = "word ".repeat(400);
-        let excerpt = excerpt(&text);
-        assert!(excerpt.cut);
-        assert!(excerpt.html.ends_with("word …</p>\n"), "{}", excerpt.html);
-        assert!(!super::excerpt("short").cut);
-        assert_eq!(summary("# A\n\n**b** <i>c</i>\nd"), "A b <i>c</i> d");
-        assert_eq!(summary(&text).chars().count(), SUMMARY_CHARS_MAX);
+    fn links_of_a_feed_lead_where_they_lead_on_the_page() {
+        let address = Url::parse("https://own.example/posts/1").unwrap();
+        for (link, leads) in [
+            ("/posts/2", "https://own.example/posts/2"),
+            ("2", "https://own.example/posts/2"),
+            ("?a=b", "https://own.example/posts/1?a=b"),
+            ("#part", "https://own.example/posts/1#part"),
+            ("//other.example/x", "https://other.example/x"),
+            ("https://other.example/", "https://other.example/"),
+        ] {
+            for text in [format!("[x]({link})"), format!("![x]({link})")] {
+                let html = for_feed(&text, &address);
+                assert!(html.contains(&format!("<a href=\"{leads}\"")), "{text}: {html}");
+            }
+        }
     }
 
     proptest! {

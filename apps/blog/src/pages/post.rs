@@ -1,4 +1,4 @@
-//! Decides what the page of one post shows; its author finds there how to change it.
+//! The page of one post; its author finds there how to change it.
 
 use axum::extract;
 use axum::http::StatusCode;
@@ -22,5 +22,5 @@ pub(super) async fn show(
     let post = posts::find(state.accounts.db().read().await?.conn(), id).await?;
     let post = post.ok_or_else(|| Problem::new(&POST_NOT_FOUND))?;
     let own = visitor.user().is_some_and(|user| user.id == post.author.id);
-    Ok(visitor.page(StatusCode::OK, "blog/post.html", context! { post => whole(&state.accounts, &post), own }))
+    Ok(visitor.page(StatusCode::OK, "blog/post.html", context! { post => whole(&visitor, &post), own }))
 }

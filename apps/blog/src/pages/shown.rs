@@ -1,11 +1,11 @@
-//! Decides what templates know of a post and of its author.
+//! What templates know of a post and of its author.
 
 use countersign::Accounts;
 use countersign::model::Profile;
-use countersign::pages::{Moment, picture_url};
+use countersign::pages::{Moment, Visitor, picture_url};
 use countersign::templates::{Value, context};
 
-use super::markdown::{Below, Excerpt, excerpt, render, summary};
+use super::markdown::{Rendered, excerpt, summary, whole as whole_text};
 use crate::model::Post;
 
 pub(super) fn author(accounts: &Accounts, profile: &Profile) -> Value {
@@ -17,15 +17,20 @@ pub(super) fn author(accounts: &Accounts, profile: &Profile) -> Value {
 }
 
 /// A post in a list.
-pub(super) fn in_list(accounts: &Accounts, post: &Post) -> Value {
-    let Excerpt { html, cut } = excerpt(&post.content);
-    context! { html => Value::from_safe_string(html.to_string()), cut, ..head(accounts, post) }
+pub(super) fn in_list(visitor: &Visitor, post: &Post) -> Value {
+    let Rendered { html, cut } = excerpt(&post.content, &table(visitor));
+    context! { html => Value::from_safe_string(html.to_string()), cut, ..head(visitor.accounts(), post) }
 }
 
 /// A post on its own page.
-pub(super) fn whole(accounts: &Accounts, post: &Post) -> Value {
-    let html = Value::from_safe_string(render(&post.content, Below::PageTitle));
-    context! { html, summary => summary(&post.content), ..head(accounts, post) }
+pub(super) fn whole(visitor: &Visitor, post: &Post) -> Value {
+    let html = Value::from_safe_string(whole_text(&post.content, &table(visitor)).html.to_string());
+    context! { html, summary => summary(&post.content), ..head(visitor.accounts(), post) }
+}
+
+/// What a table in a post is called for those who do not see it.
+fn table(visitor: &Visitor) -> String {
+    visitor.text("blog-table", &[])
 }
 
 pub(super) fn head(accounts: &Accounts, post: &Post) -> Value {
@@ -34,5 +39,6 @@ pub(super) fn head(accounts: &Accounts, post: &Post) -> Value {
         title => post.title.as_str(),
         author => author(accounts, &post.author),
         posted => Value::from(Moment(post.date_posted)),
+        edited => post.date_edited.map(|at| Value::from(Moment(at))),
     }
 }

@@ -1,14 +1,17 @@
-//! Pages on which posts are written, edited and deleted.
+//! Pages on which posts are written, edited and deleted. What somebody has written comes back with whatever the site has to say to it.
 
-use axum::extract;
-use axum::http::StatusCode;
+use axum::extract::{self, FromRequest as _, Request};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use countersign::http::current_user::CurrentUser;
 use countersign::http::path::PathId;
 use countersign::http::problem::Problem;
 use countersign::model::UserId;
-use countersign::pages::{Fault, Form, LoggedIn, To, Visitor};
+use countersign::pages::{Fault, Form, LoggedIn, NoCaller, To, Visitor, Writer};
 use countersign::templates::context;
 use countersign_db::DbError;
+use tokio::sync::Semaphore;
 
 use super::shown::head;
 use crate::State;
@@ -18,6 +21,18 @@ use crate::operations::edit_post::{EditPostError, edit_post};
 use crate::operations::publish_post::{PublishPostError, publish_post};
 use crate::problems::{NOT_YOUR_POST, POST_NOT_FOUND};
 use crate::store::posts;
+
+/// Texts of people who are not logged in that are held at the same time: anybody can send them.
+const STRANGERS_MAX: usize = 16;
+
+/// Room for the texts of people who are not logged in.
+pub(crate) struct Senders(Semaphore);
+
+impl Default for Senders {
+    fn default() -> Self {
+        Self(Semaphore::new(STRANGERS_MAX))
+    }
+}
 
 fn page(visitor: &Visitor, status: StatusCode, form: &Form, post: Option<PostId>) -> Response {
     let own = context! { form => form.context(), post_id => post.map(|id| id.to_string()) };
@@ -30,6 +45,71 @@ impl From<InvalidTitle> for Fault {
             InvalidTitle::Length(_) => "fault-title-long",
             InvalidTitle::Blank => "fault-title-blank",
         })
+    }
+}
+
+/// Why a text was not taken.
+enum Refusal {
+    LoggedOut,
+    /// Its fields say why.
+    Invalid,
+    NotYours,
+    Gone,
+    Failed(Problem),
+}
+
+/// What somebody has sent.
+struct Sent {
+    visitor: Visitor,
+    caller: Result<CurrentUser, NoCaller>,
+    form: Form,
+    /// What it shall replace.
+    post: Option<PostId>,
+}
+
+impl Sent {
+    async fn read(state: &State, writer: Writer, request: Request, post: Option<PostId>) -> Result<Self, Response> {
+        let Writer { visitor, caller } = writer;
+        let room = match &caller {
+            Ok(_) => None,
+            Err(_) => Some(state.senders.0.try_acquire().map_err(|_| To::path("/login").into_response())?),
+        };
+        let form = Form::from_request(request, state).await.map_err(Problem::into_response)?.prefix(PREFIX);
+        drop(room);
+        Ok(Self { visitor, caller, form, post })
+    }
+
+    /// The author and the draft, if there are both.
+    fn parts(&mut self) -> Result<(CurrentUser, Draft), Refusal> {
+        // Read first, so that the form has it all when it is shown again.
+        let draft = draft(&mut self.form);
+        match std::mem::replace(&mut self.caller, Err(NoCaller::LoggedOut)) {
+            Ok(caller) => Ok((caller, draft.ok_or(Refusal::Invalid)?)),
+            Err(NoCaller::LoggedOut) => Err(Refusal::LoggedOut),
+            Err(NoCaller::Problem(problem)) => Err(Refusal::Failed(problem)),
+        }
+    }
+
+    /// The form with all that was typed, and why it was not taken.
+    fn refused(mut self, why: Refusal) -> Response {
+        // What is gone can be published anew.
+        let post = self.post.filter(|_| !matches!(why, Refusal::Gone));
+        let mut headers = HeaderMap::new();
+        let (status, fault) = match why {
+            Refusal::LoggedOut => (StatusCode::UNAUTHORIZED, Some("fault-logged-out")),
+            Refusal::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            Refusal::NotYours => (StatusCode::FORBIDDEN, Some("fault-not-your-post")),
+            Refusal::Gone => (StatusCode::NOT_FOUND, Some("fault-post-gone")),
+            Refusal::Failed(problem) => {
+                let problem = problem.into_response();
+                headers.extend(problem.headers().get(RETRY_AFTER).map(|after| (RETRY_AFTER, after.clone())));
+                (problem.status(), Some("fault-not-saved"))
+            }
+        };
+        if let Some(fault) = fault {
+            self.form.fault::<()>("", Fault(fault));
+        }
+        (headers, page(&self.visitor, status, &self.form, post)).into_response()
     }
 }
 
@@ -55,17 +135,18 @@ pub(super) async fn show_new(LoggedIn { visitor, .. }: LoggedIn) -> Result<Respo
 
 pub(super) async fn publish(
     extract::State(state): extract::State<State>,
-    LoggedIn { visitor, caller }: LoggedIn,
-    form: Form,
-) -> Result<Response, Problem> {
-    let mut form = form.prefix(PREFIX);
-    let Some(draft) = draft(&mut form) else {
-        return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, None));
+    writer: Writer,
+    request: Request,
+) -> Result<Response, Response> {
+    let mut sent = Sent::read(&state, writer, request, None).await?;
+    let (caller, draft) = match sent.parts() {
+        Ok(parts) => parts,
+        Err(why) => return Err(sent.refused(why)),
     };
-    match publish_post(&state.accounts, caller.user.profile(), draft).await {
-        Ok(post) => Ok(To::path(format!("/posts/{}", post.id)).done(&visitor, "post-published").into_response()),
-        Err(PublishPostError::AuthorGone) => Ok(To::path("/login").into_response()),
-        Err(PublishPostError::Internal(error)) => Err(error.into()),
+    match publish_post(&state, caller.user.profile(), draft).await {
+        Ok(post) => Ok(To::path(format!("/posts/{}", post.id)).done(&sent.visitor, "post-published").into_response()),
+        Err(PublishPostError::AuthorGone) => Err(sent.refused(Refusal::LoggedOut)),
+        Err(PublishPostError::Internal(error)) => Err(sent.refused(Refusal::Failed(error.into()))),
     }
 }
 
@@ -87,20 +168,20 @@ pub(super) async fn show_edit(
 
 pub(super) async fn save(
     extract::State(state): extract::State<State>,
-    LoggedIn { visitor, caller }: LoggedIn,
+    writer: Writer,
     PathId(id): PathId<PostId>,
-    form: Form,
-) -> Result<Response, Problem> {
-    let mut form = form.prefix(PREFIX);
-    let Some(draft) = draft(&mut form) else {
-        find_own(&state, caller.user.id, id).await?;
-        return Ok(page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(id)));
+    request: Request,
+) -> Result<Response, Response> {
+    let mut sent = Sent::read(&state, writer, request, Some(id)).await?;
+    let (caller, draft) = match sent.parts() {
+        Ok(parts) => parts,
+        Err(why) => return Err(sent.refused(why)),
     };
-    match edit_post(&state.accounts, caller.user.profile(), id, &draft.into()).await {
-        Ok(_) => Ok(To::path(format!("/posts/{id}")).done(&visitor, "post-saved").into_response()),
-        Err(EditPostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
-        Err(EditPostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),
-        Err(EditPostError::Internal(error)) => Err(error.into()),
+    match edit_post(&state, caller.user.profile(), id, &draft.into()).await {
+        Ok(_) => Ok(To::path(format!("/posts/{id}")).done(&sent.visitor, "post-saved").into_response()),
+        Err(EditPostError::NotFound) => Err(sent.refused(Refusal::Gone)),
+        Err(EditPostError::NotAuthor) => Err(sent.refused(Refusal::NotYours)),
+        Err(EditPostError::Internal(error)) => Err(sent.refused(Refusal::Failed(error.into()))),
     }
 }
 
@@ -118,7 +199,7 @@ pub(super) async fn delete(
     LoggedIn { visitor, caller }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
-    match delete_post(&state.accounts, caller.user.id, id).await {
+    match delete_post(&state, caller.user.id, id).await {
         Ok(()) => Ok(To::path("/").done(&visitor, "post-deleted").into_response()),
         Err(DeletePostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
         Err(DeletePostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),

@@ -1,4 +1,4 @@
-//! Decides how posts are kept and in which order they are listed: newest first, among equal times by id.
+//! The table of posts. Every list has the newest first, among equal times by id.
 
 use countersign::model::{Profile, UserId};
 use countersign_db::{Conn, DbError, DbTime, on_db};
@@ -7,18 +7,20 @@ use uuid::Uuid;
 
 use crate::model::{Changes, Content, Cursor, Post, PostId, Scope, Title};
 
-/// `id, title, content, date_posted, user_id, username, image_file`
-type PostRow = (Uuid, String, String, DbTime, Uuid, String, Option<String>);
+/// `id, title, content, date_posted, date_edited, user_id, username, image_file`
+type PostRow = (Uuid, String, String, DbTime, Option<DbTime>, Uuid, String, Option<String>);
 
 /// A [`PostRow`], `total`
-type ListedRow = (Uuid, String, String, DbTime, Uuid, String, Option<String>, i64);
+type ListedRow = (Uuid, String, String, DbTime, Option<DbTime>, Uuid, String, Option<String>, i64);
 
 impl TryFrom<PostRow> for Post {
     type Error = DbError;
 
-    fn try_from((id, title, content, date_posted, user_id, username, image_file): PostRow) -> Result<Self, DbError> {
+    fn try_from(row: PostRow) -> Result<Self, DbError> {
+        let (id, title, content, date_posted, date_edited, user_id, username, image_file) = row;
         let author = Profile { id: user_id.into(), username, image_file };
-        Ok(Self { id: id.into(), author, title, content, date_posted: timestamp(date_posted)? })
+        let (date_posted, date_edited) = (timestamp(date_posted)?, date_edited.map(timestamp).transpose()?);
+        Ok(Self { id: id.into(), author, title, content, date_posted, date_edited })
     }
 }
 
@@ -46,7 +48,7 @@ pub(crate) async fn insert(conn: Conn<'_>, post: &Post) -> Result<(), DbError> {
 pub(crate) async fn find(conn: Conn<'_>, id: PostId) -> Result<Option<Post>, DbError> {
     let row: Option<PostRow> = on_db!(conn, c => {
         sqlx::query_as(
-            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
+            "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.date_edited, posts.user_id, \
                  author.username, author.image_file \
              FROM posts \
              JOIN auth_user_profiles AS author ON author.id = posts.user_id \
@@ -100,7 +102,7 @@ pub(crate) async fn list(
     let rows: Vec<ListedRow> = on_db!(conn, c => {
         match scope {
             Scope::Everyone => sqlx::query_as(AssertSqlSafe(format!(
-                "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
+                "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.date_edited, posts.user_id, \
                      author.username, author.image_file, \
                      (SELECT CAST(COALESCE(SUM(posts), 0) AS BIGINT) FROM post_totals) AS total \
                  FROM posts \
@@ -109,7 +111,7 @@ pub(crate) async fn list(
                  ORDER BY posts.date_posted DESC, posts.id DESC LIMIT {rows_max}",
             ))),
             Scope::Author(author) => sqlx::query_as(AssertSqlSafe(format!(
-                "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.user_id, \
+                "SELECT posts.id, posts.title, posts.content, posts.date_posted, posts.date_edited, posts.user_id, \
                      author.username, author.image_file, \
                      (SELECT CAST(COALESCE(SUM(posts), 0) AS BIGINT) FROM post_counts WHERE user_id = $1) AS total \
                  FROM posts \
@@ -124,37 +126,42 @@ pub(crate) async fn list(
         .fetch_all(c)
         .await
     })?;
-    let total = rows.first().map(|row| row.7);
-    let posts = rows.into_iter().map(|(id, title, content, date_posted, user_id, username, image_file, _)| {
-        Post::try_from((id, title, content, date_posted, user_id, username, image_file))
+    let total = rows.first().map(|row| row.8);
+    let posts = rows.into_iter().map(|(id, title, content, posted, edited, user_id, username, image_file, _)| {
+        Post::try_from((id, title, content, posted, edited, user_id, username, image_file))
     });
     Ok((posts.collect::<Result<_, _>>()?, total))
 }
 
-/// Changes a post if this author wrote it, and returns it as it is then.
+/// Changes a post if this author wrote it, and returns it as it is then: edited at this time, unless nothing of it differs.
 pub(crate) async fn update_by_author(
     conn: Conn<'_>,
     id: PostId,
     author: Profile,
     changes: &Changes,
+    at: jiff::Timestamp,
 ) -> Result<Option<Post>, DbError> {
-    let row: Option<(String, String, DbTime)> = on_db!(conn, c => {
+    let row: Option<(String, String, DbTime, Option<DbTime>)> = on_db!(conn, c => {
         sqlx::query_as(
-            "UPDATE posts SET title = COALESCE($3, title), content = COALESCE($4, content) \
+            "UPDATE posts SET title = COALESCE($3, title), content = COALESCE($4, content), \
+                 date_edited = CASE WHEN title <> COALESCE($3, title) OR content <> COALESCE($4, content) \
+                     THEN $5 ELSE date_edited END \
              WHERE id = $1 AND user_id = $2 \
-             RETURNING title, content, date_posted",
+             RETURNING title, content, date_posted, date_edited",
         )
         .bind(id.uuid())
         .bind(author.id.uuid())
         .bind(changes.title.as_ref().map(Title::as_str))
         .bind(changes.content.as_ref().map(Content::as_str))
+        .bind(DbTime::from(at))
         .fetch_optional(c)
         .await
     })?;
-    let Some((title, content, date_posted)) = row else {
+    let Some((title, content, date_posted, date_edited)) = row else {
         return Ok(None);
     };
-    Ok(Some(Post { id, author, title, content, date_posted: timestamp(date_posted)? }))
+    let (date_posted, date_edited) = (timestamp(date_posted)?, date_edited.map(timestamp).transpose()?);
+    Ok(Some(Post { id, author, title, content, date_posted, date_edited }))
 }
 
 /// Deletes a post if this author wrote it; `None` when nothing was deleted.

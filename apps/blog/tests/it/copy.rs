@@ -37,12 +37,13 @@ async fn written() -> TempDb {
                       VALUES ($1, $2, $2, $2, '', 0, 0)";
         on_db!(tx.conn(), c => sqlx::query(insert).bind(id).bind(&name).execute(c).await.map(drop)).unwrap();
         for post in 0..POSTS_EACH * u128::from(user + 1 < USERS) {
-            let insert =
-                "INSERT INTO posts (id, user_id, title, content, date_posted) VALUES ($1, $2, 'Title', $3, $4)";
+            let insert = "INSERT INTO posts (id, user_id, title, content, date_posted, date_edited) VALUES ($1, $2, 'Title', $3, $4, $5)";
             let post_id = Uuid::from_u128(((post << 64) | (user + 1)) << 1);
+            // Every other one has been edited.
+            let edited = (post % 2 == 1).then_some(7_i64);
             let content = format!("{name}\r\n'quoted' \\ and \u{1f980} {}", "long ".repeat(100));
             on_db!(tx.conn(), c => {
-                sqlx::query(insert).bind(post_id).bind(id).bind(&content).bind(-1_i64).execute(c).await.map(drop)
+                sqlx::query(insert).bind(post_id).bind(id).bind(&content).bind(-1_i64).bind(edited).execute(c).await.map(drop)
             })
             .unwrap();
         }

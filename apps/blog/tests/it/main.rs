@@ -7,6 +7,7 @@ mod counts;
 mod documents;
 mod duplicates;
 mod error_pages;
+mod feed;
 mod hosts;
 mod injection;
 mod other_sites;
@@ -18,6 +19,7 @@ mod scanner;
 mod schema;
 mod users;
 mod walk;
+mod writing;
 
 use blog::{Blog, BlogSettings};
 use conf::Conf as _;

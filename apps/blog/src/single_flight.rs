@@ -1,45 +1,55 @@
-//! Decides which requests one reading of the database answers: those for the same thing that were there before it began.
+//! One reading of the database answers all requests for the same thing that were there before it began; pages of the API and the
+//! feed share the way.
 //!
-//! Whoever asks joins those who wait for the next reading of it, which begins when the one before has ended. So nobody gets what is
+//! A request joins those that wait for the next reading of it, which begins when the one before has ended. So nobody gets what is
 //! older than their request, and what everybody wants is read once at a time instead of once for each.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Bytes;
 use countersign::http::problem::ProblemKind;
 use tokio::sync::OnceCell;
 
-/// What a reading comes to: the body of the answer.
-pub(crate) type Outcome = Result<Bytes, &'static ProblemKind>;
+/// What a reading comes to.
+pub(crate) type Outcome<V> = Result<V, &'static ProblemKind>;
 
 /// The readings that are under way or waited for, each by what is read. No more of them than requests.
-pub(crate) struct Together<K>(Mutex<HashMap<K, Arc<Line>>>)
+pub(crate) struct SingleFlight<K, V>(Mutex<HashMap<K, Arc<Line<V>>>>)
 where
     K: Eq + Hash + Copy;
 
 /// Those who want the same thing.
-#[derive(Default)]
-struct Line {
+struct Line<V> {
     /// Held while it is read.
     reading: tokio::sync::Mutex<()>,
     /// What the next reading comes to.
-    next: Mutex<Arc<OnceCell<Outcome>>>,
+    next: Mutex<Arc<OnceCell<Outcome<V>>>>,
 }
 
-impl<K: Eq + Hash + Copy> Together<K> {
-    pub(crate) fn new() -> Self {
+impl<V> Default for Line<V> {
+    fn default() -> Self {
+        Self { reading: tokio::sync::Mutex::default(), next: Mutex::default() }
+    }
+}
+
+impl<K: Eq + Hash + Copy, V> Default for SingleFlight<K, V> {
+    fn default() -> Self {
         Self(Mutex::default())
     }
+}
 
+impl<K: Eq + Hash + Copy, V: Clone> SingleFlight<K, V> {
     /// What `reading`, or that of somebody else who wants the same, comes to. It is begun after this was called.
-    pub(crate) async fn read<R: Future<Output = Outcome>>(&self, wanted: K, reading: impl FnOnce() -> R) -> Outcome {
+    pub(crate) async fn read<R>(&self, wanted: K, reading: impl FnOnce() -> R) -> Outcome<V>
+    where
+        R: Future<Output = Outcome<V>>,
+    {
         let place = self.join(wanted);
         let next = Arc::clone(&held(&place.line.next));
         let read = async || {
             let _reading = place.line.reading.lock().await;
-            // Whoever comes from here on may know of something that this reading does not find.
+            // A request that comes from here on may know of something that this reading does not find.
             *held(&place.line.next) = Arc::default();
             // Most who ask only wait, and need no room for it.
             Box::pin(reading()).await
@@ -48,20 +58,20 @@ impl<K: Eq + Hash + Copy> Together<K> {
         next.get_or_init(read).await.clone()
     }
 
-    fn join(&self, wanted: K) -> Place<'_, K> {
+    fn join(&self, wanted: K) -> Place<'_, K, V> {
         let line = Arc::clone(held(&self.0).entry(wanted).or_default());
         Place { all: self, wanted, line }
     }
 }
 
 /// That somebody waits.
-struct Place<'t, K: Eq + Hash + Copy> {
-    all: &'t Together<K>,
+struct Place<'t, K: Eq + Hash + Copy, V> {
+    all: &'t SingleFlight<K, V>,
     wanted: K,
-    line: Arc<Line>,
+    line: Arc<Line<V>>,
 }
 
-impl<K: Eq + Hash + Copy> Drop for Place<'_, K> {
+impl<K: Eq + Hash + Copy, V> Drop for Place<'_, K, V> {
     fn drop(&mut self) {
         let mut lines = held(&self.all.0);
         // One is the map's. Nobody joins or leaves meanwhile.
@@ -97,9 +107,9 @@ mod tests {
             Self { readings: AtomicU8::new(0), permits: Semaphore::new(0) }
         }
 
-        async fn read(&self) -> Outcome {
+        async fn read(&self) -> Outcome<u8> {
             self.permits.acquire().await.expect("never closed").forget();
-            Ok(vec![self.readings.fetch_add(1, Ordering::Relaxed)].into())
+            Ok(self.readings.fetch_add(1, Ordering::Relaxed))
         }
     }
 
@@ -110,13 +120,13 @@ mod tests {
         }
     }
 
-    async fn all_read(pages: &Together<u8>, book: &Book, wanted: u8, readers: usize) -> Vec<u8> {
-        join_all((0..readers).map(|_| async { pages.read(wanted, || book.read()).await.unwrap()[0] })).await
+    async fn all_read(pages: &SingleFlight<u8, u8>, book: &Book, wanted: u8, readers: usize) -> Vec<u8> {
+        join_all((0..readers).map(|_| async { pages.read(wanted, || book.read()).await.unwrap() })).await
     }
 
     #[tokio::test]
-    async fn whoever_comes_while_it_is_read_gets_the_next_reading_together() {
-        let (pages, book) = (Together::new(), Book::new());
+    async fn those_who_come_while_it_is_read_get_the_next_reading_together() {
+        let (pages, book) = (SingleFlight::default(), Book::new());
         let first = all_read(&pages, &book, 1, 1);
         let later = async {
             settle().await;
@@ -135,7 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn different_things_do_not_wait_for_each_other() {
-        let (pages, book, other) = (Together::new(), Book::new(), Book::new());
+        let (pages, book, other) = (SingleFlight::default(), Book::new(), Book::new());
         other.permits.add_permits(1);
         let patient = all_read(&pages, &book, 1, 1);
         let quick = async {
@@ -148,8 +158,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn if_whoever_reads_gives_up_another_reads() {
-        let (pages, book) = (Together::new(), Book::new());
+    async fn if_the_one_who_reads_gives_up_another_reads() {
+        let (pages, book) = (SingleFlight::default(), Book::new());
         let impatient = async {
             tokio::select! {
                 _ = pages.read(1, || book.read()) => panic!("nobody let it be read"),
@@ -164,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_everybodys() {
-        let pages = Together::new();
+        let pages = SingleFlight::<u8, u8>::default();
         let fail = async || pages.read(1, async || Err(&INTERNAL)).await.unwrap_err().code;
         let (one, other) = tokio::join!(fail(), fail());
         assert_eq!((one, other), (INTERNAL.code, INTERNAL.code));
