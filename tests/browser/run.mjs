@@ -19,6 +19,7 @@ import { tests as harm } from "./harm.mjs";
 import { tests as lost } from "./lost.mjs";
 import { tests as neighbours } from "./neighbours.mjs";
 import { tests as work } from "./work.mjs";
+import { tests as writing } from "./writing.mjs";
 
 function options(words) {
   const found = { program: undefined, screenshots: undefined, chromium: undefined, rounds: "5", names: [] };
@@ -58,7 +59,7 @@ const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
-  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost]) {
+  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost, ...writing]) {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {
