@@ -1,4 +1,9 @@
 //! The HTTP API of the accounts: one file per URL resource, and what their requests and answers share.
+//!
+//! A cookie counts in requests of the site's own pages alone, whatever the method, so a host's routes behind
+//! [`CurrentUser`](current_user::CurrentUser), a WebSocket among them, are not open to other sites. Scripts of other origins can
+//! read nothing: a host that serves a single-page application elsewhere puts a `tower_http::cors::CorsLayer` around these routes,
+//! with a list of origins and without credentials, and its pages log in by tokens.
 
 mod challenge;
 mod client;
@@ -12,6 +17,7 @@ pub mod path;
 pub mod problem;
 mod schemes;
 mod sessions;
+pub(crate) mod site;
 mod token;
 pub mod users;
 pub mod well_known;
@@ -29,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::problem::Problem;
 use self::schemes::SecuritySchemes;
+pub use self::site::{AskedHost, ContradictoryHosts};
 use crate::config::HttpPolicy;
 use crate::{Accounts, Tokens};
 

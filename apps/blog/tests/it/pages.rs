@@ -202,7 +202,7 @@ async fn the_pages_of_the_accounts_have_the_layout_of_the_blog() {
     for path in ["/login", "/register", "/forgot-password", "/reset-password", "/verify-email"] {
         shows(&browser.open(path).await, 200, "href=\"/feed.xml\"");
     }
-    assert_eq!(browser.open("/reset-password").await.headers["referrer-policy"], "no-referrer");
+    assert_eq!(browser.open("/reset-password").await.headers["referrer-policy"], "strict-origin");
     assert_eq!(browser.open("/").await.headers["referrer-policy"], "strict-origin-when-cross-origin");
 }
 

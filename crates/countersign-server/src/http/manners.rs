@@ -205,7 +205,7 @@ impl Reader {
             path if is_oauth_endpoint(path) => Self::OAuthClient,
             "/api" | "/health" | "/ready" | "/openapi.json" => Self::Program,
             path if path.starts_with("/api/") => Self::Program,
-            _ => Self::Person(accounts.clone(), ErrorPage::of(request.headers())),
+            _ => Self::Person(accounts.clone(), ErrorPage::of(accounts, request.uri(), request.headers())),
         }
     }
 

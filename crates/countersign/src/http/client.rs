@@ -8,6 +8,7 @@ use std::sync::Once;
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::header::{ACCEPT_LANGUAGE, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
+use secrecy::SecretString;
 
 use super::cookie;
 use crate::Accounts;
@@ -15,6 +16,8 @@ use crate::model::{ClientAddress, ClientInfo, ProxyPolicy};
 
 /// Enough to tell one's devices apart, and for more languages than somebody reads.
 const HEADER_CHARS_MAX: usize = 200;
+/// More users than log in with one browser.
+const DEVICE_COOKIES_MAX: usize = 32;
 
 impl<S> FromRequestParts<S> for ClientInfo
 where
@@ -34,9 +37,16 @@ where
             address: address(&accounts, parts),
             user_agent: text(USER_AGENT),
             languages: text(ACCEPT_LANGUAGE),
-            device_cookie: cookie::get_device(&accounts, &parts.headers),
+            device_cookies: device_cookies(&accounts, parts),
         })
     }
+}
+
+/// Those that are genuine. Whatever else has their name, however much of it there is, takes none of their places.
+fn device_cookies(accounts: &Accounts, parts: &Parts) -> Vec<SecretString> {
+    let jar = cookie::Jar::of(accounts.config(), &parts.uri, &parts.headers);
+    let cookies = cookie::get_devices(jar, &parts.headers).map(SecretString::from);
+    cookies.filter(|cookie| accounts.is_device_cookie(cookie)).take(DEVICE_COOKIES_MAX).collect()
 }
 
 fn address(accounts: &Accounts, parts: &Parts) -> ClientAddress {

@@ -7,10 +7,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 
-use super::cookie;
+use super::cookie::{self, Jar};
 use super::problem::{Demand, INVALID_TOKEN, NOT_AUTHENTICATED, NOT_YOUR_ACCOUNT, Problem, REAUTHENTICATION_REQUIRED};
+use super::site::refuse_other_sites;
 use crate::Accounts;
-use crate::config::Config;
 use crate::model::{Authenticated, Methods, SessionId, Strength, User, UserId};
 
 /// The user who is calling, by an access token or by a session cookie; a request without a valid one is a 401.
@@ -36,15 +36,16 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let accounts = Accounts::from_ref(state);
-        let found = match credential(parts, accounts.config()) {
+        let cookies = Jar::of(accounts.config(), &parts.uri, &parts.headers);
+        let found = match credential(&parts.headers, cookies) {
             None => return Err(Problem::new(&NOT_AUTHENTICATED)),
             Some(Credential::AccessToken(token)) => {
                 let found = accounts.verify_access_token(token).await?;
                 Some(found.ok_or_else(|| Problem::new(&INVALID_TOKEN).demand(Demand::AnotherToken))?)
             }
             Some(Credential::Cookie) => {
-                cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
-                accounts.verify_session_cookies(cookie::get(accounts.config(), &parts.headers)).await?
+                refuse_other_sites(accounts.config(), parts)?;
+                accounts.verify_session_cookies(cookie::get(cookies, &parts.headers)).await?
             }
         };
         found.map(Self::from).ok_or_else(|| Problem::new(&INVALID_TOKEN))
@@ -76,7 +77,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match credential(parts, Accounts::from_ref(state).config()) {
+        let cookies = Jar::of(Accounts::from_ref(state).config(), &parts.uri, &parts.headers);
+        match credential(&parts.headers, cookies) {
             None => Ok(Self(None)),
             Some(Credential::AccessToken(_)) => Ok(Self(Some(CurrentUser::from_request_parts(parts, state).await?))),
             // A browser goes on sending the cookie of a session that is over.
@@ -125,11 +127,11 @@ enum Credential<'r> {
 
 /// An `Authorization` header is what the client means; only without one does the cookie count, which a browser adds by
 /// itself.
-fn credential<'r>(parts: &'r Parts, config: &Config) -> Option<Credential<'r>> {
-    if parts.headers.contains_key(AUTHORIZATION) {
-        return bearer_token(&parts.headers).map(Credential::AccessToken);
+fn credential(headers: &HeaderMap, cookies: Jar) -> Option<Credential<'_>> {
+    if headers.contains_key(AUTHORIZATION) {
+        return bearer_token(headers).map(Credential::AccessToken);
     }
-    cookie::get(config, &parts.headers).next().map(|_| Credential::Cookie)
+    cookie::get(cookies, headers).next().map(|_| Credential::Cookie)
 }
 
 /// What follows the scheme `Bearer`, in any letter case.

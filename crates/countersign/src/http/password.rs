@@ -123,14 +123,15 @@ async fn change_password(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
     client: ClientInfo,
-    cookies: cookie::Kind,
+    cookies: cookie::Jar,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let tokens = accounts.change_password(change(body, &caller, client)?).await?;
-    let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(cookies, device));
+    let device = tokens.device_cookie.as_ref().and_then(|device| cookie::set_device(cookies, device));
     let is_bearer = bearer_token(&headers).is_some();
-    let session = (!is_bearer).then(|| cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay));
+    let session =
+        if is_bearer { None } else { cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay) };
     let body = PasswordChangedResponse::new(is_bearer.then(|| TokenResponse::from(tokens)));
     Ok((AppendHeaders([device, session].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))), Private(body)))
 }
@@ -238,7 +239,7 @@ struct ResetPasswordRequest {
 async fn reset_password(
     State(accounts): State<Accounts>,
     client: ClientInfo,
-    cookies: cookie::Kind,
+    cookies: cookie::Jar,
     JsonBody(mut fields): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let token = fields.required("token", |text| Ok::<_, Invalid>(text.to_owned().into()));
@@ -247,7 +248,7 @@ async fn reset_password(
         return Err(fields.into_problem());
     };
     let device = accounts.reset_password(&token, new, &client).await?;
-    let device = [(SET_COOKIE, cookie::set_device(cookies, &device))];
+    let device = cookie::set_device(cookies, &device).map(|device| [(SET_COOKIE, device)]);
     Ok((device, message("Password reset successfully. You can now log in with your new password.")))
 }
 

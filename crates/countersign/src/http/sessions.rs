@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,6 +19,7 @@ use super::problem::{
     AuthenticationProblems, BodyProblems, INVALID_TOKEN, LimitProblems, OVERLOADED, ParameterProblems, Problem,
     ProblemBody, SESSION_NOT_FOUND, ServiceProblems, WRONG_PASSWORD,
 };
+use super::site::OwnSite;
 use super::{Private, TokenResponse};
 use crate::model::{ClientInfo, Password, Session, SessionId, Stay};
 use crate::{Accounts, LogIn, ReauthenticateError};
@@ -211,22 +212,22 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 async fn log_in(
     State(accounts): State<Accounts>,
     client: ClientInfo,
+    // Nor may another site log a visitor in as somebody else.
+    _: OwnSite,
+    cookies: cookie::Jar,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    // Nor may another site log a visitor in as somebody else.
-    cookie::refuse_other_sites(accounts.config(), &Method::POST, &headers)?;
     let tokens = accounts.log_in(credentials(body, client.clone())?).await?.into_tokens();
-    if let Some(before) = accounts.verify_session_cookies(cookie::get(accounts.config(), &headers)).await? {
+    if let Some(before) = accounts.verify_session_cookies(cookie::get(cookies, &headers)).await? {
         accounts.end_session(before.user.id, before.session, &client).await?;
     }
-    let cookies = cookie::Kind::of(accounts.config(), &headers);
     let session = cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay);
-    let device = tokens.device_cookie.map(|device| cookie::set_device(cookies, &device));
+    let device = tokens.device_cookie.and_then(|device| cookie::set_device(cookies, &device));
     Ok((
         StatusCode::NO_CONTENT,
         [(CACHE_CONTROL, HeaderValue::from_static("no-store"))],
-        AppendHeaders([Some(session), device].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))),
+        AppendHeaders([session, device].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie))),
     ))
 }
 
@@ -249,10 +250,10 @@ async fn log_out(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
     client: ClientInfo,
-    cookies: cookie::Kind,
+    cookies: cookie::Jar,
 ) -> Result<impl IntoResponse, Problem> {
     accounts.end_session(caller.user.id, caller.session, &client).await?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(cookies))]))
+    Ok((StatusCode::NO_CONTENT, cookie::clear(cookies).map(|cookie| [(SET_COOKIE, cookie)]), ()))
 }
 
 /// A password, once more.
@@ -287,6 +288,7 @@ async fn reauthenticate(
     State(accounts): State<Accounts>,
     caller: CurrentUser,
     client: ClientInfo,
+    cookies: cookie::Jar,
     headers: HeaderMap,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Response, Problem> {
@@ -298,10 +300,10 @@ async fn reauthenticate(
     if bearer_token(&headers).is_some() {
         return Ok(Private(TokenResponse::from(tokens)).into_response());
     }
-    let cookies = cookie::Kind::of(accounts.config(), &headers);
-    let cookie = cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay);
-    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (SET_COOKIE, cookie)];
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    let cookie = cookie::set(cookies, accounts.config(), &tokens.session_cookie, tokens.stay)
+        .map(|cookie| [(SET_COOKIE, cookie)]);
+    let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((StatusCode::NO_CONTENT, headers, cookie, ()).into_response())
 }
 
 impl From<ReauthenticateError> for Problem {

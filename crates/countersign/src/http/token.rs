@@ -113,15 +113,15 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
 async fn create_token(
     State(accounts): State<Accounts>,
     client: ClientInfo,
-    cookies: cookie::Kind,
+    cookies: cookie::Jar,
     form: Result<FormBody, Problem>,
 ) -> Result<impl IntoResponse, OAuthProblem> {
     let tokens = match grant(form, &client)? {
         Grant::Password(log_in) => accounts.log_in(log_in).await?.into_tokens(),
         Grant::RefreshToken(token) => accounts.refresh_tokens(&token, &client).await?,
     };
-    let device = tokens.device_cookie.as_ref().map(|device| [(SET_COOKIE, cookie::set_device(cookies, device))]);
-    Ok((device, Private(TokenResponse::from(tokens))))
+    let device = tokens.device_cookie.as_ref().and_then(|device| cookie::set_device(cookies, device));
+    Ok((device.map(|device| [(SET_COOKIE, device)]), Private(TokenResponse::from(tokens))))
 }
 
 impl From<RefreshTokensError> for Problem {

@@ -36,9 +36,9 @@ pub struct ClientInfo {
     pub user_agent: Option<String>,
     /// The languages it prefers, as its `Accept-Language` header says; at most 200 characters.
     pub languages: Option<String>,
-    /// The cookie of a device that somebody has logged in with before, as it was presented: whether it is genuine is still to
-    /// be seen.
-    pub device_cookie: Option<SecretString>,
+    /// The cookies of the device, as they were presented: one of each user who has logged in with it, if they are genuine,
+    /// which is still to be seen.
+    pub device_cookies: Vec<SecretString>,
 }
 
 /// What one customer of a network provider usually has: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177).

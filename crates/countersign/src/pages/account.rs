@@ -155,7 +155,7 @@ async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Re
     let (name, fault) = match accounts.reauthenticate(caller.user.id, caller.session, password, &visitor.client).await {
         Ok(tokens) => {
             let cookie = cookie::set(visitor.cookies(), accounts.config(), &tokens.session_cookie, tokens.stay);
-            return Ok(Confirmed::Yes(Recent { session: tokens.session, cookie: Some(cookie) }));
+            return Ok(Confirmed::Yes(Recent { session: tokens.session, cookie }));
         }
         Err(ReauthenticateError::TooMany(limited)) => {
             form.fault::<()>("", limited.into());
@@ -273,5 +273,5 @@ pub(super) async fn delete(LoggedIn { visitor, caller }: LoggedIn, mut form: For
         }
     }
     visitor.accounts().delete_account(caller.user.id, &visitor.client).await?;
-    Ok(To::path("/").done(&visitor, "account-deleted").cookie(cookie::clear(visitor.cookies())).into_response())
+    Ok(To::path("/").done(&visitor, "account-deleted").cookies(cookie::clear(visitor.cookies())).into_response())
 }

@@ -86,5 +86,5 @@ pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
     if let Some(caller) = &visitor.caller {
         accounts.end_session(caller.user.id, caller.session, &visitor.client).await?;
     }
-    Ok(To::path(HOME).done(&visitor, "logged-out").cookie(cookie::clear(visitor.cookies())).into_response())
+    Ok(To::path(HOME).done(&visitor, "logged-out").cookies(cookie::clear(visitor.cookies())).into_response())
 }

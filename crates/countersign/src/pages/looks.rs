@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use axum::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, SET_COOKIE, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HeaderName, SET_COOKIE, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
 use tokio::time::timeout;
 
@@ -36,15 +36,15 @@ pub(super) struct Looks {
     pub(super) theme: Option<&'static str>,
     /// The text that says what was done.
     done: Option<String>,
-    pub(super) cookies: cookie::Kind,
+    pub(super) cookies: cookie::Jar,
     /// The page, by its path and query.
     pub(super) here: String,
 }
 
 impl Looks {
-    pub(super) fn of(config: &Config, headers: &HeaderMap, here: &str) -> Self {
+    pub(super) fn of(config: &Config, jar: cookie::Jar, headers: &HeaderMap, here: &str) -> Self {
         let templates = &config.mail.templates;
-        let cookies = |name| cookie::get_plain(config, headers, name);
+        let cookies = |name| cookie::get_plain(jar, headers, name);
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
         let mut chosen = cookies("language").filter_map(|tag| Language::parse(tag).ok());
         let language = match chosen.find(|chosen| templates.catalogue().languages().contains(chosen)) {
@@ -55,8 +55,9 @@ impl Looks {
         Self {
             language,
             theme: cookies("theme").find_map(theme),
-            done: done.find(|key| templates.catalogue().has(key)),
-            cookies: cookie::Kind::of(config, headers),
+            // It is said where it can be taken away with that.
+            done: cookie::set_plain(jar, "done", "", 0).and_then(|_| done.find(|key| templates.catalogue().has(key))),
+            cookies: jar,
             here: here.to_owned(),
         }
     }
@@ -91,7 +92,7 @@ impl Looks {
             languages,
             done => self.done.as_deref(),
             // A browser does not keep a secure cookie that came over plain HTTP.
-            cookies_are_lost => self.cookies == cookie::Kind::Secure && !accounts.config().public_url.is_https(),
+            cookies_are_lost => self.cookies.kind() == cookie::Kind::Secure && !accounts.config().public_url.is_https(),
         };
         match templates.render(template, &self.language, context! { ..own, ..shared }) {
             Ok(page) => (status, self.headers(accounts), Html(page)).into_response(),
@@ -109,7 +110,7 @@ impl Looks {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
         if self.done.is_some() {
-            headers.insert(SET_COOKIE, cookie::set_plain(self.cookies, "done", "", 0));
+            headers.extend(cookie::set_plain(self.cookies, "done", "", 0).map(|cookie| (SET_COOKIE, cookie)));
         }
         headers
     }
@@ -138,19 +139,22 @@ pub(super) fn theme(name: &str) -> Option<&'static str> {
 
 /// An error's page, in the reader's language and the host's layout.
 #[derive(Clone, Debug)]
-pub struct ErrorPage(HeaderMap);
+pub struct ErrorPage {
+    cookies: cookie::Jar,
+    headers: HeaderMap,
+}
 
 impl ErrorPage {
     /// Keeps what has to be known of a request before it is handled.
-    pub fn of(headers: &HeaderMap) -> Self {
-        let mut kept = HeaderMap::with_capacity(3);
-        let names: [HeaderName; 3] = [COOKIE, ACCEPT_LANGUAGE, HOST];
+    pub fn of(accounts: &Accounts, uri: &Uri, headers: &HeaderMap) -> Self {
+        let mut kept = HeaderMap::with_capacity(2);
+        let names: [HeaderName; 2] = [COOKIE, ACCEPT_LANGUAGE];
         for name in names {
             for value in headers.get_all(&name) {
                 kept.append(name.clone(), value.clone());
             }
         }
-        Self(kept)
+        Self { cookies: cookie::Jar::of(accounts.config(), uri, headers), headers: kept }
     }
 
     /// The page, with the name of those who are logged in, as far as that is found out soon.
@@ -163,7 +167,7 @@ impl ErrorPage {
             _ => ("problem-title", "problem-text"),
         };
         let own = context! { heading, explanation, status => status.as_u16() };
-        let mut looks = Looks::of(accounts.config(), &self.0, "/");
+        let mut looks = Looks::of(accounts.config(), self.cookies, &self.headers, "/");
         // It is for the next page to say.
         looks.done = None;
         let reader = self.reader(accounts, status).await;
@@ -175,7 +179,7 @@ impl ErrorPage {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             return None;
         }
-        let verified = accounts.verify_session_cookies(cookie::get(accounts.config(), &self.0));
+        let verified = accounts.verify_session_cookies(cookie::get(self.cookies, &self.headers));
         let found = timeout(READER_WAIT_MAX, verified).await.ok()?;
         found.ok()?.map(|found| found.user)
     }

@@ -30,19 +30,15 @@ impl To {
     /// When `what` is not made of letters and hyphens.
     #[must_use]
     pub fn done(self, visitor: &Visitor, what: &'static str) -> Self {
-        self.cookie(cookie::set_plain(visitor.cookies(), "done", what, DONE_SECONDS))
+        self.cookies(cookie::set_plain(visitor.cookies(), "done", what, DONE_SECONDS))
     }
 
     /// With the cookies of a login.
     pub(super) fn logged_in(self, visitor: &Visitor, tokens: &Tokens) -> Self {
         let cookies = visitor.cookies();
-        let device = tokens.device_cookie.as_ref().map(|device| cookie::set_device(cookies, device));
-        let config = visitor.accounts().config();
-        self.cookie(cookie::set(cookies, config, &tokens.session_cookie, tokens.stay)).cookies(device)
-    }
-
-    pub(super) fn cookie(self, cookie: HeaderValue) -> Self {
-        self.cookies([cookie])
+        let device = tokens.device_cookie.as_ref().and_then(|device| cookie::set_device(cookies, device));
+        self.cookies(cookie::set(cookies, visitor.accounts().config(), &tokens.session_cookie, tokens.stay))
+            .cookies(device)
     }
 
     pub(super) fn cookies(mut self, cookies: impl IntoIterator<Item = HeaderValue>) -> Self {
@@ -63,9 +59,11 @@ impl IntoResponse for To {
     }
 }
 
-/// The address of the page is a secret, which no other site shall learn.
+/// The address of the page is a secret, which nobody shall learn from what the page asks for next: no other site, and no log of a
+/// proxy of ours. With `no-referrer` the page's own form would come with `Origin: null`, as those of other sites do; so the
+/// site is named, and never the page.
 pub(super) fn secretive(mut response: Response) -> Response {
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
     response
 }
 

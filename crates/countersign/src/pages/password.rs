@@ -74,7 +74,7 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
         Ok(device) => {
             let device = cookie::set_device(visitor.cookies(), &device);
-            Ok(To::path("/login").done(&visitor, "password-reset").cookie(device).into_response())
+            Ok(To::path("/login").done(&visitor, "password-reset").cookies(device).into_response())
         }
         Err(ResetPasswordError::TooMany(limited)) => {
             form.fault::<()>("", limited.into());

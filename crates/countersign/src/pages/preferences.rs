@@ -19,10 +19,10 @@ pub(super) async fn choose(visitor: Visitor, mut form: Form) -> Response {
     let mut to = To::path(next.as_deref().and_then(own_path).unwrap_or("/"));
     let language = read("language").and_then(|tag| Language::parse(&tag).ok());
     if let Some(language) = language.filter(|language| visitor.languages().contains(language)) {
-        to = to.cookie(cookie::set_plain(cookies, "language", &language.to_string(), YEAR_SECONDS));
+        to = to.cookies(cookie::set_plain(cookies, "language", &language.to_string(), YEAR_SECONDS));
     }
     if let Some(chosen) = read("theme") {
-        to = to.cookie(match theme(&chosen) {
+        to = to.cookies(match theme(&chosen) {
             Some(theme) => cookie::set_plain(cookies, "theme", theme, YEAR_SECONDS),
             None => cookie::set_plain(cookies, "theme", "", 0),
         });

@@ -15,10 +15,12 @@ use crate::catalogue::Argument;
 use crate::http::cookie;
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::Problem;
+use crate::http::site::refuse_other_sites;
 use crate::model::{ClientInfo, Language, User};
 use crate::templates::Value;
 
-/// Somebody with a browser. Forms that another site makes it send are refused, also from those who are not logged in.
+/// Somebody with a browser. Forms that another site makes it send are refused, also from those who are not logged in; what its
+/// scripts fetch is shown as to somebody who is not.
 pub struct Visitor {
     /// The session of the cookie, if there is one that goes on.
     pub caller: Option<CurrentUser>,
@@ -51,14 +53,15 @@ impl Visitor {
     {
         let accounts = Accounts::from_ref(state);
         if !parts.method.is_safe() {
-            cookie::refuse_other_sites(accounts.config(), &parts.method, &parts.headers)?;
+            refuse_other_sites(accounts.config(), parts)?;
         }
         let Ok(mut client) = ClientInfo::from_request_parts(parts, state).await;
+        let cookies = cookie::Jar::of(accounts.config(), &parts.uri, &parts.headers);
         let here = match parts.extensions.get() {
             Some(FormsOf(page)) if !parts.method.is_safe() => page,
             _ => parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         };
-        let looks = Looks::of(accounts.config(), &parts.headers, here);
+        let looks = Looks::of(accounts.config(), cookies, &parts.headers, here);
         if parts.headers.contains_key(COOKIE) {
             // Mail that is caused here comes in the language that was chosen here.
             client.languages = Some(looks.language.to_string());
@@ -67,7 +70,11 @@ impl Visitor {
     }
 
     async fn find_caller(&self, parts: &Parts) -> Result<Option<CurrentUser>, Problem> {
-        let cookies = cookie::get(self.accounts.config(), &parts.headers);
+        // To what a script of another site fetches, the cookie says nothing.
+        if refuse_other_sites(self.accounts.config(), parts).is_err() {
+            return Ok(None);
+        }
+        let cookies = cookie::get(self.cookies(), &parts.headers);
         Ok(self.accounts.verify_session_cookies(cookies).await?.map(CurrentUser::from))
     }
 }
@@ -155,8 +162,8 @@ impl Visitor {
         catalogue.text(&self.looks.language, key, &arguments).unwrap_or_else(|_| key.to_owned())
     }
 
-    /// What kind of cookies the browser gets.
-    pub(super) fn cookies(&self) -> cookie::Kind {
+    /// The cookies of the browser.
+    pub(super) fn cookies(&self) -> cookie::Jar {
         self.looks.cookies
     }
 

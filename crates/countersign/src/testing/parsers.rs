@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, FromRequestParts as _};
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST};
-use axum::http::{HeaderMap, HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderValue, Request, Uri};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
@@ -233,7 +233,8 @@ pub fn cookie_header(bytes: &[u8]) {
     headers.insert(HOST, HeaderValue::from_static("localhost"));
     headers.insert(COOKIE, value);
     let written = text(bytes);
-    for session in cookie::get(&CONFIG, &headers) {
+    let jar = cookie::Jar::of(&CONFIG, &Uri::from_static("/"), &headers);
+    for session in cookie::get(jar, &headers) {
         assert!(written.contains(session) && !session.contains([';', '\r', '\n']));
     }
 }

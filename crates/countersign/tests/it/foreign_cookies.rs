@@ -114,6 +114,30 @@ async fn a_device_stays_known_whatever_cookies_come_with_its_own() {
 }
 
 #[tokio::test]
+async fn of_several_devices_that_of_the_user_who_logs_in_counts() {
+    let app = TestApp::start().await;
+    let mut devices = Vec::new();
+    for name in ["eve", "ada", "bob"] {
+        let email = app.user(name).await.email;
+        devices.push(app.anonymous().log_in(&email, PASSWORD).await.cookie("device").expect("a device"));
+    }
+    for _ in 0..100 {
+        if app.anonymous().log_in(ADA, "a wrong password").await.status == 429 {
+            break;
+        }
+    }
+    let [eve, ada, bob] = <[String; 3]>::try_from(devices).unwrap();
+    let with = async |values: &[&str]| {
+        let cookies: Vec<String> = values.iter().map(|value| format!("device={value}")).collect();
+        log_in(&app, &[cookies.join("; ").into_bytes()]).await
+    };
+    with(&[&eve, &bob]).await.problem(429, "too_many_requests");
+    for order in [[&eve, &ada, &bob], [&bob, &eve, &ada], [&ada, &bob, &eve]] {
+        with(&order.map(String::as_str)).await.ok(204);
+    }
+}
+
+#[tokio::test]
 async fn what_was_chosen_and_done_is_shown_whatever_cookies_come_with_that() {
     let app = TestApp::start().await;
     for (name, value, sign) in [

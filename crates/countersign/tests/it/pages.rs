@@ -199,7 +199,7 @@ async fn a_forgotten_password_is_replaced_by_pages() {
     let token = token_in_mail(&app, "ada@example.com");
     let page = browser.open(&format!("/reset-password?token={token}")).await;
     shows(&page, 200, &token);
-    assert_eq!(page.headers["referrer-policy"], "no-referrer");
+    assert_eq!(page.headers["referrer-policy"], "strict-origin");
     let fields = [("token", token.as_str()), ("new_password", "short")];
     shows(&browser.submit("/reset-password", &fields).await, 422, "at least 8 characters");
     let fields = [("token", token.as_str()), ("new_password", NEW_PASSWORD)];

@@ -207,7 +207,7 @@ fn a_capability_imports_what_is_below_its_inner_rooms_and_no_other_capability() 
 fn verbs_and_resources_do_not_import_one_another() {
     for (folder, shared) in [
         ("crates/countersign/src/operations", &["steps"][..]),
-        ("crates/countersign/src/http", &["current_user", "fields", "path", "problem"]),
+        ("crates/countersign/src/http", &["cookie", "current_user", "fields", "path", "problem", "site"]),
         ("crates/countersign/src/pages", &["form", "looks", "next", "outcome", "picture", "shown", "visitor"]),
         ("apps/blog/src/operations", &[]),
         ("apps/blog/src/http", &["listing"]),

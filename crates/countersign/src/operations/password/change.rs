@@ -91,7 +91,8 @@ impl Accounts {
         let changed = Happened::by_owner(EventKind::PasswordChanged, user, Some(session));
         change.record_and_notify(changed, &client).await?;
         change.commit().await?;
-        let device = self.device_of(&client).filter(|device| self.keys().is_device_of(device, user, &stored));
+        let mut devices = self.devices_of(&client).into_iter();
+        let device = devices.find(|device| self.keys().is_device_of(device, user, &stored));
         let device_cookie = match renewed.stay {
             Stay::Kept => Some(self.keys().device_cookie(user, device.as_ref(), &new, now)),
             Stay::Brief => None,

@@ -153,21 +153,21 @@ impl Accounts {
     async fn try_log_in(&self, log_in: LogIn) -> Result<Tokens, LogInError> {
         let LogIn { identifier, password, stay, client } = log_in;
         let identifier = Identifier::parse(&identifier, self.config().login_by);
-        let claimed = self.device_of(&client);
+        let claimed = self.devices_of(&client);
         // A client that shows no device is counted before anything is looked up, so that a flood does not keep others from the
         // database.
-        let network = if claimed.is_none() { Some(self.admit_stranger(&client)?) } else { None };
+        let network = if claimed.is_empty() { Some(self.admit_stranger(&client)?) } else { None };
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {
             found.as_ref().is_some_and(|found| self.keys().is_device_of(device, found.user, &found.password_hash))
         };
-        let device = claimed.filter(is_theirs);
+        let device = claimed.into_iter().find(is_theirs);
         let network = match (network, &device) {
             (None, Some(_)) => {
                 self.hashing().find_place(client.asker(Standing::Known))?;
                 None
             }
-            // Another user's device does not count.
+            // Devices of other users do not count.
             (None, None) => Some(self.admit_stranger(&client)?),
             (network, _) => network,
         };

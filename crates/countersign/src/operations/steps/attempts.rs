@@ -45,9 +45,10 @@ impl Accounts {
         self.tally().refusals.add(limited.policy);
     }
 
-    /// The device that a client logs in from, if its cookie is genuine; whether it is that of the user is still to be seen.
-    pub(in crate::operations) fn device_of(&self, client: &ClientInfo) -> Option<KnownDevice> {
-        self.keys().read_device_cookie(client.device_cookie.as_ref()?, self.clock().now())
+    /// The devices that a client logs in from, as its genuine cookies say; which of them is that of the user is still to be seen.
+    pub(in crate::operations) fn devices_of(&self, client: &ClientInfo) -> Vec<KnownDevice> {
+        let now = self.clock().now();
+        client.device_cookies.iter().filter_map(|cookie| self.keys().read_device_cookie(cookie, now)).collect()
     }
 
     /// Whether a cookie is that of a device, whoever has logged in with it.
