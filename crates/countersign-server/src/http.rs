@@ -1,9 +1,11 @@
 //! What the application answers as a whole: its API, its documents, its state of health, and everything else.
 
+mod browser_headers;
+mod cross_origin;
 mod dev_mail;
 mod health;
 mod html;
-mod manners;
+mod response_layer;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -23,6 +25,10 @@ use countersign::http::problem::{self, Problem, ProblemKind};
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
+
+use self::browser_headers::BrowserHeaders;
+pub use self::browser_headers::{Hsts, HstsScope};
+pub use self::cross_origin::CrossOrigins;
 
 use crate::metrics::{self, Metrics, Readers};
 use crate::telemetry::TraceParents;
@@ -73,6 +79,10 @@ pub struct HttpSettings {
     pub draining: Draining,
     /// Whom the instance is for.
     pub audience: Audience,
+    /// For how long browsers shall insist on encryption, where the site is https; `None` says nothing about it.
+    pub hsts: Option<Hsts>,
+    /// Whose scripts may use the API, beside those of the site itself.
+    pub cross_origins: CrossOrigins,
     /// Where requests are counted, if they are.
     pub metrics: Option<Metrics>,
     /// What has to be shown to read the metrics at `/metrics`; without it they are not there.
@@ -97,6 +107,8 @@ impl Default for HttpSettings {
             request_time_max: Duration::from_secs(30),
             draining: Draining::default(),
             audience: Audience::Public,
+            hsts: Some(Hsts::default()),
+            cross_origins: CrossOrigins::default(),
             metrics: None,
             metrics_token: None,
             traces: None,
@@ -154,7 +166,9 @@ where
             let problem = Problem::new(&problem::METHOD_NOT_ALLOWED).detail("Method Not Allowed");
             if problem::is_oauth_endpoint(uri.path()) { problem.for_oauth() } else { problem }
         })
-        .layer(manners::Manners {
+        .layer(response_layer::ResponseLayer {
+            browser_headers: BrowserHeaders::new(&accounts.config().public_url, http.hsts),
+            cross_origins: http.cross_origins.clone(),
             accounts,
             request_time_max: http.request_time_max,
             metrics: http.metrics.clone(),

@@ -39,7 +39,9 @@ mod telemetry;
 mod tls;
 
 pub use cli::run;
-pub use http::{Audience, Draining, HttpSettings, KINDS, assemble, openapi, problems_reference};
+pub use http::{
+    Audience, CrossOrigins, Draining, Hsts, HstsScope, HttpSettings, KINDS, assemble, openapi, problems_reference,
+};
 pub use metrics::Metrics;
 pub use telemetry::TraceParents;
 pub use utoipa_axum::router::OpenApiRouter;

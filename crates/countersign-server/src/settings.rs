@@ -6,6 +6,7 @@
 
 mod accounts;
 mod backups;
+mod browsers;
 mod limits;
 mod load;
 mod mail;
@@ -18,6 +19,7 @@ mod telemetry;
 mod values;
 
 pub use backups::{BackupSettings, BackupShelf, Recipients};
+pub use browsers::{BrowserSettings, HstsDays};
 pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};
 pub use reference::settings_reference;
@@ -103,6 +105,10 @@ pub struct ShellSettings {
     /// without it, because links in mails begin with it. With `http`, browsers keep a session on this machine alone.
     #[conf(env, default_help_str = "for `dev`, where it listens")]
     pub frontend_url: Option<SiteUrl>,
+
+    /// What browsers are told.
+    #[conf(flatten)]
+    pub browsers: BrowserSettings,
 
     /// The claim `iss` of access tokens. Tokens of another issuer are refused, so a change logs everybody out.
     #[conf(env, value_parser = text, default_help_str = "the value of FRONTEND_URL")]

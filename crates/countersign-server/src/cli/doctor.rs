@@ -70,6 +70,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             examination.add(Verdict::Ok, "secret: SECRET_KEY is strong");
             site(&mut examination, &settings.shell);
             network(&mut examination, &settings.shell);
+            browsers(&mut examination, &settings.shell);
             certificate(&mut examination, &settings.shell);
             hashing(&mut examination, &settings.shell);
             files(&mut examination, &settings.shell);
@@ -142,6 +143,27 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
             "network: HOST={} is open to other machines; let only the proxy that ends TLS reach it",
             shell.host
         );
+        examination.add(Verdict::Ok, text);
+    }
+}
+
+/// What browsers are told; of HSTS, nothing where the site is not https, which [`network`] warns of.
+fn browsers(examination: &mut Examination, shell: &ShellSettings) {
+    let is_https = shell.frontend_url.as_ref().is_some_and(|site| site.is_https() && !site.is_loopback());
+    match shell.browsers.hsts() {
+        None if is_https => examination.add(
+            Verdict::Warn,
+            "browsers: HSTS_DAYS is off, so a browser that is led to http goes there, and who is on the way can answer",
+        ),
+        Some(hsts) if is_https => examination.add(
+            Verdict::Ok,
+            format!("browsers: once they have been here they insist on https for {} days", hsts.days),
+        ),
+        _ => {}
+    }
+    if let Some(origins) = &shell.browsers.cors_origins {
+        let origins: Vec<&str> = origins.iter().collect();
+        let text = format!("browsers: pages of {} may use the API with access tokens", origins.join(" and "));
         examination.add(Verdict::Ok, text);
     }
 }

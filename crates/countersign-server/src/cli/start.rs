@@ -155,6 +155,8 @@ where
         request_time_max,
         draining: Draining::default(),
         audience,
+        hsts: shell.browsers.hsts(),
+        cross_origins: shell.browsers.cors_origins.clone().unwrap_or_default(),
         metrics: counts.then(Metrics::new::<H>),
         metrics_token: telemetry.metrics_token.clone(),
         traces: telemetry.otel_exporter_otlp_endpoint.is_some().then_some(telemetry.traceparent_from),

@@ -1,4 +1,4 @@
-//! Decides how captured mails are looked at in the browser: under `/dev/mail`, in `dev` alone.
+//! The pages under `/dev/mail`, where captured mails are looked at in the browser: in `dev` alone.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ use countersign::model::Language;
 use countersign::templates::{Templates, Value, context};
 use sha2::{Digest as _, Sha256};
 
-use super::manners::Transport;
+use super::browser_headers::Transport;
 
 const STYLE: &str = include_str!("../../assets/dev_mail/page.css");
 const LIST: &str = "dev_mail/list.html";

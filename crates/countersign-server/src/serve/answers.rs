@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
+use countersign::http::AskedHost;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
@@ -77,15 +78,11 @@ impl Answers {
     }
 }
 
-/// Whether a request says which host it is for, and only once (RFC 9112, section 3.2): what a proxy before us and we take
-/// for the host must not differ. HTTP/2 has it in the address, and HTTP/1.0 need not have it.
+/// Whether a request says which host it is for, and only once (RFC 9112, section 3.2; RFC 9113, section 8.3.1): what a proxy
+/// before us and we take for the host must not differ. HTTP/2 has it in the address, and HTTP/1.0 need not have it.
 fn names_its_host<B>(request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(_), None) => true,
-        (None, _) => request.version() != Version::HTTP_11,
-        (Some(_), Some(_)) => false,
-    }
+    let is_named = request.version() != Version::HTTP_11 || request.headers().contains_key(HOST);
+    is_named && AskedHost::of(request.uri(), request.headers()).is_ok()
 }
 
 /// As bare as the answers to other heads that cannot be understood.

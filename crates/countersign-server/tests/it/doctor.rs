@@ -209,6 +209,31 @@ async fn slips_and_an_open_network_without_encryption_are_warnings() {
 }
 
 #[tokio::test]
+async fn what_browsers_are_told_is_said_and_that_they_are_told_nothing_is_a_warning() {
+    let database = current_database().await;
+    let doctor = |days: &str, site: &str| {
+        let sandbox = Sandbox::with_database(database.url()).set("FRONTEND_URL", site).set("HSTS_DAYS", days);
+        sandbox.set("CORS_ORIGINS", "https://app.example.org").run(&["doctor"]).with(0)
+    };
+    let about = |ended: &Ended, verdict: &str| {
+        lines(ended, verdict)
+            .into_iter()
+            .filter(|line| line.starts_with("browsers:"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let shared = "browsers: pages of https://app.example.org may use the API with access tokens";
+    let ended = doctor("30", "https://accounts.example.org");
+    assert_eq!(about(&ended, "ok"), ["browsers: once they have been here they insist on https for 30 days", shared]);
+    let ended = doctor("off", "https://accounts.example.org");
+    assert_eq!((about(&ended, "ok"), about(&ended, "warn").len()), (vec![shared.to_owned()], 1), "{}", ended.stdout);
+    // Over plain HTTP nothing is told, and there is a warning of another kind.
+    let ended = doctor("30", "http://accounts.example.org");
+    assert_eq!((about(&ended, "ok"), about(&ended, "warn").len()), (vec![shared.to_owned()], 0), "{}", ended.stdout);
+    assert!(lines(&ended, "warn").iter().any(|line| line.contains("over plain HTTP")), "{}", ended.stdout);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_behind_the_newest_login_fails() {
     let database = current_database().await;
     let mut config = Config::new(generate_secret_key(), "http://localhost:8000".parse().unwrap());

@@ -11,6 +11,7 @@ mod client;
 #[cfg(feature = "otlp")]
 mod collector;
 mod copy;
+mod cross_origin;
 mod deploy;
 mod dev;
 mod docs;

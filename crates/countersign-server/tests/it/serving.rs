@@ -37,10 +37,18 @@ const SORTS: [(u16, &str, &str, &str, &str); 19] = [
 ];
 
 async fn server() -> (Server, impl Sized) {
+    server_with(&[]).await
+}
+
+async fn server_with(settings: &[(&str, &str)]) -> (Server, impl Sized + use<>) {
     let database = current_database().await;
     let sandbox = Sandbox::with_database(database.url());
+    let sandbox = settings.iter().fold(sandbox, |sandbox, (name, value)| sandbox.set(name, value));
     (sandbox.start("serve"), (database, sandbox))
 }
+
+/// Where a site is reached by TLS, which a proxy ends.
+const ENCRYPTED: (&str, &str) = ("FRONTEND_URL", "https://accounts.example.org");
 
 /// Every sort of answer, to a client that knows the server by this name.
 fn answers(server: &Server, host: &str) -> Vec<(String, Answer)> {
@@ -67,6 +75,13 @@ async fn every_answer_has_the_headers_that_keep_a_browser_in_check() {
         assert!(policy.starts_with("default-src 'none'"), "{request}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{request}: {policy}");
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{request}: {policy}");
+        // Pictures are public, and shown on other sites too.
+        let is_picture = answer.header("content-type").is_some_and(|kind| kind.starts_with("image/"));
+        let readers = if is_picture { "cross-origin" } else { "same-origin" };
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some(readers), "{request}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{request}");
+        let devices = answer.header("permissions-policy").unwrap_or_else(|| panic!("{request}"));
+        assert!(devices.contains("camera=()") && !devices.contains('*') && !devices.contains("self"), "{request}");
         // Scripts of other origins may read nothing.
         assert_eq!(answer.header("access-control-allow-origin"), None, "{request}");
     }
@@ -74,18 +89,37 @@ async fn every_answer_has_the_headers_that_keep_a_browser_in_check() {
 
 #[tokio::test]
 async fn browsers_are_told_to_insist_on_encryption_except_on_this_machine() {
-    let (server, _keep) = server().await;
+    let (server, _keep) = server_with(&[ENCRYPTED]).await;
     for (request, answer) in answers(&server, "accounts.example.org") {
-        let expected = Some("max-age=63072000; includeSubDomains");
-        assert_eq!(answer.header("strict-transport-security"), expected, "{request}");
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{request}");
     }
-    for host in ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "[::1]:8000"] {
+    for host in ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "[::1]:8000", "127.0.0.11"] {
         for (request, answer) in answers(&server, host) {
             assert_eq!(answer.header("strict-transport-security"), None, "{request} at {host}");
         }
     }
-    for host in ["localhost.example.org", "127.0.0.1.example.org", "127.0.0.11"] {
+    for host in ["localhost.example.org", "127.0.0.1.example.org", "128.0.0.1"] {
         assert!(server.request("GET", "/health", &[("Host", host)], "").header("strict-transport-security").is_some());
+    }
+}
+
+#[tokio::test]
+async fn for_how_long_browsers_insist_on_encryption_is_a_setting_and_over_plain_http_nothing_is_said() {
+    for (settings, expected) in [
+        (&[ENCRYPTED, ("HSTS_DAYS", "off")][..], None),
+        (&[ENCRYPTED, ("HSTS_DAYS", "0")], Some("max-age=0")),
+        (&[ENCRYPTED, ("HSTS_DAYS", "730"), ("HSTS_SUBDOMAINS", "on")], Some("max-age=63072000; includeSubDomains")),
+        (&[("FRONTEND_URL", "http://accounts.example.org"), ("HSTS_DAYS", "730")], None),
+        (&[("FRONTEND_URL", "https://localhost:8443"), ("HSTS_DAYS", "730")], None),
+    ] {
+        let (server, _keep) = server_with(settings).await;
+        for host in ["accounts.example.org", "other.example.org"] {
+            let answer = server.request("GET", "/api/users/me", &[("Host", host)], "");
+            assert_eq!(answer.header("strict-transport-security"), expected, "{settings:?} at {host}");
+            // Browsers would complain of it over plain HTTP.
+            let opener = settings[0].1.starts_with("https").then_some("same-origin");
+            assert_eq!(answer.header("cross-origin-opener-policy"), opener, "{settings:?} at {host}");
+        }
     }
 }
 
@@ -281,7 +315,7 @@ async fn a_body_beyond_the_limit_is_refused() {
 
 #[tokio::test]
 async fn http_2_is_answered_like_http_1() {
-    let (server, _keep) = server().await;
+    let (server, _keep) = server_with(&[ENCRYPTED]).await;
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     // Several requests on one connection, the later ones sent before the first is answered.
@@ -300,7 +334,7 @@ async fn http_2_is_answered_like_http_1() {
     assert_eq!((healthy.0, &healthy.2), (200, &json!({ "status": "healthy" })));
     assert!(!healthy.1.contains_key("strict-transport-security"));
     assert_eq!((refused.0, &refused.2["code"]), (401, &json!("not_authenticated")));
-    assert_eq!(refused.1["strict-transport-security"], "max-age=63072000; includeSubDomains");
+    assert_eq!(refused.1["strict-transport-security"], "max-age=31536000");
     assert_eq!((missing.0, &missing.1["content-type"]), (404, &"text/html; charset=utf-8".parse().unwrap()));
     let ids = [&healthy, &refused, &missing].map(|(_, headers, _)| headers["x-request-id"].clone());
     assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
@@ -313,10 +347,66 @@ async fn http_2_is_answered_like_http_1() {
     }
 }
 
+#[tokio::test]
+async fn the_host_that_http_2_has_in_the_address_counts_like_that_of_a_header() {
+    let (server, _keep) = server().await;
+    server.register("ada").ok(201);
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let credentials = json!({ "username": "ada@example.com", "password": crate::PASSWORD }).to_string();
+    let login = async |host: &str, headers: &[(&str, &str)]| {
+        let request =
+            Request::post(format!("http://{host}/api/users/login")).header("content-type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        exchange(client.clone(), request.body(()).unwrap(), &credentials).await
+    };
+    let exchanges = async {
+        // An origin of the site by another name is its own, whichever name that is.
+        for (host, origin) in [("localhost:9000", "http://localhost:9000"), ("nas:8000", "http://nas:8000")] {
+            let (status, headers, _) = login(host, &[("origin", origin)]).await;
+            assert_eq!(status, 204, "{host}");
+            let cookies: Vec<&str> = headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap()).collect();
+            // And the cookies are those of the host.
+            let is_local = host.starts_with("localhost");
+            assert_eq!(cookies.len(), 2, "{host}: {cookies:?}");
+            assert!(cookies.iter().all(|cookie| cookie.contains("; Secure") != is_local), "{host}: {cookies:?}");
+            let pair = cookies[0].split(';').next().unwrap();
+            let me =
+                Request::get(format!("http://{host}/api/users/me")).header("cookie", pair).header("origin", origin);
+            assert_eq!(exchange(client.clone(), me.body(()).unwrap(), "").await.2["username"], "ada", "{host}");
+        }
+        let (status, _, problem) = login("nas:8000", &[("origin", "http://localhost:9000")]).await;
+        assert_eq!((status, &problem["code"]), (403, &json!("cross_site")));
+        // One that both have is one; two are none.
+        assert_eq!(login("localhost:8000", &[("host", "localhost:8000")]).await.0, 204);
+        for host in ["evil.example", "localhost", "localhost:8001", ""] {
+            let (status, headers, _) = login("localhost:8000", &[("host", host)]).await;
+            assert_eq!(status, 400, "{host:?}");
+            assert!(!headers.contains_key("set-cookie"));
+        }
+    };
+    tokio::select! {
+        answers = tokio::time::timeout(PATIENCE, exchanges) => answers.unwrap(),
+        end = connection => panic!("the server ended the connection: {end:?}"),
+    }
+}
+
 /// Status, headers and JSON of one exchange.
 async fn over_http2(client: h2::client::SendRequest<bytes::Bytes>, url: &str) -> (u16, HeaderMap, Value) {
+    exchange(client, Request::get(url).body(()).unwrap(), "").await
+}
+
+/// The same for a request with this body.
+async fn exchange(
+    client: h2::client::SendRequest<bytes::Bytes>,
+    request: Request<()>,
+    body: &str,
+) -> (u16, HeaderMap, Value) {
     let mut client = client.ready().await.unwrap();
-    let (response, _) = client.send_request(Request::get(url).body(()).unwrap(), true).unwrap();
+    let (response, mut sending) = client.send_request(request, body.is_empty()).unwrap();
+    if !body.is_empty() {
+        sending.send_data(body.as_bytes().to_vec().into(), true).unwrap();
+    }
     let (head, mut body) = response.await.unwrap().into_parts();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.data().await {

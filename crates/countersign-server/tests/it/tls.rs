@@ -139,7 +139,8 @@ async fn a_client_that_trusts_the_authority_registers_and_logs_in_over_tls() {
     let cookies = logged_in.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:"));
     assert!(cookies.clone().all(|cookie| cookie.contains("; Secure")), "{logged_in}");
     let answer = curl(&sandbox, &server, &["--header", "Host: accounts.example.org"], "/health").to_ascii_lowercase();
-    assert!(answer.contains("strict-transport-security: max-age="), "{answer}");
+    // What else is on this machine is not all encrypted.
+    assert!(!answer.contains("strict-transport-security"), "{answer}");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Decides what `/media` and the default picture's path answer: pictures that never change, to be kept by every cache, and
-//! to be nothing but pictures.
+//! What `/media` and the default picture's path answer: pictures that never change, to be kept by every cache, shown on every
+//! site, and to be nothing but pictures. Apart from `users`, because no answer here is JSON.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -26,8 +26,10 @@ const DEFAULT_PICTURE: &[u8] = include_bytes!("../../assets/default.jpg");
 const PRESIGNED_FOR: Duration = Duration::from_mins(10);
 
 /// Whatever the bytes were, no browser runs them.
-const INERT: [(HeaderName, &str); 2] = [
+const INERT: [(HeaderName, &str); 3] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // They are public, and what shows a profile may be another site.
+    (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

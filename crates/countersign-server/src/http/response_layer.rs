@@ -8,11 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use countersign::Accounts;
 use countersign::http::problem::{INTERNAL, Problem, is_oauth_endpoint};
@@ -23,17 +20,20 @@ use tower::{Layer, Service};
 use tracing::info;
 
 use super::TOOK_TOO_LONG;
+use super::browser_headers::{BrowserHeaders, Transport};
+use super::cross_origin::{CrossOrigins, Sharing};
 use crate::metrics::{Counted, Metrics};
 use crate::telemetry::{RequestId, RequestSpan, TraceParents};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const NOTHING_ELSE: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
 
 /// A layer around every route, written by hand: each layer more costs a request about a microsecond.
 #[derive(Clone)]
-pub(super) struct Manners {
+pub(super) struct ResponseLayer {
     pub(super) accounts: Accounts,
+    pub(super) browser_headers: BrowserHeaders,
+    /// Whose scripts may use the API.
+    pub(super) cross_origins: CrossOrigins,
     pub(super) request_time_max: Duration,
     /// Where requests are counted, if they are.
     pub(super) metrics: Option<Metrics>,
@@ -41,22 +41,22 @@ pub(super) struct Manners {
     pub(super) traces: Option<TraceParents>,
 }
 
-/// A route with manners.
+/// A route with the layer around it.
 #[derive(Clone)]
-pub(super) struct Mannered<S> {
-    manners: Manners,
+pub(super) struct ResponseService<S> {
+    layer: ResponseLayer,
     route: S,
 }
 
-impl<S> Layer<S> for Manners {
-    type Service = Mannered<S>;
+impl<S> Layer<S> for ResponseLayer {
+    type Service = ResponseService<S>;
 
-    fn layer(&self, route: S) -> Mannered<S> {
-        Mannered { manners: self.clone(), route }
+    fn layer(&self, route: S) -> ResponseService<S> {
+        ResponseService { layer: self.clone(), route }
     }
 }
 
-impl<S> Service<Request> for Mannered<S>
+impl<S> Service<Request> for ResponseService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -69,14 +69,14 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let manners = &self.manners;
-        let id = RequestId::new(manners.accounts.clock().now());
+        let layer = &self.layer;
+        let id = RequestId::new(layer.accounts.clock().now());
         Answering {
             id,
-            span: RequestSpan::begin(manners.traces, &request, &id, &manners.accounts),
-            counted: Counted::begin(manners.metrics.as_ref()),
-            asked: Asked::about(&request, &manners.accounts),
-            time_max: manners.request_time_max,
+            span: RequestSpan::begin(layer.traces, &request, &id, &layer.accounts),
+            counted: Counted::begin(layer.metrics.as_ref()),
+            asked: Asked::about(&request, layer),
+            time_max: layer.request_time_max,
             limit: None,
             answer: self.route.call(request),
             page: None,
@@ -153,24 +153,29 @@ struct Asked {
     at: Instant,
     reader: Reader,
     transport: Transport,
+    browser_headers: BrowserHeaders,
+    sharing: Sharing,
     method: Method,
     /// Never the path itself: it can hold what somebody typed by mistake.
     route: Option<MatchedPath>,
 }
 
 impl Asked {
-    fn about(request: &Request, accounts: &Accounts) -> Self {
+    fn about(request: &Request, layer: &ResponseLayer) -> Self {
         Self {
             at: Instant::now(),
-            reader: Reader::of(request, accounts),
+            reader: Reader::of(request, &layer.accounts),
             transport: Transport::of(request),
+            browser_headers: layer.browser_headers.clone(),
+            sharing: Sharing::of(&layer.cross_origins, request),
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
         }
     }
 
     fn finish(&self, mut response: Response, id: RequestId, counted: &Counted) -> Response {
-        dress(response.headers_mut(), self.transport);
+        response = self.sharing.share(response);
+        self.browser_headers.dress(response.headers_mut(), self.transport);
         // An id that the client chose could put words into the log, so its own is not taken over.
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(X_REQUEST_ID, value);
@@ -228,53 +233,6 @@ impl Reader {
             }
             Self::Program | Self::OAuthClient | Self::Person(..) => Shown::Now(response),
         }
-    }
-}
-
-/// How the client reaches the site, as far as its `Host` tells.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transport {
-    /// On the same machine, where plain HTTP has to go on working.
-    Local,
-    /// Over a network, where browsers shall insist on encryption.
-    Public,
-}
-
-impl Transport {
-    pub(super) fn of(request: &Request) -> Self {
-        // HTTP/2 has the host in the address, HTTP/1 in a header.
-        let authority = match request.uri().authority() {
-            Some(authority) => Some(authority.as_str()),
-            None => request.headers().get(HOST).and_then(|host| host.to_str().ok()),
-        };
-        let authority = authority.unwrap_or_default();
-        let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((address, _)) => address,
-            None => authority.split(':').next().unwrap_or_default(),
-        };
-        match host {
-            "127.0.0.1" | "::1" => Self::Local,
-            _ if host.eq_ignore_ascii_case("localhost") => Self::Local,
-            _ => Self::Public,
-        }
-    }
-}
-
-fn dress(headers: &mut HeaderMap, transport: Transport) {
-    headers.reserve(7);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if transport == Transport::Public {
-        let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
-        headers.insert(STRICT_TRANSPORT_SECURITY, two_years);
-    }
-    let unless_set = [
-        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
-        (CONTENT_SECURITY_POLICY, NOTHING_ELSE),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    for (name, value) in unless_set {
-        headers.entry(name).or_insert(value);
     }
 }
 
