@@ -18,6 +18,7 @@ import { tests as looks } from "./looks.mjs";
 import { tests as harm } from "./harm.mjs";
 import { tests as lost } from "./lost.mjs";
 import { tests as neighbours } from "./neighbours.mjs";
+import { tests as origins } from "./origins.mjs";
 import { tests as work } from "./work.mjs";
 import { tests as writing } from "./writing.mjs";
 
@@ -59,11 +60,11 @@ const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
-  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost, ...writing]) {
+  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost, ...origins, ...writing]) {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {
-      await within(TEST_MAX, test({ blog, busyBlog, browser, rounds }));
+      await within(TEST_MAX, test({ blog, busyBlog, browser, rounds, program: given.program }));
       browser.demandQuiet();
       passed += 1;
       console.log(`test ${name} ... ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);
