@@ -21,7 +21,6 @@ async function aLoginThatIsNotKept({ blog, browser }) {
       await page.getByText("Not on a device that others use").waitFor();
       if (!kept) {
         await page.getByText("Keep me logged in on this device").click();
-        await browser.inspect(page);
         // What was chosen outlasts a slip.
         await page.getByLabel("E-mail address").fill(author.email);
         await page.getByLabel("Password", { exact: true }).fill("not the password");
