@@ -48,3 +48,18 @@ impl BrowserSettings {
         self.hsts_days.0.map(|days| Hsts { days, scope })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hsts_is_off_or_a_number_of_days() {
+        for (text, days) in [("off", None), ("OFF", None), ("0", Some(0)), ("365", Some(365)), ("3650", Some(3650))] {
+            assert_eq!(text.parse(), Ok(HstsDays(days)), "{text}");
+        }
+        for text in ["", "on", "-1", "1.5", "3651", "365d", "99999999999999999999"] {
+            assert!(text.parse::<HstsDays>().is_err(), "{text}");
+        }
+    }
+}
