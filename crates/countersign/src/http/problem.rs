@@ -97,7 +97,7 @@ impl Problem {
     }
 
     /// With the header that asks for bodies without an encoding (RFC 9110, section 15.5.16).
-    pub(super) fn as_it_is(self) -> Self {
+    pub(super) fn without_encoding(self) -> Self {
         Self { way_out: Some(Box::new(WayOut::AsItIs)), ..self }
     }
 

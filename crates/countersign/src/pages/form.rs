@@ -147,15 +147,13 @@ impl Form {
     #[expect(clippy::option_option, reason = "outside: whether the field could be read; inside: whether it was sent")]
     fn take(&mut self, name: &'static str) -> Option<Option<String>> {
         let Some(sent) = &mut self.sent else { return Some(None) };
-        match sent.optional(name, |text| Ok::<_, Invalid>(text.to_owned())) {
-            Ok(text) => Some(text),
-            Err(_) => {
-                // No page can show a NUL; what stands in its place can be sent again.
-                let text = sent.as_sent(name).unwrap_or_default().replace('\0', "\u{fffd}");
-                self.values.insert(name, text);
-                self.fault(name, Fault("fault-invalid"))
-            }
+        if let Ok(text) = sent.optional(name, |text| Ok::<_, Invalid>(text.to_owned())) {
+            return Some(text);
         }
+        // No page can show a NUL; what stands in its place can be sent again.
+        let text = sent.as_sent(name).unwrap_or_default().replace('\0', "\u{fffd}");
+        self.values.insert(name, text);
+        self.fault(name, Fault("fault-invalid"))
     }
 
     /// Notes what is wrong with a field, or under `""` with the form as a whole.

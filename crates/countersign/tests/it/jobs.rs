@@ -85,13 +85,14 @@ async fn what_has_not_worked_for_two_days_is_given_up_and_what_is_pointless_is_d
     let server = server();
     let app = app_sending_to(&server).await;
     let ada = app.user("later").await;
-    let body = json!({ "current_password": PASSWORD, "new_password": "another horse entirely" });
-    ada.patch("/api/users/me/password", body).await.ok(200);
+    app.run_jobs().await;
+    // The way back to the former address is worth something for a week, and what would have proven that address for nothing.
+    ada.patch(&format!("/api/users/{}", ada.id), json!({ "email": "ada@example.org" })).await.ok(200);
     for (hours, waiting) in [(0, 2), (24, 1), (23, 1)] {
         app.clock.advance(SignedDuration::from_hours(hours));
         app.run_jobs().await;
         let jobs = jobs(&app).await;
-        assert_eq!(jobs.len(), waiting, "the mail that verifies is pointless after a day: {jobs:?}");
+        assert_eq!(jobs.len(), waiting, "the mail that verifies is pointless when it is tried again: {jobs:?}");
         assert!(jobs.iter().all(|job| job.failed_at.is_none()), "{jobs:?}");
     }
     app.clock.advance(SignedDuration::from_hours(1));

@@ -34,12 +34,15 @@ async fn an_address_is_trimmed_wherever_it_comes_in() {
     app.browser().submit("/login", &[("username", &padded("ida@example.com")), ("password", PASSWORD)]).await.ok(303);
 }
 
+/// What becomes of a code on its way by the clipboard.
+type Paste<'p> = &'p dyn Fn(&str) -> String;
+
 #[tokio::test]
 async fn the_digits_of_a_pasted_code_count_and_nothing_else() {
     let app = TestApp::start().await;
     let full_width = |code: &str| code.chars().map(|c| char::from_u32(u32::from(c) - 0x30 + 0xff10).unwrap()).collect();
     let arabic = |code: &str| code.chars().map(|c| char::from_u32(u32::from(c) - 0x30 + 0x660).unwrap()).collect();
-    let forms: [(&str, &dyn Fn(&str) -> String); 6] = [
+    let forms: [(&str, Paste); 6] = [
         ("a", &|code| format!("{} {}", &code[..3], &code[3..])),
         ("b", &|code| format!("\t{}-{}\u{a0}\n", &code[..3], &code[3..])),
         ("c", &|code| format!("\u{feff}{}\u{2009}{}\u{2014}{}", &code[..2], &code[2..4], &code[4..])),

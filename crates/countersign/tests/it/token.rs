@@ -409,7 +409,8 @@ async fn a_login_is_taken_as_multipart_too() {
         [name.as_bytes(), b"--frontier\r\nContent-Disposition: form-data; name=password\r\n\r\n\xff\r\n--frontier--"]
             .concat();
     assert_eq!(faults(&app.anonymous().send("POST", TOKEN, MULTIPART, latin).await.ok(422)), ["value_error body"]);
-    for (content_type, body) in [("multipart/form-data", whole(&[name.clone()])), (MULTIPART, name.clone())] {
+    for (content_type, body) in [("multipart/form-data", whole(std::slice::from_ref(&name))), (MULTIPART, name.clone())]
+    {
         let body = app.anonymous().send("POST", TOKEN, content_type, body).await.problem(400, "unreadable_body");
         assert_eq!(body["error"], "invalid_request");
     }

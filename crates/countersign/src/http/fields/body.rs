@@ -157,7 +157,7 @@ pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
         Some(coding) => {
             let coding: String = coding.chars().take(TYPE_CHARACTERS_MAX).collect();
             let detail = format!("Expected a body without Content-Encoding, not one in {coding}");
-            Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail(detail).as_it_is())
+            Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail(detail).without_encoding())
         }
     }
 }

@@ -231,14 +231,12 @@ impl Incoming {
 
 /// The part `file`.
 async fn read_upload(accounts: &Accounts, empty: Upload, incoming: &mut Incoming) -> Result<Upload, Problem> {
-    let mut multipart = match Multipart::of_type(&incoming.content_type) {
-        Some(multipart) => multipart?,
-        // A body of another type has no fields.
-        None => {
-            let sent = wrong_type("multipart/form-data", Some(&incoming.content_type));
-            return Err(at_fault(Invalid::new("missing", sent)));
-        }
+    // A body of another type has no fields.
+    let Some(multipart) = Multipart::of_type(&incoming.content_type) else {
+        let sent = wrong_type("multipart/form-data", Some(&incoming.content_type));
+        return Err(at_fault(Invalid::new("missing", sent)));
     };
+    let mut multipart = multipart?;
     let mut empty = Some(empty);
     let mut upload: Option<Upload> = None;
     let mut is_in_file = false;

@@ -7,9 +7,12 @@ use super::exif::Orientation;
 use super::shrink::Shrink;
 use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions};
 
+/// A decoder, and width and height of the screen.
+type Opened<'b> = (Decoder<&'b [u8]>, (u32, u32));
+
 /// The decoder in front of the first frame, and width and height of the screen: where the file says one that the frame does
 /// not fit in, it is made larger, as browsers do.
-fn open(bytes: &[u8]) -> Result<(Decoder<&[u8]>, (u32, u32)), InvalidPicture> {
+fn open(bytes: &[u8]) -> Result<Opened<'_>, InvalidPicture> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     if let Some(limit) = std::num::NonZeroU64::new(PIXELS_MAX) {

@@ -92,7 +92,7 @@ impl fmt::Display for Bcrypt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let input = match self.input {
             Input::Password => "",
-            Input::Sha256Hex => "bcrypt_sha256",
+            Input::Sha256Hex => "bcrypt_sha256$",
         };
         write!(f, "{input}$2b${:02}$", self.cost)
     }

@@ -134,7 +134,7 @@ mod tests {
             (format!("$2y$06${bcrypt}"), "$2y$06$"),
             (format!("bcrypt_sha256$$2b$05${bcrypt}"), "bcrypt_sha256$$2b$05$"),
             (format!("$scrypt$ln=4,r=8,p=1${SALT}${long}"), "$scrypt$ln=4,r=8,p=1$"),
-            (format!("scrypt$16$saltsaltsalt$8$2${}==", long), "scrypt$16$"),
+            (format!("scrypt$16$saltsaltsalt$8$2${long}=="), "scrypt$16$"),
             (format!("$pbkdf2-sha512$i=1000,l=64${SALT}${long}"), "$pbkdf2-sha512$i=1000,l=64$"),
             (format!("pbkdf2_sha256$900$saltsaltsalt${short}="), "pbkdf2_sha256$900$"),
             (format!("pbkdf2_sha256$1200$saltsaltsalt${short}="), "pbkdf2_sha256$1200$"),

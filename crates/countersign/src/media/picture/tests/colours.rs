@@ -143,10 +143,10 @@ fn jpeg(pixels: &[u8], colours: jpeg_encoder::ColorType) -> Vec<u8> {
 }
 
 /// From CIELAB, of the white of D50, to sRGB.
-fn srgb_of_lab(lightness: f64, a: f64, b: f64) -> [u8; 3] {
+fn srgb_of_lab(lightness: f64, red: f64, yellow: f64) -> [u8; 3] {
     let y = (lightness + 16.0) / 116.0;
     let part = |value: f64| if value > 6.0 / 29.0 { value.powi(3) } else { (value - 4.0 / 29.0) * 108.0 / 841.0 };
-    let [x, y, z] = [0.9642 * part(y + a / 500.0), part(y), 0.8249 * part(y - b / 200.0)];
+    let [x, y, z] = [0.9642 * part(y + red / 500.0), part(y), 0.8249 * part(y - yellow / 200.0)];
     [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]
         .map(|row| srgb(row[0] * x + row[1] * y + row[2] * z))
 }
