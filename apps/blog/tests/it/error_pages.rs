@@ -87,7 +87,7 @@ async fn an_errors_page_does_not_wait_for_a_database_that_is_busy() {
     while let Ok(read) = timeout(Duration::from_millis(200), app.db().read()).await {
         held.push(read.unwrap());
     }
-    // Those who wait for a connection are told after five seconds that there is none.
+    // Those who wait for a connection are refused after five seconds.
     let page = timeout(Duration::from_secs(4), ada.open("/nothing")).await;
     is_page(&page.expect("soon"), 404, None);
     drop(held);

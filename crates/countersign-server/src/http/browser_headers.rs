@@ -99,7 +99,7 @@ impl BrowserHeaders {
             (REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
             (CONTENT_SECURITY_POLICY, NOTHING_ELSE),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // No other site loads as a picture or a script what is none.
+            // No other site loads anything else as a picture or a script.
             (CORP, HeaderValue::from_static("same-origin")),
             (PERMISSIONS_POLICY, NO_DEVICES),
         ];

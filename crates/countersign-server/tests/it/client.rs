@@ -1,4 +1,4 @@
-//! Decides how a test speaks HTTP/1.1: over a plain socket, so that it can also do so badly or slowly.
+//! A client that speaks HTTP/1.1 over a plain socket, so that a test can also do so badly or slowly.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

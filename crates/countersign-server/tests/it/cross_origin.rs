@@ -89,7 +89,7 @@ async fn a_preflight_of_an_origin_that_is_set_is_answered_wherever_the_api_is() 
         assert!(header(&answer, "x-request-id").is_some(), "{path}");
         assert_eq!(header(&answer, "access-control-allow-credentials"), None, "{path}");
     }
-    // Whoever asks about nothing is no browser.
+    // A client that asks about nothing is no browser.
     send(&app, "OPTIONS", "/api/users/me", &[("origin", APP)], "").await.problem(405, "method_not_allowed");
 }
 
@@ -135,7 +135,7 @@ async fn a_cookie_counts_for_nothing_from_an_origin_that_is_set() {
 #[tokio::test]
 async fn an_error_is_shared_like_every_answer() {
     let (patient, hurried) = (shared().await, app(APP, Duration::from_millis(1)).await);
-    // Whoever needs the database there waits for it too long.
+    // A request that needs the database waits for it too long there.
     let mut held = Vec::new();
     for _ in 0..hurried.db().pool_states()[0].connections_max {
         held.push(hurried.db().read().await.unwrap());

@@ -26,7 +26,7 @@ impl TokenPolicy {
         Self { signing_algorithm: SigningAlgorithm::default(), issuer, audience: None, introspection_secret: None }
     }
 
-    /// The `aud` claim of access tokens: the one that is set, or else the issuer. With HS256 there is none unless it is set: no
+    /// The `aud` claim of access tokens: the one that is set, or else the issuer. With HS256 there is one only if it is set: no
     /// other service can verify such tokens, but a program that shares the secret key may, and libraries refuse an `aud` that they
     /// were not told of.
     pub fn audience(&self) -> Option<&str> {

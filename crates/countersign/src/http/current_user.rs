@@ -140,7 +140,7 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The scheme of the `Authorization` header, and what follows it. Two headers contradict one another: then there is none.
+/// The scheme of the `Authorization` header, and what follows it. Two headers contradict one another: then neither counts.
 pub(super) fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else {

@@ -154,7 +154,7 @@ mod tests {
             ("POST", "https://a.example/", vec![EVIL], false),
             ("POST", "/", vec![("origin", "null")], false),
             ("POST", "/", vec![site("cross-site"), OWN], false),
-            // Whoever names two hosts cannot say by which of them it is their own.
+            // With two hosts it is open which of them the origin would have to be.
             ("POST", "http://b.example/", vec![("origin", "http://b.example"), ("host", "c.example")], false),
             ("GET", "/", vec![EVIL], false),
             ("GET", "/", vec![("origin", "null")], false),

@@ -108,7 +108,7 @@ where
 pub struct Writer {
     /// The visitor.
     pub visitor: Visitor,
-    /// The session of the cookie, or why there is none to go by.
+    /// The session of the cookie, or why nothing is known of it.
     pub caller: Result<CurrentUser, NoCaller>,
 }
 

@@ -190,7 +190,7 @@ async fn every_error_of_the_oauth_endpoints_is_json_with_the_members_of_oauth() 
     assert_oauth_error(&answer, 401, "wrong_credentials", "invalid_grant");
     let answer = stranger.post_form(INTROSPECT, &[("token", "x")]).await;
     assert_oauth_error(&answer, 401, "not_authenticated", "invalid_client");
-    // A login that is none of OAuth answers as the rest of the API does.
+    // The login by JSON is not one of OAuth's, and answers as the rest of the API does.
     let answer = stranger.post("/api/users/login", json!({ "username": "ada@example.com", "password": "wrong" })).await;
     assert_eq!(answer.problem(401, "wrong_credentials").get("error"), None);
     assert_eq!(answer.headers["content-type"], "application/problem+json");

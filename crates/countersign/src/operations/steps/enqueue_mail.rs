@@ -97,8 +97,8 @@ impl Change<'_> {
         Ok(Enqueued::Token(id))
     }
 
-    /// Enqueues the notice of an event to its user. There is none to an address that nobody has proven, whose reader may be a
-    /// stranger, and none beyond the limit.
+    /// Enqueues the notice of an event to its user; not to an address that nobody has proven, whose reader may be a stranger, and
+    /// not beyond the limit.
     pub(super) async fn enqueue_notice(
         &mut self,
         event: EventId,
