@@ -157,8 +157,8 @@ pub struct ShellSettings {
     pub reauthentication_minutes: u32,
 
     /// Who may register. `open`: anybody, and the account is there at once; the answer tells whether an address has one.
-    /// `verified`: whoever confirms the address by a mail, and the answer is the same for every address; another address has
-    /// to be confirmed as well. `invite`: whoever has an invitation, which `invite` makes. `closed`: nobody.
+    /// `verified`: anybody who confirms the address by a mail, and the answer is the same for every address. `invite`: anybody
+    /// with an invitation, which `invite` makes. `closed`: nobody. Another address has to be confirmed with all but `open`.
     #[conf(env, default(RegistrationPolicy::default().mode), value_parser = parse_registration)]
     pub registration: RegistrationMode,
 

@@ -24,10 +24,10 @@ impl Default for RegistrationPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationMode {
     /// Anybody; the account is there at once, and a mail asks to confirm the address. The answer tells whether an address
-    /// has an account.
+    /// has an account. Another address counts at once, as the API's contract has it; with the other modes it has to be proven.
     Open,
     /// Anybody who reads the address: the account comes to be when that is proven, and the answer is the same whether or not
-    /// the address has one. Also another address counts only when it is proven.
+    /// the address has one.
     Verified,
     /// Only people with an invitation.
     Invite,

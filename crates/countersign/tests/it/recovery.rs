@@ -407,6 +407,25 @@ async fn where_addresses_are_proven_another_one_waits_for_its_proof() {
 }
 
 #[tokio::test]
+async fn where_not_everybody_may_register_a_profile_tells_nobodys_address_and_another_waits_for_its_proof() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    app.user("eve").await;
+    for mode in [RegistrationMode::Closed, RegistrationMode::Invite] {
+        let closed = app.another_instance(|mut config| {
+            config.registration.mode = mode;
+            config
+        });
+        let ada_there = closed.bearer(ada.token().map(str::to_owned));
+        let path = format!("/api/users/{}", ada.id);
+        let taken = ada_there.patch(&path, json!({ "email": "eve@example.com" })).await;
+        let free = ada_there.patch(&path, json!({ "email": "free@example.com" })).await;
+        assert_eq!((taken.status, &taken.body), (free.status, &free.body));
+        assert_eq!(free.ok(200)["email"], "ada@example.com");
+    }
+}
+
+#[tokio::test]
 async fn a_closed_registration_is_closed_and_an_invitation_opens_it_so_often() {
     let closed = TestApp::with(|config| config.registration.mode = RegistrationMode::Closed).await;
     let body = |name: &str, invitation: Option<&str>| {
