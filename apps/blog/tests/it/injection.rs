@@ -86,7 +86,12 @@ fn is_harmless(what: &str, answer: &Answer) {
     for (name, value) in &answer.headers {
         let (name, value) = (name.as_str(), String::from_utf8_lossy(value.as_bytes()));
         assert!(!name.contains("zz9") && !value.contains(['\r', '\n']), "{what}: {name}: {value}");
-        assert!(name != "set-cookie" || !value.contains("zz9"), "{what}: {value}");
+        if name == "set-cookie" {
+            // Its own value is random, and has three given characters now and then; but no sign that would end it.
+            let (cookie, attributes) = value.split_once(';').unwrap();
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "=_-".contains(c);
+            assert!(cookie.chars().all(is_plain) && !attributes.contains("zz9"), "{what}: {value}");
+        }
     }
     let media_type = answer.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
     if ["html", "xml", "svg"].iter().any(|kind| media_type.contains(kind)) {

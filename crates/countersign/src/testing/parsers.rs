@@ -269,10 +269,10 @@ pub fn picture_profile(bytes: &[u8]) {
             file
         })
     });
-    for picture in &*PICTURES {
-        let pieces = bytes.len().div_ceil(PIECE_BYTES).max(1);
-        let file = super::pictures::jpeg_with_profile(picture, bytes, pieces);
-        let candidate = Candidate::inspect(&file).expect("a picture");
-        assert!(candidate.prepare().expect("a picture").starts_with(&[0xff, 0xd8, 0xff]));
-    }
+    // One of them for each case: what takes time is the picture and not the profile.
+    let picture = &PICTURES[bytes.len() % PICTURES.len()];
+    let pieces = bytes.len().div_ceil(PIECE_BYTES).max(1);
+    let file = super::pictures::jpeg_with_profile(picture, bytes, pieces);
+    let candidate = Candidate::inspect(&file).expect("a picture");
+    assert!(candidate.prepare().expect("a picture").starts_with(&[0xff, 0xd8, 0xff]));
 }

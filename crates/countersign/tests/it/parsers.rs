@@ -125,7 +125,9 @@ fn is_of_pictures(name: &str) -> bool {
 
 #[test]
 fn any_bytes_are_an_error_or_a_value_to_every_parser() {
-    try_all(256, &vec(any::<u8>(), 0..2_000), |_| true);
+    try_all(256, &vec(any::<u8>(), 0..2_000), |name| name != "picture_profile");
+    // Each case is a whole picture, and almost no bytes are a profile.
+    try_all(32, &vec(any::<u8>(), 0..2_000), |name| name == "picture_profile");
 }
 
 #[test]
@@ -138,12 +140,12 @@ fn what_is_nearly_in_order_is_an_error_or_a_value_to_every_parser() {
 fn what_is_nearly_a_picture_is_refused_or_becomes_one() {
     let mut good: Vec<Vec<u8>> = pictures::SAMPLES.iter().map(|(_, bytes)| bytes.to_vec()).collect();
     good.extend(["RIFF\0\0\0\0WEBPVP8L", "GIF89a", "\u{0}PNG\r\n\u{1a}\n"].map(|text| text.as_bytes().to_vec()));
-    try_all(192, &changed(good), is_of_pictures);
+    try_all(192, &changed(good), |name| is_of_pictures(name) && name != "picture_profile");
 }
 
 #[test]
 fn what_is_nearly_a_colour_profile_keeps_no_picture_from_being_taken() {
-    try_all(256, &changed(profiles::good()), |name| name == "picture_profile");
+    try_all(96, &changed(profiles::good()), |name| name == "picture_profile");
 }
 
 #[test]

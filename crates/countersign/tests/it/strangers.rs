@@ -132,7 +132,7 @@ impl Script<'_> {
 
 #[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable says how long this one runs")]
 fn steps() -> usize {
-    std::env::var("WALK_STEPS").map_or(250, |steps| steps.parse().expect("a number"))
+    std::env::var("WALK_STEPS").map_or(150, |steps| steps.parse().expect("a number"))
 }
 
 #[tokio::test]
