@@ -159,8 +159,8 @@ fn read(bytes: &[u8]) -> Option<ColorProfile> {
     (!is_high).then_some(profile)
 }
 
-/// Whether both have the same primaries and curves, which takes a hundredth of the time of a conversion: most profiles are
-/// those of sRGB, in one form or another.
+/// Whether both have the same primaries and curves, which is looked at instead of converting every pixel: most profiles are those
+/// of sRGB, in one form or another.
 fn is_same(one: &ColorProfile, other: &ColorProfile) -> bool {
     const NEARLY: f64 = 0.000_5;
     const STEPS: u8 = 16;
