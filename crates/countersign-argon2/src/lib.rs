@@ -38,9 +38,13 @@ mod input;
 mod kernel;
 mod long_hash;
 mod params;
+#[cfg(feature = "password-hash")]
+mod password_hash;
 mod path;
 
 pub use arena::{Arena, OutOfMemory};
 pub use input::{HashError, Input, Job};
 pub use params::{InvalidParams, Params, Variant, Version};
+#[cfg(feature = "password-hash")]
+pub use password_hash::Hasher;
 pub use path::{Path, PathNotAvailable};

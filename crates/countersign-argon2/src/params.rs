@@ -22,6 +22,15 @@ impl Variant {
             Self::Argon2id => 2,
         }
     }
+
+    /// The variant's identifier in encoded hashes, such as `argon2id`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Argon2d => "argon2d",
+            Self::Argon2i => "argon2i",
+            Self::Argon2id => "argon2id",
+        }
+    }
 }
 
 /// The version of the algorithm, by the number that stands in encoded hashes (`v=19`).
@@ -52,6 +61,20 @@ pub struct Params {
     iterations: u32,
     lanes: u32,
     tag_len: u32,
+}
+
+/// Argon2id with 19 MiB, two passes, one lane and a tag of 32 bytes: the minimum of OWASP's Password Storage Cheat Sheet.
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            variant: Variant::Argon2id,
+            version: Version::V0x13,
+            memory_kib: 19_456,
+            iterations: 2,
+            lanes: 1,
+            tag_len: 32,
+        }
+    }
 }
 
 impl Params {
