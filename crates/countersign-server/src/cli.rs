@@ -289,7 +289,7 @@ where
         Command::Dev => wait_for(start::dev::<H>()),
         Command::Serve => wait_for(start::serve::<H>()),
         Command::Secret { write_env: false, .. } => {
-            say(format_args!("{}", countersign::secrets::generate_secret_key().expose()));
+            say(format_args!("{}", countersign::operator::generate_secret_key().expose()));
             Ok(Finding::InOrder)
         }
         Command::Secret { write_env: true, force } => {

@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal as _};
 use std::panic;
 
 use axum::http::{HeaderName, HeaderValue};
-use countersign::secrets::random_uuid_v7;
+use countersign::operator::random_uuid_v7;
 use countersign_db::TRACE_TARGET;
 use jiff::Timestamp;
 use tracing::{Level, Metadata};

@@ -64,14 +64,6 @@ where
 #[openapi(components(schemas(problem::ProblemBody, problem::FieldProblemBody)), modifiers(&SecuritySchemes))]
 struct SharedComponents;
 
-/// The same as a plain router with its state, to be merged into that of a host that has an OpenAPI document of its own or none.
-pub fn router<S>(accounts: &Accounts) -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    routes(&accounts.config().http).with_state(accounts.clone()).split_for_parts().0
-}
-
 /// The files that answers of the API refer to, to be merged at the root: profile pictures and the default one.
 pub fn static_files<S>(accounts: &Accounts) -> Router<S>
 where

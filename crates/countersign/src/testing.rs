@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use self::browser::Browser;
 pub use self::caller::{Answer, Caller, User};
@@ -35,7 +36,7 @@ use crate::config::{Config, HashParameters, SecretKey, SiteUrl, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::ClientAddress;
 pub use crate::operations::voids;
-use crate::{Accounts, MIGRATIONS, http, pages, secrets};
+use crate::{Accounts, MIGRATIONS, http, secrets};
 
 /// The password of every [`User`].
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -213,9 +214,6 @@ fn start_clock() -> Arc<ManualClock> {
 }
 
 fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
-    let served = accounts.clone();
-    let api = http::routes(&accounts.config().http);
-    let (router, document) = api.merge(http::well_known::routes()).with_state(accounts).split_for_parts();
-    let pages = pages::routes().merge(pages::assets()).with_state(served.clone());
-    (router.merge(pages).merge(http::static_files(&served)), document)
+    let api: OpenApiRouter<Accounts> = http::routes(&accounts.config().http);
+    (crate::mount(Router::new(), &accounts), api.merge(http::well_known::routes()).into_openapi())
 }

@@ -186,7 +186,7 @@ async fn no_other_site_opens_a_websocket_of_a_host_as_a_visitor() {
             .route("/live", any(async |_: CurrentUser| SWITCH))
             .route("/live-page", any(async |_: LoggedIn| SWITCH))
             .with_state(accounts.clone());
-        (host.merge(countersign::http::router(&accounts)), openapi::<blog::Blog>())
+        (countersign::mount(host, &accounts), openapi::<blog::Blog>())
     })
     .await;
     let ada = app.user("ada").await;

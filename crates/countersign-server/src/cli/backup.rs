@@ -11,7 +11,7 @@ use bytes::Bytes;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::media::Storage;
 use countersign::model::{PictureFile, UserId};
-use countersign::{MissingPicture, count_pictures, follow_picture, list_pictures};
+use countersign::operator::{MissingPicture, count_pictures, follow_picture, list_pictures};
 use countersign_db::{Db, PoolPolicy, SchemaState};
 use futures_util::future::join_all;
 use jiff::Timestamp;

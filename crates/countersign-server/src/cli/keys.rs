@@ -1,8 +1,9 @@
 //! How the keys that sign access tokens are looked at and changed from the command line.
 
 use clap::Subcommand;
+use countersign::Accounts;
 use countersign::model::SigningKeyState;
-use countersign::{Accounts, PUBLISH_AHEAD};
+use countersign::operator::PUBLISH_AHEAD;
 use jiff::SignedDuration;
 
 use super::table::table;

@@ -9,7 +9,7 @@ use countersign::clock::{Clock as _, SystemClock};
 use countersign::config::MailPolicy;
 use countersign::mail::{MailTransport, Mailer, Message, OutgoingMail, Recipient};
 use countersign::model::{EmailAddress, Language};
-use countersign::secrets::random_uuid_v7;
+use countersign::operator::random_uuid_v7;
 
 use super::{Failure, Finding, parse_address, parse_language, say, settings_for};
 use crate::Host;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use countersign::secrets::generate_secret_key;
+use countersign::operator::generate_secret_key;
 
 use super::{Failure, Finding, say};
 

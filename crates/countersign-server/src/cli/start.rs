@@ -14,7 +14,7 @@ use countersign::Accounts;
 use countersign::clock::Clock;
 use countersign::config::{SecretKey, SiteUrl};
 use countersign::mail::MailTransport;
-use countersign::secrets::generate_secret_key;
+use countersign::operator::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
 use rustix::process::{Resource, Rlimit};
 use tokio::net::{TcpListener, TcpSocket};

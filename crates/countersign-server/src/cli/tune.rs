@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use countersign::config::{HashParameters, HashingPolicy};
-use countersign::secrets::{HashingSpeed, measure_hashing};
+use countersign::operator::{HashingSpeed, measure_hashing};
 
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;

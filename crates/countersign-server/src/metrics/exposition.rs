@@ -5,10 +5,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use countersign::Accounts;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::model::JobBacklog;
-use countersign::secrets::{HashingMetrics, Histogram};
-use countersign::{Accounts, AccountsMetrics};
+use countersign::operator::{AccountsMetrics, HashingMetrics, Histogram};
 use countersign_db::PoolState;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;

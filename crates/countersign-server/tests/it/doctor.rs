@@ -10,7 +10,7 @@ use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 use countersign::Accounts;
 use countersign::config::{Config, HashParameters};
-use countersign::secrets::generate_secret_key;
+use countersign::operator::generate_secret_key;
 use countersign::testing::{ManualClock, SmtpServer, SmtpServerOptions};
 use countersign_db::testing::{LoneServer, PoolMode, TempDb, database_under_test, own_address};
 use countersign_db::{DatabaseKind, on_db};
@@ -240,7 +240,7 @@ async fn a_clock_that_is_behind_the_newest_login_fails() {
     config.password.hash_parameters = HashParameters::new(32, 1, 1).unwrap();
     let far_ahead = Arc::new(ManualClock::at("2099-01-01T00:00:00Z".parse().unwrap()));
     let accounts = Accounts::with_clock(database.db().clone(), config, far_ahead);
-    let app: Router = Router::new().merge(countersign::router(&accounts)).with_state(accounts);
+    let app: Router = countersign::mount(Router::new(), &accounts);
     let registration = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD }).to_string();
     for (path, content_type, body) in [
         ("/api/users", "application/json", registration),

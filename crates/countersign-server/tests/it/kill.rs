@@ -175,7 +175,7 @@ async fn end_all_waits(database: &TempDb) {
 
 /// Numbers that differ from run to run.
 fn random(range: std::ops::Range<u64>) -> u64 {
-    let id = countersign::secrets::random_uuid_v7(jiff::Timestamp::UNIX_EPOCH);
+    let id = countersign::operator::random_uuid_v7(jiff::Timestamp::UNIX_EPOCH);
     range.start + u64::try_from(id.as_u128() % u128::from(range.end - range.start)).unwrap()
 }
 

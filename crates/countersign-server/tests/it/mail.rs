@@ -2,7 +2,7 @@ use std::fs;
 
 use countersign::mail::{HeaderText, OutgoingMail, SendMail as _, Sender, SmtpTls};
 use countersign::model::EmailAddress;
-use countersign::secrets::random_uuid_v7;
+use countersign::operator::random_uuid_v7;
 use countersign::testing::{SmtpServer, SmtpServerOptions, TestApp};
 use countersign_server::{Audience, HttpSettings, NoSettings, assemble, openapi};
 

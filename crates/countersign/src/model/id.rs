@@ -16,7 +16,7 @@ macro_rules! entity_id {
         impl $name {
             /// A new id, ordered by time (UUIDv7, RFC 9562, section 5.7).
             $visibility fn new(now: ::jiff::Timestamp) -> Self {
-                Self($crate::secrets::random_uuid_v7(now))
+                Self($crate::operator::random_uuid_v7(now))
             }
 
             /// The bare UUID, for a column.

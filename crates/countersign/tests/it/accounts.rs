@@ -8,7 +8,7 @@ use countersign::model::{ClientInfo, EmailAddress, Password, SessionId, Stay, Us
 use countersign::testing::{ManualClock, PASSWORD};
 use countersign::{
     Accounts, EditProfile, EditProfileError, LogIn, LogInError, MIGRATIONS, Register, RegisterError, Registered,
-    secrets,
+    operator,
 };
 use countersign_db::on_db;
 use countersign_db::testing::TempDb;
@@ -32,7 +32,7 @@ impl App {
 
     async fn with(choose: impl FnOnce(&mut Config)) -> Self {
         let db = TempDb::new(&[&MIGRATIONS]).await;
-        let mut config = Config::new(secrets::generate_secret_key(), "http://localhost:8000".parse().unwrap());
+        let mut config = Config::new(operator::generate_secret_key(), "http://localhost:8000".parse().unwrap());
         config.password.hash_parameters = HashParameters::new(32, 2, 2).unwrap();
         choose(&mut config);
         let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse().unwrap()));

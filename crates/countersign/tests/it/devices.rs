@@ -165,7 +165,7 @@ async fn devices_stay_known_when_the_secret_is_replaced_and_for_a_year() {
     app.user("ada").await;
     let device = known_device(&app, ADA).await;
     let replaced = app.another_instance(|old| {
-        let mut config = cheap_config(countersign::secrets::generate_secret_key());
+        let mut config = cheap_config(countersign::operator::generate_secret_key());
         config.add_previous_secret_key(old.secret_keys()[0].clone());
         config
     });

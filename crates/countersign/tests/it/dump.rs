@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use countersign::config::SecretKey;
 use countersign::model::SigningAlgorithm;
-use countersign::secrets::generate_secret_key;
+use countersign::operator::generate_secret_key;
 use countersign::testing::{PASSWORD, TestApp, User};
 use countersign_db::testing::is_pooled;
 use countersign_db::{Conn, DatabaseKind, on_db};

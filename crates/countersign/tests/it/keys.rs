@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::PUBLISH_AHEAD;
 use countersign::config::{Config, SecretKey};
 use countersign::model::{SigningAlgorithm, SigningKeyState};
-use countersign::secrets::generate_secret_key;
+use countersign::operator::{PUBLISH_AHEAD, generate_secret_key};
 use countersign::testing::{Answer, PASSWORD, TestApp, cheap_config};
 use countersign_db::{ReadConn, on_db};
 use jiff::SignedDuration;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::config::{LimitPolicy, LoginBy, Rate, SecretKey};
 use countersign::model::SigningAlgorithm;
-use countersign::secrets::generate_secret_key;
+use countersign::operator::generate_secret_key;
 use countersign::testing::{Answer, PASSWORD, TestApp};
 use futures_util::stream;
 use jiff::SignedDuration;

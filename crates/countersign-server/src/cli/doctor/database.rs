@@ -2,7 +2,7 @@
 
 use countersign::Accounts;
 use countersign::config::Config;
-use countersign::secrets::generate_secret_key;
+use countersign::operator::generate_secret_key;
 use countersign_db::{Cause, Db, DbError, PoolPolicy, Pooler};
 
 use super::{Examination, Failure, Verdict};
