@@ -1,11 +1,11 @@
-//! Compares every code path with the `argon2` crate on as many random cases as one likes:
+//! Compares every code path with the `argon2` crate on any number of random cases:
 //!
 //! ```text
 //! cargo run --release -p countersign-argon2 --example differential -- --cases 100000
 //! ```
 //!
-//! `--seed S` starts another sequence, `--first N` starts later in it, `--path NAME` takes one path only. Ends at the first difference, with
-//! exit code 1 and the command that shows it again.
+//! `--seed S` picks another sequence, `--first N` starts later in it, `--path NAME` runs one path only. Stops at the
+//! first difference with exit status 1 and prints the command that reproduces it.
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let strategy = random::case();
     let (mut blocks, mut tags) = (0, 0);
     for number in first..first + cases {
-        // Each case has a random source of its own, so that any one can be made again by itself.
+        // Each case has its own random source, so that any case can be reproduced alone.
         let mut source = [0; 32];
         source[..8].copy_from_slice(&seed.to_le_bytes());
         source[8..16].copy_from_slice(&number.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Whose memory a hash runs in: an arena that is allocated once and used again and again.
+//! The arena that hashes run in: memory that is allocated once and reused for every hash.
 
 mod mapping;
 
@@ -9,21 +9,21 @@ use crate::kernel::Block;
 use crate::{HashError, Input, Job, Params, Path, PathNotAvailable};
 use mapping::Mapping;
 
-/// Memory for hashes, to be kept by the thread that computes them.
+/// Memory for hashes, kept by the thread that computes them.
 ///
-/// It never grows by itself: a hash that does not fit is refused ([`HashError::ArenaTooSmall`]), so the memory of a
-/// program is decided where its arenas are made. On Unix systems it is mapped at a multiple of 2 MiB, and the system is
-/// asked for huge pages; where it has none to give, ordinary ones serve.
+/// An arena grows only through [`Arena::grow`]: a hash that does not fit is refused ([`HashError::ArenaTooSmall`]), so
+/// the code that creates arenas controls the program's memory. On Unix, the arena is aligned to 2 MiB and requests
+/// huge pages, falling back to ordinary ones.
 ///
 /// # Reuse
 ///
-/// Nothing is cleared between hashes, because nothing has to be: Argon2 writes each block in the first pass before
-/// anything reads it. The first two columns come from the initial hash; every other block is computed from the one before it
-/// and from a finished one, and is stored without looking at what was there. Only later passes look, and they find
-/// the blocks of their own hash. A test fills the arena with garbage and gets the same tags.
+/// Hashes need no clearing between them, because Argon2 writes each block in the first pass before anything reads it.
+/// The first two columns come from the initial hash. Every other block is computed from its predecessor and another
+/// finished block, and overwrites the old content without reading it. Only later passes read the old content, and that
+/// belongs to the same hash. A test fills the arena with garbage and gets the same tags.
 ///
-/// What a hash leaves behind is derived from its password. [`Arena::wipe`] clears it; dropping the arena does so too. On Linux a
-/// core dump leaves the arena out.
+/// A finished hash leaves blocks derived from its password. [`Arena::wipe`] clears them, and so does dropping the
+/// arena. On Linux, core dumps exclude the arena.
 pub struct Arena {
     mapping: Mapping,
     /// Blocks from the start of the mapping that a hash may have written.
@@ -34,7 +34,8 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// An arena of at least `bytes` bytes, see [`Params::memory_bytes`], for the best path of this processor.
+    /// Creates an arena of at least `bytes` bytes (see [`Params::memory_bytes`]) that uses the fastest path of this
+    /// processor.
     pub fn new(bytes: u64) -> Result<Self, OutOfMemory> {
         Ok(Self {
             mapping: Mapping::new(bytes)?,
@@ -45,8 +46,8 @@ impl Arena {
         })
     }
 
-    /// Makes room for at least `bytes` bytes. A smaller number changes nothing. The old memory is wiped and given back
-    /// before the new one is asked for; if that fails, the arena is empty.
+    /// Grows the arena to at least `bytes` bytes; a smaller number changes nothing. Wipes and frees the old memory
+    /// before allocating the new one. If the allocation fails, the arena is empty.
     pub fn grow(&mut self, bytes: u64) -> Result<(), OutOfMemory> {
         if bytes > self.bytes() {
             self.wipe();
@@ -56,17 +57,17 @@ impl Arena {
         Ok(())
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub fn bytes(&self) -> u64 {
         (self.mapping.blocks() * size_of::<Block>()) as u64
     }
 
-    /// The code path that hashes in this arena take.
+    /// Returns the code path of hashes in this arena.
     pub fn path(&self) -> Path {
         self.path
     }
 
-    /// Makes hashes take another code path than the best one: for tests and benchmarks.
+    /// Selects a code path other than the fastest one, for tests and benchmarks.
     pub fn set_path(&mut self, path: Path) -> Result<(), PathNotAvailable> {
         if !path.is_available() {
             return Err(PathNotAvailable(path));
@@ -80,10 +81,10 @@ impl Arena {
         self.hash_many(params, &mut [Job { input: *input, tag }])
     }
 
-    /// Computes the hashes of several inputs at equal cost, in the calling thread.
+    /// Computes the hashes of several inputs with the same parameters, in the calling thread.
     ///
-    /// Where that is faster than one after the other, and the arena has room for more than one, they advance
-    /// together: up to four with one lane, two with two. The tags are the same either way. If one job is refused, none is computed.
+    /// Jobs advance together where that is faster and the arena has room for several: up to four with one lane, two
+    /// with two. The tags are the same either way. If one job is refused, none is computed.
     pub fn hash_many(&mut self, params: &Params, jobs: &mut [Job<'_>]) -> Result<(), HashError> {
         #[cfg(feature = "emulation")]
         if self.emulating {
@@ -92,15 +93,15 @@ impl Arena {
         self.run(Code::Path(self.path), params, jobs)
     }
 
-    /// Makes hashes run the AVX-512 path's code on arrays instead of vectors: for tests on machines without AVX-512.
+    /// Runs the AVX-512 path's code on arrays instead of vectors, for tests on machines without AVX-512.
     #[cfg(feature = "emulation")]
     #[doc(hidden)]
     pub fn emulate_512(&mut self) {
         self.emulating = true;
     }
 
-    /// Touches the memory as a hash would, without computing one: the same reads, writes and prefetches in a random order.
-    /// For benchmarks, as the bound that memory sets. The tag is meaningless.
+    /// Touches the memory as a hash would, without computing one: the same reads, writes and prefetches in a random
+    /// order. Benchmarks use it as the lower bound that memory sets. The tag is meaningless.
     #[doc(hidden)]
     pub fn memory_floor(&mut self, params: &Params, jobs: &mut [Job<'_>]) -> Result<(), HashError> {
         self.run(Code::Floor, params, jobs)
@@ -115,33 +116,33 @@ impl Arena {
         if needed > arena {
             return Err(HashError::ArenaTooSmall { needed, arena });
         }
-        // Both fit into the arena, hence into a `usize`.
+        // Both fit into the arena and therefore into a `usize`.
         let blocks = usize::try_from(needed).map_or(usize::MAX, |bytes| bytes / size_of::<Block>());
         let together = engine::jobs_together(params).min(self.mapping.blocks() / blocks);
         for jobs in jobs.chunks_mut(together) {
             self.used = self.used.max(jobs.len() * blocks);
-            // SAFETY: `set_path` and `Path::best` give available paths only. The mapping has room for `together` times the blocks of a hash,
-            // and `&mut self` makes us its only user. The inputs were checked above.
+            // SAFETY: `set_path` and `Path::best` yield available paths only. The mapping has room for `together` times
+            // the blocks of a hash, and `&mut self` gives us exclusive access. The inputs were checked above.
             unsafe { engine::hash(code, self.mapping.start(), params, jobs) };
         }
         Ok(())
     }
 
-    /// Overwrites with zeros what earlier hashes left behind. Costs about as much as writing the memory once, 1 to 2 ms for
-    /// 64 MiB; untouched memory costs nothing.
+    /// Overwrites the data of earlier hashes with zeros. Costs about as much as writing the used memory once, 1 to 2 ms
+    /// for 64 MiB; unused memory costs nothing.
     pub fn wipe(&mut self) {
         self.mapping.wipe(self.used);
         self.used = 0;
     }
 
-    /// Fills the whole arena: for the test that hashes do not depend on what was there.
+    /// Fills the whole arena, for the test that hashes do not depend on old content.
     #[doc(hidden)]
     pub fn poison(&mut self, byte: u8) {
         self.used = self.mapping.blocks();
         self.mapping.fill(byte);
     }
 
-    /// Whether every byte is zero: for the test of [`Arena::wipe`].
+    /// Returns whether every byte is zero, for the test of [`Arena::wipe`].
     #[doc(hidden)]
     pub fn is_clear(&self) -> bool {
         self.mapping.is_clear()
@@ -160,10 +161,10 @@ impl fmt::Debug for Arena {
     }
 }
 
-/// The system has no such memory to give.
+/// The system could not provide the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory {
-    /// How many bytes were asked for.
+    /// The number of bytes requested.
     pub bytes: u64,
 }
 

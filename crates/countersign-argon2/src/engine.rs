@@ -1,11 +1,12 @@
-//! Decides the order in which blocks are computed.
+//! The hash engine: the order in which blocks are computed.
 //!
-//! Within a slice no lane reads what another lane is writing, so all lanes of a hash, and all lanes of several hashes of equal cost, may advance in
-//! any order: here block by block in turn. Such an independent sequence of blocks is called a stream.
+//! Within a slice, no lane reads what another lane is writing. So all lanes of a hash, and all lanes of several hashes
+//! of equal cost, can advance in any order; here they take turns block by block. Each such independent sequence of
+//! blocks is called a stream.
 //!
-//! The memory is laid out accordingly: the blocks that the streams have in the same column are neighbours. What is
-//! written then moves through memory as one sequence, however many streams there are, and the streams do not compete for the same cache sets, as lanes
-//! at a distance of a power of two would.
+//! The memory layout follows from this: the blocks of all streams in one column are adjacent. Writes then move through
+//! memory as one sequence, regardless of the number of streams. Streams also do not compete for the same cache sets, as
+//! lanes at a distance of a power of two would.
 
 use zeroize::{Zeroize, zeroize_stack};
 
@@ -17,18 +18,19 @@ use crate::long_hash::{InitialHash, long_hash};
 use crate::params::{Params, Version};
 use crate::{Job, Path};
 
-/// How many streams advance together. More than four gain little, and eight have their blocks in the first-level cache still.
+/// The maximum number of streams that advance together. More than four gain little; the blocks of eight still fit in
+/// the L1 cache.
 const STREAMS_MAX: usize = 8;
 
-/// How many streams it takes to hide the memory's latency: jobs are taken together up to this number.
+/// The number of streams that hides memory latency: jobs are batched up to this number.
 const STREAMS_WANTED: usize = 4;
 
-/// How many jobs with these parameters run best together.
+/// Returns how many jobs with these parameters run best together.
 pub(crate) fn jobs_together(params: &Params) -> usize {
     (STREAMS_WANTED / params.lanes() as usize).max(1)
 }
 
-/// The code that runs: a path, or the measure without arithmetic.
+/// The code that runs: a path, or the memory benchmark without arithmetic.
 #[derive(Clone, Copy)]
 pub(crate) enum Code {
     Path(Path),
@@ -37,13 +39,13 @@ pub(crate) enum Code {
     Emulated512,
 }
 
-/// Computes the jobs' tags together.
+/// Computes the tags of all jobs together.
 ///
 /// # Safety
-/// The processor can run the code. `memory` is valid for reads and writes of `jobs.len()` times the parameters' memory, and nobody else
-/// uses it. The jobs' inputs have been checked.
+/// The processor can run the code. `memory` is valid for reads and writes of `jobs.len()` times the parameters' memory,
+/// and nothing else accesses it. The jobs' inputs have been checked.
 pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs: &mut [Job<'_>]) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match code {
             Code::Path(Path::Portable) => hash_on::<Portable>(memory, params, jobs),
@@ -62,18 +64,18 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
             Code::Floor => hash_on::<Floor>(memory, params, jobs),
         }
     }
-    // Spilled registers and copies of intermediate blocks lie in the frames just left.
+    // The stack frames just left may hold spilled registers and copies of intermediate blocks.
     zeroize_stack::<STACK_BYTES>();
 }
 
 /// More than the deepest stack of [`hash_on`], which is mostly its [`Desk`].
 const STACK_BYTES: usize = size_of::<Desk>() + 8 * 1024;
 
-/// What is needed outside the arena, on the stack.
+/// Working memory outside the arena, on the stack.
 struct Desk {
     scratch: Block,
     bytes: [u8; 1024],
-    /// Per stream, the references of 128 columns, where they do not depend on data.
+    /// Per stream, the references of 128 columns, if they do not depend on data.
     addresses: [Block; STREAMS_MAX],
 }
 
@@ -113,7 +115,7 @@ pub(crate) unsafe fn hash_on<K: Kernel>(memory: *mut Block, params: &Params, job
                     window: Window::new(params, at),
                     params,
                 };
-                // SAFETY: the caller's promise, and the batch lies within the stride.
+                // SAFETY: guaranteed by the caller, and the batch lies within the stride.
                 unsafe {
                     if pass > 0 && matches!(params.version(), Version::V0x13) {
                         segment.fill::<K, true>(&mut desk);
@@ -144,14 +146,14 @@ pub(crate) unsafe fn hash_on<K: Kernel>(memory: *mut Block, params: &Params, job
     desk.bytes.zeroize();
 }
 
-/// A slice of some streams.
+/// One slice of several streams.
 struct Segment<'a> {
     memory: *mut Block,
-    /// Blocks from one column to the next: the number of all streams.
+    /// Distance in blocks from one column to the next: the number of all streams.
     stride: usize,
     /// The first of the streams that advance together.
     first: usize,
-    /// How many do.
+    /// The number of streams that advance together.
     count: usize,
     at: Position,
     window: Window,
@@ -159,39 +161,40 @@ struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    /// The lane that the stream is.
+    /// Returns the lane of a stream.
     #[expect(clippy::cast_possible_truncation, reason = "a remainder is below its divisor, a `u32`")]
     fn lane(&self, stream: usize) -> u32 {
         ((self.first + stream) % self.params.lanes() as usize) as u32
     }
 
-    /// The block that a stream's block at `index` within the slice refers to.
+    /// Returns the block that a stream's block at `index` within the slice refers to.
     #[inline(always)]
     fn reference(&self, stream: usize, lane: u32, index: u32, word: u64) -> *const Block {
         let (reference_lane, column) = self.window.reference(lane, index, word);
         let first_lane = self.first + stream - lane as usize;
-        // Wrapping arithmetic, because it is also called for the column after the slice, for nothing; the others are within the memory.
+        // Wrapping arithmetic, because callers also compute the unused reference of the column after the slice; all
+        // others are within the memory.
         self.memory.wrapping_add(column as usize * self.stride + first_lane + reference_lane as usize)
     }
 
     /// Computes the blocks of the slice.
     ///
     /// # Safety
-    /// As [`hash`]; the streams exist, and all slices before this one are finished.
+    /// As [`hash`]; the streams exist, and all earlier slices are finished.
     unsafe fn fill<K: Kernel, const XOR: bool>(&self, desk: &mut Desk) {
         if self.at.is_data_independent(self.params.variant()) {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { self.fill_by_position::<K, XOR>(desk) }
         } else if self.count == 1 {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { self.fill_alone::<K, XOR>(desk) }
         } else {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { self.fill_by_data::<K, XOR>(desk) }
         }
     }
 
-    /// The column before the first one of the slice, and the first one, for the first stream of the batch.
+    /// Returns the column before the slice's first one and that first column, for the first stream of the batch.
     fn start(&self) -> (*const Block, *mut Block) {
         let column = (self.at.slice * self.params.segment_len() + self.at.first_index()) as usize;
         let before = if column == 0 { self.params.lane_len() as usize - 1 } else { column - 1 };
@@ -199,7 +202,7 @@ impl Segment<'_> {
         (block(before), block(column))
     }
 
-    /// References from the data, several streams in turn.
+    /// Fills the slice with data-dependent references, several streams in turn.
     ///
     /// # Safety
     /// As [`Segment::fill`].
@@ -216,7 +219,8 @@ impl Segment<'_> {
         for index in self.at.first_index()..self.params.segment_len() {
             let column_after = next.wrapping_add(self.stride);
             for stream in 0..self.count {
-                // SAFETY: `previous` and `references` are finished blocks, `next` is another one, all are within the memory.
+                // SAFETY: `previous` and `references` are finished blocks, `next` is a different block, and all are
+                // within the memory.
                 let word = unsafe {
                     let next = next.add(stream);
                     K::mix::<XOR, _>(previous.add(stream), references[stream], next, &raw mut desk.scratch, &mut ahead);
@@ -231,8 +235,8 @@ impl Segment<'_> {
         }
     }
 
-    /// References from the data, with nothing else to do meanwhile: the next one is fetched as soon as it is known, while the last
-    /// columns of the block are still being mixed.
+    /// Fills the slice with data-dependent references and a single stream: the next reference is prefetched as soon as
+    /// it is known, while the last columns of the block are still being mixed.
     ///
     /// # Safety
     /// As [`Segment::fill`].
@@ -249,7 +253,8 @@ impl Segment<'_> {
                 find: |word| self.reference(0, lane, index + 1, word).cast(),
                 reference: previous.cast(),
             };
-            // SAFETY: `previous` and `reference` are finished blocks, `next` is another one, all are within the memory.
+            // SAFETY: `previous` and `reference` are finished blocks, `next` is a different block, and all are within
+            // the memory.
             unsafe { K::mix::<XOR, _>(previous, reference, next, &raw mut desk.scratch, &mut ahead) };
             reference = ahead.reference.cast();
             previous = next;
@@ -257,7 +262,7 @@ impl Segment<'_> {
         }
     }
 
-    /// References from the position: known as long before as one likes.
+    /// Fills the slice with references that depend on the position, and so are known in advance.
     ///
     /// # Safety
     /// As [`Segment::fill`].
@@ -267,7 +272,7 @@ impl Segment<'_> {
         let lanes: [u32; STREAMS_MAX] = std::array::from_fn(|stream| self.lane(stream));
         let mut references = [previous; STREAMS_MAX];
         for stream in 0..self.count {
-            // SAFETY: the caller's promise about the processor.
+            // SAFETY: the caller guarantees the processor.
             unsafe { self.addresses::<K>(lanes[stream], 0, &mut desk.addresses[stream]) };
             let word = desk.addresses[stream].0[K::place(first_index as usize)];
             references[stream] = self.reference(stream, lanes[stream], first_index, word);
@@ -277,13 +282,14 @@ impl Segment<'_> {
             let place = K::place((index + 1) as usize % Block::WORDS);
             for stream in 0..self.count {
                 if place == 0 && index + 1 < self.params.segment_len() {
-                    // SAFETY: the caller's promise about the processor.
+                    // SAFETY: the caller guarantees the processor.
                     unsafe { self.addresses::<K>(lanes[stream], index + 1, &mut desk.addresses[stream]) };
                 }
                 let word = desk.addresses[stream].0[place];
                 let after = self.reference(stream, lanes[stream], index + 1, word);
                 let mut ahead = Spread { reference: after.cast(), next: column_after.wrapping_add(stream).cast() };
-                // SAFETY: `previous` and `references` are finished blocks, `next` is another one, all are within the memory.
+                // SAFETY: `previous` and `references` are finished blocks, `next` is a different block, and all are
+                // within the memory.
                 unsafe {
                     let (previous, next) = (previous.add(stream), next.add(stream));
                     K::mix::<XOR, _>(previous, references[stream], next, &raw mut desk.scratch, &mut ahead);
@@ -295,7 +301,8 @@ impl Segment<'_> {
         }
     }
 
-    /// The words J2 || J1 of the 128 columns from `index` on (RFC 9106, section 3.4.1.2). Nothing here is secret.
+    /// Computes the words J2 || J1 of the 128 columns from `index` (RFC 9106, section 3.4.1.2). They contain no
+    /// secrets.
     ///
     /// # Safety
     /// The processor can run the kernel's path.
@@ -315,7 +322,7 @@ impl Segment<'_> {
             input.0[K::place(word)] = u64::from(number);
         }
         let (zero, mut once, mut scratch) = (Block::ZERO, Block::ZERO, Block::ZERO);
-        // SAFETY: the caller's promise about the processor; all blocks are distinct.
+        // SAFETY: the caller guarantees the processor; all blocks are distinct.
         unsafe {
             K::mix::<false, _>(&raw const zero, &raw const input, &raw mut once, &raw mut scratch, &mut Idle);
             K::mix::<false, _>(&raw const zero, &raw const once, addresses, &raw mut scratch, &mut Idle);
@@ -323,10 +330,10 @@ impl Segment<'_> {
     }
 }
 
-/// Bytes in a cache line, as far as prefetching goes.
+/// Bytes per cache line, for prefetching.
 const LINE: usize = 64;
 
-/// Fetches the two blocks that another stream will need next, a line of each at a time: a burst would stall.
+/// Prefetches the two blocks that another stream needs next, one line of each at a time, because a burst would stall.
 struct Spread {
     reference: *const u8,
     next: *const u8,
@@ -346,7 +353,7 @@ impl Ahead for Spread {
     fn first_word(&mut self, _: u64) {}
 }
 
-/// Fetches the block that will be written next; then finds out which one will be read next, and fetches it.
+/// Prefetches the block to be written next, then determines the block to be read next and prefetches it.
 struct Chase<F> {
     next: *const u8,
     find: F,

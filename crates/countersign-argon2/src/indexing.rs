@@ -1,10 +1,10 @@
-//! Decides which block a block refers to (RFC 9106, section 3.4).
+//! Indexing: the block that another block refers to (RFC 9106, section 3.4).
 
 use std::hint::select_unpredictable;
 
 use crate::{Params, Variant};
 
-/// Where in the memory the engine stands: one slice of one pass.
+/// The engine's position in the memory: one slice of one pass.
 #[derive(Clone, Copy)]
 pub(crate) struct Position {
     pub(crate) pass: u32,
@@ -12,7 +12,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// Whether references come from the position instead of from the data.
+    /// Returns whether references come from the position instead of the data.
     pub(crate) const fn is_data_independent(self, variant: Variant) -> bool {
         match variant {
             Variant::Argon2d => false,
@@ -21,7 +21,7 @@ impl Position {
         }
     }
 
-    /// The first column of the slice that is computed: the first two of a lane come from the initial hash.
+    /// Returns the first computed column of the slice: the first two of a lane come from the initial hash.
     pub(crate) const fn first_index(self) -> u32 {
         if self.pass == 0 && self.slice == 0 { 2 } else { 0 }
     }
@@ -32,11 +32,11 @@ impl Position {
 pub(crate) struct Window {
     lanes: u32,
     lane_len: u32,
-    /// References stay in their own lane: other lanes have no finished slice yet.
+    /// Whether references stay in their own lane because other lanes have no finished slice yet.
     own_lane_only: bool,
-    /// Finished columns, without those of the slice in work.
+    /// Finished columns, without those of the current slice.
     finished: u32,
-    /// The oldest of them.
+    /// The oldest finished column.
     start: u32,
 }
 
@@ -53,11 +53,11 @@ impl Window {
         }
     }
 
-    /// The (lane, column) that the block at `index` within the slice of `lane` refers to. `word` is J2 || J1.
+    /// Returns the (lane, column) that the block at `index` within the slice of `lane` refers to. `word` is J2 || J1.
     ///
-    /// Defined for those indices that are computed, that is from 2 in the first slice of the first pass; there the window then
-    /// holds at least one block, so nothing underflows. The result is always a finished block: a column of the
-    /// window, or of the own slice below `index - 1`.
+    /// Defined for computed indices only, that is from 2 in the first slice of the first pass. The window then holds at
+    /// least one block, so nothing underflows. The result is always a finished block: a column of the window, or a
+    /// block of this slice below `index - 1`.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
@@ -67,8 +67,8 @@ impl Window {
         let j1 = word & 0xffff_ffff;
         let j2 = (word >> 32) as u32;
         let reference_lane = if self.own_lane_only { lane } else { j2 % self.lanes };
-        // A lane sees its own slice up to the block before the previous one; of another lane, the first block of a slice does not see
-        // the last finished column. Which of them it is nobody can predict, so there is no branch.
+        // A lane sees its own slice up to the block before the previous one. Of another lane, the first block of a
+        // slice does not see the last finished column. The case is unpredictable, so the code avoids a branch.
         let own = select_unpredictable(reference_lane == lane, index, u32::from(index > 0));
         let area = u64::from(self.finished) + u64::from(own) - 1;
         let x = (j1 * j1) >> 32;

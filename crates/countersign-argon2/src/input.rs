@@ -1,29 +1,29 @@
-//! Decides what a hash is computed from, and when that is refused.
+//! The input of a hash, and its checks.
 
 use std::fmt;
 
 use crate::Params;
 
-/// What is hashed. Borrowed: nothing is copied, nothing is kept.
+/// The input of a hash. Borrowed: nothing is copied or kept.
 #[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// The password, of any length up to 2^32 - 1 bytes.
     pub password: &'a [u8],
     /// The salt, 8 to 2^32 - 1 bytes. RFC 9106 recommends 16 random ones.
     pub salt: &'a [u8],
-    /// The secret, also called pepper or key; empty if there is none.
+    /// The secret, also called pepper or key; empty for none.
     pub secret: &'a [u8],
-    /// Associated data; empty if there is none.
+    /// Associated data; empty for none.
     pub associated_data: &'a [u8],
 }
 
 impl<'a> Input<'a> {
-    /// A password and its salt, without secret and associated data.
+    /// Creates an input from a password and its salt, without secret or associated data.
     pub const fn new(password: &'a [u8], salt: &'a [u8]) -> Self {
         Self { password, salt, secret: &[], associated_data: &[] }
     }
 
-    /// Whether the lengths are those of RFC 9106, section 3.1, and the tag has the length that the parameters say.
+    /// Checks that the lengths are within RFC 9106, section 3.1, and that the tag has the parameters' length.
     pub(crate) fn check(&self, params: &Params, tag: &[u8]) -> Result<(), HashError> {
         if tag.len() as u64 != u64::from(params.tag_len()) {
             return Err(HashError::TagLen { expected: params.tag_len(), given: tag.len() });
@@ -41,7 +41,7 @@ impl<'a> Input<'a> {
 
 /// One of the hashes that [`Arena::hash_many`](crate::Arena::hash_many) computes together.
 pub struct Job<'a> {
-    /// What is hashed.
+    /// The input to hash.
     pub input: Input<'a>,
     /// Where the tag goes; its length must be the parameters' tag length.
     pub tag: &'a mut [u8],

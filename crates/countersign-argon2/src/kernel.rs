@@ -1,12 +1,12 @@
-//! Decides how two blocks become a third (the compression function G of RFC 9106, section 3.5), on each code path.
+//! The compression function G, which combines two blocks into a third (RFC 9106, section 3.5), for each code path.
 //!
-//! A block is 8 x 8 registers of 16 bytes. G adds (xors) two blocks, sends every row and then every column through the
-//! permutation P, and xors the sum in again. P is BLAKE2's round with a multiplication in it: its 16 words form a
-//! 4 x 4 matrix, mixed by columns and then by diagonals.
+//! A block is 8 x 8 registers of 16 bytes. G xors two blocks, applies the permutation P to every row and then to every
+//! column, and xors the sum in again. P is BLAKE2's round with a multiplication: its 16 words form a 4 x 4 matrix,
+//! mixed by columns and then by diagonals.
 //!
-//! The arithmetic is written once for 256-bit and once for 512-bit vectors ([`quads`], [`octs`]), over a trait for the
-//! vector. That trait has a portable implementation too. So the portable path runs the very code that the AVX2 path
-//! runs, and the tests run the 512-bit code on machines that have no such vectors.
+//! The arithmetic is written once for 256-bit and once for 512-bit vectors ([`quads`], [`octs`]), generic over a vector
+//! trait. The trait also has a portable implementation. So the portable path runs the same code as the AVX2 path, and
+//! the tests run the 512-bit code on machines without such vectors.
 
 pub(crate) mod floor;
 #[cfg(target_arch = "aarch64")]
@@ -18,7 +18,7 @@ pub(crate) mod quads;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-/// A block of the memory. The order of its words is the kernel's own ([`Kernel::place`]).
+/// A block of the memory. Each kernel defines its own word order ([`Kernel::place`]).
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Block(pub(crate) [u64; Block::WORDS]);
@@ -31,22 +31,22 @@ impl Block {
     pub(crate) const ZERO: Self = Self([0; Self::WORDS]);
 }
 
-/// Work to do while a block is mixed: fetching what the following blocks will need.
+/// Work to do while a block is mixed: prefetching blocks that are needed next.
 pub(crate) trait Ahead {
-    /// Whether the first word is wanted as early as can be, even if the block as a whole takes longer.
+    /// Whether the first word is needed as early as possible, even if the whole block then takes longer.
     #[cfg_attr(
         not(any(target_arch = "x86_64", feature = "emulation")),
         expect(dead_code, reason = "only vectors of eight words have the choice")
     )]
     const HURRIES: bool;
 
-    /// Called [`POINTS`] times for a block, at even distances: `point` counts from 0.
+    /// Called [`POINTS`] times per block, at even distances; `point` counts from 0.
     fn point(&mut self, point: usize);
-    /// Called once with the finished first word of the block, which in the data-dependent variants says where the next reference is. If
-    /// it hurries, that is before the point [`FIRST_WORD_POINT`].
+    /// Called once with the finished first word of the block, which locates the next reference in the data-dependent
+    /// variants. With [`Ahead::HURRIES`], the call comes before the point [`FIRST_WORD_POINT`].
     fn first_word(&mut self, word: u64);
 
-    /// Of `count` points from `first` on that are spread over four quarters, those of one.
+    /// Runs one quarter of the `count` points from `first`, which are spread evenly over four quarters.
     #[inline(always)]
     fn points(&mut self, first: usize, count: usize, quarter: usize) {
         for number in count * quarter / 4..count * (quarter + 1) / 4 {
@@ -55,12 +55,12 @@ pub(crate) trait Ahead {
     }
 }
 
-/// How often a kernel calls [`Ahead::point`].
+/// Number of calls of [`Ahead::point`] per block.
 pub(crate) const POINTS: usize = 16;
-/// How many of the points come before the first word, where it is hurried for.
+/// Number of points before the first word, with [`Ahead::HURRIES`].
 pub(crate) const FIRST_WORD_POINT: usize = 12;
 
-/// Nothing to fetch.
+/// An [`Ahead`] that prefetches nothing.
 pub(crate) struct Idle;
 
 impl Ahead for Idle {
@@ -74,10 +74,10 @@ impl Ahead for Idle {
 
 /// A code path's compression function.
 pub(crate) trait Kernel {
-    /// Where the kernel keeps a word of a block. The first word stays the first.
+    /// Returns the kernel's position of a word within a block. The first word stays first.
     fn place(word: usize) -> usize;
 
-    /// Writes G(`previous`, `reference`) to `next`, xored with what is there if `XOR`.
+    /// Writes G(`previous`, `reference`) to `next`, xored with the old content if `XOR`.
     ///
     /// # Safety
     /// The processor can run the kernel's code path. All four pointers are aligned and valid: the first two for reads of
@@ -91,17 +91,17 @@ pub(crate) trait Kernel {
     );
 }
 
-/// Asks for a cache line that will be needed soon. Never faults, whatever the address.
+/// Prefetches a cache line that is needed soon. Never faults, whatever the address.
 #[inline(always)]
 pub(crate) fn prefetch(line: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch reads nothing as far as the program can tell, and SSE is part of x86-64.
+    // SAFETY: a prefetch has no effect that the program can observe, and SSE is part of x86-64.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(line.cast());
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: a prefetch reads nothing as far as the program can tell.
+    // SAFETY: a prefetch has no effect that the program can observe.
     unsafe {
         std::arch::asm!("prfm pldl1keep, [{line}]", line = in(reg) line, options(readonly, nostack, preserves_flags));
     }

@@ -1,10 +1,10 @@
-//! Decides what is public: Argon2 (RFC 9106) for programs that hash passwords all day.
+//! Argon2 (RFC 9106) for programs that hash passwords all day.
 //!
 //! ```
 //! use countersign_argon2::{Arena, Input, Params, Variant, Version};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // 19 MiB, two passes, one lane, a tag of 32 bytes.
+//! 19 MiB, two passes, one lane, a tag of 32 bytes.
 //! let params = Params::new(Variant::Argon2id, Version::V0x13, 19_456, 2, 1, 32)?;
 //! // One arena for each hashing thread, kept for the life of the thread.
 //! let mut arena = Arena::new(params.memory_bytes())?;
@@ -16,20 +16,20 @@
 //!
 //! # What makes it fast
 //!
-//! - The block function runs on AVX-512, AVX2, NEON or portable code, chosen when the program runs ([`Path`]).
-//! - The lanes of a hash are independent of each other within a slice. One thread advances them block by block in turn,
-//!   so that fetching one lane's next reference block from memory hides behind the arithmetic of the others. A hash with one lane
-//!   has no such partner: [`Arena::hash_many`] advances several passwords together instead.
-//! - An [`Arena`] is allocated once, on huge pages where the system gives them, and used for every hash after that.
-//!   Nothing else is allocated: a hash makes no call to the allocator at all.
+//! - The block function runs on AVX-512, AVX2, NEON or portable code, chosen at run time ([`Path`]).
+//! - The lanes of a hash are independent of each other within a slice. One thread advances them in turn, block by
+//!   block, so that the arithmetic of one lane hides the memory latency of the others. A hash with one lane has no
+//!   other lanes to alternate with: [`Arena::hash_many`] advances several passwords together instead.
+//! - An [`Arena`] is allocated once, on huge pages if the system provides them, and reused for every hash. A hash never
+//!   calls the allocator.
 //!
 //! # What stays in memory
 //!
-//! Argon2 writes every block of its memory before it reads it (see [`Arena`]), so an arena needs no clearing *before* a
-//! hash, and nothing of an earlier hash can reach a later tag. What a hash leaves behind are blocks derived from the
-//! password, the salt and the secret: somebody who can read them can test guesses of the password at a fraction of the cost of a hash.
-//! [`Arena::wipe`] clears them on demand, dropping the arena always does. The intermediate values outside the arena (the
-//! initial hash, the block being mixed, the used part of the stack) are cleared at the end of each call.
+//! Argon2 writes every block of its memory before reading it (see [`Arena`]). So an arena needs no clearing *before* a
+//! hash, and no earlier hash can affect a later tag. After a hash, the arena holds blocks derived from the password,
+//! the salt and the secret: an attacker who reads them can test password guesses at a fraction of a hash's cost.
+//! [`Arena::wipe`] clears them on demand, and dropping the arena always does. Intermediate values outside the arena
+//! (the initial hash, the block being mixed, the used part of the stack) are cleared at the end of each call.
 
 mod arena;
 mod engine;

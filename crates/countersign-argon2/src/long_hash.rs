@@ -1,5 +1,5 @@
-//! Decides the bytes that go into the memory and come out of it: the initial hash H0 and the variable-length hash H'
-//! (RFC 9106, sections 3.2 and 3.3), both on `BLAKE2b`.
+//! The hashes at both ends of Argon2: the initial hash H0 and the variable-length hash H' (RFC 9106, sections 3.2 and
+//! 3.3), both based on `BLAKE2b`.
 
 use blake2::Blake2bVarCore;
 use blake2::digest::array::Array;
@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{Input, Params};
 
-/// The length of `BLAKE2b`'s longest output, of H0, and of the steps of H'.
+/// The length in bytes of `BLAKE2b`'s longest output, of H0, and of the steps of H'.
 const FULL: usize = 64;
 
 /// `BLAKE2b` with an output of 1 to 64 bytes. Core and buffer wipe themselves when dropped.
@@ -21,7 +21,7 @@ struct Blake2b {
 
 impl Blake2b {
     fn new(output_len: usize) -> Self {
-        // The only way to fail is a length outside 1..=64, and no caller has one.
+        // Fails only for a length outside 1..=64, which no caller passes.
         let Ok(core) = Blake2bVarCore::new(output_len) else { unreachable!("BLAKE2b makes 1 to 64 bytes") };
         Self { core, pending: LazyBuffer::default() }
     }
@@ -30,7 +30,7 @@ impl Blake2b {
         self.pending.digest_blocks(data, |blocks| self.core.update_blocks(blocks));
     }
 
-    /// A field of H0: its length, then its bytes.
+    /// Appends a field of H0: its length, then its bytes.
     fn update_field(&mut self, field: &[u8]) {
         let Ok(len) = u32::try_from(field.len()) else { unreachable!("inputs were checked") };
         self.update(&len.to_le_bytes());
@@ -45,11 +45,11 @@ impl Blake2b {
     }
 }
 
-/// H0 with room for the two numbers that are appended to it.
+/// H0, with room for the two numbers appended to it.
 pub(crate) struct InitialHash(Zeroizing<[u8; FULL + 8]>);
 
 impl InitialHash {
-    /// H0 of parameters and input. The memory in it is the one asked for, not the one used.
+    /// Computes H0 of the parameters and the input. It includes the requested memory, not the memory used.
     pub(crate) fn new(params: &Params, input: &Input<'_>) -> Self {
         let mut hash = Blake2b::new(FULL);
         for number in [
@@ -70,7 +70,7 @@ impl InitialHash {
         Self(bytes)
     }
 
-    /// The first (`column` 0) or second (`column` 1) block of a lane, in the order of the standard.
+    /// Writes the first (`column` 0) or second (`column` 1) block of a lane, in the standard's word order.
     pub(crate) fn block(&mut self, column: u32, lane: u32, block: &mut [u8; 1024]) {
         self.0[FULL..FULL + 4].copy_from_slice(&column.to_le_bytes());
         self.0[FULL + 4..].copy_from_slice(&lane.to_le_bytes());
@@ -78,7 +78,7 @@ impl InitialHash {
     }
 }
 
-/// H': as many bytes as `output` has room for.
+/// Computes H', filling `output`.
 pub(crate) fn long_hash(input: &[u8], output: &mut [u8]) {
     let Ok(len) = u32::try_from(output.len()) else { unreachable!("tags are shorter than 2^32 bytes") };
     let prefix = len.to_le_bytes();
@@ -93,7 +93,7 @@ pub(crate) fn long_hash(input: &[u8], output: &mut [u8]) {
     hash.update(&prefix);
     hash.update(input);
     hash.finish(&mut link[..]);
-    // Each link of the chain gives its first half; the last one is as long as what is left, 33 to 64 bytes.
+    // Each link of the chain contributes its first half, except the last, which contributes all its 33 to 64 bytes.
     let mut rest = output;
     loop {
         let (half, left) = rest.split_at_mut(FULL / 2);

@@ -1,20 +1,20 @@
-//! Decides which cost parameters are legal: those of RFC 9106, section 3.1, and no others.
+//! The cost parameters, restricted to the values that RFC 9106, section 3.1, allows.
 
 use std::fmt;
 
-/// Which blocks a reference block is chosen by: data, position, or both in turn (RFC 9106, section 1).
+/// How reference blocks are chosen: by data, by position, or by position first and data later (RFC 9106, section 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
-    /// Chosen by the data: strongest against hardware, open to side channels. Type 0.
+    /// Chosen by data: strongest against dedicated hardware, but open to side channels. Type 0.
     Argon2d,
-    /// Chosen by the position alone: what memory is touched tells nothing of the password. Type 1.
+    /// Chosen by position: memory access reveals nothing about the password. Type 1.
     Argon2i,
-    /// Like `Argon2i` for the first half of the first pass, like `Argon2d` after it. The recommended one. Type 2.
+    /// Like `Argon2i` for the first half of the first pass, like `Argon2d` afterwards. Recommended. Type 2.
     Argon2id,
 }
 
 impl Variant {
-    /// The number of the variant in the initial hash.
+    /// Returns the variant's number in the initial hash.
     pub(crate) const fn number(self) -> u32 {
         match self {
             Self::Argon2d => 0,
@@ -33,17 +33,17 @@ impl Variant {
     }
 }
 
-/// The version of the algorithm, by the number that stands in encoded hashes (`v=19`).
+/// The version of the algorithm. Encoded hashes contain its number (`v=19`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// 16, the version before RFC 9106: later passes overwrite. For verifying old hashes only.
+    /// 16, the version before RFC 9106: later passes overwrite blocks. For verifying old hashes only.
     V0x10,
-    /// 19, the version of RFC 9106: later passes XOR into what is there.
+    /// 19, the version of RFC 9106: later passes xor into the old blocks.
     V0x13,
 }
 
 impl Version {
-    /// The number of the version in the initial hash.
+    /// Returns the version's number in the initial hash.
     pub(crate) const fn number(self) -> u32 {
         match self {
             Self::V0x10 => 0x10,
@@ -52,7 +52,7 @@ impl Version {
     }
 }
 
-/// The cost parameters of a hash. A value of this type is always legal.
+/// The cost parameters of a hash. A value of this type is always valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Params {
     variant: Variant,
@@ -78,11 +78,11 @@ impl Default for Params {
 }
 
 impl Params {
-    /// The largest number of lanes (RFC 9106: p from 1 to 2^24 - 1).
+    /// The maximum number of lanes (RFC 9106: p from 1 to 2^24 - 1).
     pub const LANES_MAX: u32 = (1 << 24) - 1;
-    /// The shortest tag in bytes.
+    /// The minimum tag length in bytes.
     pub const TAG_LEN_MIN: u32 = 4;
-    /// The shortest salt in bytes. RFC 9106 recommends 16.
+    /// The minimum salt length in bytes. RFC 9106 recommends 16.
     pub const SALT_LEN_MIN: usize = 8;
 
     /// Checks the parameters: `memory_kib` is m in KiB, `iterations` is t, `lanes` is p, `tag_len` is T in bytes.
@@ -109,60 +109,60 @@ impl Params {
         Ok(Self { variant, version, memory_kib, iterations, lanes, tag_len })
     }
 
-    /// The variant.
+    /// Returns the variant.
     pub const fn variant(&self) -> Variant {
         self.variant
     }
 
-    /// The version.
+    /// Returns the version.
     pub const fn version(&self) -> Version {
         self.version
     }
 
-    /// m, in KiB, as given; the hash uses the multiple of 4p below it.
+    /// Returns m, in KiB, as given. The hash uses m rounded down to a multiple of 4p.
     pub const fn memory_kib(&self) -> u32 {
         self.memory_kib
     }
 
-    /// t, the number of passes over the memory.
+    /// Returns t, the number of passes over the memory.
     pub const fn iterations(&self) -> u32 {
         self.iterations
     }
 
-    /// p, the number of lanes.
+    /// Returns p, the number of lanes.
     pub const fn lanes(&self) -> u32 {
         self.lanes
     }
 
-    /// T, the length of the tag in bytes.
+    /// Returns T, the length of the tag in bytes.
     pub const fn tag_len(&self) -> u32 {
         self.tag_len
     }
 
-    /// How many bytes of arena one hash needs. [`Arena::hash_many`](crate::Arena::hash_many) with `n` jobs runs best in
-    /// `n` times as many.
+    /// Returns the number of arena bytes that one hash needs. [`Arena::hash_many`](crate::Arena::hash_many) with `n`
+    /// jobs runs best in `n` times that size.
     pub const fn memory_bytes(&self) -> u64 {
         self.lane_len() as u64 * self.lanes as u64 * 1024
     }
 
-    /// How many jobs of these costs [`Arena::hash_many`](crate::Arena::hash_many) advances together where the arena has
-    /// room for them; more than that it computes one after another.
+    /// Returns how many jobs with these parameters [`Arena::hash_many`](crate::Arena::hash_many) advances together if
+    /// the arena has room. It computes further jobs afterwards.
     pub fn jobs_together(&self) -> usize {
         crate::engine::jobs_together(self)
     }
 
-    /// Blocks in a quarter of a lane.
+    /// Returns the number of blocks in a quarter of a lane.
     pub(crate) const fn segment_len(&self) -> u32 {
         self.memory_kib / (4 * self.lanes)
     }
 
-    /// Blocks in a lane, m'/p.
+    /// Returns the number of blocks in a lane, m'/p.
     pub(crate) const fn lane_len(&self) -> u32 {
         4 * self.segment_len()
     }
 }
 
-/// Which parameter is outside RFC 9106, section 3.1.
+/// The parameter that violates RFC 9106, section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidParams {
     /// The number of lanes must be from 1 to 2^24 - 1.

@@ -1,9 +1,9 @@
-//! Decides which code mixes the blocks: the widest vectors that this processor has.
+//! The code paths that mix blocks, and the choice of the widest vectors that this processor supports.
 
 use std::fmt;
 
-/// A code path. All give the same bytes; [`Path::best`] is what an [`Arena`](crate::Arena) uses by itself. Choosing
-/// another one is for tests and benchmarks.
+/// A code path. All paths produce the same bytes. An [`Arena`](crate::Arena) uses [`Path::best`] by default; tests and
+/// benchmarks choose others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Path {
@@ -21,7 +21,7 @@ impl Path {
     /// All paths, slowest first, whether available or not.
     pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
-    /// Whether this processor, and its operating system, can run the path.
+    /// Returns whether this processor and its operating system can run the path.
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
@@ -38,12 +38,12 @@ impl Path {
         }
     }
 
-    /// The paths that can run here, slowest first.
+    /// Returns the paths that can run here, slowest first.
     pub fn available() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|path| path.is_available())
     }
 
-    /// The fastest path that can run here.
+    /// Returns the fastest path that can run here.
     pub fn best() -> Self {
         Self::available().last().unwrap_or(Self::Portable)
     }

@@ -1,5 +1,5 @@
-//! Every code path gives the tags of the `argon2` crate. `examples/differential.rs` does the same for as many cases as
-//! one likes.
+//! Every code path computes the same tags as the `argon2` crate. `examples/differential.rs` does this for any number of
+//! cases.
 
 #[path = "cases/random.rs"]
 mod random;
@@ -7,7 +7,7 @@ mod random;
 use proptest::prelude::*;
 use random::Code;
 
-/// Cases for each path; the arenas are kept from case to case, as a server keeps them.
+/// Cases per path. The arenas are reused across cases, as in a server.
 const CASES: u32 = 300;
 
 fn every_case_agrees(code: Code) {

@@ -1,10 +1,10 @@
-//! What a core dump leaves out. A program of its own, so that no other test has arenas meanwhile.
+//! Core dumps exclude arenas. A separate program, so that no other test has arenas at the same time.
 
 #![cfg(target_os = "linux")]
 
 use countersign_argon2::{Arena, Input, Params, Variant, Version};
 
-/// How much of this process's memory core dumps leave out, in bytes.
+/// Returns how many bytes of this process's memory core dumps exclude.
 fn left_out() -> u64 {
     let maps = std::fs::read_to_string("/proc/self/smaps").expect("the maps of this process");
     let (mut size, mut sum) = (0, 0);

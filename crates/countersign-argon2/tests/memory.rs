@@ -1,4 +1,4 @@
-//! What an arena promises about its memory.
+//! The guarantees that an arena gives about its memory.
 
 use countersign_argon2::{Arena, Input, Job, Params, Path, Variant, Version};
 

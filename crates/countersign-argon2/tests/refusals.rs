@@ -1,4 +1,4 @@
-//! What is refused, and that nothing happens then.
+//! Invalid parameters and inputs are refused without side effects.
 
 use countersign_argon2::{
     Arena, HashError, Input, InvalidParams, Job, OutOfMemory, Params, Path, PathNotAvailable, Variant, Version,

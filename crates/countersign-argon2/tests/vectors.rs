@@ -1,10 +1,10 @@
-//! Known tags, on every code path.
+//! Known test vectors, on every code path.
 
 use countersign_argon2::Variant::{Argon2d, Argon2i, Argon2id};
 use countersign_argon2::Version::{V0x10, V0x13};
 use countersign_argon2::{Arena, Input, Params, Path, Variant, Version};
 
-/// Every path gives this tag.
+/// Asserts that every path computes this tag.
 fn check(params: &Params, input: &Input<'_>, expected: &str) {
     for path in Path::available() {
         let mut arena = Arena::new(params.memory_bytes()).expect("enough memory");
@@ -15,8 +15,8 @@ fn check(params: &Params, input: &Input<'_>, expected: &str) {
     }
 }
 
-/// The vectors of RFC 9106, section 5, which are also those in the reference implementation's `kats` folder; that has
-/// the ones of version 0x10 as well (files `argon2d_v16`, `argon2i_v16`, `argon2id_v16`).
+/// The vectors of RFC 9106, section 5, which the reference implementation's `kats` folder also contains. The vectors of
+/// version 0x10 are from that folder only (files `argon2d_v16`, `argon2i_v16`, `argon2id_v16`).
 #[test]
 fn the_vectors_of_the_standard() {
     let cases = [

@@ -1,4 +1,4 @@
-//! Whatever the parameters and inputs: all code paths agree with the `argon2` crate. Run with `cargo fuzz run agree`.
+//! All code paths agree with the `argon2` crate for arbitrary parameters and inputs. Run with `cargo fuzz run agree`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Where an arena's memory comes from and what pages it has.
+//! The memory mapping behind an arena: allocation, alignment and huge pages.
 
 use std::ptr::NonNull;
 
@@ -7,16 +7,16 @@ use zeroize::Zeroize;
 use super::OutOfMemory;
 use crate::kernel::Block;
 
-/// The size of a huge page, and the alignment that lets memory be made of them.
+/// The size of a huge page, and the alignment that allows huge pages.
 const HUGE_PAGE: usize = 2 * 1024 * 1024;
 
-/// A piece of memory, zeroed at first, aligned to a huge page.
+/// A block of memory, initially zeroed and aligned to a huge page.
 pub(super) struct Mapping {
     start: NonNull<Block>,
     blocks: usize,
 }
 
-// SAFETY: the memory belongs to the mapping alone, like a `Box`'s.
+// SAFETY: the mapping owns its memory exclusively, like a `Box`.
 unsafe impl Send for Mapping {}
 // SAFETY: a shared mapping can only be read.
 unsafe impl Sync for Mapping {}
@@ -26,7 +26,7 @@ impl Mapping {
         if bytes == 0 {
             return Ok(Self { start: NonNull::dangling(), blocks: 0 });
         }
-        // No allocation may be larger than `isize::MAX`, whatever the system says.
+        // No allocation may be larger than `isize::MAX`, even if the system permits it.
         let size = usize::try_from(bytes).ok().and_then(|bytes| bytes.checked_next_multiple_of(HUGE_PAGE));
         let size = size.filter(|size| isize::try_from(size.saturating_add(HUGE_PAGE)).is_ok());
         let start = size.and_then(system::allocate).ok_or(OutOfMemory { bytes })?;
@@ -42,12 +42,12 @@ impl Mapping {
     }
 
     fn words(&mut self) -> &mut [u64] {
-        // SAFETY: the memory is ours, was zeroed by the system, and any bytes are valid words.
+        // SAFETY: the mapping owns the memory, the system zeroed it, and any bytes are valid words.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.blocks * Block::WORDS) }
     }
 
     pub(super) fn wipe(&mut self, blocks: usize) {
-        // Not elided even just before the memory is given back.
+        // `zeroize` is not optimized away, even just before the memory is freed.
         self.words()[..blocks * Block::WORDS].zeroize();
     }
 
@@ -56,7 +56,7 @@ impl Mapping {
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        // SAFETY: as in `words`, shared.
+        // SAFETY: as in `words`, but shared.
         let words =
             unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast::<u64>(), self.blocks * Block::WORDS) };
         words.iter().all(|word| *word == 0)
@@ -66,7 +66,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         if self.blocks > 0 {
-            // SAFETY: allocated by `new` with this size, and never used again.
+            // SAFETY: allocated by `new` with this size, and not used afterwards.
             unsafe { system::free(self.start, self.blocks * size_of::<Block>()) };
         }
     }
@@ -79,9 +79,9 @@ mod system {
     use super::{Block, HUGE_PAGE};
 
     pub(super) fn allocate(size: usize) -> Option<NonNull<Block>> {
-        // The system aligns to its small pages only: ask for one huge page more and give back both ends.
+        // The system aligns to small pages only, so request one huge page more and unmap both ends.
         let whole = size + HUGE_PAGE;
-        // SAFETY: a new private mapping touches no memory that exists.
+        // SAFETY: a new private mapping does not affect existing memory.
         let mapped = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -98,7 +98,7 @@ mod system {
         let head = mapped.addr().next_multiple_of(HUGE_PAGE) - mapped.addr();
         let tail = HUGE_PAGE - head;
         let start = mapped.wrapping_byte_add(head);
-        // SAFETY: both ends are parts of the mapping just made, in whole small pages, and nobody refers to them.
+        // SAFETY: both ends are whole small pages of the mapping just made, and nothing refers to them.
         unsafe {
             if head > 0 {
                 libc::munmap(mapped, head);
@@ -108,7 +108,8 @@ mod system {
             }
         }
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        // SAFETY: advice about our own mapping. A refusal costs speed, or has a core dump hold what the last password left.
+        // SAFETY: advice about our own mapping. If it is refused, hashing is slower or core dumps include leftovers of
+        // the last hash.
         unsafe {
             libc::madvise(start, size, libc::MADV_HUGEPAGE);
             libc::madvise(start, size, libc::MADV_DONTDUMP);
@@ -117,7 +118,7 @@ mod system {
     }
 
     pub(super) unsafe fn free(start: NonNull<Block>, size: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             libc::munmap(start.as_ptr().cast(), size);
         }
@@ -142,7 +143,7 @@ mod system {
 
     pub(super) unsafe fn free(start: NonNull<Block>, size: usize) {
         if let Some(layout) = layout(size) {
-            // SAFETY: the caller's promise; allocated with the same layout.
+            // SAFETY: guaranteed by the caller; allocated with the same layout.
             unsafe { dealloc(start.as_ptr().cast(), layout) };
         }
     }

@@ -1,9 +1,9 @@
-//! Decides what a hash would cost without arithmetic: the measure that the engine is held against.
+//! A kernel without arithmetic, which measures the cost of memory access alone. The engine's speed is compared with it.
 
 use super::{Ahead, Block, Kernel, POINTS};
 
-/// Reads, writes and prefetches what a real kernel does, in the same order, and computes next to nothing: it shows what the memory
-/// alone costs. The tags are meaningless.
+/// Reads, writes and prefetches like a real kernel, in the same order, with almost no computation. The tags are
+/// meaningless.
 pub(crate) struct Floor;
 
 /// Words between two points.
@@ -22,7 +22,7 @@ impl Kernel for Floor {
         _: *mut Block,
         ahead: &mut A,
     ) {
-        // SAFETY: the caller's promise: valid, aligned, and `next` overlaps neither.
+        // SAFETY: guaranteed by the caller: valid, aligned, and `next` overlaps neither.
         let (previous, reference, next) = unsafe { (&(*previous).0, &(*reference).0, &mut (*next).0) };
         for point in 0..POINTS {
             ahead.point(point);
@@ -31,7 +31,7 @@ impl Kernel for Floor {
                 next[word] = if XOR { next[word] ^ sum } else { sum };
             }
             if point == 0 {
-                // The addresses come from the data: one word is stirred so that they stay as random as a hash's.
+                // References come from the data, so one word is scrambled to keep them as random as a real hash's.
                 next[0] =
                     (next[0] ^ next[0] >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(0x9e37_79b9_7f4a_7c15);
                 next[0] ^= next[0] >> 32;

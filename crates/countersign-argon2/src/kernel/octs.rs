@@ -1,15 +1,16 @@
-//! Decides the arithmetic of G in vectors of eight words.
+//! The arithmetic of G in vectors of eight words.
 //!
-//! Blocks are kept in an order of their own: a vector holds four words of a row and, behind them, the same four words of the next row.
-//! That is 2 x 2 registers of the block, so the same vector serves two rows and two columns, and nothing
-//! moves between the two halves of G. Sixteen vectors are the whole block; it stays in registers from the first load to the last store.
+//! Blocks have their own word order: a vector holds four words of a row, followed by the same four words of the next
+//! row. These are 2 x 2 registers of the block, so one vector serves two rows and two columns, and nothing moves
+//! between the two halves of G. A block is sixteen vectors, which stay in registers from the first load to the last
+//! store.
 
 use super::{Ahead, Block, FIRST_WORD_POINT};
 
 /// Eight words of 64 bits. The arithmetic wraps.
 ///
 /// # Safety
-/// Of every method: the processor can run the implementation's instructions. Of `load` and `store`: the address is
+/// For every method, the processor can run the implementation's instructions. For `load` and `store`, the address is
 /// aligned to 64 bytes and valid for eight words.
 pub(crate) trait Oct: Copy {
     unsafe fn load(words: *const u64) -> Self;
@@ -20,11 +21,11 @@ pub(crate) trait Oct: Copy {
     /// The product of the low halves of each word.
     unsafe fn multiply_low(self, other: Self) -> Self;
     unsafe fn rotate_right<const BITS: i32>(self) -> Self;
-    /// Word `i` becomes the one that was at `from[i]`.
+    /// Word `i` of the result is word `from[i]` of `self`.
     unsafe fn take(self, from: Places) -> Self;
 }
 
-/// Where a word of a block is kept: row pairs, then columns of four words, then the row of the pair.
+/// Returns the position of a word in a block: row pairs, then groups of four columns, then the row within the pair.
 pub(crate) const fn place(word: usize) -> usize {
     let (row, within) = (word / 16, word % 16);
     (row / 2 * 4 + within / 4) * 8 + row % 2 * 4 + within % 4
@@ -32,10 +33,10 @@ pub(crate) const fn place(word: usize) -> usize {
 
 type Set<V> = [V; 4];
 
-/// Where each of a vector's words comes from.
+/// The source of each word of a vector.
 pub(crate) type Places = [usize; 8];
 
-/// A row's four words are a matrix row of its P, in each half of the vector: each turns by some words.
+/// Rotates the words of each half, for rows: each half of the vector holds one matrix row of a P.
 const fn rows(by: usize) -> Places {
     let mut from = [0; 8];
     let mut to = 0;
@@ -46,7 +47,8 @@ const fn rows(by: usize) -> Places {
     from
 }
 
-/// The words 0 1 4 5 and the words 2 3 6 7 are each a matrix row of a column's P: each turns by some words.
+/// Rotates the words of each matrix row, for columns: the words 0 1 4 5 and the words 2 3 6 7 are each one matrix row
+/// of a P.
 const fn columns(by: usize) -> Places {
     const RINGS: [[usize; 4]; 2] = [[0, 1, 4, 5], [2, 3, 6, 7]];
     let mut from = [0; 8];
@@ -59,7 +61,7 @@ const fn columns(by: usize) -> Places {
     from
 }
 
-/// One move, and then another.
+/// Composes two moves.
 const fn then(first: Places, second: Places) -> Places {
     let mut from = [0; 8];
     let mut to = 0;
@@ -70,20 +72,20 @@ const fn then(first: Places, second: Places) -> Places {
     from
 }
 
-/// By how many words each matrix row turns to get from columns to diagonals. The second stays: it is the last to be finished and
-/// the first to be used.
+/// The number of words that each matrix row rotates by, from columns to diagonals. The second row stays in place,
+/// because it is finished last and used first.
 const DIAGONALS: [usize; 4] = [3, 0, 1, 2];
 
-/// Where the words of a set come from, for each of its vectors.
+/// The sources of the words, for each vector of a set.
 type Turn = [Places; 4];
 
 const ROW_TURN: Turn = [rows(DIAGONALS[0]), rows(DIAGONALS[1]), rows(DIAGONALS[2]), rows(DIAGONALS[3])];
 
-/// The rows stay on their diagonals, because turning them back would be work of its own; the columns are mixed where their words are,
-/// and what turns a column last turns this back as well. So there is one for what came from each vector of the rows.
+/// The rows stay on their diagonals, because rotating them back would cost extra work. The columns are mixed in place,
+/// and their last rotation also undoes that of the rows. Hence one table for each vector of the rows.
 const COLUMN_TURNS: [Turn; 4] = [column_turn(0), column_turn(1), column_turn(2), column_turn(3)];
 
-/// From the columns' diagonals to the order that blocks are kept in.
+/// From the columns' diagonals to the word order of stored blocks.
 const COLUMN_RETURNS: [Turn; 4] = [column_return(0), column_return(1), column_return(2), column_return(3)];
 
 const fn column_turn(vector: usize) -> Turn {
@@ -110,7 +112,7 @@ const fn column_return(vector: usize) -> Turn {
 /// x + y + 2 * low(x) * low(y) on two vectors at a time, so that their latencies overlap.
 #[inline(always)]
 unsafe fn blend<V: Oct>(x: [V; 2], y: [V; 2]) -> [V; 2] {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let m = [x[0].multiply_low(y[0]), x[1].multiply_low(y[1])];
         let s = [x[0].add(y[0]), x[1].add(y[1])];
@@ -121,20 +123,20 @@ unsafe fn blend<V: Oct>(x: [V; 2], y: [V; 2]) -> [V; 2] {
 
 #[inline(always)]
 unsafe fn xor_rotate<V: Oct, const BITS: i32>(x: [V; 2], y: [V; 2]) -> [V; 2] {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { [x[0].xor(y[0]).rotate_right::<BITS>(), x[1].xor(y[1]).rotate_right::<BITS>()] }
 }
 
-/// Two sets, worked on together so that their latencies overlap. While both have to wait, the next pair is begun.
+/// Two sets that are computed together to overlap their latencies. While both wait, the next pair starts.
 type Pair<V> = [Set<V>; 2];
 
-/// The matrix row `X` becomes x + y + 2 * low(x) * low(y), and then `Z` becomes z ^ x, rotated.
+/// Sets matrix row `X` to x + y + 2 * low(x) * low(y), and then `Z` to z ^ x, rotated.
 #[inline(always)]
 unsafe fn quarter<V: Oct, const N: usize, const X: usize, const Y: usize, const Z: usize, const BITS: i32>(
     pairs: &mut [Pair<V>; N],
 ) {
     for [p, q] in pairs {
-        // SAFETY: as the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             [p[X], q[X]] = blend([p[X], q[X]], [p[Y], q[Y]]);
             [p[Z], q[Z]] = xor_rotate::<V, BITS>([p[Z], q[Z]], [p[X], q[X]]);
@@ -142,10 +144,11 @@ unsafe fn quarter<V: Oct, const N: usize, const X: usize, const Y: usize, const 
     }
 }
 
-/// Half of P on sets of four rows' or columns' matrices each, with the block's points from `point` on: two for each pair.
+/// Computes half of P on sets of four rows' or columns' matrices each, with the block's points from `point`: two for
+/// each pair.
 #[inline(always)]
 unsafe fn half_round<V: Oct, const N: usize, A: Ahead>(pairs: &mut [Pair<V>; N], ahead: &mut A, point: usize) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         ahead.points(point, 2 * N, 0);
         quarter::<V, N, 0, 1, 3, 32>(pairs);
@@ -161,7 +164,7 @@ unsafe fn half_round<V: Oct, const N: usize, A: Ahead>(pairs: &mut [Pair<V>; N],
 #[inline(always)]
 unsafe fn turn<V: Oct>(set: &mut Set<V>, from: &Turn) {
     for (vector, from) in set.iter_mut().zip(from) {
-        // SAFETY: as the caller's.
+        // SAFETY: guaranteed by the caller.
         *vector = unsafe { vector.take(*from) };
     }
 }
@@ -169,7 +172,7 @@ unsafe fn turn<V: Oct>(set: &mut Set<V>, from: &Turn) {
 /// See [`Kernel::mix`](super::Kernel::mix).
 ///
 /// # Safety
-/// As there, and the processor can run `V`.
+/// As there, and the processor supports `V`.
 #[inline(always)]
 pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
     previous: *const Block,
@@ -178,7 +181,7 @@ pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
     ahead: &mut A,
 ) {
     let blocks = Blocks { previous: previous.cast(), reference: reference.cast(), next: next.cast() };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         // Each set has the four vectors of two rows.
         let mut rows =
@@ -207,7 +210,7 @@ pub(crate) unsafe fn mix<V: Oct, const XOR: bool, A: Ahead>(
     }
 }
 
-/// What goes into a block, and where it goes.
+/// The input blocks and the output block.
 #[derive(Clone, Copy)]
 struct Blocks {
     previous: *const u64,
@@ -215,7 +218,7 @@ struct Blocks {
     next: *mut u64,
 }
 
-/// P on the columns whose words are two vectors of the rows, from `FIRST` on, and the rest of G.
+/// Computes P on the columns whose words are two vectors of the rows, starting at `FIRST`, and then the rest of G.
 #[inline(always)]
 unsafe fn finish_pair<V: Oct, const FIRST: usize, const XOR: bool, A: Ahead>(
     columns: Pair<V>,
@@ -224,7 +227,7 @@ unsafe fn finish_pair<V: Oct, const FIRST: usize, const XOR: bool, A: Ahead>(
     point: usize,
 ) {
     let mut columns = [columns];
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         half_round(&mut columns, ahead, point);
         turn_columns::<V, FIRST>(&mut columns[0]);
@@ -235,7 +238,7 @@ unsafe fn finish_pair<V: Oct, const FIRST: usize, const XOR: bool, A: Ahead>(
 
 #[inline(always)]
 unsafe fn turn_columns<V: Oct, const FIRST: usize>(columns: &mut Pair<V>) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         turn(&mut columns[0], &COLUMN_TURNS[FIRST]);
         turn(&mut columns[1], &COLUMN_TURNS[FIRST + 1]);
@@ -244,7 +247,7 @@ unsafe fn turn_columns<V: Oct, const FIRST: usize>(columns: &mut Pair<V>) {
 
 #[inline(always)]
 unsafe fn store_columns<V: Oct, const FIRST: usize, const XOR: bool>(mut columns: Pair<V>, blocks: Blocks) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         turn(&mut columns[0], &COLUMN_RETURNS[FIRST]);
         finish::<V, XOR>(&columns[0], blocks, FIRST);
@@ -253,10 +256,10 @@ unsafe fn store_columns<V: Oct, const FIRST: usize, const XOR: bool>(mut columns
     }
 }
 
-/// The four vectors of the rows 2 * `pair` and 2 * `pair` + 1.
+/// Loads the four vectors of the rows 2 * `pair` and 2 * `pair` + 1.
 #[inline(always)]
 unsafe fn load_rows<V: Oct>(blocks: Blocks, pair: usize) -> Set<V> {
-    // SAFETY: the offsets are below 128 words and multiples of 8; the rest is the caller's promise.
+    // SAFETY: the offsets are below 128 words and multiples of 8; the caller guarantees the rest.
     unsafe {
         let (p, r) = (blocks.previous.add(pair * 32), blocks.reference.add(pair * 32));
         [
@@ -268,13 +271,13 @@ unsafe fn load_rows<V: Oct>(blocks: Blocks, pair: usize) -> Set<V> {
     }
 }
 
-/// Stores the four vectors of the columns 2 * `pair` and 2 * `pair` + 1, xored with what G started from and, if `XOR`, with what was
-/// there. All but the last xor can be done before the vector is known.
+/// Stores the four vectors of the columns 2 * `pair` and 2 * `pair` + 1, xored with the input of G and, if `XOR`, with
+/// the old content. All xors but the last can run before the vector is known.
 #[inline(always)]
 unsafe fn finish<V: Oct, const XOR: bool>(set: &Set<V>, blocks: Blocks, pair: usize) {
     for (row, v) in set.iter().enumerate() {
         let at = row * 32 + pair * 8;
-        // SAFETY: the offset is below 128 words and a multiple of 8; the rest is the caller's promise.
+        // SAFETY: the offset is below 128 words and a multiple of 8; the caller guarantees the rest.
         unsafe {
             let mut rest = V::load(blocks.previous.add(at));
             if XOR {

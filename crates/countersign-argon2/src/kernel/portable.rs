@@ -1,4 +1,4 @@
-//! Decides what a vector is without vector instructions: an array, whose loops the compiler may vectorise as it can.
+//! The portable kernel: a vector is an array, and the compiler vectorizes its loops where it can.
 
 #[cfg(feature = "emulation")]
 use super::octs::{self, Oct, Places};
@@ -20,12 +20,12 @@ impl Kernel for Portable {
         scratch: *mut Block,
         ahead: &mut A,
     ) {
-        // SAFETY: the caller's promise; arrays need no special processor.
+        // SAFETY: guaranteed by the caller; arrays need no special processor.
         unsafe { quads::mix::<Words<4>, 2, XOR, A>(previous, reference, next, scratch, ahead) }
     }
 }
 
-/// The 512-bit code on arrays: shows on any machine that its arithmetic and its order of words are right.
+/// The 512-bit code on arrays, which tests its arithmetic and word order on any machine.
 #[cfg(feature = "emulation")]
 pub(crate) struct PortableOcts;
 
@@ -42,7 +42,7 @@ impl Kernel for PortableOcts {
         _: *mut Block,
         ahead: &mut A,
     ) {
-        // SAFETY: the caller's promise; arrays need no special processor.
+        // SAFETY: guaranteed by the caller; arrays need no special processor.
         unsafe { octs::mix::<Words<8>, XOR, A>(previous, reference, next, ahead) }
     }
 }
@@ -54,18 +54,18 @@ struct Words<const N: usize>([u64; N]);
 impl<const N: usize> Words<N> {
     #[inline(always)]
     unsafe fn load_words(words: *const u64) -> Self {
-        // SAFETY: the caller's promise: valid and aligned.
+        // SAFETY: guaranteed by the caller: valid and aligned.
         Self(unsafe { words.cast::<[u64; N]>().read() })
     }
 
     #[inline(always)]
     unsafe fn store_words(self, words: *mut u64) {
-        // SAFETY: the caller's promise: valid and aligned.
+        // SAFETY: guaranteed by the caller: valid and aligned.
         unsafe { words.cast::<[u64; N]>().write(self.0) }
     }
 }
 
-/// An array of what the expression is for each index.
+/// Builds an array by evaluating the expression for each index.
 macro_rules! each {
     ($i:ident: $word:expr) => {{
         let mut words = [0; _];
@@ -83,12 +83,12 @@ const LOW: u64 = 0xffff_ffff;
 impl Quad for Words<4> {
     #[inline(always)]
     unsafe fn load(words: *const u64) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { Self::load_words(words) }
     }
     #[inline(always)]
     unsafe fn store(self, words: *mut u64) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.store_words(words) }
     }
     #[inline(always)]
@@ -141,12 +141,12 @@ impl Quad for Words<4> {
 impl Oct for Words<8> {
     #[inline(always)]
     unsafe fn load(words: *const u64) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { Self::load_words(words) }
     }
     #[inline(always)]
     unsafe fn store(self, words: *mut u64) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.store_words(words) }
     }
     #[inline(always)]

@@ -1,15 +1,16 @@
-//! Decides the arithmetic of G in vectors of four words.
+//! The arithmetic of G in vectors of four words.
 //!
-//! Blocks keep the standard's order. A vector holds four words of a row, so a row is one vector for each of P's four matrix rows, and its
-//! diagonals are reached by turning a vector. For the columns, the same four words are two words of each of two neighbouring columns:
-//! two vectors make a matrix row of both, and their diagonals are reached by words sliding from one vector into the other.
+//! Blocks keep the standard's word order. For rows, a vector holds four words of one row: each of P's four matrix rows
+//! is one vector, and rotating its words reaches the diagonals. For columns, the same vector holds two words of each of
+//! two neighbouring columns: two vectors form a matrix row of both columns, and sliding words between the vectors
+//! reaches the diagonals.
 
 use super::{Ahead, Block, FIRST_WORD_POINT};
 
 /// Four words of 64 bits. The arithmetic wraps.
 ///
 /// # Safety
-/// Of every method: the processor can run the implementation's instructions. Of `load` and `store`: the address is
+/// For every method, the processor can run the implementation's instructions. For `load` and `store`, the address is
 /// aligned to 32 bytes and valid for four words.
 pub(crate) trait Quad: Copy {
     unsafe fn load(words: *const u64) -> Self;
@@ -22,21 +23,22 @@ pub(crate) trait Quad: Copy {
     unsafe fn rotate_right_24(self) -> Self;
     unsafe fn rotate_right_16(self) -> Self;
     unsafe fn rotate_right_63(self) -> Self;
-    /// Word `i` becomes the one that was `i + 1`.
+    /// Word `i` of the result is word `i + 1` of `self`, modulo 4.
     unsafe fn turn_1(self) -> Self;
-    /// Word `i` becomes the one that was `i + 2`.
+    /// Word `i` of the result is word `i + 2` of `self`, modulo 4.
     unsafe fn turn_2(self) -> Self;
-    /// Word `i` becomes the one that was `i + 3`.
+    /// Word `i` of the result is word `i + 3` of `self`, modulo 4.
     unsafe fn turn_3(self) -> Self;
-    /// In each half: the second word of `self`, then the first of `next`.
+    /// Each half of the result is the second word of `self`, then the first of `next`.
     unsafe fn slide(self, next: Self) -> Self;
 }
 
-/// `N` vectors, worked on together so that their latencies overlap.
+/// `N` vectors that are computed together to overlap their latencies.
 type Set<V, const N: usize> = [V; N];
 
-/// An array of what the expression is for each index. A macro, because a closure would be compiled for the plain
-/// processor: only what is marked `#[inline(always)]` is sure to become part of the function that has the vectors.
+/// Builds an array by evaluating the expression for each index. A macro, because a closure would be compiled for the
+/// baseline processor: only `#[inline(always)]` functions are certain to be inlined into the function that has the
+/// vectors.
 macro_rules! each {
     ($i:ident: $vector:expr) => {{
         let $i = 0;
@@ -51,7 +53,7 @@ macro_rules! each {
 /// x + y + 2 * low(x) * low(y).
 #[inline(always)]
 unsafe fn blend<V: Quad, const N: usize>(x: Set<V, N>, y: Set<V, N>) -> Set<V, N> {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let product = each!(i: x[i].multiply_low(y[i]));
         let sum = each!(i: x[i].add(y[i]));
@@ -60,15 +62,15 @@ unsafe fn blend<V: Quad, const N: usize>(x: Set<V, N>, y: Set<V, N>) -> Set<V, N
     }
 }
 
-/// Half of P on the vectors of each matrix row: the columns, or, with turned rows, the diagonals; with
-/// the block's points from `point` on: one for each two vectors.
+/// Computes half of P on the vectors of each matrix row: the columns, or the diagonals after the rows are rotated. Runs
+/// the block's points from `point`, one for every two vectors.
 #[inline(always)]
 unsafe fn half_round<V: Quad, const N: usize, A: Ahead>(
     [a, b, c, d]: &mut [Set<V, N>; 4],
     ahead: &mut A,
     point: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         ahead.points(point, N / 2, 0);
         *a = blend(*a, *b);
@@ -85,11 +87,11 @@ unsafe fn half_round<V: Quad, const N: usize, A: Ahead>(
     }
 }
 
-/// P on `N` rows. The second matrix row stays where it is and the others turn about it: it is the last to be
-/// finished and the first to be used.
+/// Computes P on `N` rows. The second matrix row stays in place and the others rotate around it, because it is finished
+/// last and used first.
 #[inline(always)]
 unsafe fn permute_rows<V: Quad, const N: usize, A: Ahead>(matrix: &mut [Set<V, N>; 4], ahead: &mut A, point: usize) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         half_round(matrix, ahead, point);
         let [a, _, c, d] = matrix;
@@ -104,16 +106,16 @@ unsafe fn permute_rows<V: Quad, const N: usize, A: Ahead>(matrix: &mut [Set<V, N
     }
 }
 
-/// Within each pair of vectors: word `i` of the matrix row becomes the one that was `i + 1`.
+/// Within each pair of vectors, word `i` of the matrix row becomes the former word `i + 1`.
 #[inline(always)]
 unsafe fn slide_1<V: Quad, const N: usize>(x: &mut Set<V, N>) {
     for pair in x.as_chunks_mut::<2>().0 {
-        // SAFETY: as the caller's.
+        // SAFETY: guaranteed by the caller.
         *pair = unsafe { [pair[0].slide(pair[1]), pair[1].slide(pair[0])] };
     }
 }
 
-/// Within each pair of vectors: word `i` of the matrix row becomes the one that was `i + 2`.
+/// Within each pair of vectors, word `i` of the matrix row becomes the former word `i + 2`.
 #[inline(always)]
 fn slide_2<V: Quad, const N: usize>(x: &mut Set<V, N>) {
     for pair in x.as_chunks_mut::<2>().0 {
@@ -121,19 +123,19 @@ fn slide_2<V: Quad, const N: usize>(x: &mut Set<V, N>) {
     }
 }
 
-/// Within each pair of vectors: word `i` of the matrix row becomes the one that was `i + 3`.
+/// Within each pair of vectors, word `i` of the matrix row becomes the former word `i + 3`.
 #[inline(always)]
 unsafe fn slide_3<V: Quad, const N: usize>(x: &mut Set<V, N>) {
     for pair in x.as_chunks_mut::<2>().0 {
-        // SAFETY: as the caller's.
+        // SAFETY: guaranteed by the caller.
         *pair = unsafe { [pair[1].slide(pair[0]), pair[0].slide(pair[1])] };
     }
 }
 
-/// P on `N` columns.
+/// Computes P on `N` columns.
 #[inline(always)]
 unsafe fn permute_columns<V: Quad, const N: usize, A: Ahead>(matrix: &mut [Set<V, N>; 4], ahead: &mut A, point: usize) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         half_round(matrix, ahead, point);
         let [a, _, c, d] = matrix;
@@ -148,10 +150,10 @@ unsafe fn permute_columns<V: Quad, const N: usize, A: Ahead>(matrix: &mut [Set<V
     }
 }
 
-/// See [`Kernel::mix`](super::Kernel::mix). `N` rows or columns are worked on together: 2 or 4.
+/// See [`Kernel::mix`](super::Kernel::mix). Computes `N` rows or columns together: 2 or 4.
 ///
 /// # Safety
-/// As there, and the processor can run `V`.
+/// As there, and the processor supports `V`.
 #[inline(always)]
 pub(crate) unsafe fn mix<V: Quad, const N: usize, const XOR: bool, A: Ahead>(
     previous: *const Block,
@@ -162,7 +164,7 @@ pub(crate) unsafe fn mix<V: Quad, const N: usize, const XOR: bool, A: Ahead>(
 ) {
     let (previous, reference) = (previous.cast::<u64>(), reference.cast::<u64>());
     let (next, scratch) = (next.cast::<u64>(), scratch.cast::<u64>());
-    // SAFETY: every offset is below 128 words and a multiple of 4; the rest is the caller's promise.
+    // SAFETY: every offset is below 128 words and a multiple of 4; the caller guarantees the rest.
     unsafe {
         for group in 0..8 / N {
             let row = group * N * 16;
@@ -202,7 +204,8 @@ pub(crate) unsafe fn mix<V: Quad, const N: usize, const XOR: bool, A: Ahead>(
     }
 }
 
-/// Where, from the first column on, vector `i` of a matrix row of `N` columns is: it goes through two block rows, then to the next pair.
+/// Returns the offset, from the first column, of vector `i` of a matrix row of `N` columns: first two block rows, then
+/// the next pair of columns.
 #[inline(always)]
 const fn at(matrix_row: usize, i: usize) -> usize {
     (matrix_row * 2 + i % 2) * 16 + i / 2 * 4
@@ -210,7 +213,7 @@ const fn at(matrix_row: usize, i: usize) -> usize {
 
 #[inline(always)]
 unsafe fn sum<V: Quad>(previous: *const u64, reference: *const u64, at: usize) -> V {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { V::load(previous.add(at)).xor(V::load(reference.add(at))) }
 }
 
@@ -222,7 +225,7 @@ unsafe fn finish<V: Quad, const XOR: bool>(
     next: *mut u64,
     at: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut v = v.xor(sum::<V>(previous, reference, at));
         if XOR {

@@ -1,11 +1,11 @@
-//! Decides which random cases the code paths are compared on, and compares them with the `argon2` crate.
+//! Random cases, and the comparison of the code paths with the `argon2` crate.
 
 use argon2::{Algorithm, Argon2, AssociatedData, ParamsBuilder};
 use countersign_argon2::{Arena, Input, Job, Params, Path, Variant, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Parameters, and the inputs that are hashed with them, alone and together.
+/// Parameters and inputs, which are hashed both alone and together.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) params: Params,
@@ -32,8 +32,8 @@ impl Bytes {
     }
 }
 
-/// Mostly few and small blocks, where the edges are; now and then more lanes, or so many columns that a slice needs several
-/// blocks of addresses.
+/// Generates mostly few and small blocks, where the edge cases are. Occasionally there are more lanes, or enough
+/// columns for several address blocks per slice.
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let variant = prop_oneof![Just(Variant::Argon2d), Just(Variant::Argon2i), Just(Variant::Argon2id)];
     let version = prop_oneof![1 => Just(Version::V0x10), 2 => Just(Version::V0x13)];
@@ -55,7 +55,7 @@ fn input() -> impl Strategy<Value = Bytes> {
     let password = prop_oneof![9 => vec(any::<u8>(), 0..40), 1 => vec(any::<u8>(), 40..400)];
     let salt = prop_oneof![9 => vec(any::<u8>(), 8..=64), 1 => vec(any::<u8>(), 65..300)];
     let secret = prop_oneof![1 => Just(Vec::new()), 1 => vec(any::<u8>(), 0..150)];
-    // The `argon2` crate takes no more than 32 bytes.
+    // The `argon2` crate accepts at most 32 bytes.
     let associated_data = prop_oneof![1 => Just(Vec::new()), 1 => vec(any::<u8>(), 0..=32)];
     (password, salt, secret, associated_data).prop_map(|(password, salt, secret, associated_data)| Bytes {
         password,
@@ -65,7 +65,7 @@ fn input() -> impl Strategy<Value = Bytes> {
     })
 }
 
-/// What the `argon2` crate says.
+/// Returns the tag that the `argon2` crate computes.
 pub(crate) fn reference(params: &Params, bytes: &Bytes) -> Vec<u8> {
     let algorithm = match params.variant() {
         Variant::Argon2d => Algorithm::Argon2d,
@@ -113,7 +113,7 @@ impl Code {
         }
     }
 
-    /// An arena that hashes by this code, full of garbage.
+    /// Creates an arena for this code, filled with garbage.
     pub(crate) fn arena(self, bytes: u64) -> Arena {
         let mut arena = Arena::new(bytes).expect("enough memory");
         match self {
@@ -125,7 +125,7 @@ impl Code {
     }
 }
 
-/// Compares every input's tag, computed alone and together with the others. `arena` is kept from case to case.
+/// Compares every input's tag, computed alone and together with the others. Callers reuse `arena` across cases.
 pub(crate) fn compare(case: &Case, expected: &[Vec<u8>], arena: &mut Arena) -> Result<(), String> {
     let params = &case.params;
     arena.grow(params.memory_bytes() * 4).expect("enough memory");
