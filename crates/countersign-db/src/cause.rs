@@ -1,39 +1,39 @@
-//! What an operator can do something about, told apart from all else that a database can refuse.
+//! Database failures that an operator can fix, told apart from all others.
 
 use std::io;
 
 use crate::DbError;
 
-/// Why a database is not usable, as far as a person can mend it.
+/// Why a database is unusable, if an operator can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The address leads to a pooler in transaction mode, and does not say so.
+    /// The address leads to a pooler in transaction mode without declaring it.
     TransactionPooler,
-    /// The user's name or password is wrong, or nobody may come in this way.
+    /// The user name or password is wrong, or the server permits no such login.
     Login,
-    /// There is no database of this name.
+    /// The database does not exist.
     NoDatabase,
-    /// Nothing answers at the address.
+    /// No server answers at the address.
     Unreachable,
-    /// The server takes encrypted connections alone.
+    /// The server accepts only encrypted connections.
     EncryptionRequired,
-    /// An encrypted connection is asked for, and the server has none to offer.
+    /// The address requires encryption, and the server does not offer it.
     NoEncryption,
-    /// The server's certificate is not one that is trusted, or not for this name.
+    /// The server's certificate is untrusted, or is for another name.
     ForeignCertificate,
-    /// The server wants to see a certificate of ours.
+    /// The server requires a client certificate.
     CertificateWanted,
-    /// The database takes no writes: a standby, or a file that must not be written.
+    /// The database is read-only: a standby, or a file without write permission.
     ReadOnly,
-    /// There is no room left where the database is.
+    /// The database's disk is full.
     DiskFull,
-    /// All connections that the server, or a pooler, gives out are in use.
+    /// All connections that the server or the pooler allows are in use.
     TooManyConnections,
 }
 
 impl DbError {
-    /// What a person can do something about, if it is that.
+    /// Returns the cause, if an operator can fix it.
     pub fn cause(&self) -> Option<Cause> {
         match self {
             Self::TransactionPooler => Some(Cause::TransactionPooler),
@@ -47,7 +47,7 @@ fn cause(error: &sqlx::Error) -> Option<Cause> {
     match error {
         sqlx::Error::Database(refusal) => cause_of_code(&refusal.code()?, refusal.message()),
         sqlx::Error::Io(error) => cause_of_io(error),
-        // It says so itself, and that is all that it says of TLS at this point.
+        // The driver's text is the only sign of a server without TLS.
         sqlx::Error::Tls(error) if error.to_string().contains("does not support TLS") => Some(Cause::NoEncryption),
         sqlx::Error::Tls(_) => Some(Cause::ForeignCertificate),
         sqlx::Error::PoolTimedOut => Some(Cause::Unreachable),
@@ -55,8 +55,8 @@ fn cause(error: &sqlx::Error) -> Option<Cause> {
     }
 }
 
-/// SQLite: primary result codes 8 (read-only) and 13 (full). PostgreSQL: its documentation, appendix A. PgBouncer gives
-/// the codes of PostgreSQL where there are any.
+/// Maps error codes to causes. SQLite: primary result codes 8 (read-only) and 13 (full). PostgreSQL: its documentation,
+/// appendix A. PgBouncer uses PostgreSQL's codes where they exist.
 fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
     const SQLITE_READ_ONLY: u32 = 8;
     const SQLITE_FULL: u32 = 13;
@@ -65,7 +65,7 @@ fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
         "53300" => Some(Cause::TooManyConnections),
         "25006" => Some(Cause::ReadOnly),
         "3D000" => Some(Cause::NoDatabase),
-        // One code for every refused client; only the text tells for what.
+        // One code covers every refused client; only the text names the reason.
         "28000" if message.contains("no encryption") || message.contains("SSL off") => Some(Cause::EncryptionRequired),
         "28000" if message.contains("client certificate") => Some(Cause::CertificateWanted),
         "08P01" if message.contains("SSL required") => Some(Cause::EncryptionRequired),

@@ -1,11 +1,11 @@
-//! What a statement runs on: a borrowed connection of either driver.
+//! The borrowed connection, of either driver, that statements run on.
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection};
 
 use crate::{DatabaseKind, Lent, PgConn};
 
-/// A borrowed connection of one of the two drivers; what every function of a `store/` takes first.
+/// A borrowed connection of one of the two drivers. Every function of a `store/` takes it as its first parameter.
 #[derive(Debug)]
 pub enum Conn<'c> {
     /// An SQLite connection.
@@ -15,7 +15,7 @@ pub enum Conn<'c> {
 }
 
 impl Conn<'_> {
-    /// The same connection for a shorter while, where one function makes several calls.
+    /// Reborrows the connection, for functions that make several calls.
     pub fn reborrow(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(conn) => Conn::Sqlite(conn),
@@ -23,7 +23,7 @@ impl Conn<'_> {
         }
     }
 
-    /// Which database this connection speaks to.
+    /// Returns which database the connection belongs to.
     pub fn kind(&self) -> DatabaseKind {
         match self {
             Self::Sqlite(_) => DatabaseKind::Sqlite,
@@ -43,8 +43,8 @@ macro_rules! on_db {
     };
 }
 
-/// A connection for reading, where every statement sees what was committed when it began; it goes back to its pool when
-/// dropped.
+/// A connection for reading. Every statement sees what was committed when the statement began. Dropping it returns it
+/// to its pool.
 #[derive(Debug)]
 pub enum ReadConn {
     /// From the pool of SQLite readers.
@@ -54,7 +54,7 @@ pub enum ReadConn {
 }
 
 impl ReadConn {
-    /// The connection, for one call of a store function.
+    /// Returns the connection, for one call of a store function.
     pub fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(conn) => Conn::Sqlite(conn),

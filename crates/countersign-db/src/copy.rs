@@ -1,6 +1,6 @@
-//! Decides how the rows of one database come into another, of either kind: table by table in the order of the keys, in
-//! batches of one transaction each, so that a copy which was cut off goes on where it was; and none of it is believed before
-//! all of it has been read again and compared.
+//! Copies all rows of one database into another, of either kind. Tables are copied in key order, in batches of one
+//! transaction each, so an interrupted copy can resume. The copy counts as complete only after every row has been read
+//! again and compared.
 
 mod counters;
 mod held;
@@ -18,136 +18,136 @@ use rows::{BYTES_MAX, Row};
 use tables::{Side, Table, strangers, tables};
 use verify::Findings;
 
-/// A table that triggers fill when the rows of others are copied; it is compared, and not copied itself.
+/// A table that triggers fill while other tables are copied. It is compared, but not copied.
 #[derive(Clone, Copy, Debug)]
 pub struct DerivedTable {
-    /// Its name.
+    /// The table's name.
     pub name: &'static str,
-    /// What has to be the same in both databases.
+    /// What must be equal in both databases.
     pub compared: Compared,
 }
 
-/// What has to be the same of a table that triggers fill.
+/// What must be equal for a table that triggers fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
     /// Every row.
     Rows,
-    /// The sum of this column: what it is divided into differs between SQLite and PostgreSQL.
+    /// The sum of this column: how it is split into rows differs between SQLite and PostgreSQL.
     Sum(&'static str),
 }
 
-/// What is copied.
+/// The parameters of a copy.
 #[derive(Clone, Copy, Debug)]
 pub struct CopyPlan<'p> {
-    /// The migrations that both databases have, all of them.
+    /// All migration sets that both databases have.
     pub sets: &'p [&'p Migrations],
-    /// Those of their tables that triggers fill.
+    /// The tables that triggers fill.
     pub derived: &'p [DerivedTable],
-    /// What the target is.
+    /// The state of the target.
     pub target: CopyTarget,
 }
 
-/// What a target is, before anything is copied into it.
+/// The state of a target before the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyTarget {
-    /// Its schema has just been made: rows that are in it are those that the migrations make, and give way.
+    /// Its schema was just created: existing rows come from the migrations and are replaced.
     JustMade,
-    /// Rows that are in it may be somebody's.
+    /// Existing rows may be real data.
     Existing,
 }
 
-/// What became of a copy.
+/// The result of a copy.
 #[derive(Debug)]
 pub struct Copied {
-    /// Tables that were copied or compared.
+    /// Number of tables that were copied or compared.
     pub tables: usize,
-    /// Rows of the source.
+    /// Number of rows in the source.
     pub rows: u64,
-    /// How many of them an earlier copy that was cut off had left.
+    /// Number of rows that an earlier, interrupted copy had already written.
     pub rows_found: u64,
-    /// The first of the differences that were found at the end; if there is any, the target stays out of use.
+    /// The first differences found by the final comparison. If there are any, the target stays marked as incomplete.
     pub differences: Vec<Difference>,
-    /// How many there are in all.
+    /// Total number of differences.
     pub differences_count: u64,
 }
 
-/// A place in which the two databases are not the same. What is there is not told.
+/// A difference between the two databases, without the values.
 #[derive(Debug)]
 pub struct Difference {
     /// The table.
     pub table: String,
-    /// The row's key, where it is about a row.
+    /// The row's key, if the difference concerns one row.
     pub key: Option<String>,
-    /// How they differ.
+    /// The kind of difference.
     pub differs: Differs,
 }
 
-/// How two databases differ.
+/// The kind of difference between two databases.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Differs {
     /// The target lacks the row.
     Missing,
     /// The source has no such row.
     Surplus,
-    /// The values of this column.
+    /// The values of this column differ.
     Column(String),
-    /// The sums of this column.
+    /// The sums of this column differ.
     Sum(&'static str),
-    /// The target's row refers to one that does not exist.
+    /// The target's row refers to a row that does not exist.
     Reference,
 }
 
-/// Why a database was not copied. What was copied before is in the target, and an equal call goes on from there.
+/// Why a copy failed. The rows copied so far stay in the target, and the same call resumes from there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
     /// Both addresses lead to the same database.
     #[error("the source and the target are the same database")]
     Same,
-    /// The target has rows that no copy put there.
+    /// The target has rows that did not come from a copy.
     #[error("the target has rows already, in the table {table}")]
     Occupied {
         /// The first such table.
         table: String,
     },
-    /// The target has a part of a copy of another database.
+    /// The target holds part of a copy of another database.
     #[error("the target has a part of a copy of another database ({source_name})")]
     OtherSource {
-        /// The other one.
+        /// The name of the other database.
         source_name: String,
     },
-    /// The two databases do not have a table alike.
+    /// A table is missing in one database, or differs between them.
     #[error("the two databases do not have the same table {table}")]
     Unlike {
         /// The table.
         table: String,
     },
-    /// Rows of a table cannot be told apart.
+    /// A table has no primary key, so its rows cannot be identified.
     #[error("the table {table} has no primary key")]
     Keyless {
         /// The table.
         table: String,
     },
-    /// No order of the tables has all of them after those that they refer to.
+    /// The tables' references form a cycle.
     #[error("tables refer to one another in a circle")]
     Circle,
-    /// A column is of a type whose values are not known here.
+    /// A column has a type that the copy does not support.
     #[error("the column {column} of the table {table} is of the type {data_type}, which is not copied")]
     UnknownType {
         /// The table.
         table: String,
         /// The column.
         column: String,
-        /// The database's name of the type.
+        /// The database's name for the type.
         data_type: String,
     },
-    /// The source has tables of a host application that this program is not.
+    /// The source has tables of a host application that this program does not include.
     #[error("the source has tables of `{set}`, which this program does not know")]
     StrangeSet {
-        /// The set.
+        /// The name of the migration set.
         set: String,
     },
-    /// A value that the target cannot store.
+    /// The target cannot store a value.
     #[error("the row {key} of the table {table} has a value in its column {column} which {reason}")]
     Unfit {
         /// The table.
@@ -156,7 +156,7 @@ pub enum CopyError {
         key: String,
         /// The column.
         column: String,
-        /// What is wrong with it.
+        /// Why the target cannot store the value.
         reason: &'static str,
     },
     /// The target refused a row.
@@ -166,14 +166,14 @@ pub enum CopyError {
         table: String,
         /// The row's key.
         key: String,
-        /// Why.
+        /// The database's error.
         #[source]
         source: DbError,
     },
-    /// The migrations cannot be applied to a database in memory.
+    /// The migrations could not be applied to an in-memory database.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    /// One of the databases could not be asked.
+    /// A query on one of the databases failed.
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -184,11 +184,11 @@ impl From<sqlx::Error> for CopyError {
     }
 }
 
-/// Copies all rows from one database into the other, and compares them. Before that, `left_behind` is told of the source's
-/// tables that are not ours; and meanwhile `progress` of how far it has come, in steps done and steps in all.
+/// Copies all rows from one database into the other, and compares them. Calls `left_behind` first, with the source's
+/// tables that are not copied. Calls `progress` along the way, with the steps done and the total.
 ///
 /// # Errors
-/// See [`CopyError`]. No row of the source is ever changed.
+/// See [`CopyError`]. The source is never changed.
 pub async fn copy(
     source: &mut HeldDb,
     target: &mut HeldDb,
@@ -209,7 +209,7 @@ pub async fn copy(
     for table in &tables {
         let count = table.count(copying.source.conn()).await?;
         rows += count;
-        // Once to copy, once to compare.
+        // One step for copying, one for comparing.
         copying.all += if table.derived.is_some() { count } else { 2 * count };
     }
     for table in tables.iter().filter(|table| table.derived.is_none()) {
@@ -235,7 +235,7 @@ pub async fn copy(
     Ok(Copied { tables: tables.len(), rows, rows_found, differences: kept, differences_count: count })
 }
 
-/// A copy under way.
+/// A copy in progress.
 struct Copying<'c> {
     source: &'c mut HeldDb,
     target: &'c mut HeldDb,
@@ -244,7 +244,8 @@ struct Copying<'c> {
 }
 
 impl Copying<'_> {
-    /// Copies the rows of one table that come after those that the target has; how many that were.
+    /// Copies the rows of one table that follow those in the target. Returns the number of rows that the target already
+    /// had.
     async fn copy(&mut self, table: &Table, progress: &mut impl FnMut(u64, u64)) -> Result<u64, CopyError> {
         let found = table.count(self.target.conn()).await?;
         let last = table.last_row(self.target.conn()).await?;
@@ -262,7 +263,7 @@ impl Copying<'_> {
             if batch.len() == table.rows_max() || bytes >= BYTES_MAX || (is_last && !batch.is_empty()) {
                 self.target.write(table, &batch).await?;
                 self.done += batch.len() as u64;
-                // That it is at the end is told once, when it has been compared.
+                // Only the end of the comparison reports completion.
                 progress(self.done, self.all.max(self.done + 1));
                 batch.clear();
                 bytes = 0;
@@ -279,7 +280,7 @@ impl Copying<'_> {
         findings: &mut Findings,
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<(), CopyError> {
-        /// So many rows, one more cell or none.
+        /// Rows per progress report.
         const ROWS_A_STEP: u64 = 500;
         let (done, all) = (&mut self.done, self.all);
         let seen = || {

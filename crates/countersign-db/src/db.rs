@@ -1,4 +1,4 @@
-//! How connections are opened, shared and bounded.
+//! The database handle: opens connections, shares them in pools, and limits their number.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::tx::Held;
 use crate::url::Address;
 use crate::{Conn, DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
 
-/// How many connections are kept and how long a caller waits for one.
+/// Limits of the connection pools.
 #[derive(Clone, Debug)]
 pub struct PoolPolicy {
-    /// Connections at the most: PostgreSQL connections, or SQLite readers beside the one writer.
+    /// Maximum connections: PostgreSQL connections, or SQLite readers in addition to the one writer.
     pub connections_max: u32,
     /// How long a caller waits for a free connection, and SQLite for another process's write lock.
     pub wait_max: Duration,
@@ -27,13 +27,13 @@ impl Default for PoolPolicy {
     }
 }
 
-/// How often a file that others are just making is tried again.
+/// Retry interval for a file that other processes are creating.
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
 
-/// Which of the two databases a [`Db`] speaks to.
+/// The kind of database behind a [`Db`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
-    /// SQLite in a file of this machine.
+    /// SQLite in a local file.
     Sqlite,
     /// A PostgreSQL server.
     Postgres,
@@ -48,7 +48,7 @@ impl fmt::Display for DatabaseKind {
     }
 }
 
-/// The handle to the database; cheap to clone.
+/// The database handle; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db(pub(crate) Pools, pub(crate) Queues);
 
@@ -58,18 +58,18 @@ pub(crate) enum Pools {
         /// One connection: SQLite has one writer at a time, and a queue here is fairer than its busy handler.
         writer: SqlitePool,
         readers: SqlitePool,
-        /// For migrations, which need a connection with foreign keys off.
+        /// For migrations, which need a connection with foreign keys disabled.
         options: Box<SqliteConnectOptions>,
     },
     Postgres(Postgres),
 }
 
 impl Db {
-    /// Opens the database; an SQLite file that does not exist is created, together with its folder.
+    /// Opens the database. An SQLite file that does not exist is created, together with its folder.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Other`] when the file is not a database,
-    /// [`DbError::TransactionPooler`] when a pooler is in between that the address does not speak of.
+    /// [`DbError::Unavailable`] if the database is unreachable, [`DbError::Other`] if the file is not a database,
+    /// [`DbError::TransactionPooler`] if the address leads to a transaction pooler without declaring it.
     pub async fn connect(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Self, DbError> {
         match &url.0 {
             Address::Sqlite(path) => {
@@ -81,7 +81,7 @@ impl Db {
                     .create_if_missing(true)
                     .foreign_keys(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    // An answered write must survive a power cut too: an ended session must not come back.
+                    // A confirmed write must survive a power failure: an ended session must not come back.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(policy.wait_max)
                     .disable_statement_logging();
@@ -95,11 +95,11 @@ impl Db {
 
     pub(crate) async fn open_sqlite(options: SqliteConnectOptions, policy: &PoolPolicy) -> Result<Self, DbError> {
         let pool = || SqlitePoolOptions::new().acquire_timeout(policy.wait_max).test_before_acquire(false);
-        // The writer first: it creates the file and turns on the write-ahead log that readers need.
+        // The writer comes first: it creates the file and enables the write-ahead log that readers need.
         let begun = Instant::now();
         let writer = loop {
-            // Of several that start together on a new file each turns on the write-ahead log, and for that SQLite refuses
-            // at once instead of waiting for its lock.
+            // Processes that start together on a new file all enable the write-ahead log, and SQLite then fails
+            // immediately instead of waiting for its lock.
             match pool().max_connections(1).connect_with(options.clone()).await.map_err(DbError::from) {
                 Err(DbError::Unavailable(_)) if begun.elapsed() < policy.wait_max => {
                     tokio::time::sleep(OPEN_AGAIN).await;
@@ -114,7 +114,7 @@ impl Db {
         Ok(Self(Pools::Sqlite { writer, readers, options: Box::new(options) }, Queues::default()))
     }
 
-    /// Which database this is.
+    /// Returns which database this is.
     pub fn kind(&self) -> DatabaseKind {
         match &self.0 {
             Pools::Sqlite { .. } => DatabaseKind::Sqlite,
@@ -122,7 +122,7 @@ impl Db {
         }
     }
 
-    /// A connection for reading; every statement sees what was committed when it began.
+    /// Returns a connection for reading; every statement sees what was committed when the statement began.
     pub async fn read(&self) -> Result<ReadConn, DbError> {
         let waiting = self.1.reading().enter();
         let acquired = match &self.0 {
@@ -132,10 +132,10 @@ impl Db {
         Ok(waiting.end(acquired)?)
     }
 
-    /// Begins a write transaction. On SQLite it waits for the one writer and takes the write lock at once, so that it
-    /// cannot fail half-way for having read before it wrote.
+    /// Begins a write transaction. On SQLite, this waits for the one writer and takes the write lock immediately, so
+    /// that the transaction cannot fail later when it upgrades from reading to writing.
     pub async fn write(&self) -> Result<Tx, DbError> {
-        // From the wait for a connection until the end.
+        // Covers the wait for a connection as well as the transaction.
         let span = tracing::info_span!(target: TRACE_TARGET, "transaction");
         let waiting = self.1.writing().enter();
         let (held, wait_max) = match &self.0 {
@@ -152,15 +152,15 @@ impl Db {
         Tx::begin(held, wait_max, self.1.clone(), span).await
     }
 
-    /// Asks the database for a sign of life (`SELECT 1`).
+    /// Checks that the database responds (`SELECT 1`).
     pub async fn ping(&self) -> Result<(), DbError> {
         let mut read = self.read().await?;
         on_db!(read.conn(), c => sqlx::query("SELECT 1").execute(c).await.map(drop))?;
         Ok(())
     }
 
-    /// Whether writing is allowed and the writer's turn comes: a read-only file, a standby or a writer that does not heal
-    /// is found out here. A full disk is too once it has refused a write; see [`Db::prove_writable`].
+    /// Checks that the database accepts a write transaction. This detects a read-only file, a standby, and a writer
+    /// that stays blocked. It detects a full disk only after a write has failed; see [`Db::prove_writable`].
     pub async fn check_writable(&self) -> Result<(), DbError> {
         if self.writing_fails_for().is_some() {
             return self.prove_writable().await;
@@ -172,17 +172,17 @@ impl Db {
         tx.roll_back().await
     }
 
-    /// Writes to the disk what leaves nothing behind in any table, and waits until it is there.
+    /// Forces a durable write that changes no table.
     pub async fn prove_writable(&self) -> Result<(), DbError> {
         let mut tx = self.write().await?;
         match tx.conn() {
-            // The first page is written anew, with what it has.
+            // Rewrites the first page with the same content.
             Conn::Sqlite(conn) => {
                 let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
                 let same = AssertSqlSafe(format!("PRAGMA user_version = {version}"));
                 sqlx::query(same).execute(conn).await.map(drop)?;
             }
-            // A transaction with a number has a record of its commit.
+            // A transaction with an id writes a commit record.
             Conn::Postgres(mut conn) => {
                 refuse_read_only(conn.reborrow()).await?;
                 sqlx::query("SELECT txid_current()").execute(conn).await.map(drop)?;
@@ -191,7 +191,7 @@ impl Db {
         tx.commit().await
     }
 
-    /// Closes every connection and waits until each has been given back.
+    /// Closes every connection, and waits until all have been returned.
     pub async fn close(&self) {
         match &self.0 {
             Pools::Sqlite { writer, readers, .. } => {

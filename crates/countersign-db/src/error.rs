@@ -1,19 +1,19 @@
-//! What a caller can tell apart when the database does not answer as hoped.
+//! Database errors that callers can tell apart.
 
-/// What went wrong between us and the database.
+/// A failed database operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DbError {
-    /// The database cannot be reached, or no connection came free in time. Trying later may help.
+    /// The database is unreachable, or no connection became free in time. A retry may succeed.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
     /// A unique constraint refused the write.
     #[error("a unique constraint refused the write")]
     UniqueViolation,
-    /// A foreign key refused the write: what it refers to is gone.
+    /// A foreign key refused the write: the referenced row does not exist.
     #[error("a foreign key refused the write")]
     ForeignKeyViolation,
-    /// A stored value does not parse as what its column holds.
+    /// A stored value does not match its column's format.
     #[error("column {column} of table {table} holds an unreadable value")]
     CorruptRow {
         /// The table.
@@ -21,13 +21,14 @@ pub enum DbError {
         /// The column.
         column: &'static str,
     },
-    /// The address leads to a pooler in transaction mode and does not say so. Statements of different users would be mixed up.
+    /// The address leads to a pooler in transaction mode without declaring it. Statements of different clients would
+    /// mix.
     #[error(
         "the database is behind a pooler in transaction mode: say so with `pgbouncer=true` in its address or \
          DATABASE_POOLER=transaction, or name the pooler's port for session mode, or the server's own"
     )]
     TransactionPooler,
-    /// Anything else; a defect of the program or of the installation.
+    /// Any other error: a bug in the program or a faulty installation.
     #[error("the database refused a statement")]
     Other(#[source] sqlx::Error),
 }
@@ -42,11 +43,11 @@ impl From<sqlx::Error> for DbError {
                 _ if refusal.code().is_some_and(|code| is_passing(&code)) => Self::Unavailable(error),
                 _ => Self::Other(error),
             },
-            // What ends a connection before the server has answered looks to the driver like a breach of the protocol.
+            // If a connection ends before the server answers, the driver reports a protocol violation.
             sqlx::Error::Io(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::Tls(_)
-            // Of the ways there; what is wrong with a statement is known by other names.
+            // Concerns the connection: errors in statements have other variants.
             | sqlx::Error::Configuration(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
@@ -56,14 +57,14 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
-/// Whether a refusal's code means "not now" rather than "not so".
+/// Whether an error code means a temporary failure.
 ///
-/// SQLite: primary result codes 5 (busy), 6 (locked), 8 (read-only), 10 (a failed read or write of the disk), 13 (disk full)
-/// and 14 (a file cannot be opened); an extended code keeps the primary in its low byte
-/// (<https://www.sqlite.org/rescode.html>). PostgreSQL: classes 08 (connection), 40 (rollback, deadlock included),
-/// 53 (resources), 55P03 (lock not available), 57 (intervention, shutdown, time-out), 58 (the server's system), XX000 (what
-/// else befalls the server: a file that may not grow) and 25006 (read-only, which a server is that has become a standby)
-/// (PostgreSQL documentation, appendix A).
+/// SQLite: primary result codes 5 (busy), 6 (locked), 8 (read-only), 10 (disk I/O error), 13 (disk full) and 14 (a file
+/// cannot be opened); an extended code keeps the primary in its low byte (<https://www.sqlite.org/rescode.html>).
+/// PostgreSQL: classes 08 (connection), 40 (rollback, including deadlock), 53 (resources), 57 (operator intervention,
+/// shutdown, timeout) and 58 (system error), and the codes 55P03 (lock not available), XX000 (internal errors, such as
+/// a file that cannot grow) and 25006 (read-only, as after a failover to standby) (PostgreSQL documentation, appendix
+/// A).
 fn is_passing(code: &str) -> bool {
     const SQLITE_PASSING: [u32; 6] = [5, 6, 8, 10, 13, 14];
     if code.len() == 5 {

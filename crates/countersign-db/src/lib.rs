@@ -1,15 +1,14 @@
-//! How one SQL text reaches two databases: SQLite in a file, or PostgreSQL over a socket.
+//! One SQL text for two databases: SQLite in a file, or PostgreSQL over a socket.
 //!
 //! - [`Db`] is the handle: [`Db::read`] for queries, [`Db::write`] for a transaction.
 //! - [`on_db!`] runs one `sqlx` expression on whichever driver a [`Conn`] holds.
-//! - [`Migrations`] are embedded, append-only and applied under a table of their own.
-//! - [`Db::snapshot_into`] copies an SQLite database that is in use.
+//! - [`Migrations`] are embedded and append-only, and each set has its own version table.
+//! - [`Db::snapshot_into`] copies an SQLite database while it is in use.
 //! - [`copy()`] moves all rows to another database, of either kind.
 //! - [`DbTime`] is an instant with the same precision in both.
-//!
 //! The portable subset of SQL: `$n` placeholders, `RETURNING`, `ON CONFLICT`, common table expressions, partial
-//! indexes, `CAST`. What it leaves out on purpose: `now()`, `ILIKE`, arrays, `::`, enum types, `SKIP LOCKED`,
-//! `LISTEN`. See `docs/adr/0001-two-databases-one-sql-text.md`.
+//! indexes, `CAST`. It deliberately excludes `now()`, `ILIKE`, arrays, `::`, enum types, `SKIP LOCKED` and `LISTEN`.
+//! See `docs/adr/0001-two-databases-one-sql-text.md`.
 //!
 //! ```
 //! # use countersign_db::{Conn, DbError, on_db};
@@ -53,5 +52,5 @@ pub use time::DbTime;
 pub use tx::Tx;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
-/// The target of the spans that make up a trace. They go to whoever collects traces, and not into the log.
+/// The target of trace spans. They go to the trace collector, not to the log.
 pub const TRACE_TARGET: &str = "countersign_trace";

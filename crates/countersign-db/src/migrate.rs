@@ -1,11 +1,12 @@
-//! Which schema a database has, and how it comes to have the current one.
+//! Compares a database's schema with the embedded migrations, and applies the pending ones.
 //!
-//! Migrations are embedded, append-only and numbered alike for both databases; they are the only SQL written twice.
-//! All pending ones run in one transaction under a lock, so that a killed process leaves the schema as it was and
+//! Migrations are embedded, append-only and have the same numbers for both databases; they are the only SQL written
+//! twice. All pending ones run in one transaction under a lock. So a killed process leaves the schema unchanged, and
 //! several instances that start together migrate once.
 //!
-//! A step whose name ends with [`EXPANSION`] only adds what the program before it can live without and beside. The name is
-//! kept in the database with the step, so that a program that does not know the step knows that much of it.
+//! A step whose name ends with [`EXPANSION`] only adds to the schema, so that the previous program can keep running.
+//! The database stores the name with the step, so that a program that does not know the step can still recognize an
+//! expansion.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -16,8 +17,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _}
 use crate::db::Pools;
 use crate::{Conn, DatabaseKind, Db, DbError, PgConn, on_db};
 
-/// The embedded migrations of one owner (the accounts library, a host application), under its own version table
-/// `_<set>_migrations`. Made by [`migrations!`](crate::migrations!).
+/// The embedded migrations of one owner (the accounts library, a host application), with their own version table
+/// `_<set>_migrations`. Created by [`migrations!`](crate::migrations!).
 #[derive(Debug)]
 pub struct Migrations {
     #[doc(hidden)]
@@ -53,75 +54,75 @@ macro_rules! migrations {
     };
 }
 
-/// How the names of steps end that leave everything in place which the program before them uses.
+/// The suffix of step names that keep everything the previous program uses.
 pub const EXPANSION: &str = ".expand";
 
-/// One numbered change of the schema.
+/// One numbered schema change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its number; steps run in this order.
+    /// The step's number; steps run in this order.
     pub version: i64,
-    /// Its file's name without the ending `.sql`; see [`EXPANSION`].
+    /// The step's file name without the extension `.sql`; see [`EXPANSION`].
     pub name: &'static str,
 }
 
-/// A step in a database that this program does not know.
+/// A step in the database that this program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownStep {
-    /// Its number.
+    /// The step's number.
     pub version: i64,
     /// The name that the newer program gave it.
     pub name: String,
 }
 
 impl UnknownStep {
-    /// Whether programs that do not know it run on beside those that do.
+    /// Whether programs that do not know this step can keep running next to those that do.
     pub fn is_expansion(&self) -> bool {
         self.name.ends_with(EXPANSION)
     }
 }
 
-/// A step that [`Db::migrate`] has just applied.
+/// A step that [`Db::migrate`] just applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AppliedMigration {
-    /// The set it belongs to.
+    /// The set that the step belongs to.
     pub set: &'static str,
     /// The step.
     pub step: Step,
 }
 
-/// How the schema in a database compares with the embedded migrations of one set.
+/// The difference between a database's schema and the embedded migrations of one set.
 #[derive(Clone, Debug)]
 pub struct SchemaStatus {
     /// The set.
     pub set: &'static str,
     /// Steps that the database has.
     pub applied: Vec<Step>,
-    /// Steps that it lacks.
+    /// Steps that the database lacks.
     pub pending: Vec<Step>,
-    /// Steps that it has and this program does not know: it was migrated by a newer one.
+    /// Steps that the database has but this program does not know, because a newer program applied them.
     pub unknown: Vec<UnknownStep>,
-    /// Versions whose text differs from what was applied.
+    /// Versions whose text differs from the applied one.
     pub altered: Vec<i64>,
 }
 
-/// The verdict over a [`SchemaStatus`].
+/// The overall result of a [`SchemaStatus`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaState {
-    /// Exactly what this program needs.
+    /// Exactly the schema that this program needs.
     Current,
-    /// Migrated by a newer program, which has added what this one can do without: it runs on.
+    /// A newer program migrated the schema, with expansions only; this program can keep running.
     Expanded,
     /// Steps are pending.
     Older,
-    /// Migrated by a newer program, and not for this one.
+    /// A newer program migrated the schema, and this program cannot use it.
     Newer,
-    /// An applied step's text was changed afterwards; it has to be put back.
+    /// The text of an applied step was changed afterwards; it must be restored.
     Altered,
 }
 
 impl SchemaStatus {
-    /// The verdict; the graver one where several hold.
+    /// Returns the overall result; if several apply, the most severe.
     pub fn state(&self) -> SchemaState {
         if !self.altered.is_empty() {
             SchemaState::Altered
@@ -136,19 +137,19 @@ impl SchemaStatus {
         }
     }
 
-    /// Whether a step is unknown that is no expansion, or one was made without the steps that are pending here: then the
-    /// two programs do not come one after the other.
+    /// Whether an unknown step is not an expansion, or unknown and pending steps exist together. The latter means that
+    /// neither program is a successor of the other.
     fn is_beyond_us(&self) -> bool {
         let all_expand = self.unknown.iter().all(UnknownStep::is_expansion);
         !all_expand || (!self.unknown.is_empty() && !self.pending.is_empty())
     }
 }
 
-/// Why a database was not migrated; it is left as it was.
+/// Why a migration failed. The database is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// The database was migrated by a newer program.
+    /// A newer program migrated the database.
     #[error("the {set} schema is at version {version}, which this program does not know; a newer one made it")]
     Newer {
         /// The set.
@@ -156,7 +157,7 @@ pub enum MigrateError {
         /// The first unknown version.
         version: i64,
     },
-    /// An applied step's text is not the embedded one.
+    /// The text of an applied step differs from the embedded one.
     #[error("migration {version} of {set} was changed after it had been applied")]
     Altered {
         /// The set.
@@ -164,7 +165,7 @@ pub enum MigrateError {
         /// The step's version.
         version: i64,
     },
-    /// A step left rows whose foreign keys point nowhere.
+    /// A step left rows with dangling foreign keys.
     #[error("the migration would leave rows of table {table} that refer to rows that do not exist")]
     BrokenReferences {
         /// The first such table.
@@ -175,16 +176,16 @@ pub enum MigrateError {
     Step {
         /// The set.
         set: &'static str,
-        /// The driver's report.
+        /// The driver's error.
         #[source]
         source: Box<SqlxMigrateError>,
     },
-    /// The database could not be asked.
+    /// A query on the database failed.
     #[error(transparent)]
     Db(#[from] DbError),
 }
 
-/// Instances that migrate the same PostgreSQL database queue here (an arbitrary number, the letters "csig").
+/// Advisory lock that serializes migrations of the same PostgreSQL database (an arbitrary number, the letters "csig").
 const POSTGRES_LOCK: i64 = 0x6373_6967;
 
 impl Migrations {
@@ -222,7 +223,7 @@ impl Migrations {
         })
     }
 
-    /// Version, name and checksum of each.
+    /// Returns the version, name and checksum of each applied step.
     async fn applied_steps(&self, conn: &mut Conn<'_>) -> Result<Vec<(i64, String, Vec<u8>)>, DbError> {
         let table = self.table();
         let catalogue = match conn {
@@ -235,14 +236,14 @@ impl Migrations {
         if tables == 0 {
             return Ok(Vec::new());
         }
-        // The table's name is one of ours, never input.
+        // The table name is a constant of ours, never input.
         let select = AssertSqlSafe(format!("SELECT version, description, checksum FROM {table} ORDER BY version"));
         Ok(on_db!(conn.reborrow(), c => sqlx::query_as(select).fetch_all(c).await)?)
     }
 }
 
 impl Db {
-    /// Compares the database with the embedded migrations, one status a set.
+    /// Compares the database with the embedded migrations and returns one status per set.
     pub async fn schema(&self, sets: &[&Migrations]) -> Result<Vec<SchemaStatus>, DbError> {
         let mut read = self.read().await?;
         let mut statuses = Vec::with_capacity(sets.len());
@@ -252,15 +253,15 @@ impl Db {
         Ok(statuses)
     }
 
-    /// Applies what is pending, set after set in the order given, all of it or nothing.
+    /// Applies all pending steps, set by set in the given order, in one transaction.
     ///
     /// # Errors
-    /// See [`MigrateError`]; the database is left as it was.
+    /// See [`MigrateError`]; the database is unchanged.
     pub async fn migrate(&self, sets: &[&Migrations]) -> Result<Vec<AppliedMigration>, MigrateError> {
         match &self.0 {
             Pools::Sqlite { options, .. } => {
-                // SQLite changes most things by rebuilding a table, and dropping the old one would cascade into
-                // every row that refers to it. So the keys are off while it runs and all checked at the end
+                // SQLite makes most changes by rebuilding a table, and dropping the old table would cascade into every
+                // row that refers to it. So foreign keys are off during the migration, and are checked at the end
                 // (https://www.sqlite.org/lang_altertable.html, section 7).
                 let mut conn = options.as_ref().clone().foreign_keys(false).connect().await.map_err(DbError::from)?;
                 let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(DbError::from)?;
@@ -278,12 +279,12 @@ impl Db {
                 Ok(applied)
             }
             Pools::Postgres(postgres) => {
-                // A long migration is not an error: the limits on statements and locks are for requests.
+                // A long migration is not an error: the statement and lock limits are for requests.
                 let begin = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
                              SET LOCAL idle_in_transaction_session_timeout = 0";
                 let mut tx = postgres.pool.begin_with(begin).await.map_err(DbError::from)?;
                 let mut conn = PgConn::new(&mut tx, postgres.pooler);
-                // It ends with the transaction: behind a pooler, no other kind of lock stays ours.
+                // A lock of the transaction: behind a pooler, session locks would not stay ours.
                 sqlx::query("SELECT pg_advisory_xact_lock($1)")
                     .bind(POSTGRES_LOCK)
                     .execute(conn.reborrow())
@@ -310,7 +311,7 @@ pub(crate) async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Ve
                 let strange = status.unknown.iter().find(|step| !step.is_expansion()).or(status.unknown.first());
                 return Err(MigrateError::Newer { set: set.set, version: strange.map_or(0, |step| step.version) });
             }
-            // Nothing of ours is pending.
+            // Nothing is pending.
             SchemaState::Current | SchemaState::Expanded => continue,
             SchemaState::Older | SchemaState::Altered => {}
         }
@@ -327,8 +328,8 @@ pub(crate) async fn apply(sets: &[&Migrations], mut conn: Conn<'_>) -> Result<Ve
     Ok(applied)
 }
 
-/// Makes the table of the steps that were applied, as the driver does. The driver itself names its statements, which a
-/// pooler in transaction mode does not stand.
+/// Creates the record of applied steps as the driver does. The driver cannot be used here, because it names its
+/// statements, which fails behind a pooler in transaction mode.
 async fn make_record(table: &str, conn: Conn<'_>) -> Result<(), DbError> {
     let (instant, now, bytes) = match conn.kind() {
         DatabaseKind::Sqlite => ("TIMESTAMP", "CURRENT_TIMESTAMP", "BLOB"),
@@ -342,7 +343,7 @@ async fn make_record(table: &str, conn: Conn<'_>) -> Result<(), DbError> {
     Ok(on_db!(conn, c => sqlx::raw_sql(create).execute(c).await.map(drop))?)
 }
 
-/// Applies one step and notes it.
+/// Applies one step and records it.
 async fn apply_step(table: &str, step: &Migration, mut conn: Conn<'_>) -> Result<(), SqlxMigrateError> {
     let begun = Instant::now();
     on_db!(conn.reborrow(), c => sqlx::raw_sql(step.sql.clone()).execute(c).await.map(drop))

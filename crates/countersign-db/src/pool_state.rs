@@ -1,4 +1,4 @@
-//! How the pools of connections are: how many there are, how many callers wait for one, and whether writing goes on.
+//! Pool statistics: open connections, waiting callers, and whether writes succeed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,26 +7,26 @@ use std::time::{Duration, Instant};
 use crate::db::Pools;
 use crate::{Db, DbError};
 
-/// How a pool of connections is at the moment.
+/// The current state of a connection pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolState {
-    /// `readers` and `writer` of SQLite, `shared` of PostgreSQL.
+    /// `readers` or `writer` with SQLite, `shared` with PostgreSQL.
     pub pool: &'static str,
-    /// Connections that are open.
+    /// Number of open connections.
     pub open: u32,
-    /// Of those, how many nobody uses.
+    /// Number of open connections not in use.
     pub idle: u32,
-    /// Connections at the most.
+    /// Maximum number of connections.
     pub connections_max: u32,
-    /// Callers who wait for one.
+    /// Number of callers waiting for a connection.
     pub waiting: u64,
-    /// How often a caller had waited for too long.
+    /// Total number of waits that timed out.
     pub timed_out: u64,
-    /// How often a connection was thrown away because the end of its transaction was not confirmed.
+    /// Total number of connections discarded because the end of a transaction was not confirmed.
     pub discarded: u64,
 }
 
-/// Those who wait for a connection, for reading and for writing, and what became of writing.
+/// Counters of waiting readers and writers, and the outcome of writes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queues(Arc<Records>);
 
@@ -35,7 +35,7 @@ struct Records {
     reading: Queue,
     writing: Queue,
     discarded: AtomicU64,
-    /// Since when nothing could be written.
+    /// When writes began to fail; `None` while they succeed.
     failing_since: Mutex<Option<Instant>>,
 }
 
@@ -54,12 +54,12 @@ impl Queues {
         &self.0.writing
     }
 
-    /// A transaction was committed.
+    /// Records that a transaction was committed.
     pub(crate) fn note_written(&self) {
         *self.failing_since() = None;
     }
 
-    /// A transaction could not be begun or ended.
+    /// Records that a transaction could not begin or end because the database is unavailable.
     pub(crate) fn note_unwritten(&self, error: &DbError) {
         if matches!(error, DbError::Unavailable(_)) {
             self.failing_since().get_or_insert_with(Instant::now);
@@ -80,18 +80,18 @@ impl Queues {
 }
 
 impl Queue {
-    /// Somebody begins to wait.
+    /// Counts a caller that begins to wait.
     pub(crate) fn enter(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting(self)
     }
 }
 
-/// Somebody who waits, until this is dropped.
+/// A waiting caller, counted until this is dropped.
 pub(crate) struct Waiting<'q>(&'q Queue);
 
 impl Waiting<'_> {
-    /// The wait is over, one way or the other.
+    /// Ends the wait, and counts a timeout.
     pub(crate) fn end<T>(self, acquired: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         if matches!(acquired, Err(sqlx::Error::PoolTimedOut)) {
             self.0.timed_out.fetch_add(1, Ordering::Relaxed);
@@ -107,7 +107,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl Db {
-    /// How its pools are.
+    /// Returns the state of each pool.
     pub fn pool_states(&self) -> Vec<PoolState> {
         let (reading, writing) = (self.1.reading(), self.1.writing());
         match &self.0 {
@@ -120,8 +120,8 @@ impl Db {
         }
     }
 
-    /// For how long nothing could be written, by the last outcome of this handle's own transactions; `None` when it was
-    /// a commit, or there was none yet.
+    /// Returns how long writes have failed, by the last outcome of this handle's own transactions; `None` if the last
+    /// one was committed or there was none.
     pub fn writing_fails_for(&self) -> Option<Duration> {
         self.1.failing_since().map(|since| since.elapsed())
     }

@@ -1,5 +1,5 @@
-//! PostgreSQL as people have it: the pool of connections to a server, directly or through a pooler, and what each of them
-//! is told before it is used.
+//! PostgreSQL: the connection pool, for a server reached directly or through a pooler, and the setup of each
+//! connection.
 
 mod address;
 mod conn;
@@ -18,19 +18,19 @@ use tokio::time::{sleep, timeout};
 
 use crate::{DbError, PoolPolicy};
 
-/// Who answers at the address of a PostgreSQL database.
+/// The kind of connection behind the address of a PostgreSQL database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooler {
-    /// The server itself, or a pooler in session mode: a connection of ours is one of the server's for as long as it lasts.
+    /// The server itself, or a pooler in session mode: our connection keeps one server connection for its whole life.
     #[default]
     Session,
-    /// A pooler in transaction mode: each transaction may be on another of the server's connections. Nothing is kept on
-    /// any: no named statements, no settings and no locks beyond a transaction.
+    /// A pooler in transaction mode: each transaction may use another server connection. Nothing outlasts a
+    /// transaction: no named statements, no settings and no locks.
     Transaction,
 }
 
 impl Pooler {
-    /// What begins a transaction that writes.
+    /// Returns the statement that begins a write transaction.
     pub(crate) fn begin_text(self) -> &'static str {
         match self {
             Self::Session => BEGIN,
@@ -39,25 +39,25 @@ impl Pooler {
     }
 }
 
-// How long a statement may run, and wait for a lock, before the server ends it: 30 seconds.
+// The server ends a statement that runs for 30 seconds, or that waits for a lock for 30 seconds.
 
-/// For a connection that stays ours, and then whether it takes writes. One message, and one answer to wait for.
+/// Greeting for a connection that stays ours: sets the limits, then reads whether it accepts writes. One round trip.
 const GREETING_OF_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '30s'; SHOW transaction_read_only";
-/// What is set stays behind for the next client of the server's connection, so nothing is.
+/// Sets nothing, because settings would leak to the next client of the server connection.
 const GREETING_OF_TRANSACTION: &str = "SHOW transaction_read_only";
 const BEGIN: &str = "BEGIN";
 const BEGIN_LIMITED: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '30s'";
-/// The limit on locks is of no use to a transaction that only reads.
+/// A read-only transaction needs no lock limit.
 const BEGIN_READING: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'";
 
-/// A connection idle for longer is asked for a sign of life before it is lent out; a fresher one is trusted, which
-/// saves a round trip on every request.
+/// A connection that was idle for longer is tested before use. A fresher one is trusted, which saves a round trip per
+/// request.
 const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(10);
-/// How long a connection is kept, however much it is used.
+/// The maximum age of a connection, regardless of use.
 const LIFETIME_MAX: Duration = Duration::from_mins(30);
-/// How long a server may take to let us in and be looked at.
+/// The time limit for connecting to a server and detecting a pooler.
 const CONTACT_TIME_MAX: Duration = Duration::from_secs(5);
-/// How long is waited before a server is tried again that does not take connections yet.
+/// Retry interval for a server that does not accept connections yet.
 const CONNECT_AGAIN: Duration = Duration::from_millis(100);
 
 /// The connections to one PostgreSQL database.
@@ -79,7 +79,7 @@ impl Postgres {
             .max_connections(policy.connections_max)
             .acquire_timeout(wait_max)
             .test_before_acquire(false)
-            // Behind an address that moves there may still be a standby, or a primary that was put out of office.
+            // After a failover, the address may still lead to a standby or a demoted primary.
             .after_connect(move |conn, _| Box::pin(greet(conn, greeting)))
             .before_acquire(|conn, meta| {
                 Box::pin(async move {
@@ -87,32 +87,32 @@ impl Postgres {
                     Ok(meta.idle_for < TRUSTED_IDLE_MAX || greet(conn, greeting).await.is_ok())
                 })
             })
-            // The pool asks each connection for a sign of life when it comes back, and waits for it as long as the
-            // system does: a quarter of an hour if the server's machine is gone, with the connection's place.
+            // By default, the pool pings each returned connection and waits as long as the system does. If the server's
+            // machine is gone, that is a quarter of an hour, and the connection occupies its place in the pool.
             .after_release(move |conn, _| {
                 Box::pin(
                     async move { timeout(wait_max, is_free(conn)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) },
                 )
             })
-            // What a server keeps of a connection grows, and an address may lead to another one by then.
+            // Server memory per connection grows, and the address may have moved to another server.
             .max_lifetime(LIFETIME_MAX)
-            // There has been a connection just now.
+            // `first_contact` has just connected.
             .connect_lazy_with(address.connect_options());
         Ok(Self { pool, pooler })
     }
 
-    /// A connection for reading.
+    /// Returns a connection for reading.
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
         let lent = Lent::new(self.pool.acquire().await?, self.pooler);
         match self.pooler {
             Pooler::Session => Ok(lent),
-            // The driver sends a statement and its values apart, and the pooler might send them to two servers.
+            // The driver sends a statement and its values separately, and the pooler might send them to two servers.
             Pooler::Transaction => lent.begin(BEGIN_READING).await,
         }
     }
 }
 
-/// Tells a connection what holds on it, and asks for a sign of life and whether writing is allowed: on a standby it is not.
+/// Sets up or pings a connection, and fails if it is read-only, as on a standby.
 async fn greet<'c>(
     conn: impl Executor<'c, Database = sqlx::Postgres>,
     greeting: &'static str,
@@ -122,10 +122,10 @@ async fn greet<'c>(
     if is_read_only == "off" { Ok(()) } else { Err(sqlx::Error::Io(io::ErrorKind::ReadOnlyFilesystem.into())) }
 }
 
-/// Asks a connection that comes back for a sign of life, and whether it is outside of a transaction: the next caller
-/// would be inside. An aborted transaction answers with an error.
+/// Pings a returned connection and checks that it is outside a transaction, because the next caller would otherwise be
+/// inside it. An aborted transaction answers with an error.
 async fn is_free(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    // Outside of one, the transaction begins with the statement.
+    // Outside a transaction, this statement starts its own, so both times are equal.
     let row = sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(conn).await?;
     let is_free: bool = row.try_get(0)?;
     if !is_free {
@@ -134,13 +134,13 @@ async fn is_free(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     Ok(is_free)
 }
 
-/// Whether writing is allowed on a connection: on a standby it is not.
+/// Fails if the connection is read-only, as on a standby.
 pub(crate) async fn refuse_read_only(conn: PgConn<'_>) -> Result<(), sqlx::Error> {
     greet(conn, GREETING_OF_TRANSACTION).await
 }
 
-/// Waits until the server takes a connection and writes, and sees who is in between. The pool would tell of everything as a
-/// wait that was in vain.
+/// Waits until the server accepts a connection and writes, and detects a pooler. The pool would report every failure as
+/// a timeout.
 pub(crate) async fn first_contact(address: &PostgresAddress, wait_max: Duration) -> Result<(), DbError> {
     address.check_files().await?;
     let begun = Instant::now();
@@ -164,12 +164,12 @@ async fn contact(address: &PostgresAddress) -> Result<Pooler, sqlx::Error> {
     }
     let mut two = connect(address).await?;
     let pooler = probe::pooler_between(&mut one, &mut two).await;
-    // Also if it could not be told: nothing waits for a pooler any longer.
+    // Also after a failed probe: it needs the connections no longer.
     let _ = tokio::join!(one.close(), two.close());
     pooler
 }
 
-/// One connection beside the pool.
+/// Opens one connection outside the pool.
 pub(crate) async fn connect(address: &PostgresAddress) -> Result<PgConnection, sqlx::Error> {
     let options = address.connect_options();
     let connecting = options.connect();
@@ -181,7 +181,7 @@ pub(crate) async fn connect(address: &PostgresAddress) -> Result<PgConnection, s
     }
 }
 
-/// Whether the server may only be starting, or giving its office to another.
+/// Whether the server may just be starting, or failing over.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => {

@@ -1,4 +1,4 @@
-//! Decides how an SQLite database is copied while others write to it, and what is looked at before a copy is believed.
+//! Snapshots of an SQLite database that is in use, and the integrity checks of a copy.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,14 +10,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlitePool};
 use crate::db::Pools;
 use crate::{Db, DbError, PoolPolicy};
 
-/// Why a database was not copied, or a copy is not believed.
+/// Why a snapshot or a check failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// It is a PostgreSQL database, which is copied by PostgreSQL's own tools.
+    /// The database is PostgreSQL, which has its own tools for copies.
     #[error("this is no SQLite database; a PostgreSQL one is copied by PostgreSQL's own tools")]
     NotSqlite,
-    /// The copy's path is not Unicode, which SQLite takes alone.
+    /// The copy's path is not Unicode, which SQLite requires.
     #[error("the path of the copy is not Unicode")]
     NotUnicode,
     /// The file's structure is damaged.
@@ -29,7 +29,7 @@ pub enum SnapshotError {
         /// The first such table.
         table: String,
     },
-    /// The database could not be asked.
+    /// A query on the database failed.
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -40,25 +40,25 @@ impl From<sqlx::Error> for SnapshotError {
     }
 }
 
-/// How long is waited for others to let go of a file that shall be out of use.
+/// How long to wait for others to release a file.
 const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 impl Db {
-    /// Writes everything that is committed at this moment into another file, in one transaction that holds up no writer
-    /// (`VACUUM INTO`). The file may exist only if it is empty; it is not synchronised to the disk.
+    /// Writes everything committed so far into another file, in one transaction that does not block writers (`VACUUM
+    /// INTO`). An existing file must be empty. The file is not synced to disk.
     pub async fn snapshot_into(&self, file: &Path) -> Result<(), SnapshotError> {
         let Pools::Sqlite { options, .. } = &self.0 else {
             return Err(SnapshotError::NotSqlite);
         };
         let file = file.to_str().ok_or(SnapshotError::NotUnicode)?;
-        // A connection of its own: the pools are for requests, which wait only so long.
+        // A separate connection, because the pools are for requests and have time limits.
         let mut conn = options.as_ref().clone().connect().await?;
         sqlx::query("VACUUM INTO $1").bind(file).execute(&mut conn).await?;
         Ok(conn.close().await?)
     }
 
-    /// Opens a copy that nobody else uses and that need not survive a crash. Without a write-ahead log, so that the file is
-    /// the whole database as soon as it is closed.
+    /// Opens a copy that nothing else uses and that need not survive a crash. It has no write-ahead log, so that the
+    /// file is the whole database once closed.
     pub async fn open_copy(file: &Path) -> Result<Self, DbError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -70,8 +70,7 @@ impl Db {
         Self::open_sqlite(options, &PoolPolicy::default()).await
     }
 
-    /// Reads all of an SQLite database, to see whether its pages and indexes are in order and every reference leads to a
-    /// row.
+    /// Reads a whole SQLite database to check its pages, indexes and foreign keys.
     pub async fn check_whole(&self) -> Result<(), SnapshotError> {
         let readers = self.sqlite_readers()?;
         let verdict: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(readers).await?;
@@ -86,7 +85,7 @@ impl Db {
         }
     }
 
-    /// How many rows each table of an SQLite database has.
+    /// Returns the number of rows in each table of an SQLite database.
     pub async fn count_rows(&self) -> Result<BTreeMap<String, i64>, SnapshotError> {
         let readers = self.sqlite_readers()?;
         let tables: Vec<String> = sqlx::query_scalar(
@@ -111,15 +110,15 @@ impl Db {
     }
 }
 
-/// Takes the write-ahead log of an SQLite file into the file, so that nothing beside it belongs to it any more.
+/// Checkpoints the write-ahead log of an SQLite file and removes it, so that the file alone is the database.
 ///
 /// # Errors
-/// [`DbError::Unavailable`] when another program has the database open, [`DbError::Other`] when the file is no database.
+/// [`DbError::Unavailable`] if another program has the database open, [`DbError::Other`] if the file is not a database.
 pub async fn take_out_of_use(file: &Path) -> Result<(), DbError> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(false)
-        // SQLite leaves the write-ahead log only when it is alone.
+        // SQLite leaves write-ahead mode only if no other connection is open.
         .journal_mode(SqliteJournalMode::Delete)
         .busy_timeout(IN_USE_WAIT_MAX)
         .disable_statement_logging();

@@ -1,6 +1,6 @@
-//! Which throw-away database a test gets: a fresh SQLite file or a fresh database in an ephemeral PostgreSQL
-//! cluster, by the environment variable `TEST_DATABASE`: `sqlite`, the default; `postgres`; or `pgbouncer-session` and
-//! `pgbouncer-transaction`, which are the same PostgreSQL through a pooler; or `postgres-far`, a millisecond away.
+//! Throw-away databases for tests: a new SQLite file, or a new database in an ephemeral PostgreSQL cluster. The
+//! environment variable `TEST_DATABASE` selects one: `sqlite` (the default), `postgres`, `pgbouncer-session` or
+//! `pgbouncer-transaction` (PostgreSQL through a pooler), or `postgres-far` (a millisecond away).
 
 mod cluster;
 mod distance;
@@ -16,23 +16,23 @@ use tempfile::TempDir;
 
 use crate::{DatabaseKind, DatabaseUrl, Db, Migrations, PoolPolicy};
 
-/// Which database this test run is for.
+/// Returns which database this test run is for.
 ///
 /// # Panics
-/// When `TEST_DATABASE` names no kind of database.
+/// If `TEST_DATABASE` has an unknown value.
 pub fn database_under_test() -> DatabaseKind {
     run().0
 }
 
-/// Whether this test run reaches PostgreSQL through a pooler.
+/// Returns whether this test run reaches PostgreSQL through a pooler.
 ///
 /// # Panics
-/// When `TEST_DATABASE` names no kind of database.
+/// If `TEST_DATABASE` has an unknown value.
 pub fn is_pooled() -> bool {
     reach_under_test().is_pooled()
 }
 
-/// How this test run reaches PostgreSQL.
+/// Returns how this test run reaches PostgreSQL.
 fn reach_under_test() -> Reach {
     run().1
 }
@@ -51,7 +51,7 @@ fn run() -> (DatabaseKind, Reach) {
     }
 }
 
-/// A migrated database of its own for one test; gone when dropped.
+/// A migrated database for one test, deleted when dropped.
 pub struct TempDb {
     db: Db,
     url: String,
@@ -60,18 +60,18 @@ pub struct TempDb {
 }
 
 impl TempDb {
-    /// A database of the kind under test with these migrations applied.
+    /// Creates a database of the kind under test and applies these migrations.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// If that fails.
     pub async fn new(sets: &[&Migrations]) -> Self {
         Self::of_kind(database_under_test(), sets).await
     }
 
-    /// A database of this kind with these migrations applied.
+    /// Creates a database of this kind and applies these migrations.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// If that fails.
     pub async fn of_kind(kind: DatabaseKind, sets: &[&Migrations]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         match kind {
@@ -88,11 +88,11 @@ impl TempDb {
         }
     }
 
-    /// A PostgreSQL database with these migrations applied, without a pooler in between whatever the run is for: for tests that
-    /// look at the server's own affairs.
+    /// Creates a PostgreSQL database, never behind a pooler, and applies these migrations: for tests that inspect the
+    /// server itself.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// If that fails.
     pub async fn on_server(sets: &[&Migrations]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let (cluster, name) = postgres_database(sets).await;
@@ -104,17 +104,17 @@ impl TempDb {
         Self { db, url, server_url, _folder: folder }
     }
 
-    /// The handle.
+    /// Returns the handle.
     pub fn db(&self) -> &Db {
         &self.db
     }
 
-    /// The address, for a process of its own.
+    /// Returns the address, for a separate process.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The address without a pooler in between.
+    /// Returns the address of the server itself, without a pooler.
     pub fn server_url(&self) -> &str {
         &self.server_url
     }
@@ -125,14 +125,14 @@ async fn connect(url: &str, policy: PoolPolicy) -> Db {
     Db::connect(&url, &policy).await.expect("the test database can be opened")
 }
 
-/// A database cloned from a template that has the migrations, which is much faster than applying them each time.
+/// Clones a database from a template that has the migrations, which is much faster than applying them each time.
 async fn postgres_database(sets: &[&Migrations]) -> (&'static cluster::Cluster, String) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
 
     let cluster = cluster::Cluster::shared();
     let names: Vec<_> = sets.iter().map(|set| format!("{}{}", set.set, set.steps.len())).collect();
     let template = format!("template_{}", names.join("_"));
-    // One at a time within this process: PostgreSQL refuses to copy a template that someone is connected to.
+    // One at a time within this process: PostgreSQL refuses to copy a template that has connections.
     let _turn = cluster.turn.lock().await;
     if cluster.execute(&format!("CREATE DATABASE {template}")).await.is_ok() {
         let db =

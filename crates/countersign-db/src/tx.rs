@@ -1,9 +1,9 @@
-//! A write transaction, from its first statement to its end, which it reaches whatever becomes of its caller.
+//! Write transactions, which always end properly, even if the caller is cancelled.
 //!
-//! A request can be given up at every `await`. The statements that begin and end a transaction are our own here, because
-//! the driver counts transactions beside the database's own books, and the two part when a statement that begins or ends
-//! one is given up half-way or fails. Here a transaction that is dropped is rolled back by a task of its own, a commit is
-//! a task of its own from the start, and a connection goes back to its pool only after the database has confirmed the end.
+//! A request can be cancelled at every `await`. We issue the statements that begin and end a transaction ourselves,
+//! because the driver keeps its own transaction count. That count diverges from the database's state if such a
+//! statement fails or is cancelled half-way. Here, a separate task rolls back a dropped transaction, and every commit
+//! runs in its own task. A connection returns to its pool only after the database has confirmed the end.
 
 use std::any::Any;
 use std::time::Duration;
@@ -17,23 +17,24 @@ use tracing::Instrument as _;
 use crate::pool_state::Queues;
 use crate::{Conn, DbError, PgConn, Pooler, on_db};
 
-/// What a commit may take on PostgreSQL, which ends a statement itself before that. SQLite is not hurried: its disk is.
+/// Time limit for a commit on PostgreSQL, which aborts a statement itself before that. SQLite has no limit, because
+/// only its disk can be slow.
 const COMMIT_TIME_MAX: Duration = Duration::from_secs(35);
 
-/// A write transaction; rolled back when dropped without [`Tx::commit`].
+/// A write transaction, rolled back when dropped without [`Tx::commit`].
 pub struct Tx {
-    /// `None` once the end has been left to a task.
+    /// `None` once a task ends the transaction.
     held: Option<Held>,
     /// See [`Tx::keep`].
     kept: Vec<Box<dyn Any + Send>>,
-    /// How long a rollback may take before the connection is thrown away instead.
+    /// Time limit for a rollback; after it, the connection is discarded.
     wait_max: Duration,
     queues: Queues,
-    /// Of the trace, where there is one; it ends with the transaction.
+    /// The trace span, if tracing is on; it ends with the transaction.
     span: tracing::Span,
 }
 
-/// A pool's connection, in a transaction.
+/// A pooled connection in a transaction.
 pub(crate) enum Held {
     /// `BEGIN IMMEDIATE` on the one SQLite writer.
     Sqlite(PoolConnection<Sqlite>),
@@ -48,7 +49,7 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    /// Begins it. When this is given up, the transaction is rolled back like any other.
+    /// Begins the transaction. If the caller is cancelled, the transaction is rolled back like any other.
     pub(crate) async fn begin(
         held: Held,
         wait_max: Duration,
@@ -65,10 +66,10 @@ impl Tx {
         Ok(on_db!(self.conn(), c => sqlx::raw_sql(statement).execute(c).await.map(drop))?)
     }
 
-    /// The connection, for one call of a store function.
+    /// Returns the connection, for one call of a store function.
     ///
     /// # Panics
-    /// Never: the connection is there until the transaction is committed, rolled back or dropped.
+    /// Never: the connection exists until the transaction is committed, rolled back or dropped.
     pub fn conn(&mut self) -> Conn<'_> {
         match self.held.as_mut().expect("it has not ended") {
             Held::Sqlite(conn) => Conn::Sqlite(conn),
@@ -76,34 +77,34 @@ impl Tx {
         }
     }
 
-    /// Keeps a value until the transaction has ended, one way or the other, also when its caller has been dropped
-    /// meanwhile: what must not be let go of before the database has decided.
+    /// Keeps a value until the transaction has ended, even if the caller is dropped before. For guards that must not be
+    /// released before the outcome is known.
     pub fn keep(&mut self, value: impl Any + Send) {
         self.kept.push(Box::new(value));
     }
 
-    /// Makes everything written in this transaction durable and visible. Once this has been polled, the commit takes
-    /// place even if nobody waits for it any more.
+    /// Makes everything written in this transaction durable and visible. Once polled, the commit completes even if the
+    /// caller is cancelled.
     pub async fn commit(self) -> Result<(), DbError> {
         self.end(End::Commit).await
     }
 
-    /// Undoes everything written in this transaction.
+    /// Rolls back everything written in this transaction.
     pub async fn roll_back(self) -> Result<(), DbError> {
         self.end(End::RollBack).await
     }
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "what ends a transaction has no owner but its connection, of which few are"
+        reason = "a task that ends a transaction is owned by its connection, and connections are bounded"
     )]
     async fn end(mut self, end: End) -> Result<(), DbError> {
         let Some(ending) = self.ending(end) else { return Ok(()) };
-        // The task goes on when its handle is dropped.
+        // The task continues if its handle is dropped.
         tokio::spawn(ending).await.unwrap_or(Err(DbError::Unavailable(sqlx::Error::WorkerCrashed)))
     }
 
-    /// What is left to do, free of the caller; `None` when it has been left to somebody already.
+    /// Returns the remaining work, independent of the caller; `None` if a task already does it.
     fn ending(&mut self, end: End) -> Option<impl Future<Output = Result<(), DbError>> + Send + 'static> {
         let held = self.held.take()?;
         let kept = std::mem::take(&mut self.kept);
@@ -154,15 +155,16 @@ impl Held {
         }
     }
 
-    /// Ends the transaction. A connection on which that fails may still be in it, and is replaced: SQLite, for one, ends a
-    /// transaction itself when the disk is full, and then nothing is left to roll back.
+    /// Ends the transaction. If that fails, the connection may still be in the transaction, and is replaced. SQLite
+    /// also ends a transaction itself if the disk is full, and then there is nothing to roll back.
     async fn end(self, end: End, time_max: Duration, queues: &Queues) -> Result<(), DbError> {
         let ended = match self {
             Self::Sqlite(mut conn) => {
                 let ended = sqlx::raw_sql(end.statement()).execute(&mut *conn).await.map(drop);
                 if ended.is_err() {
                     queues.note_discarded();
-                    // Its place is free when the file is closed: two writers would wait for each other.
+                    // The pool may open another writer only after the file is closed, because two writers would wait
+                    // for each other.
                     if let Err(error) = conn.close().await {
                         tracing::debug!(%error, "a connection was not closed in order");
                     }
@@ -174,7 +176,8 @@ impl Held {
                 let ended = ended.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(drop);
                 if ended.is_err() {
                     queues.note_discarded();
-                    // To say goodbye could take as long again; the server rolls back what is left without an end.
+                    // A proper disconnect could take just as long. The server rolls back transactions of lost
+                    // connections.
                     drop(conn.detach());
                 }
                 ended

@@ -1,4 +1,4 @@
-//! Which database a `DATABASE_URL` names.
+//! Parses `DATABASE_URL`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::Pooler;
 use crate::postgres::PostgresAddress;
 
-/// A parsed database address. Its `Display` and `Debug` mask the password.
+/// A parsed database address. `Display` and `Debug` mask the password.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(crate) Address);
 
@@ -17,7 +17,7 @@ pub(crate) enum Address {
     Postgres { address: Box<PostgresAddress>, masked: String },
 }
 
-/// Why a text is not a database address; the message says what is accepted and never repeats the text.
+/// Why a text is not a database address. The message names the accepted forms and never repeats the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}; use `sqlite:path/to/file.db` or `postgres://user:password@host:5432/database`")]
 pub struct InvalidDatabaseUrl {
@@ -25,12 +25,12 @@ pub struct InvalidDatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// An SQLite database in this file.
+    /// Creates the address of an SQLite database in this file.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
         Self(Address::Sqlite(path.into()))
     }
 
-    /// The file, when the address names an SQLite database.
+    /// Returns the file, if the address names an SQLite database.
     pub fn sqlite_path(&self) -> Option<&Path> {
         match &self.0 {
             Address::Sqlite(path) => Some(path),
@@ -38,7 +38,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// What is said to be between us and it.
+    /// Returns the pooler that the address declares.
     pub fn pooler(&self) -> Pooler {
         match &self.0 {
             Address::Sqlite(_) => Pooler::Session,
@@ -46,10 +46,10 @@ impl DatabaseUrl {
         }
     }
 
-    /// The same database, with this between us and it. An SQLite database has nothing of that kind.
+    /// Returns the same database, reached through this kind of pooler. SQLite addresses are unchanged.
     ///
     /// # Errors
-    /// When the address asks for something that does not go with it.
+    /// If the address has a parameter that the pooler does not support.
     pub fn behind(self, pooler: Pooler) -> Result<Self, InvalidDatabaseUrl> {
         match self.0 {
             Address::Sqlite(path) => Ok(Self::sqlite(path)),
@@ -69,7 +69,7 @@ impl FromStr for DatabaseUrl {
         let (scheme, rest) = text.split_once(':').ok_or_else(|| refuse("no scheme"))?;
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" => {
-                // `sqlite:a.db`, `sqlite://a.db` and `sqlite:///abs/a.db` are all in use; the path is what follows.
+                // `sqlite:a.db`, `sqlite://a.db` and `sqlite:///abs/a.db` are all in use; the rest is the path.
                 let path = rest.strip_prefix("//").unwrap_or(rest);
                 if path.is_empty() || path.starts_with(":memory:") {
                     return Err(refuse("an SQLite database needs a file, memory alone would lose every account"));
@@ -106,7 +106,8 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// `postgres://user:secret@host/db?password=x` → `postgres://user:***@host/db`: parameters can hold a password too.
+/// Masks the password: `postgres://user:secret@host/db?password=x` → `postgres://user:***@host/db`. Parameters are
+/// dropped, because they can hold a password too.
 fn mask_password(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {

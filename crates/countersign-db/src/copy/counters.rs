@@ -1,12 +1,12 @@
-//! Where the databases go on counting that number their rows themselves: after the greatest number that was ever
-//! given, also if its row is gone.
+//! Carries over row counters (SQLite `AUTOINCREMENT`, PostgreSQL sequences): numbering continues after the greatest
+//! number ever used, even if that row was deleted.
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::tables::{Table, quoted};
 use crate::{Conn, DbError, PgConn};
 
-/// Has the target go on where the source is.
+/// Sets the target's counter to that of the source.
 pub(super) async fn carry_over(mut source: Conn<'_>, mut target: Conn<'_>, table: &Table) -> Result<(), DbError> {
     let counted: Option<i64> = match &mut source {
         Conn::Sqlite(conn) => sqlite_counter(conn, table).await?,
@@ -17,7 +17,7 @@ pub(super) async fn carry_over(mut source: Conn<'_>, mut target: Conn<'_>, table
     };
     match &mut target {
         Conn::Sqlite(conn) if table.is_counted => {
-            // An insert has set it to the greatest number there is.
+            // Inserts have already set it to the greatest number present.
             let Some(counted) = counted else { return Ok(()) };
             sqlx::query(
                 "INSERT INTO sqlite_sequence (name, seq) SELECT $1, 0 WHERE NOT EXISTS \
@@ -57,7 +57,7 @@ async fn sqlite_counter(conn: &mut SqliteConnection, table: &Table) -> Result<Op
     Ok(sqlx::query_scalar(select).bind(&table.name).fetch_optional(conn).await?)
 }
 
-/// The sequence that a column of the key is numbered by, and the column; both quoted for a statement.
+/// Returns the sequence that numbers a key column, and the column; both quoted for a statement.
 async fn sequence(mut conn: PgConn<'_>, table: &Table) -> Result<Option<(String, String)>, DbError> {
     for &place in &table.key {
         let column = &table.columns[place].name;
@@ -74,7 +74,7 @@ async fn sequence(mut conn: PgConn<'_>, table: &Table) -> Result<Option<(String,
 }
 
 async fn postgres_counter(conn: PgConn<'_>, sequence: &str) -> Result<Option<i64>, DbError> {
-    // A sequence's name is quoted already.
+    // The sequence name is already quoted.
     let select = format!("SELECT CASE WHEN is_called THEN last_value END FROM {sequence}");
     Ok(sqlx::query_scalar(AssertSqlSafe(select)).fetch_one(conn).await?)
 }

@@ -1,5 +1,5 @@
-//! How a database is held while it is copied or copied into: one connection, nobody else who writes, and a mark in
-//! the target for as long as it is not whole.
+//! Exclusive access to the source or target of a copy: one connection, no other writers, and a marker table in the
+//! target until the copy is complete.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::postgres::{self, PostgresAddress};
 use crate::url::Address;
 use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, PgConn, SchemaStatus, on_db, take_out_of_use};
 
-/// How long is waited for others to let go of it.
+/// How long to wait for others to release an SQLite file.
 const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
-/// How long is waited for a PostgreSQL server that is just starting.
+/// How long to wait for a PostgreSQL server that is starting.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
-/// On PostgreSQL all is said in one transaction or another: behind a pooler, nothing outlasts them. They may take as long as
-/// they like, but others are waited for no longer than a writer may be at work.
+/// Begins a transaction on PostgreSQL. Every statement runs in a transaction, because behind a pooler nothing outlasts
+/// one. Transactions have no time limit, but waiting for locks is limited as for ordinary writes.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
                      SET LOCAL lock_timeout = '5s'";
-/// The same, reading everything as it was at one moment.
+/// As `BEGIN`, with a snapshot of one moment for all reads.
 const BEGIN_AT_ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0; \
                                    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '5s'";
-/// Copies into the same PostgreSQL database queue here (an arbitrary number, the letters "copy").
+/// Advisory lock that serializes copies into the same PostgreSQL database (an arbitrary number, the letters "copy").
 const POSTGRES_LOCK: i64 = 0x636f_7079;
 
-/// A database on one connection, without anybody beside it who writes.
+/// A database on a single connection, without concurrent writers.
 pub struct HeldDb {
     link: Link,
-    /// Where it is, the same however its address is written.
+    /// The canonical location, regardless of how the address is written.
     place: Option<String>,
 }
 
@@ -40,10 +40,10 @@ enum Link {
 }
 
 struct PostgresLink {
-    /// In a transaction all the time.
+    /// Always in a transaction.
     conn: PgConnection,
     address: PostgresAddress,
-    /// Of a target: its transaction has the lock, and lasts as long as this.
+    /// For a target: the connection whose transaction holds the advisory lock.
     queue: Option<PgConnection>,
 }
 
@@ -58,7 +58,7 @@ impl PostgresLink {
         PgConn::new(&mut self.conn, self.address.pooler())
     }
 
-    /// Waits until nobody else copies into this database. Let go of when the connection ends, also that of a process that was
+    /// Waits until no other copy into this database runs. The lock ends with the connection, even if the process is
     /// killed.
     async fn queue(&mut self) -> Result<(), DbError> {
         let mut queue = postgres::connect(&self.address).await?;
@@ -71,7 +71,7 @@ impl PostgresLink {
         Ok(())
     }
 
-    /// Ends the transaction one way or the other, and begins the next one.
+    /// Ends the transaction with `end` and begins the next one.
     async fn go_on(&mut self, end: &'static str) -> Result<(), DbError> {
         sqlx::raw_sql(end).execute(&mut self.conn).await?;
         sqlx::raw_sql(BEGIN).execute(&mut self.conn).await?;
@@ -80,7 +80,7 @@ impl PostgresLink {
 }
 
 impl HeldDb {
-    /// Opens a database that exists. Of an SQLite file nobody else can have anything from now on.
+    /// Opens an existing database. For an SQLite file, this locks out all other programs.
     ///
     /// # Errors
     /// [`DbError::Unavailable`] when another program has the SQLite file open, or PostgreSQL does not answer.
@@ -98,7 +98,7 @@ impl HeldDb {
                     .busy_timeout(IN_USE_WAIT_MAX)
                     .disable_statement_logging();
                 let mut conn = options.connect().await?;
-                // With this mode, the lock of a transaction outlives it.
+                // In this locking mode, the lock outlives the transaction.
                 sqlx::raw_sql("BEGIN EXCLUSIVE; COMMIT").execute(&mut conn).await?;
                 let place = tokio::fs::canonicalize(path).await.map_err(sqlx::Error::Io)?;
                 Ok(Self { link: Link::Sqlite(conn), place: Some(format!("sqlite:{}", place.display())) })
@@ -110,7 +110,7 @@ impl HeldDb {
         }
     }
 
-    /// Gives it back to others.
+    /// Closes the connection, so that others can use the database again.
     pub async fn close(self) -> Result<(), DbError> {
         match self.link {
             Link::Sqlite(conn) => conn.close().await?,
@@ -124,7 +124,7 @@ impl HeldDb {
         Ok(())
     }
 
-    /// Compares it with the embedded migrations, one status a set.
+    /// Compares the database with the embedded migrations and returns one status per set.
     pub async fn schema(&mut self, sets: &[&Migrations]) -> Result<Vec<SchemaStatus>, DbError> {
         let mut statuses = Vec::with_capacity(sets.len());
         for set in sets {
@@ -133,7 +133,7 @@ impl HeldDb {
         Ok(statuses)
     }
 
-    /// Whether a copy into it was begun and not finished.
+    /// Returns whether a copy into this database began and did not finish.
     pub async fn is_half_copied(&mut self) -> Result<bool, DbError> {
         is_marked(self.conn()).await
     }
@@ -145,7 +145,7 @@ impl HeldDb {
         }
     }
 
-    /// What it is called in the mark that its copy has, however its address is written.
+    /// Returns the name that identifies the database in a copy's marker, regardless of how the address is written.
     pub(super) async fn name(&mut self) -> Result<String, DbError> {
         match (&mut self.link, &self.place) {
             (Link::Postgres(link), _) => Ok(sqlx::query_scalar(
@@ -158,7 +158,7 @@ impl HeldDb {
         }
     }
 
-    /// What no other database has at this moment.
+    /// Returns a string that is unique among all current databases.
     pub(super) async fn incarnation(&mut self) -> Result<String, DbError> {
         let name = self.name().await?;
         match &mut self.link {
@@ -171,14 +171,14 @@ impl HeldDb {
         }
     }
 
-    /// Sees to it that from here on everything is read as it was at one moment, and that nobody writes.
+    /// Starts a consistent snapshot for all reads and blocks writers.
     pub(super) async fn hold_still(&mut self, tables: &[Table]) -> Result<(), DbError> {
         match &mut self.link {
             Link::Sqlite(conn) => {
                 sqlx::query("BEGIN EXCLUSIVE").execute(conn).await?;
             }
             Link::Postgres(link) => {
-                // The first query after the locks decides which moment it is.
+                // The first query after the locks fixes the snapshot.
                 sqlx::raw_sql("COMMIT").execute(&mut link.conn).await?;
                 sqlx::raw_sql(BEGIN_AT_ONE_MOMENT).execute(&mut link.conn).await?;
                 let names: Vec<String> = tables.iter().map(Table::quoted_name).collect();
@@ -189,7 +189,7 @@ impl HeldDb {
         Ok(())
     }
 
-    /// Begins a transaction that is committed or rolled back as a whole.
+    /// Begins a transaction.
     pub(super) async fn begin(&mut self) -> Result<(), DbError> {
         match &mut self.link {
             Link::Sqlite(_) => self.execute("BEGIN IMMEDIATE").await,
@@ -216,7 +216,7 @@ impl HeldDb {
         Ok(on_db!(self.conn(), c => sqlx::raw_sql(statement).execute(c).await.map(drop))?)
     }
 
-    /// Makes it the target: it gets the mark, unless it has that of a copy of the same source.
+    /// Prepares the database as a target: adds the marker, unless it already has one for the same source.
     pub(super) async fn take_in(
         &mut self,
         source_name: &str,
@@ -251,14 +251,14 @@ impl HeldDb {
         Ok(())
     }
 
-    /// Takes the mark away: it is whole.
+    /// Removes the marker, because the copy is complete.
     pub(super) async fn release(&mut self) -> Result<(), DbError> {
         self.begin().await?;
         self.execute("DROP TABLE countersign_copy").await?;
         self.commit().await
     }
 
-    /// Writes rows in one transaction; if that is refused, the first row that is refused alone is named.
+    /// Writes rows in one transaction. If that is refused, names the first row that is refused on its own.
     pub(super) async fn write(&mut self, table: &Table, rows: &[Row]) -> Result<(), CopyError> {
         let refusal = match self.write_whole(table, rows).await {
             Ok(()) => return Ok(()),
@@ -281,7 +281,7 @@ impl HeldDb {
         match table.insert(self.conn(), rows).await {
             Ok(()) => self.commit().await,
             Err(error) => {
-                // A connection that is gone has rolled back by itself.
+                // A lost connection has already rolled back.
                 let _ = self.roll_back().await;
                 Err(error)
             }
@@ -290,7 +290,7 @@ impl HeldDb {
 }
 
 impl Db {
-    /// Whether a copy into it was begun and not finished: then it has only a part of its rows.
+    /// Returns whether a copy into this database began and did not finish, so that rows are missing.
     pub async fn is_half_copied(&self) -> Result<bool, DbError> {
         is_marked(self.read().await?.conn()).await
     }

@@ -1,4 +1,4 @@
-//! Decides how the rows of one table are read and written: in the order of their keys, as a stream, many to a statement.
+//! Reads and writes the rows of one table: in key order, as a stream, with many rows per statement.
 
 use futures_util::stream::{BoxStream, StreamExt as _};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
@@ -7,28 +7,28 @@ use super::tables::{Side, Table, quoted};
 use super::value::Value;
 use crate::{Conn, DatabaseKind, DbError, on_db};
 
-/// The values of a row, in the order of the table's columns.
+/// The values of a row, in the table's column order.
 pub(super) type Row = Vec<Value>;
 
-/// Rows in one statement, and in one transaction.
+/// Maximum rows per statement, and per transaction.
 const ROWS_MAX: usize = 500;
-/// Values in one statement; SQLite takes 32,766.
+/// Maximum values per statement; SQLite allows 32,766.
 const VALUES_MAX: usize = 30_000;
-/// What the rows of one statement may take, but for the last of them.
+/// Maximum bytes of the rows in one statement; the last row may exceed it.
 pub(super) const BYTES_MAX: usize = 4 << 20;
 
-/// Names in it are quoted, and come from the database's own catalogue.
+/// Marks SQL as safe: the names in it are quoted and come from the database's own catalogue.
 fn statement(text: String) -> SqlStr {
     AssertSqlSafe(text).into_sql_str()
 }
 
-/// `$1, $2, $3`.
+/// Returns placeholders such as `$1, $2, $3`.
 fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
 impl Table {
-    /// How many of its rows go into one statement.
+    /// Returns the maximum number of rows per statement.
     pub(super) fn rows_max(&self) -> usize {
         (VALUES_MAX / self.columns.len()).clamp(1, ROWS_MAX)
     }
@@ -49,7 +49,7 @@ impl Table {
         Ok(on_db!(conn, c => sqlx::query(delete).execute(c).await.map(drop))?)
     }
 
-    /// The sum of one of its columns.
+    /// Returns the sum of one column.
     pub(super) async fn sum(&self, conn: Conn<'_>, column: &str) -> Result<i64, DbError> {
         let column = quoted(column);
         let select =
@@ -57,7 +57,7 @@ impl Table {
         Ok(on_db!(conn, c => sqlx::query_scalar(select).fetch_one(c).await)?)
     }
 
-    /// All rows in the order of their keys, or those that come after one.
+    /// Returns the rows in key order: all of them, or those after a given row.
     pub(super) fn rows<'c>(
         &'c self,
         conn: Conn<'c>,
@@ -98,7 +98,7 @@ impl Table {
         }
     }
 
-    /// The row with the greatest key that the target has.
+    /// Returns the target's row with the greatest key.
     pub(super) async fn last_row(&self, conn: Conn<'_>) -> Result<Option<Row>, DbError> {
         let kind = conn.kind();
         let key = self.ordered_key(kind, Side::Target);
@@ -117,11 +117,11 @@ impl Table {
         Ok(values.transpose()?)
     }
 
-    /// Writes rows into the target, in one statement.
+    /// Inserts rows into the target in one statement.
     pub(super) async fn insert(&self, conn: Conn<'_>, rows: &[Row]) -> Result<(), DbError> {
         let overriding = match conn.kind() {
             DatabaseKind::Sqlite => "",
-            // Else PostgreSQL takes no key for an identity column.
+            // Without this, PostgreSQL refuses explicit values for an identity column.
             DatabaseKind::Postgres => "OVERRIDING SYSTEM VALUE ",
         };
         let width = self.columns.len();
@@ -129,7 +129,7 @@ impl Table {
         let tuples: Vec<String> =
             (0..rows.len()).map(|row| format!("({})", placeholders(row * width + 1, width))).collect();
         let insert = statement(format!("INSERT INTO {name} ({columns}) {overriding}VALUES {}", tuples.join(", ")));
-        // Statements of fewer rows are the last ones of a table, and not met again.
+        // A statement with fewer rows is a table's last one and does not recur.
         let is_kept = rows.len() == self.rows_max();
         let values = rows.iter().flat_map(|row| self.columns.iter().zip(row));
         match conn {

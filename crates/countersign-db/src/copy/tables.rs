@@ -1,7 +1,7 @@
-//! Decides which tables are copied, in which order, and whether both databases have them alike.
+//! The tables to copy, their order, and the check that both databases define them alike.
 //!
-//! Which tables there are is found out by making them: the migrations are applied to a database in memory. What else is in
-//! the two databases is not ours.
+//! The list comes from applying the migrations to an in-memory database. Other tables in the two databases do not
+//! belong to us.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +18,11 @@ use crate::{Conn, DatabaseKind, DbError, Migrations, on_db};
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) columns: Vec<Column>,
-    /// Which of the columns are the primary key, in its order.
+    /// Indexes of the primary key's columns, in key order.
     pub(super) key: Vec<usize>,
-    /// How it is compared, if triggers fill it.
+    /// How the table is compared, if triggers fill it.
     pub(super) derived: Option<Compared>,
-    /// Whether SQLite counts its keys.
+    /// Whether SQLite counts its keys (`AUTOINCREMENT`).
     pub(super) is_counted: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Column {
     pub(super) target: Storage,
 }
 
-/// Which of the two databases is meant.
+/// Which of the two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Source,
@@ -54,12 +54,12 @@ impl Table {
         quoted(&self.name)
     }
 
-    /// All columns, for a statement.
+    /// Returns all columns, quoted for a statement.
     pub(super) fn quoted_columns(&self) -> String {
         self.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// The columns of the key, each compared by its bytes, so that both databases have the same order.
+    /// Returns the key's columns, compared bytewise so that both databases sort alike.
     pub(super) fn ordered_key(&self, kind: DatabaseKind, side: Side) -> Vec<String> {
         let ordered = |&place: &usize| {
             let column = &self.columns[place];
@@ -73,7 +73,7 @@ impl Table {
         self.key.iter().map(ordered).collect()
     }
 
-    /// Which row it is, for a person.
+    /// Returns the row's key, in readable form.
     pub(super) fn shown_key(&self, row: &[Value]) -> String {
         self.key.iter().map(|&place| row[place].shown()).collect::<Vec<_>>().join(", ")
     }
@@ -83,14 +83,14 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A table as the migrations make it.
+/// A table as the migrations create it.
 struct Made {
     key: Vec<String>,
     refers_to: Vec<String>,
     is_counted: bool,
 }
 
-/// All tables of these migrations, each after those that it refers to.
+/// Returns all tables of these migrations, each after the tables it refers to.
 pub(super) async fn tables(
     sets: &[&Migrations],
     derived: &[DerivedTable],
@@ -153,7 +153,7 @@ async fn names_of(conn: &mut SqliteConnection, statement: &'static str, table: &
     Ok(sqlx::query_scalar(statement).bind(table).fetch_all(conn).await?)
 }
 
-/// Each program makes its own, and it says when a step was applied.
+/// Whether the table is a migration record: each program writes its own, with the time when each step was applied.
 fn is_record_of_migrations(table: &str) -> bool {
     table.starts_with('_') && table.ends_with("_migrations")
 }
@@ -172,13 +172,13 @@ fn parents_first(made: &BTreeMap<String, Made>) -> Result<Vec<String>, CopyError
     Ok(order)
 }
 
-/// A column as a database has it.
+/// A column as found in a database.
 struct Found {
     data_type: String,
     storage: Option<Storage>,
 }
 
-/// The columns of every table that a database has, but those that it computes itself.
+/// Returns the columns of every table in a database, except generated columns.
 async fn columns(conn: Conn<'_>) -> Result<BTreeMap<String, BTreeMap<String, Found>>, DbError> {
     let kind = conn.kind();
     let catalogue = match kind {
@@ -206,10 +206,10 @@ async fn columns(conn: Conn<'_>) -> Result<BTreeMap<String, BTreeMap<String, Fou
     Ok(tables)
 }
 
-/// Tables of the source that stay behind, because they are not ours.
+/// Returns the source's tables that are not copied because they are not ours.
 ///
 /// # Errors
-/// [`CopyError::StrangeSet`] if they are those of a host application that this program is not.
+/// [`CopyError::StrangeSet`] if they belong to a host application that this program does not include.
 pub(super) async fn strangers(conn: Conn<'_>, sets: &[&Migrations], ours: &[Table]) -> Result<Vec<String>, CopyError> {
     let catalogue = match conn.kind() {
         DatabaseKind::Sqlite => {
@@ -231,5 +231,5 @@ pub(super) async fn strangers(conn: Conn<'_>, sets: &[&Migrations], ours: &[Tabl
     }
 }
 
-/// What the driver calls the record of whoever gives it no name: an application may keep its tables beside ours.
+/// The driver's default record table: another application may keep its tables in the same database.
 const OF_OTHER_PROGRAMS: &str = "_sqlx_migrations";

@@ -1,4 +1,4 @@
-//! Decides what a value is on its way between two databases, and which one a column of PostgreSQL cannot take.
+//! Values in transit between two databases, and the check that a PostgreSQL column can store them.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -9,14 +9,14 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Postgres, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
-/// What a column of a row holds. The order of the variants is that in which SQLite sorts them.
+/// A value of one column in one row. The variants are in SQLite's sort order.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Null,
     Integer(i64),
     Real(f64),
     Text(String),
-    /// Stored as text, and no UTF-8.
+    /// Stored as text, but not valid UTF-8.
     Garbled,
     Bytes(Vec<u8>),
 }
@@ -24,9 +24,9 @@ pub(super) enum Value {
 /// How a column stores its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Storage {
-    /// Any column of SQLite: each value says what it is.
+    /// Any SQLite column: each value carries its own type.
     Dynamic,
-    /// `bigint`, and every other type of PostgreSQL here.
+    /// PostgreSQL's `bigint`; the variants below are its other supported types.
     Int8,
     Int4,
     Int2,
@@ -39,7 +39,7 @@ pub(super) enum Storage {
 }
 
 impl Storage {
-    /// What PostgreSQL's catalogue calls it.
+    /// Returns the storage for a type name of PostgreSQL's catalogue.
     pub(super) fn of_postgres(data_type: &str) -> Option<Self> {
         Some(match data_type {
             "bigint" => Self::Int8,
@@ -57,7 +57,7 @@ impl Storage {
 }
 
 impl Value {
-    /// About how many bytes it takes on its way.
+    /// Returns the approximate size in bytes.
     pub(super) fn size_bytes(&self) -> usize {
         match self {
             Self::Null | Self::Integer(_) | Self::Real(_) | Self::Garbled => size_of::<Self>(),
@@ -66,7 +66,7 @@ impl Value {
         }
     }
 
-    /// Why a column cannot take it; the words follow "which".
+    /// Returns why a column cannot store the value; the text completes "which ..".
     pub(super) fn refusal(&self, storage: Storage) -> Option<&'static str> {
         match (self, storage) {
             (Self::Garbled, _) => Some("is not UTF-8"),
@@ -88,7 +88,7 @@ impl Value {
         }
     }
 
-    /// The order of both databases, where texts are compared by their bytes.
+    /// Compares values in the order of both databases, with texts compared bytewise.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Integer(one), Self::Integer(two)) => one.cmp(two),
@@ -110,9 +110,9 @@ impl Value {
         }
     }
 
-    /// As a person finds the row by it.
+    /// Returns the value in readable form, to identify a row.
     pub(super) fn shown(&self) -> String {
-        /// Longer keys are cut off.
+        /// Longer keys are truncated.
         const CHARACTERS_MAX: usize = 100;
         match self {
             Self::Null => "NULL".to_owned(),
@@ -135,7 +135,7 @@ impl Value {
         if raw.is_null() {
             return Ok(Self::Null);
         }
-        // The value's own type: a column of SQLite may hold any, unless its table is strict.
+        // The value's own type: an SQLite column may hold any type unless its table is strict.
         let kind = raw.type_info().name().to_owned();
         Ok(match kind.as_str() {
             "INTEGER" => Self::Integer(row.try_get_unchecked(column)?),
@@ -176,7 +176,7 @@ impl Value {
         }
     }
 
-    /// For a column that can take it: what [`Value::refusal`] names is bound as NULL.
+    /// Binds the value for a column that can store it; values that [`Value::refusal`] rejects are bound as NULL.
     pub(super) fn bind_postgres<'q>(
         &self,
         query: Query<'q, Postgres, PgArguments>,
@@ -196,7 +196,7 @@ impl Value {
             Storage::Int2 => query.bind(integer.and_then(|number| i16::try_from(number).ok())),
             Storage::Boolean => query.bind(integer.map(|number| number == 1)),
             Storage::Float8 => query.bind(real),
-            #[expect(clippy::cast_possible_truncation, reason = "the comparison afterwards tells where it was one")]
+            #[expect(clippy::cast_possible_truncation, reason = "the final comparison detects lost precision")]
             Storage::Float4 => query.bind(real.map(|number| number as f32)),
             Storage::Text | Storage::Dynamic => query.bind(match self {
                 Self::Text(text) => Some(text.clone()),

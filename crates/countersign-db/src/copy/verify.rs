@@ -1,5 +1,4 @@
-//! Decides whether a copy is right: every row is read from both databases, in the order of the keys, and every value of it
-//! compared.
+//! Verifies a copy: reads every row from both databases in key order, and compares every value.
 
 use std::cmp::Ordering;
 
@@ -10,10 +9,10 @@ use super::tables::{Side, Table};
 use super::{Compared, CopyError, Difference, Differs};
 use crate::{Conn, DbError};
 
-/// Differences that are kept one by one; of more there is only the number.
+/// Maximum differences kept in detail; beyond it they are only counted.
 const DIFFERENCES_KEPT_MAX: usize = 20;
 
-/// What a comparison has found so far.
+/// The differences found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) kept: Vec<Difference>,
@@ -29,14 +28,14 @@ impl Findings {
         }
     }
 
-    /// Of the table that a reference into nothing begins in.
+    /// Adds a dangling reference from the given table.
     pub(super) fn add_reference(&mut self, table: String) {
         self.count += 1;
         self.kept.push(Difference { table, key: None, differs: Differs::Reference });
     }
 }
 
-/// Compares one table; `seen` is told of each row of the source.
+/// Compares one table, and calls `seen` for each row of the source.
 pub(super) async fn compare(
     source: Conn<'_>,
     target: Conn<'_>,
@@ -86,14 +85,14 @@ fn order(table: &Table, one: &Row, two: &Row) -> Ordering {
     keys.fold(Ordering::Equal, Ordering::then)
 }
 
-/// The first table of an SQLite database with a row that refers to none.
+/// Returns the first table of an SQLite database with a dangling reference.
 pub(super) async fn broken_reference(target: Conn<'_>) -> Result<Option<String>, DbError> {
     match target {
         Conn::Sqlite(conn) => {
             let select = "SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1";
             Ok(sqlx::query_scalar(select).fetch_optional(conn).await?)
         }
-        // PostgreSQL has no way to leave one.
+        // PostgreSQL does not permit dangling references.
         Conn::Postgres(_) => Ok(None),
     }
 }

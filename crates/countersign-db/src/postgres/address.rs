@@ -1,5 +1,5 @@
-//! The address of a PostgreSQL database, in the form that other programs write it too. What it asks for is done, or refused
-//! by name: a parameter that is passed over would be one more way to be less protected than one thinks.
+//! PostgreSQL addresses in their common form. Every parameter is either honoured or refused by name, because ignoring
+//! one could silently weaken protection.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::Pooler;
 pub(crate) struct PostgresAddress {
     options: PgConnectOptions,
     pub(super) pooler: Pooler,
-    /// How long one connection may take to come about.
+    /// The time limit for opening one connection.
     pub(super) connect_time_max: Option<Duration>,
     /// Parameters that name files, and the files.
     files: Vec<(&'static str, String)>,
@@ -29,16 +29,16 @@ const CHANNEL_BINDING: &str = "channel_binding=require cannot be met by this pro
                                sslmode=verify-full, with which nobody can stand in between either";
 
 impl PostgresAddress {
-    /// Reads an address.
+    /// Parses an address.
     ///
     /// # Errors
-    /// Why it is not understood. It repeats names of parameters and never their values.
+    /// The reason of the refusal. It repeats parameter names, never values.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.contains('#') {
             return Err(BARE_HASH.to_owned());
         }
         let (place, list) = text.split_once('?').unwrap_or((text, ""));
-        // With a port each they would only be taken for a strange port.
+        // Several hosts with ports would otherwise be reported as an invalid port.
         let hosts = place.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit('@').next());
         if hosts.is_some_and(|hosts| hosts.contains(',')) {
             return Err(MANY_HOSTS.to_owned());
@@ -53,7 +53,7 @@ impl PostgresAddress {
             parsed.map_err(|_| "not a PostgreSQL address".to_owned())
         };
         let mut options = driver("")?;
-        // The driver takes the brackets of an IPv6 address for a part of a name.
+        // The driver takes the brackets of an IPv6 address as part of a host name.
         if let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             options = driver(&format!("hostaddr={address}&"))?;
         }
@@ -69,10 +69,10 @@ impl PostgresAddress {
         Ok(address)
     }
 
-    /// The same database, reached through this kind of pooler.
+    /// Returns the same database, reached through this kind of pooler.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason of the refusal.
     pub(crate) fn behind(mut self, pooler: Pooler) -> Result<Self, String> {
         if pooler == Pooler::Transaction && self.options.get_options().is_some() {
             return Err(OPTIONS_AND_POOLER.to_owned());
@@ -86,7 +86,7 @@ impl PostgresAddress {
     }
 
     pub(super) fn connect_options(&self) -> PgConnectOptions {
-        // What poolers refuse at the start is not sent: this one is for numbers as text, and ours are binary.
+        // Poolers refuse `extra_float_digits` at startup. It only affects numbers in text form, and ours are binary.
         let options = self.options.clone().extra_float_digits(None).disable_statement_logging();
         match self.pooler {
             Pooler::Session => options,
@@ -94,7 +94,7 @@ impl PostgresAddress {
         }
     }
 
-    /// Sees whether the files are there which the address names; the driver's own complaint would not say which one is not.
+    /// Checks that the files named in the address exist, because the driver's error does not name the missing one.
     pub(super) async fn check_files(&self) -> Result<(), sqlx::Error> {
         for (name, file) in &self.files {
             if let Err(error) = tokio::fs::read(file).await {
@@ -105,10 +105,10 @@ impl PostgresAddress {
     }
 }
 
-/// What the parameters of an address come to.
+/// The parsed parameters of an address.
 #[derive(Default)]
 struct Parameters<'t> {
-    /// As they were written.
+    /// Passed to the driver as written.
     for_driver: Vec<&'t str>,
     pooler: Pooler,
     connect_time_max: Option<Duration>,
@@ -145,7 +145,7 @@ impl<'t> Parameters<'t> {
             }
             "sslrootcert" | "ssl-root-cert" | "ssl-ca" => {
                 self.has_authority = true;
-                // The authorities of the Web are what the driver knows by itself.
+                // The driver uses the Web's certificate authorities by default.
                 if value != "system" {
                     self.take_file("sslrootcert", parameter, value);
                 }
@@ -171,7 +171,7 @@ impl<'t> Parameters<'t> {
             "channel_binding" if value.eq_ignore_ascii_case("require") => return Err(CHANNEL_BINDING.to_owned()),
             "channel_binding" | "gssencmode" => one_of(&["disable", "prefer"])?,
             "client_encoding" => one_of(&["UTF8", "UTF-8", "auto"])?,
-            // A server that takes no writes is not used whatever this says.
+            // A read-only server is always refused, whatever this parameter says.
             "target_session_attrs" => one_of(&["read-write", "primary", "any"])?,
             _ => return Err(unknown(name)),
         }
@@ -181,30 +181,31 @@ impl<'t> Parameters<'t> {
     fn take_file(&mut self, name: &'static str, parameter: &'t str, value: &str) {
         self.for_driver.push(parameter);
         let file = percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned();
-        // The text of a certificate may stand there itself.
+        // The parameter may hold the certificate itself.
         if !file.contains("-----BEGIN") {
             self.files.push((name, file));
         }
     }
 
-    /// What holds of TLS where parameters need one another.
+    /// Returns the TLS mode after checking the parameters that depend on each other.
     fn settled(&self, mode: PgSslMode) -> Result<PgSslMode, String> {
         if self.has_certificate != self.has_key {
             return Err("sslcert and sslkey go together".to_owned());
         }
         match mode {
             PgSslMode::VerifyCa | PgSslMode::VerifyFull => Ok(mode),
-            // As in other programs: with an authority at hand, it is asked.
+            // As in other programs: if an authority is given, it is used for verification.
             PgSslMode::Require if self.has_authority => Ok(PgSslMode::VerifyCa),
             _ if self.has_authority => Err("sslrootcert is looked at with sslmode=verify-full alone".to_owned()),
-            // Plain first and TLS if that is refused: the other way round is as good, and better protected.
+            // Allow tries plain text first and TLS if that is refused. The reverse order works as well, and is better
+            // protected.
             PgSslMode::Allow => Ok(PgSslMode::Prefer),
             PgSslMode::Disable | PgSslMode::Prefer | PgSslMode::Require => Ok(mode),
         }
     }
 }
 
-/// What looks like a name is repeated, and else nothing: it may be the rest of a password with a `?` in it.
+/// Repeats the parameter only if it looks like a name: it may be the rest of a password that contains a `?`.
 fn unknown(name: &str) -> String {
     const NAME_LENGTH_MAX: usize = 40;
     let is_name = name.len() <= NAME_LENGTH_MAX && name.chars().all(|c| c.is_ascii_lowercase() || "_-".contains(c));

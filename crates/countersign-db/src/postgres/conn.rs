@@ -1,5 +1,5 @@
-//! The two forms in which a PostgreSQL connection is handed around: lent by the pool, and borrowed for a statement. Both know
-//! whether anything may be kept on it.
+//! PostgreSQL connections: [`Lent`] by the pool, and [`PgConn`] borrowed for a statement. Both know whether state may
+//! stay on the connection.
 
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use tokio::time::timeout;
 
 use super::Pooler;
 
-/// A borrowed PostgreSQL connection. Behind a pooler in transaction mode, statements on it get no names: those stay with one
-/// of the server's connections, and the next transaction may be on another, where somebody else has given the same name.
+/// A borrowed PostgreSQL connection. Behind a pooler in transaction mode, its statements stay unnamed: a name belongs
+/// to one server connection, and the next transaction may use another, where another client may have used the same
+/// name.
 #[derive(Debug)]
 pub struct PgConn<'c> {
     conn: &'c mut PgConnection,
@@ -27,7 +28,7 @@ impl<'c> PgConn<'c> {
         Self { conn, pooler }
     }
 
-    /// The same connection for a shorter while.
+    /// Reborrows the connection.
     pub fn reborrow(&mut self) -> PgConn<'_> {
         PgConn { conn: self.conn, pooler: self.pooler }
     }
@@ -58,7 +59,7 @@ impl<'c> Executor<'c> for PgConn<'c> {
         self.conn.fetch_optional(sent)
     }
 
-    /// Names the statement in any case: a caller that prepares by hand uses it again.
+    /// Always names the statement, because a caller that prepares explicitly reuses it.
     fn prepare_with<'e>(
         self,
         sql: SqlStr,
@@ -71,7 +72,7 @@ impl<'c> Executor<'c> for PgConn<'c> {
     }
 }
 
-/// A statement on its way to the server.
+/// A statement to be sent to the server.
 struct Sent<E> {
     statement: E,
     may_be_kept: bool,
@@ -95,13 +96,13 @@ impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Sent<E> {
     }
 }
 
-/// How long a server may take to end a transaction in which nothing was written, before its connection is given up.
+/// Time limit for ending a read-only transaction; after it, the connection is closed.
 const END_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// A connection that the pool has lent out; it goes back when dropped, and what was begun on it ends.
+/// A connection lent by the pool. Dropping it ends any transaction and returns the connection.
 #[derive(Debug)]
 pub struct Lent {
-    /// There until this is dropped.
+    /// `Some` until the drop.
     conn: Option<PoolConnection<Postgres>>,
     pooler: Pooler,
     transaction: Progress,
@@ -119,7 +120,7 @@ impl Lent {
         Self { conn: Some(conn), pooler, transaction: Progress::None }
     }
 
-    /// Begins a transaction that ends with this.
+    /// Begins a transaction that ends when this is dropped.
     pub(super) async fn begin(mut self, begin: &'static str) -> Result<Self, sqlx::Error> {
         self.transaction = Progress::Beginning;
         sqlx::raw_sql(begin).execute(self.conn()).await?;
@@ -127,7 +128,7 @@ impl Lent {
         Ok(self)
     }
 
-    /// The connection, for one call of a store function.
+    /// Returns the connection, for one call of a store function.
     pub(crate) fn conn(&mut self) -> PgConn<'_> {
         PgConn::new(self.conn.as_mut().expect("it is there until the drop"), self.pooler)
     }
@@ -138,7 +139,7 @@ impl Drop for Lent {
         let Some(mut conn) = self.conn.take() else { return };
         match self.transaction {
             Progress::None => {}
-            // Whether it has begun is not known.
+            // Unknown whether the transaction has begun.
             Progress::Beginning => conn.close_on_drop(),
             Progress::Begun => match Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn(end(conn))),
@@ -148,7 +149,7 @@ impl Drop for Lent {
     }
 }
 
-/// Ends the transaction of a connection and gives it back; one on which that fails is not used again.
+/// Ends a connection's transaction and returns the connection to the pool. If that fails, closes it.
 async fn end(mut conn: PoolConnection<Postgres>) {
     let ended = timeout(END_TIME_MAX, sqlx::raw_sql("ROLLBACK").execute(&mut *conn)).await;
     if !matches!(ended, Ok(Ok(_))) {

@@ -1,5 +1,5 @@
-//! How a pooler in transaction mode is recognised: two connections take turns at transactions, and the numbers of the
-//! server's processes tell whether each of them stays with its own.
+//! Detects a pooler in transaction mode: two connections take turns at transactions, and the server's process ids show
+//! whether each keeps its own.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::time::timeout;
 
 use super::Pooler;
 
-/// How long the second of two transactions is waited for: a pooler may have a single connection to the server.
+/// How long to wait for the second of two transactions: a pooler may have a single server connection.
 const SECOND_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Tells who is between these two connections and the server. Nothing is set or kept on them.
+/// Detects the kind of pooler between these two connections and the server. Nothing is set or kept on them.
 ///
-/// A pooler that has several free connections to the server hands out either the one that came back last or the one that
-/// came back first. So the two give theirs back in one order and then in the other, and take them in the same order each
-/// time: one way or the other, each then has what the other had before. A connection that is not pooled, or pooled by
-/// session, has the same process of the server as long as it lasts, and no other has it.
+/// A pooler with several free server connections hands out either the most recently or the least recently returned one.
+/// So the two return theirs in one order and then in the other, and take them in the same order each time. With either
+/// strategy, the two then swap server connections once. A connection that is not pooled, or pooled by session, keeps
+/// one server process for its whole life, and shares it with no other.
 pub(super) async fn pooler_between(one: &mut PgConnection, two: &mut PgConnection) -> Result<Pooler, sqlx::Error> {
     let first = begin(one).await?;
     let Some(second) = begin_second(first, one, two).await? else {
@@ -36,7 +36,8 @@ pub(super) async fn pooler_between(one: &mut PgConnection, two: &mut PgConnectio
     Ok(Pooler::Session)
 }
 
-/// The process of the second transaction while the first one is open, or nothing if it came to the first one's.
+/// Returns the process id of the second transaction while the first is open, or `None` if it reached the first one's
+/// process.
 async fn begin_second(first: i32, one: &mut PgConnection, two: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
     let mut beginning = Box::pin(begin(two));
     if let Ok(second) = timeout(SECOND_WAIT_MAX, &mut beginning).await {
@@ -47,11 +48,11 @@ async fn begin_second(first: i32, one: &mut PgConnection, two: &mut PgConnection
     if second == first {
         return Ok(None);
     }
-    // It was only slow; the first one is where it was when it begins again, or else is not.
+    // The second was only slow. Check whether the first gets the same process again.
     Ok(if begin(one).await? == first { Some(second) } else { None })
 }
 
-/// Begins a transaction; the number of the server's process that it is in.
+/// Begins a transaction and returns the server's process id.
 async fn begin(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
     sqlx::raw_sql("BEGIN; SELECT pg_backend_pid()").fetch_one(conn).await?.try_get(0)
 }

@@ -1,5 +1,5 @@
-//! How the PostgreSQL of a test run lives: initialised in a temporary folder, reachable by a unix socket alone, or
-//! through a pooler beside it, gone with the process that started it, however that ends.
+//! The PostgreSQL server of a test run: initialized in a temporary folder, reachable by a Unix socket or through a
+//! pooler, and stopped with the process that started it, however that ends.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,27 +19,28 @@ pub(super) struct Cluster {
     pub(super) turn: Mutex<()>,
     pub(super) reach: Reach,
     folder: PathBuf,
-    /// Its standard input stays open as long as this process lives; when it closes, the script ends the server.
+    /// Its standard input stays open while this process lives; when it closes, the script stops the server.
     _keeper: Child,
 }
 
-/// What is special about a cluster.
+/// The options of a cluster.
 #[derive(Default)]
 pub(super) struct Plan<'p> {
     pub(super) reach: Reach,
-    /// Lines beside those that every pooler gets.
+    /// Lines added to the pooler's default settings.
     pub(super) pooler_settings: &'p str,
-    /// Names and contents of files in the folder above the server's own; a `pg_hba.conf` is taken from there.
+    /// Names and contents of files in the folder above the server's data folder; a `pg_hba.conf` is copied into it.
     pub(super) files: &'p [(&'p str, &'p str)],
     /// Arguments of the server.
     pub(super) options: &'p [&'p str],
 }
 
-/// How long a server may take to start on a busy machine.
+/// Time limit for the server to start on a busy machine.
 const START_TIME_MAX: Duration = Duration::from_mins(1);
 
-/// Initialises and runs the server in folder `$1` with the programs of folder `$2` and what comes after `$3`, and the pooler
-/// `$3` if there is one, until standard input closes. Durability is off: a test's database need not survive anything.
+/// Initializes and runs the server in folder `$1` with the programs of folder `$2`, the pooler `$3` unless it is empty,
+/// and the remaining arguments, until standard input closes. Durability is off, because test databases need not survive
+/// a crash.
 const KEEPER: &str = r#"
 set -eu
 folder=$1 programs=$2 pooler=$3
@@ -62,7 +63,7 @@ rm -rf "$folder"
 "#;
 
 impl Cluster {
-    /// The one cluster of this process, started on first use.
+    /// Returns the one cluster of this process, started on first use.
     pub(super) fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(|| Self::start(&Plan { reach: super::reach_under_test(), ..Plan::default() }))
@@ -72,7 +73,7 @@ impl Cluster {
         let programs = programs_folder();
         let reach = plan.reach;
         let folder = tempfile::Builder::new().prefix("pg-").tempdir().expect("a temporary folder can be made").keep();
-        // PostgreSQL refuses to run as root: then it runs as the user that Debian's package makes, or as nobody.
+        // PostgreSQL refuses to run as root, so it then runs as the user of Debian's package, or as nobody.
         let (user, owner) = server_user();
         let pooler = if reach.is_pooled() { pooler_program() } else { PathBuf::new() };
         fs::create_dir(folder.join("pooler")).expect("our own folder");
@@ -80,14 +81,14 @@ impl Cluster {
             .expect("our own folder");
         for (name, content) in plan.files {
             fs::write(folder.join(name), content).expect("our own folder");
-            // The server reads no key that others can read.
+            // The server refuses key files that others can read.
             fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).expect("our own folder");
         }
         if let Some(owner) = owner {
             let done = Command::new("chown").arg("-R").arg(owner).arg(&folder).status().expect("chown can be run");
             assert!(done.success(), "chown {owner} failed");
         }
-        // Other users' tests must be able to reach the socket, nobody else's data is in here.
+        // Other users' tests must be able to reach the socket, and the folder holds test data only.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
         let mut command = match user {
             None => Command::new("sh"),
@@ -139,7 +140,7 @@ impl Cluster {
         }
     }
 
-    /// The address for tests.
+    /// Returns the address for tests.
     pub(super) fn url(&self, database: &str) -> String {
         match self.reach {
             Reach::Direct => self.server_url(database),
@@ -149,7 +150,7 @@ impl Cluster {
         }
     }
 
-    /// The address of the server itself.
+    /// Returns the address of the server itself.
     pub(super) fn server_url(&self, database: &str) -> String {
         Self::url_by(&self.folder, database)
     }
@@ -159,7 +160,7 @@ impl Cluster {
         format!("postgres://postgres@{socket}/{database}")
     }
 
-    /// Runs a statement on the administration database; only the harness's own names go into it.
+    /// Runs a statement on the administration database. It may contain only names that the harness made.
     pub(super) async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
         let mut conn = PgConnection::connect(&self.server_url("postgres")).await?;
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut conn).await?;
@@ -167,7 +168,7 @@ impl Cluster {
     }
 }
 
-/// The server's programs: on the path, or where Debian keeps each version's.
+/// Returns the folder of the server's programs: Debian's folder of the newest version, or a usual one.
 fn programs_folder() -> PathBuf {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = debian.map(|version| version.path().join("bin")).collect();
@@ -180,7 +181,7 @@ fn programs_folder() -> PathBuf {
         .expect("tests on PostgreSQL need its server: run `scripts/test`, or install the package `postgresql`")
 }
 
-/// The pooler: on the path, or where Debian keeps it.
+/// Returns the pooler's program, from a usual folder.
 fn pooler_program() -> PathBuf {
     ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"]
         .into_iter()
@@ -189,7 +190,7 @@ fn pooler_program() -> PathBuf {
         .expect("tests through a pooler need PgBouncer: run `scripts/test`, or install the package `pgbouncer`")
 }
 
-/// The user to run the server as and the `chown` argument, when we are root; otherwise nothing is changed.
+/// Returns the user to run the server as and the `chown` argument if we are root; otherwise nothing changes.
 fn server_user() -> (Option<&'static str>, Option<&'static str>) {
     let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if !is_root {

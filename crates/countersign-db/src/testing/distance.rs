@@ -1,4 +1,5 @@
-//! A network between the tests and their PostgreSQL: a socket of its own, behind which every packet takes half a millisecond.
+//! A simulated network between the tests and their PostgreSQL: a separate socket that delays every packet by half a
+//! millisecond.
 
 use std::io::{Read, Write as _};
 use std::net::Shutdown;
@@ -7,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// So that a round trip takes a millisecond, as between two machines of one data centre.
+/// Makes a round trip a millisecond, as between two machines in one data centre.
 const ONE_WAY: Duration = Duration::from_micros(500);
 
-/// The name that clients and server give the socket of port 5432.
+/// The socket name that clients and server use for port 5432.
 const SOCKET: &str = ".s.PGSQL.5432";
 
-/// Forwards what comes to the socket in the folder `near` to that in the folder `far`, for as long as the process lives.
+/// Forwards connections from the socket in folder `near` to the one in folder `far`, for the life of the process.
 pub(super) fn forward(near: &Path, far: &Path) {
     let listener = UnixListener::bind(near.join(SOCKET)).expect("our own folder");
     let far: PathBuf = far.join(SOCKET);
     thread::spawn(move || {
         for client in listener.incoming() {
             let Ok(client) = client else { return };
-            // A server that is not there yet ends the connection, and the client tries again.
+            // If the server is not listening yet, the connection ends and the client retries.
             let Ok(server) = UnixStream::connect(&far) else { continue };
             let both = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
             let (client_again, server_again) = both.expect("there are descriptors left");
@@ -30,7 +31,7 @@ pub(super) fn forward(near: &Path, far: &Path) {
     });
 }
 
-/// Carries what one side says to the other, until one of them is gone.
+/// Forwards the bytes of one side to the other, until one of them disconnects.
 fn carry(mut from: UnixStream, mut to: UnixStream) {
     let mut packet = vec![0; 64 * 1024];
     while let Ok(length) = from.read(&mut packet)
@@ -41,6 +42,6 @@ fn carry(mut from: UnixStream, mut to: UnixStream) {
             break;
         }
     }
-    // The other direction ends with it.
+    // Closes the other direction too.
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

@@ -1,29 +1,29 @@
-//! The PgBouncer that may stand between the tests and their PostgreSQL, and how it is set up: so small that what must not be
-//! shared would be.
+//! The PgBouncer between the tests and their PostgreSQL, configured with so few server connections that any illegal
+//! sharing shows.
 
 use std::path::Path;
 
 /// How the tests of a run reach PostgreSQL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// The server itself.
+    /// Directly.
     #[default]
     Direct,
-    /// The server itself, over a slow network.
+    /// Directly, over a slow network.
     Far,
-    /// Through a pooler that gives each client a connection to the server for as long as it stays.
+    /// Through a pooler in session mode: a client keeps its server connection until it disconnects.
     SessionPooler,
-    /// Through a pooler that gives each transaction another one.
+    /// Through a pooler in transaction mode: each transaction may use another server connection.
     TransactionPooler,
 }
 
 impl Reach {
-    /// Whether there is a pooler.
+    /// Returns whether there is a pooler.
     pub(super) fn is_pooled(self) -> bool {
         matches!(self, Self::SessionPooler | Self::TransactionPooler)
     }
 
-    /// What is added to an address.
+    /// Returns the parameters to append to an address.
     pub(super) fn parameters(self) -> &'static str {
         match self {
             Self::Direct | Self::Far | Self::SessionPooler => "",
@@ -32,12 +32,12 @@ impl Reach {
     }
 }
 
-/// The settings of a pooler in front of the server whose socket is in `folder`. It takes connections by a socket in the
-/// folder `pooler` there, under the same number, and lets in everybody as one user, who is the only one that there is.
+/// Returns the settings of a pooler for the server whose socket is in `folder`. It listens on a socket in the subfolder
+/// `pooler`, with the same port number, and logs in every client as the server's only user.
 pub(super) fn settings(reach: Reach, folder: &Path) -> String {
     let (mode, connections) = match reach {
         Reach::Direct | Reach::Far | Reach::SessionPooler => ("session", 60),
-        // Fewer than most clients would have.
+        // Fewer than most clients open.
         Reach::TransactionPooler => ("transaction", 4),
     };
     let folder = folder.display();

@@ -1,5 +1,5 @@
-//! Whether one SQL text means the same to both databases: every statement is prepared on both, and both have the
-//! same tables.
+//! Checks that one SQL text works on both databases: every statement is prepared on both, and both have the same
+//! tables.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,11 +12,11 @@ use crate::{Conn, DatabaseKind, Migrations, on_db};
 
 const BOTH: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
 
-/// Every statement in the sources of a `store` folder: the string literals that begin with a verb of SQL, with 1 for a number
-/// `{rows_max}` that is written into the text, and 500 parameters for a list of `{keys}`.
+/// Returns every statement in the sources of a `store` folder: the string literals that begin with an SQL verb.
+/// Replaces `{rows_max}` with 1, and `{keys}` with 500 parameters.
 ///
 /// # Panics
-/// When a call of `sqlx::query` has no such literal, or a file cannot be read.
+/// If a call of `sqlx::query` has no such literal, or a file cannot be read.
 pub fn statements(store: &Path) -> Vec<String> {
     let mut statements = Vec::new();
     for entry in fs::read_dir(store).expect("the folder of the store") {
@@ -41,14 +41,14 @@ pub fn statements(store: &Path) -> Vec<String> {
 /// Prepares every statement of a `store` folder on both databases.
 ///
 /// # Panics
-/// When one does not understand a statement.
+/// If either database rejects a statement.
 pub async fn assert_statements_are_portable(store: &Path, sets: &[&Migrations]) {
     let statements = statements(store);
     assert!(!statements.is_empty());
     for kind in BOTH {
         let db = match kind {
             DatabaseKind::Sqlite => TempDb::of_kind(kind, sets).await,
-            // By hand, a statement is prepared to be kept.
+            // Explicitly prepared statements are named, which a transaction pooler does not support.
             DatabaseKind::Postgres => TempDb::on_server(sets).await,
         };
         let mut read = db.db().read().await.expect("a connection");
@@ -60,11 +60,11 @@ pub async fn assert_statements_are_portable(store: &Path, sets: &[&Migrations]) 
     }
 }
 
-/// Compares the tables that these migrations make on both databases: columns with their nullability and kind, the columns
-/// of every index and whether it is unique, and what refers to what. The names of the tables that there are.
+/// Compares the tables that these migrations create on both databases: columns with nullability and kind, index columns
+/// and uniqueness, and foreign keys. Returns the names of the tables.
 ///
 /// # Panics
-/// When they differ.
+/// If they differ.
 pub async fn assert_schemas_agree(sets: &[&Migrations]) -> BTreeSet<String> {
     let mut found = Vec::new();
     for kind in BOTH {
@@ -78,7 +78,7 @@ pub async fn assert_schemas_agree(sets: &[&Migrations]) -> BTreeSet<String> {
     columns.into_iter().map(|(table, ..)| table).collect()
 }
 
-/// Table, column, whether it is NOT NULL, and what it holds.
+/// Table, column, whether it is NOT NULL, and its kind of content.
 type Column = (String, String, bool, &'static str);
 
 async fn columns(conn: Conn<'_>) -> BTreeSet<Column> {
@@ -109,12 +109,13 @@ async fn columns(conn: Conn<'_>) -> BTreeSet<Column> {
         .collect()
 }
 
-/// The record of the migrations themselves, which the driver makes.
+/// Whether the table is the driver's record of migrations.
 fn is_ours(table: &str) -> bool {
     table.starts_with('_')
 }
 
-/// Table, whether the index is unique, and its columns in their order. Names differ where a constraint made the index.
+/// Table, whether the index is unique, and its columns in order. Names are left out, because the databases name
+/// constraint indexes differently.
 async fn indexes(conn: Conn<'_>) -> BTreeSet<(String, bool, String)> {
     let catalogue = match conn.kind() {
         DatabaseKind::Sqlite => {
@@ -143,7 +144,7 @@ async fn indexes(conn: Conn<'_>) -> BTreeSet<(String, bool, String)> {
         .collect()
 }
 
-/// Table, column, the table it refers to, and what happens when the row there is deleted.
+/// Table, column, referenced table, and the action when the referenced row is deleted.
 async fn references(conn: Conn<'_>) -> BTreeSet<(String, String, String, String)> {
     let catalogue = match conn.kind() {
         DatabaseKind::Sqlite => {

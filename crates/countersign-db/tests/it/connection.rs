@@ -1,4 +1,4 @@
-//! Reading, writing and what refusals are told apart.
+//! Reading, writing, and the kinds of errors.
 
 use std::task::{Context, Waker};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Rows in another database: of every kind, with the numbers going on, and in the place of those that migrations make.
+//! Copies between databases of every kind: counters continue, and the rows of migrations are replaced.
 
 use countersign_db::testing::TempDb;
 use countersign_db::{
@@ -10,7 +10,7 @@ static WITH_KINDS: Migrations = migrations!("kinds", [1 => "0001_test_shelves", 
 
 const KINDS: [DatabaseKind; 2] = [DatabaseKind::Sqlite, DatabaseKind::Postgres];
 
-/// A database that nobody has open.
+/// A database without open connections.
 async fn closed(kind: DatabaseKind) -> TempDb {
     let database = TempDb::of_kind(kind, &[&WITH_KINDS]).await;
     database.db().close().await;
@@ -74,7 +74,7 @@ async fn values_of_every_kind_arrive_as_they_were() {
             let empty =
                 "SELECT number FROM kinds WHERE small IS NULL AND truth IS NULL AND words IS NULL AND bytes IS NULL";
             assert_eq!(numbers(&target, empty).await, [1], "{from} to {to}");
-            // What the migration had made gave way.
+            // The migration's own row was replaced.
             assert_eq!(numbers(&target, "SELECT COUNT(*) FROM shelves WHERE name = 'renamed'").await, [1]);
             assert_eq!(numbers(&target, "SELECT COUNT(*) FROM shelves").await, [1]);
         }

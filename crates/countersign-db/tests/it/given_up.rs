@@ -1,4 +1,4 @@
-//! A caller that goes away at any `await` leaves no transaction behind, and takes no commit back that has begun.
+//! A caller cancelled at any `await` leaves no open transaction, and does not revoke a commit that has begun.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use crate::migrate::LIBRARY;
 
-/// More than a transaction has of them on either database.
+/// More pauses than a transaction has on either database.
 const PAUSES_MAX: usize = 60;
 
-/// Goes away at this pause of the work; `None` if the work is done before.
+/// Drops the work at the given pause; `None` if it was dropped.
 async fn until_pause<T>(pause: usize, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut pauses = 0;
@@ -45,21 +45,22 @@ async fn names(db: &Db) -> Vec<String> {
     on_db!(read.conn(), c => sqlx::query_scalar("SELECT name FROM shelves ORDER BY name").fetch_all(c).await).unwrap()
 }
 
-/// With one connection, so that the next caller has that of the one who went away.
+/// Connects with a single connection, so that the next caller gets the cancelled caller's connection.
 async fn narrow(database: &TempDb) -> Db {
     let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_secs(20) };
     Db::connect(&database.url().parse().unwrap(), &policy).await.unwrap()
 }
 
-/// What the connections to the database did last that are left in a transaction.
+/// Returns the last statements of connections that are left in a transaction.
 async fn in_transaction(database: &TempDb) -> Vec<String> {
     match database.db().read().await.unwrap().conn() {
-        // One that is still in its transaction keeps the next writer out, which is tried after each.
+        // A leftover transaction blocks the next writer, which the test tries after each round.
         Conn::Sqlite(_) => Vec::new(),
-        // A read is a transaction there, which a task of its own ends a little later, with whatever was left before it.
+        // Here a read is itself a transaction, which a separate task ends a little later, together with any leftovers.
         Conn::Postgres(_) if database.url().ends_with("pgbouncer=true") => Vec::new(),
         Conn::Postgres(conn) => sqlx::query_scalar(
-            // Idle: what is still at its last statement, and the server's own workers, are not left.
+            // Idle only: a connection still running its last statement, and the server's own workers, are not
+            // leftovers.
             "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
         )
         .fetch_all(conn)
@@ -82,9 +83,9 @@ async fn whoever_goes_away_at_any_pause_of_a_transaction_leaves_nothing_behind()
             tx.commit().await
         };
         is_done = until_pause(pause, work).await.transpose().unwrap().is_some();
-        // Before somebody begins another, which could end this one.
+        // Before another transaction begins, which could end this one.
         db.ping().await.unwrap();
-        // A connection that was closed is one until the server has noticed; one that went back to the pool would stay so.
+        // A closed connection is listed until the server notices; one that went back to the pool would stay listed.
         let begun = Instant::now();
         loop {
             let left = in_transaction(&database).await;
@@ -93,7 +94,7 @@ async fn whoever_goes_away_at_any_pause_of_a_transaction_leaves_nothing_behind()
             }
             assert!(begun.elapsed() < Duration::from_secs(20), "after going away at pause {pause}: {left:?}");
         }
-        // The next one has the same connection, and what it commits is there for everybody.
+        // The next transaction uses the same connection, and its commit is visible to all.
         let mut tx = db.write().await.unwrap();
         insert(tx.conn(), &format!("after {pause}")).await.unwrap();
         tx.commit().await.unwrap();
@@ -119,7 +120,7 @@ async fn a_commit_that_has_begun_takes_place_though_nobody_waits_for_it() {
     let mut tx = db.write().await.unwrap();
     insert(tx.conn(), "committed").await.unwrap();
     assert!(until_pause(0, tx.commit()).await.is_none(), "nobody waits any more");
-    // There is one connection, and it is free when the commit is done.
+    // There is one connection, and it becomes free when the commit is done.
     db.write().await.unwrap().roll_back().await.unwrap();
     assert_eq!(names(database.db()).await, ["committed"]);
 }
@@ -180,7 +181,7 @@ async fn writing_is_known_to_fail_until_something_has_been_written() {
     let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_secs(2) };
     let db = Db::connect(&database.url().parse().unwrap(), &policy).await.unwrap();
     match db.kind() {
-        // Another program writes, and takes its time.
+        // Another program holds the write lock.
         DatabaseKind::Sqlite => {
             let held = database.db().write().await.unwrap();
             fails_and_heals(&db, || drop(held)).await;
@@ -198,7 +199,7 @@ async fn fails_and_heals(db: &Db, let_go: impl FnOnce()) {
     assert!(db.writing_fails_for().is_some());
     assert!(db.check_writable().await.is_err());
     let_go();
-    // Somebody else's end takes its moment.
+    // The other transaction takes a moment to end.
     while db.check_writable().await.is_err() {}
     assert!(db.writing_fails_for().is_none());
 }

@@ -1,4 +1,4 @@
-//! Migrations: whole or not at all, once, and without losing a row.
+//! Migrations are applied atomically, once, and without losing rows.
 
 use countersign_db::testing::TempDb;
 use countersign_db::{Db, MigrateError, Migrations, SchemaState, migrations, on_db};

@@ -1,4 +1,4 @@
-//! What a pool survives on PostgreSQL: a server whose machine is gone, and one that takes no writes any more.
+//! PostgreSQL outages that a pool survives: a server whose machine is gone, and a server that becomes read-only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,11 +11,11 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// An address of TCP for the PostgreSQL of the tests. Its connections can fall silent as those to a machine without power
-/// do: nothing is said and nothing is closed. Ends with the test.
+/// A TCP address for the PostgreSQL of the tests. Its connections can fall silent, as if the server's machine had lost
+/// power: no data, and no close. Ends with the test.
 struct Forwarder {
     url: String,
-    /// Of the connections, so many of the first are silent.
+    /// The number of connections that are silent, counted from the first.
     silent: Arc<AtomicU32>,
     _connections: JoinSet<()>,
 }
@@ -60,7 +60,7 @@ async fn forward(mut client: TcpStream, mut server: UnixStream, is_silent: impl 
     }
 }
 
-/// With one connection, so that one that hangs is all there is.
+/// Connects with a single connection, so that a hanging one blocks the pool.
 async fn connect(url: &str, wait_max: Duration) -> Result<Db, DbError> {
     Db::connect(&url.parse().unwrap(), &PoolPolicy { connections_max: 1, wait_max }).await
 }
@@ -73,16 +73,16 @@ async fn one(db: &Db) -> Result<i32, DbError> {
 #[tokio::test]
 async fn a_server_that_falls_silent_does_not_keep_the_place_of_its_connection() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // a file does not fall silent
+        return; // SQLite has no connections that fall silent
     }
     let database = TempDb::new(&[]).await;
     let forwarder = Forwarder::new(&database).await;
     let db = connect(&forwarder.url, Duration::from_secs(2)).await.unwrap();
     assert_eq!(one(&db).await.unwrap(), 1);
-    // Two saw who is in between, the third is the pool's.
+    // The first two connections were for pooler detection, the third is the pool's.
     forwarder.silent.store(3, Ordering::Relaxed);
     assert!(timeout(Duration::from_millis(100), one(&db)).await.is_err(), "the server should be silent");
-    // One that waits for the connection gives up before it is given up itself; the next one has another.
+    // A caller that waits for the hanging connection may time out first; the next caller gets a new one.
     let (first, second) = (one(&db).await, one(&db).await);
     assert!(first.is_ok() || matches!(first, Err(DbError::Unavailable(_))), "{first:?}");
     assert_eq!(second.unwrap(), 1);
@@ -91,7 +91,7 @@ async fn a_server_that_falls_silent_does_not_keep_the_place_of_its_connection() 
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_not_connected_to() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // has no servers
+        return; // SQLite has no servers
     }
     let database = TempDb::new(&[]).await;
     let mut tx = database.db().write().await.unwrap();
@@ -105,7 +105,7 @@ async fn a_server_that_takes_no_writes_is_not_connected_to() {
     assert!(matches!(refused, Err(DbError::Unavailable(_))), "{refused:?}");
 }
 
-/// PostgreSQL documentation, "Message Formats".
+/// From the PostgreSQL documentation, "Message Formats".
 const SSL_REQUEST_BYTES: usize = 8;
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn an_address_that_hangs_up_before_the_server_has_answered_is_unavailable(
     let hang_up = async {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            // All of it, or the end would be an abrupt one, which the driver knows for what it is.
+            // Reads the whole request; otherwise the connection would be reset, which the driver reports differently.
             stream.read_exact(&mut [0; SSL_REQUEST_BYTES]).await.unwrap();
         }
     };

@@ -1,4 +1,4 @@
-//! PostgreSQL behind a pooler: recognised, and then nothing kept on a connection that the next one may get.
+//! PostgreSQL behind a pooler: the pooler is detected, and no state stays on a connection that another client may get.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn text(db: &Db, select: &'static str) -> String {
 #[tokio::test]
 async fn a_pooler_in_transaction_mode_is_recognised_in_whatever_order_it_hands_out_its_connections() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // has no poolers
+        return; // SQLite has no poolers
     }
     for settings in ["", "server_round_robin = 1\n", "default_pool_size = 1\n"] {
         let server = LoneServer::behind_pooler(PoolMode::Transaction, settings);
@@ -35,7 +35,7 @@ async fn a_pooler_in_transaction_mode_is_recognised_in_whatever_order_it_hands_o
 #[tokio::test]
 async fn a_pooler_in_session_mode_needs_no_word_about_it() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // has no poolers
+        return; // SQLite has no poolers
     }
     let server = LoneServer::behind_pooler(PoolMode::Session, "");
     let db = connect(&server.url()).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_pooler_in_session_mode_needs_no_word_about_it() {
 #[tokio::test]
 async fn statements_of_many_on_few_connections_are_not_mixed_up_and_nothing_stays_behind() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // has no poolers
+        return; // SQLite has no poolers
     }
     let server = LoneServer::behind_pooler(PoolMode::Transaction, "default_pool_size = 2\n");
     server.execute("CREATE TABLE sums (a BIGINT, b BIGINT, c BIGINT)").await;
@@ -88,7 +88,7 @@ async fn statements_of_many_on_few_connections_are_not_mixed_up_and_nothing_stay
 #[tokio::test]
 async fn whoever_gives_up_reading_leaves_the_server_s_only_connection_to_others() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // has no poolers
+        return; // SQLite has no poolers
     }
     let server = LoneServer::behind_pooler(PoolMode::Transaction, "default_pool_size = 1\n");
     let url = format!("{}?pgbouncer=true", server.url());
@@ -101,7 +101,7 @@ async fn whoever_gives_up_reading_leaves_the_server_s_only_connection_to_others(
         assert!(tokio::time::timeout(patience, asking).await.is_err());
         assert_eq!(text(&other, "SELECT 'free'").await, "free");
     }
-    // Reading is all that may be done there.
+    // That connection is read-only.
     let mut read = db.read().await.unwrap();
     let written = on_db!(read.conn(), c => sqlx::query("CREATE TABLE t (x BIGINT)").execute(c).await.map(drop));
     assert!(written.unwrap_err().to_string().contains("read-only transaction"));

@@ -1,4 +1,4 @@
-//! PostgreSQL over TLS: verified in full, with a certificate of the client, and refused where something is amiss.
+//! PostgreSQL over TLS: full verification, client certificates, and refusals.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use countersign_db::{Cause, DatabaseKind, Db, PoolPolicy};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-/// An authority that signs certificates.
+/// A certificate authority.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -23,7 +23,7 @@ impl Authority {
         Self { issuer: Issuer::new(parameters, key), certificate }
     }
 
-    /// A certificate and its key: for a host of this name, and for a user of PostgreSQL.
+    /// Returns a certificate and its key, valid for a host of this name and for a PostgreSQL user of this name.
     fn sign(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::new([name.to_owned()]).unwrap();
@@ -49,7 +49,7 @@ async fn cause(url: &str) -> Option<Cause> {
 #[tokio::test]
 async fn a_server_with_tls_is_verified_in_full_and_let_see_who_we_are() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // is in a file
+        return; // SQLite is a local file
     }
     let (authority, foreign) = (Authority::new(), Authority::new());
     let address = own_address();
@@ -106,7 +106,7 @@ async fn a_server_with_tls_is_verified_in_full_and_let_see_who_we_are() {
 #[tokio::test]
 async fn a_name_that_is_not_the_certificate_s_is_refused_by_a_full_verification_alone() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // is in a file
+        return; // SQLite is a local file
     }
     let authority = Authority::new();
     let address = own_address();
