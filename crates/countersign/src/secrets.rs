@@ -1,4 +1,4 @@
-//! Everything that must stay secret: the only home of randomness and cryptography.
+//! All cryptography and random number generation of this crate.
 
 pub(crate) mod access_token;
 pub(crate) mod attempt_key;
@@ -23,8 +23,8 @@ use zeroize::Zeroizing;
 
 use crate::config::SecretKey;
 
-/// A key for one purpose, derived from `SECRET_KEY` (HMAC as a pseudo-random function, NIST SP 800-108), so that what is
-/// done under one tells nothing of another.
+/// Derives a key for one purpose from `SECRET_KEY` (HMAC as a pseudo-random function, NIST SP 800-108), so that the use
+/// of one key reveals nothing about another.
 fn derived_key(key: &SecretKey, purpose: &str) -> Zeroizing<[u8; 32]> {
     let prf: Hmac<Sha256> = Hmac::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
     let derived = prf.chain_update("countersign, version 1: ").chain_update(purpose).finalize();

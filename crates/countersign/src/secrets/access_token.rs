@@ -1,4 +1,4 @@
-//! What an access token says and which ones are believed (RFC 9068 in form; RFC 7515, 7518 and 7519).
+//! Signs and verifies access tokens (in the form of RFC 9068; RFC 7515, 7518 and 7519).
 
 use std::slice;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use super::sealing::key_id;
 use crate::config::{FIRST_PARTY_CLIENT, SecretKey, TokenPolicy};
 use crate::model::{CLOCKS_APART_MAX, Method, Methods, SessionId, SigningAlgorithm, UserId};
 
-/// The header's `typ` (RFC 9068, section 2.1): no other token signed by the same key passes for an access token.
+/// The header's `typ` (RFC 9068, section 2.1): no other token signed with the same key passes as an access token.
 const TYPE: &str = "at+jwt";
-/// The `kid` of a key made from `SECRET_KEY` begins so.
+/// Prefix of the `kid` of a key derived from `SECRET_KEY`.
 const SECRET_KID: &str = "hs-";
-/// Ours have 500 to 900 bytes, and 3,000 with RS256 and the longest issuer and audience that the server's settings take; nothing
-/// longer is decoded.
+/// Longer tokens are refused without decoding. Ours have 500 to 900 bytes, or up to 3,000 with RS256 and the longest
+/// issuer and audience that the server's settings allow.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// A key that signs or verifies tokens, or both.
@@ -35,79 +35,79 @@ pub(crate) struct TokenKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
-    /// The public half, if there is one.
+    /// The public key, unless the algorithm is symmetric.
     jwk: Option<Jwk>,
 }
 
-/// All keys of an instance. A token names its key by `kid`, and the key says by which algorithm alone it is verified.
+/// All keys of an instance. A token names its key by `kid`, and the key alone determines the verification algorithm.
 pub(crate) struct Keyring {
     issuer: String,
     audience: Option<String>,
     keys: Vec<TokenKey>,
-    /// Which of them signs.
+    /// Index of the signing key.
     signing: usize,
-    /// Tokens whose signature has been checked, by their whole text; their times are compared each time.
+    /// Cache of tokens whose signature was verified, by their full text. Their times are checked on every use.
     checked: Option<Cache<Box<str>, Checked, UnitWeighter, RandomState>>,
 }
 
-/// What a token with a good signature says.
+/// The claims of a token with a valid signature.
 #[derive(Clone, Copy)]
 struct Checked {
     bearer: Bearer,
-    /// When it was issued, or from when it counts if that is later.
+    /// When it was issued, or its `nbf` if that is later.
     begins_at: i64,
     expires_at: i64,
 }
 
 impl Checked {
     fn verdict(self, now: Timestamp) -> Verdict {
-        // Another instance's clock may be ahead when it issues a token. Expiry has no such grace.
+        // The clock of the issuing instance may be ahead. Expiry has no such tolerance.
         let begun = self.begins_at <= now.as_second().saturating_add(CLOCKS_APART_MAX.as_secs());
         if begun && now.as_second() < self.expires_at { Verdict::Believed(self.bearer) } else { Verdict::Refused }
     }
 }
 
-/// The keys as they were last read.
+/// The keyring as it was last loaded.
 #[derive(Clone)]
 pub(crate) struct LoadedKeyring {
     pub(crate) keyring: Arc<Keyring>,
-    /// `None` when the database has not been asked yet.
+    /// `None` if it was never loaded from the database.
     pub(crate) loaded_at: Option<Timestamp>,
 }
 
-/// How the keys were last read. One request at a time reads them.
+/// State of keyring reloads. One request at a time reloads the keyring.
 #[derive(Default)]
 pub(crate) struct KeyLookup {
-    /// When the last attempt began because a token named a key that is not in the ring; its request may have been given up since.
+    /// When the last reload for an unknown key began; its request may have been cancelled since.
     pub(crate) begun_at: Option<Instant>,
-    /// When the last one began that succeeded.
+    /// When the last successful reload began.
     pub(crate) read_at: Option<Instant>,
-    /// When the last one began that failed.
+    /// When the last failed reload began.
     pub(crate) failed_at: Option<Instant>,
 }
 
 impl KeyLookup {
-    /// Whether a reading, good or bad, has begun since.
+    /// Whether a reload, successful or not, has begun since `asked_at`.
     pub(crate) fn is_answered(&self, asked_at: Instant) -> bool {
         self.read_at.max(self.failed_at).is_some_and(|begun_at| begun_at >= asked_at)
     }
 }
 
-/// What a believed token says.
+/// The content of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bearer {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
-    /// When the user last proved who they are before the token was issued, to the second.
+    /// When the user last authenticated before the token was issued, to the second.
     pub(crate) authenticated_at: Timestamp,
 }
 
-/// What looking at a token came to.
+/// The result of verifying a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Believed(Bearer),
     Refused,
-    /// It names a key that is not in the ring; another instance may have made one.
+    /// The token names a key that is not in the keyring; another instance may have created it.
     UnknownKey,
 }
 
@@ -119,15 +119,16 @@ struct Claims {
     iat: i64,
     exp: i64,
     jti: String,
-    /// Tokens of earlier versions have neither, and those of HS256 no `aud` unless it is set (RFC 9068, section 2.2).
+    /// Tokens of earlier versions have neither `aud` nor `client_id`, and HS256 tokens have no `aud` unless it is
+    /// configured (RFC 9068, section 2.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<Audience>,
     #[serde(default, skip_deserializing)]
     client_id: &'static str,
-    /// Not in ours; what a holder of our keys signs may have one (RFC 7519, section 4.1.5).
+    /// Absent from our tokens, but another program that signs with our keys may set it (RFC 7519, section 4.1.5).
     #[serde(skip_serializing)]
     nbf: Option<i64>,
-    /// As the next two, RFC 9068, section 2.2.1. Tokens of earlier versions have none of them.
+    /// From RFC 9068, section 2.2.1, as are the next two. Tokens of earlier versions have none of them.
     auth_time: Option<i64>,
     #[serde(default, skip_deserializing)]
     acr: &'static str,
@@ -135,7 +136,7 @@ struct Claims {
     amr: Vec<&'static str>,
 }
 
-/// A list of names, which is written as a text when there is one (RFC 7519, section 4.1.3).
+/// A list of names, serialized as a string if there is only one (RFC 7519, section 4.1.3).
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -153,7 +154,7 @@ impl Audience {
 }
 
 impl TokenKey {
-    /// `SECRET_KEY` itself, as the key of HS256.
+    /// Creates the HS256 key, which is `SECRET_KEY` itself.
     pub(crate) fn of_secret(key: &SecretKey, policy: &TokenPolicy) -> Self {
         let bytes = key.expose().as_bytes();
         Self {
@@ -166,7 +167,7 @@ impl TokenKey {
         }
     }
 
-    /// A key from the database. `None` when the bytes are no key of this algorithm.
+    /// Creates a key from its stored form. `None` if the bytes are not a key of this algorithm.
     pub(crate) fn of_der(kid: &str, algorithm: SigningAlgorithm, der: &[u8], policy: &TokenPolicy) -> Option<Self> {
         let encoding = match algorithm {
             SigningAlgorithm::Hs256 => return None,
@@ -205,16 +206,17 @@ fn validation(algorithm: Algorithm, policy: &TokenPolicy) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.set_issuer(&[&policy.issuer]);
     validation.set_required_spec_claims(&["iss", "sub", "exp"]);
-    // Time is compared here, against the injected clock; and of an audience `jsonwebtoken` lets pass what it cannot read.
+    // Times are checked in this file against the injected clock. The audience too, because `jsonwebtoken` accepts an
+    // `aud` that it cannot parse.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation
 }
 
-/// A new private key in the form that [`TokenKey::of_der`] reads: PKCS #8 version 1, for RSA PKCS #1.
+/// Generates a private key in the form that [`TokenKey::of_der`] reads: PKCS #8 version 1, or PKCS #1 for RSA.
 ///
 /// # Panics
-/// For HS256, which has none, and when the operating system has no randomness to give.
+/// For HS256, which has no key pair, and if the operating system provides no randomness.
 pub(crate) fn generate_der(algorithm: SigningAlgorithm) -> Zeroizing<Vec<u8>> {
     let der = match algorithm {
         SigningAlgorithm::Hs256 => panic!("the key of HS256 is SECRET_KEY"),
@@ -237,8 +239,8 @@ pub(crate) fn generate_der(algorithm: SigningAlgorithm) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(der)
 }
 
-/// The octet string at the end of a PKCS #8 structure for RSA (RFC 5208, section 5; RFC 8017, appendix A.1). What stands
-/// before it is the same for all keys of this size.
+/// Returns the octet string at the end of a PKCS #8 structure for RSA (RFC 5208, section 5; RFC 8017, appendix A.1).
+/// The bytes before it are the same for all keys of this size.
 fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
     const OCTET_STRING_AT: usize = 22;
     let rest = pkcs8.get(OCTET_STRING_AT..)?.strip_prefix(&[0x04, 0x82])?;
@@ -247,8 +249,8 @@ fn pkcs1(pkcs8: &[u8]) -> Option<&[u8]> {
 }
 
 impl Keyring {
-    /// `keys` with the one of `signing_kid` as the signing one; `None` when it is not among them. So many tokens are
-    /// remembered at the most, until the ring is replaced.
+    /// Creates a keyring of `keys` that signs with the key `signing_kid`; `None` if it is not among them. Caches up to
+    /// `remembered_max` tokens until the keyring is replaced.
     pub(crate) fn new(
         policy: &TokenPolicy,
         keys: Vec<TokenKey>,
@@ -264,12 +266,12 @@ impl Keyring {
         Some(Self { issuer: policy.issuer.clone(), audience, keys, signing, checked })
     }
 
-    /// Whether one of them is from the database, where it can be withdrawn.
+    /// Whether any key is from the database, where it can be withdrawn.
     pub(crate) fn has_stored_keys(&self) -> bool {
         self.keys.iter().any(|key| key.algorithm != SigningAlgorithm::Hs256)
     }
 
-    /// A signed token for a session.
+    /// Signs a token for a session.
     pub(crate) fn sign(
         &self,
         bearer: Bearer,
@@ -298,7 +300,7 @@ impl Keyring {
         jsonwebtoken::encode(&header, &claims, &key.encoding)
     }
 
-    /// What the token says, if it is ours and in time.
+    /// Verifies a token: its signature, issuer, audience and times.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Verdict {
         if token.len() > TOKEN_BYTES_MAX {
             return Verdict::Refused;
@@ -306,7 +308,7 @@ impl Keyring {
         if let Some(checked) = self.checked.as_ref().and_then(|checked| checked.get(token)) {
             return checked.verdict(now);
         }
-        // With `crit` it says things that have to be understood, and there are none that we do (RFC 7515, section 4.1.11).
+        // `crit` lists extensions that the verifier must understand, and we support none (RFC 7515, section 4.1.11).
         let Ok(Header { kid: Some(kid), typ: Some(typ), crit: None, .. }) = jsonwebtoken::decode_header(token) else {
             return Verdict::Refused;
         };
@@ -314,7 +316,7 @@ impl Keyring {
             return Verdict::Refused;
         }
         let Some(key) = self.keys.iter().find(|key| key.kid == kid) else {
-            // Only the others may have come into the database meanwhile.
+            // Only keys from the database can have been added since.
             return if kid.starts_with(SECRET_KID) { Verdict::Refused } else { Verdict::UnknownKey };
         };
         let Ok(decoded) = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation) else {
@@ -339,13 +341,13 @@ impl Keyring {
         verdict
     }
 
-    /// Whether it is us whom a token with this name among its `aud` is for. By the issuer's name we always go: tokens of before a
-    /// change of the algorithm or of the audience have it.
+    /// Whether an `aud` with this name addresses us. The issuer's name always does, because tokens from before a change
+    /// of algorithm or audience contain it.
     fn goes_by(&self, name: &str) -> bool {
         name == self.issuer || self.audience.as_deref() == Some(name)
     }
 
-    /// The public keys (RFC 7517, section 5), for whoever verifies tokens without asking us.
+    /// Returns the public keys (RFC 7517, section 5), for services that verify tokens themselves.
     pub(crate) fn jwks(&self) -> Vec<serde_json::Value> {
         let jwks = self.keys.iter().filter_map(|key| key.jwk.as_ref());
         jwks.map(|jwk| serde_json::to_value(jwk).expect("a key is JSON")).collect()

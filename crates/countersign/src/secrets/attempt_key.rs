@@ -1,5 +1,5 @@
-//! Under which key attempts are counted: a keyed hash, so that the table of them tells nobody's address, and not even
-//! whose account is being guessed at.
+//! Keys of attempt counters: a keyed hash, so that the counter table reveals neither addresses nor the attacked
+//! accounts.
 
 use hmac::Mac as _;
 
@@ -7,35 +7,35 @@ use super::device_cookie::KnownDevice;
 use super::keys::{Keys, Purpose};
 use crate::model::{EmailAddress, EventKind, Network, SessionId, Username};
 
-/// What attempts are counted for. Of a login it is what was typed and not the user, so that nothing about it differs where
-/// there is none, nor tells that a name and an address belong together.
+/// The subject of an attempt counter. Logins are counted by the typed identifier, not by the user. So an unknown user
+/// makes no difference, and the counter does not reveal that a name and an address belong together.
 pub(crate) enum Counted<'c> {
-    /// Logins of strangers by this address.
+    /// Logins with this address from unknown devices.
     Address(&'c EmailAddress),
-    /// Logins of strangers by this name.
+    /// Logins with this name from unknown devices.
     Username(&'c Username),
-    /// Logins of strangers by what is neither.
+    /// Logins from unknown devices with text that is neither an address nor a name.
     Text(&'c str),
-    /// Logins from a device that has logged in before.
+    /// Logins from a known device.
     Device(&'c KnownDevice),
-    /// The password, once more, in this session.
+    /// Re-authentication by password in this session.
     Session(SessionId),
-    /// Mails to this address that anybody can ask for.
+    /// Mails to this address that anyone can request.
     MailTo(&'c EmailAddress),
-    /// Mails to this address that acts on its account cause while nobody has proven it.
+    /// Mails to this address from actions of its account, while the address is unverified.
     MailOfAccountTo(&'c EmailAddress),
-    /// Codes from mails that this network has asked for. It is remembered with each.
+    /// Mailed codes requested from this network. Each token stores this key.
     CodesOf(Network),
-    /// Notices of one kind to this address. They count apart: mails that strangers ask for must not use up the owner's notices,
-    /// nor a notice show in how many mails are left.
+    /// Notices of one kind to this address. Counted separately: mails requested by strangers must not use up the
+    /// owner's notices, and notices must not reveal how many mails are left.
     NoticeTo(EventKind, &'c EmailAddress),
 }
 
-/// The beginning of an HMAC: two of them meet by chance once in 2^64 subjects.
+/// The first half of an HMAC: among 2^64 subjects, about one collision is expected.
 pub(crate) type AttemptKey = [u8; 16];
 
 impl Keys {
-    /// Under which key attempts are counted. When `SECRET_KEY` is replaced, counting starts afresh.
+    /// Returns the key of an attempt counter. A new `SECRET_KEY` resets all counters.
     pub(crate) fn attempt_key(&self, counted: &Counted<'_>) -> AttemptKey {
         let hmac = self.present(Purpose::Attempts).clone();
         let hmac = match counted {

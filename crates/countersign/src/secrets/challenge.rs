@@ -1,5 +1,5 @@
-//! Challenges, and which answers to one are right. Nothing is kept of those that were given out: a challenge
-//! carries all that has to be known of it, under an HMAC with a key derived from `SECRET_KEY`.
+//! Proof-of-work challenges and their verification. Issued challenges are not stored: each carries its own parameters,
+//! authenticated by an HMAC with a key derived from `SECRET_KEY`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,31 +11,31 @@ use uuid::Uuid;
 use super::keys::{Keys, Purpose};
 use crate::model::{ChallengePurpose, ChallengeSolution};
 
-/// Purpose, bits, the second in which it expires, random bytes.
+/// Purpose, difficulty in bits, expiry in seconds, random bytes.
 const SAID_BYTES: usize = 1 + 1 + 8 + 16;
 const MAC_BYTES: usize = 32;
 const CHALLENGE_BYTES: usize = SAID_BYTES + MAC_BYTES;
 
-/// A challenge that was solved.
+/// A solved challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Solved {
-    /// Its random bytes, by which it can be noted that it was used.
+    /// The challenge's random bytes, used to record that it was spent.
     pub(crate) id: Uuid,
-    /// From then on nobody needs to know that.
+    /// When the record can be deleted.
     pub(crate) expires_at: Timestamp,
 }
 
-/// Why an answer is no solution.
+/// Why a solution was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unsolved {
-    /// It is for no challenge of ours, for another act, for less work than is asked now, or the work was not done.
+    /// The challenge is not ours, is for another action, or is easier than now required; or the work was not done.
     Wrong,
-    /// It comes too late.
+    /// The challenge has expired.
     Expired,
 }
 
 impl Keys {
-    /// A new challenge: some 80 characters of URL-safe Base64.
+    /// Issues a challenge: about 80 characters of URL-safe Base64.
     pub(crate) fn issue_challenge(&self, purpose: ChallengePurpose, bits: u8, expires_at: Timestamp) -> String {
         let mut challenge = [0; CHALLENGE_BYTES];
         let (said, mac) = challenge.split_at_mut(SAID_BYTES);
@@ -48,8 +48,8 @@ impl Keys {
         URL_SAFE_NO_PAD.encode(challenge)
     }
 
-    /// Whether the work was done that a challenge for this act asks for, and at least `bits` of it. What costs most is looked
-    /// at last.
+    /// Verifies a solution: the challenge must be for this purpose and require at least `bits`, and the work must be
+    /// done. The most expensive check comes last.
     pub(crate) fn verify_solution(
         &self,
         solution: &ChallengeSolution,
@@ -85,7 +85,7 @@ fn code(purpose: ChallengePurpose) -> u8 {
     }
 }
 
-/// How many zero bits it begins with.
+/// Returns the number of leading zero bits.
 fn zero_bits(bytes: &[u8]) -> u32 {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let rest = bytes.get(zeros).map_or(0, |byte| byte.leading_zeros());
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(Keys::new(&[newer]).verify_solution(&solution, Register, BITS, NOW), Err(Unsolved::Wrong));
         assert_eq!(keys.verify_solution(&solution, ForgotPassword, BITS, NOW), Err(Unsolved::Wrong));
         assert_eq!(keys.verify_solution(&solution, Register, BITS, later()), Err(Unsolved::Expired));
-        // More is asked by now.
+        // The required difficulty has increased.
         assert_eq!(keys.verify_solution(&solution, Register, BITS + 1, NOW), Err(Unsolved::Wrong));
         let other = keys.issue_challenge(Register, BITS, later());
         assert_ne!(keys.verify_solution(&solve(&other), Register, BITS, NOW).unwrap().id, solved.id);
@@ -142,7 +142,7 @@ mod tests {
         let right = answers(&challenge).take(2_560);
         let right =
             right.filter(|answer| keys.verify_solution(answer, ChallengePurpose::Register, BITS, NOW).is_ok()).count();
-        // Ten are to be expected of so many.
+        // Ten are expected.
         assert!((1..50).contains(&right), "{right}");
     }
 

@@ -1,8 +1,9 @@
-//! Device cookies: a client that presents a genuine one has logged in with it before, and so is not held up by those
-//! who guess from elsewhere. It opens nothing by itself.
+//! Device cookies: a client that presents a genuine one has logged in with it before, so guesses from elsewhere do not
+//! block it. The cookie does not grant access.
 //!
-//! It is the user, a random id of the device, when it was made, and a print of the password hash that held then, under an HMAC.
-//! When the password becomes another, every device is a strange one again: who knew the old one keeps no advantage.
+//! It contains the user, a random device id, its creation time and a fingerprint of the password hash at that time,
+//! authenticated by an HMAC. After a password change all devices are unknown again, so that someone who knew the old
+//! password keeps no advantage.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,17 +17,17 @@ use super::bytes;
 use super::keys::{Keys, Purpose};
 use crate::model::UserId;
 
-/// How long a device is known that does not log in.
+/// How long a device stays known without a login.
 const DEVICE_TTL: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 const VERSION: u8 = 1;
 const PRINT_BYTES: usize = 8;
 const MAC_BYTES: usize = 32;
-/// Version, user, device, when, print.
+/// Version, user, device, creation time, fingerprint.
 const SIGNED_BYTES: usize = 1 + 16 + 16 + 8 + PRINT_BYTES;
 const COOKIE_BYTES: usize = SIGNED_BYTES + MAC_BYTES;
 
-/// A device that somebody has logged in with, as its genuine cookie says.
+/// A device that was used for a login, according to its genuine cookie.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownDevice {
     pub(crate) user: UserId,
@@ -35,8 +36,8 @@ pub(crate) struct KnownDevice {
 }
 
 impl Keys {
-    /// The cookie of a device with which `user` has just shown to know the password of this hash: the one that is known
-    /// already, or a new one.
+    /// Returns the cookie of a device from which `user` has just proven the password of this hash: for the known
+    /// device, or for a new one.
     pub(crate) fn device_cookie(
         &self,
         user: UserId,
@@ -58,7 +59,7 @@ impl Keys {
         URL_SAFE_NO_PAD.encode(cookie).into()
     }
 
-    /// The device of a cookie, if we made that and it is not too old.
+    /// Parses a device cookie; `None` if it is not ours or is too old.
     pub(crate) fn read_device_cookie(&self, cookie: &SecretString, now: Timestamp) -> Option<KnownDevice> {
         let mut bytes = [0; COOKIE_BYTES];
         let length = URL_SAFE_NO_PAD.decode_slice(cookie.expose_secret(), &mut bytes).ok()?;
@@ -77,7 +78,7 @@ impl Keys {
         is_valid.then_some(device)
     }
 
-    /// Whether a device is this user's, and the password still the one that it logged in with.
+    /// Whether a device belongs to this user and the password is the one it logged in with.
     pub(crate) fn is_device_of(&self, device: &KnownDevice, user: UserId, password_hash: &str) -> bool {
         let is_print =
             |key: &Hmac<Sha256>| print(key, user, password_hash).verify_truncated_left(&device.print).is_ok();

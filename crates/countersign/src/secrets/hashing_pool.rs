@@ -1,8 +1,8 @@
-//! How many passwords are hashed at once, in how much memory, in which order, and who waits how long.
+//! The password hashing pool: bounds concurrency, memory, queue length and waiting time.
 //!
-//! A fixed set of threads computes all hashes, each in an arena that it keeps. Who asks waits in a bounded queue that is
-//! fair between networks, or in that of those who are known; who goes away leaves it. Nothing is begun that nobody waits for, and memory is bounded however
-//! many ask.
+//! A fixed set of threads computes all hashes, each in its own arena. Requests wait in a bounded queue that is fair
+//! between networks; known devices have a separate queue. A dropped request leaves its queue. No hash starts without a
+//! waiting caller, and memory stays bounded under any load.
 
 mod machine;
 mod metrics;
@@ -27,27 +27,27 @@ use crate::model::{Asker, Network, Password};
 pub use self::metrics::{HashingMetrics, Histogram};
 pub use self::speed::{HashingSpeed, measure_hashing};
 
-/// Room beside the threads' own arenas for one imported hash that costs more than ours, unless the policy says otherwise:
-/// the most that a readable hash may ask for.
+/// Memory for one imported hash that costs more than ours, in addition to the threads' arenas, unless the policy sets
+/// it: the maximum that a readable hash may require.
 const IMPORT_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The part of the queue, and of the longest wait, from which on there is load.
+/// The divisor of the queue length and of the maximum wait from which the pool counts as loaded.
 const LOAD_SHARE: usize = 8;
 const LOAD_SHARE_OF_TIME: u32 = 8;
 
-/// The queue is full, the turn did not come in time, there is no memory, or the hash could not be computed.
+/// The queue is full, the wait timed out, memory is short, or the hash failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are waiting to be hashed")]
 pub struct Overloaded;
 
-/// The threads that hash, and the queue in front of them. They end with it.
+/// The hashing threads and their queue. Dropping the pool ends the threads.
 pub(crate) struct HashingPool {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     state: Mutex<State>,
-    /// Signalled when there may be something to do.
+    /// Signalled when there may be work.
     changed: Condvar,
     plan: Plan,
     policy: HashingPolicy,
@@ -56,7 +56,7 @@ struct Shared {
 
 struct State {
     queue: Queues<Network, Entry>,
-    /// What is left of the budget beside the threads' own arenas.
+    /// The rest of the memory budget after the threads' arenas.
     spare_bytes: u64,
     stopping: bool,
 }
@@ -67,15 +67,15 @@ struct Entry {
     since: Instant,
 }
 
-/// How threads and memory are laid out.
+/// The allocation of threads and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Plan {
     threads: usize,
-    /// How many waiting hashes of today's costs a thread advances together; see [`Params::jobs_together`].
+    /// How many waiting hashes with current parameters a thread advances together; see [`Params::jobs_together`].
     together: usize,
-    /// Each thread's arena.
+    /// The size of each thread's arena.
     arena_bytes: u64,
-    /// For what does not fit into one.
+    /// Memory for hashes that do not fit into an arena.
     spare_bytes: u64,
 }
 
@@ -85,7 +85,7 @@ impl Plan {
         let threads = policy.threads.get() as u64;
         let wanted = threads * hash_bytes * cost.jobs_together() as u64 + IMPORT_BYTES;
         let budget = policy.memory_bytes_max.unwrap_or_else(|| wanted.min(machine_bytes.unwrap_or(u64::MAX) / 2));
-        // At least one hash at a time, or nobody could ever log in.
+        // At least one hash at a time, because otherwise no one could log in.
         let threads = threads.min(budget / hash_bytes).max(1);
         let together = (budget / (threads * hash_bytes)).clamp(1, cost.jobs_together() as u64);
         let arena_bytes = together * hash_bytes;
@@ -97,7 +97,7 @@ impl Plan {
         }
     }
 
-    /// What a hash needs beside the arena of its thread.
+    /// Returns the memory that a hash needs in addition to the thread's arena.
     fn extra_bytes(&self, derivation: &Derivation) -> u64 {
         match derivation.argon2() {
             Some(params) if params.memory_bytes() <= self.arena_bytes => 0,
@@ -107,7 +107,7 @@ impl Plan {
 }
 
 impl HashingPool {
-    /// Starts the threads. Their memory is not touched before the first hash.
+    /// Starts the threads. Their memory is first touched by the first hash.
     pub(crate) fn new(policy: &HashingPolicy, parameters: &HashParameters) -> Self {
         let plan = Plan::new(policy, &NewHash::params(parameters), machine::memory_bytes());
         let state = State { queue: Queues::default(), spare_bytes: plan.spare_bytes, stopping: false };
@@ -128,7 +128,7 @@ impl HashingPool {
         Self { shared }
     }
 
-    /// Whether `password` is the one that `hash` was made of.
+    /// Returns whether `password` matches `hash`.
     pub(crate) async fn verify(
         &self,
         asker: Asker,
@@ -139,7 +139,7 @@ impl HashingPool {
         Ok(hash.matches(password, &tag))
     }
 
-    /// A new hash of `password` with these costs, as it is stored.
+    /// Hashes `password` with these parameters, in the stored form.
     pub(crate) async fn hash(
         &self,
         asker: Asker,
@@ -151,7 +151,7 @@ impl HashingPool {
         Ok(new.encode(&tag))
     }
 
-    /// Whether there is a place to wait, for whoever does something beforehand that would be in vain without.
+    /// Fails if the queue has no room, for callers with work to do before hashing.
     pub(crate) fn find_place(&self, asker: Asker) -> Result<(), Overloaded> {
         let state = self.shared.lock();
         let has_room = state.queue.has_room(asker.standing, asker.network, self.shared.policy.queue_max);
@@ -163,7 +163,8 @@ impl HashingPool {
         Err(Overloaded)
     }
 
-    /// Whether more are waiting than usual: an eighth of those who may, or for an eighth of the time that anybody may.
+    /// Whether the pool is under load: the queue is at least an eighth full, or the expected wait exceeds an eighth of
+    /// the maximum.
     pub(crate) fn is_under_load(&self) -> bool {
         let queued = self.shared.lock().queue.len();
         queued > 0
@@ -171,7 +172,7 @@ impl HashingPool {
                 || self.shared.expected_wait(queued).saturating_mul(LOAD_SHARE_OF_TIME) > self.shared.policy.wait_max)
     }
 
-    /// How it goes.
+    /// Returns the metrics.
     pub(crate) fn metrics(&self) -> HashingMetrics {
         let queued = self.shared.lock().queue.len();
         self.shared.metrics.read(queued, self.shared.policy.queue_max, &self.shared.plan)
@@ -180,7 +181,7 @@ impl HashingPool {
     async fn derive(&self, asker: Asker, derivation: Derivation) -> Result<Tag, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
         let ticket = self.shared.enqueue(asker, Entry { derivation, reply, since: Instant::now() })?;
-        // From the wait for a place to the hash; a span of the trace, where there is one.
+        // A trace span that covers the queue and the hash.
         let span = info_span!(target: TRACE_TARGET, "hash password");
         match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).instrument(span).await {
             Ok(answered) => answered.map_err(|_| Overloaded)?,
@@ -188,7 +189,7 @@ impl HashingPool {
                 self.shared.metrics.late();
                 Err(Overloaded)
             }
-            // It has been begun; it ends by itself.
+            // The hash has started and runs to its end.
             Err(_) => answer.await.map_err(|_| Overloaded)?,
         }
     }
@@ -201,7 +202,7 @@ impl Drop for HashingPool {
     }
 }
 
-/// A place in the queue; whoever drops it leaves the queue.
+/// A place in the queue. Dropping it leaves the queue.
 struct Ticket<'s> {
     shared: &'s Shared,
     asker: Asker,
@@ -209,7 +210,7 @@ struct Ticket<'s> {
 }
 
 impl Ticket<'_> {
-    /// Leaves the queue; whether the hash had not been begun.
+    /// Leaves the queue; `true` if the hash had not started.
     fn withdraw(&self) -> bool {
         self.shared.lock().queue.remove(self.asker.standing, self.asker.network, self.id)
     }
@@ -224,13 +225,13 @@ impl Drop for Ticket<'_> {
 }
 
 impl Shared {
-    /// Whether so many hashes take longer than anybody may wait, as far as the latest ones tell. A quick refusal is better
-    /// than a late one.
+    /// Whether the hashes ahead are expected to take longer than the maximum wait. An early refusal is better than a
+    /// late one.
     fn is_hopeless(&self, ahead: usize) -> bool {
         self.expected_wait(ahead) > self.policy.wait_max
     }
 
-    /// How long so many hashes take, as far as the latest ones tell.
+    /// Estimates how long the hashes ahead take, from recent ones.
     fn expected_wait(&self, ahead: usize) -> Duration {
         let rounds = u32::try_from(ahead / self.plan.threads).unwrap_or(u32::MAX);
         self.metrics.usual_time().saturating_mul(rounds)
@@ -260,7 +261,7 @@ impl Shared {
         };
         if let Some(displaced) = pushed.displaced {
             self.metrics.refused();
-            // Nobody may be waiting for it any more.
+            // The caller may have gone already.
             let _ = displaced.reply.send(Err(Overloaded));
         }
         self.changed.notify_one();
@@ -274,13 +275,13 @@ struct Worker {
     arena: Option<Arena>,
 }
 
-/// Hashes that are computed in one go: one, or several of equal cost.
+/// Hashes computed together: one, or several with the same parameters.
 struct Batch {
     entries: Vec<Entry>,
     share: Share,
 }
 
-/// Memory of the budget beside the arenas, until this is dropped.
+/// Memory from the spare budget, returned when dropped.
 struct Share {
     shared: Arc<Shared>,
     bytes: u64,
@@ -310,13 +311,13 @@ impl Worker {
             let tags =
                 tags.map_or_else(|_| vec![Err(Overloaded); replies.len()], |tags| tags.into_iter().map(Ok).collect());
             for (reply, tag) in replies.into_iter().zip(tags) {
-                // A client that has gone does not hear it.
+                // The caller may have gone already.
                 let _ = reply.send(tag);
             }
         }
     }
 
-    /// Waits for something to do; `None` when the pool is gone.
+    /// Waits for work; `None` if the pool is stopping.
     fn next(&mut self) -> Option<Batch> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
@@ -342,7 +343,7 @@ impl Worker {
                 state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            // Nothing to do: time to wipe what the last passwords left behind. Under load the next hash overwrites it.
+            // Idle: wipe what the last passwords left in the arena. Under load, the next hash overwrites it.
             drop(state);
             if let Some(arena) = &mut self.arena {
                 arena.wipe();
@@ -352,13 +353,13 @@ impl Worker {
         }
     }
 
-    /// The code of four families of hashes runs here, on what an import may have brought along. A panic in it is that of one
-    /// batch, not the end of a thread: with all of them gone nobody could log in.
+    /// Four hash families run here, on data that may be imported. A panic fails one batch and does not end the thread:
+    /// without threads, no one could log in.
     fn derive(&mut self, derivations: &[Derivation], extra_bytes: u64) -> Result<Vec<Tag>, Overloaded> {
         let derived = catch_unwind(AssertUnwindSafe(|| self.compute(derivations, extra_bytes)));
         derived.unwrap_or_else(|_| {
             tracing::error!("a password could not be hashed: the code that computes it panicked");
-            // Whatever state the hash has left it in. It is wiped by that.
+            // The hash may have left it in any state. Dropping it wipes it.
             self.arena = None;
             Err(Overloaded)
         })
@@ -383,10 +384,10 @@ fn new_arena(bytes: u64) -> Result<Arena, Overloaded> {
     })
 }
 
-/// Hashing takes every cycle there is; whoever only reads an account should not wait for it.
+/// Lowers the priority of the thread: hashing uses every available cycle, and other requests should not wait for it.
 fn yield_to_requests() {
     const NICE: i32 = 10;
-    // On Linux, "this process" means the calling thread; elsewhere it would be all of them.
+    // On Linux, "this process" means the calling thread; elsewhere it would mean all threads.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "hashing threads run at the priority of the others");

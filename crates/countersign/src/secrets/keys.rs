@@ -1,4 +1,4 @@
-//! The keys that `SECRET_KEY` gives: one for each purpose and each secret of the installation, derived once at the start.
+//! Keys derived from `SECRET_KEY`: one per purpose and secret of the installation, derived once at startup.
 
 use hmac::{Hmac, KeyInit as _};
 use sha2::Sha256;
@@ -6,22 +6,22 @@ use sha2::Sha256;
 use super::derived_key;
 use crate::config::SecretKey;
 
-/// What a derived key is for.
+/// The purpose of a derived key.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     RefreshTokens,
     SessionCookies,
     OneTimeTokens,
     DeviceCookies,
-    /// Prints of passwords in device cookies.
+    /// Fingerprints of password hashes in device cookies.
     DevicePrints,
     Challenges,
-    /// Under which keys attempts are counted.
+    /// Keys of attempt counters.
     Attempts,
 }
 
 impl Purpose {
-    /// As many as there are, and each at its own number: one more does not compile before it stands here.
+    /// All purposes, at the index of their discriminant. A new one does not compile until it is listed here.
     const ALL: [Self; Self::Attempts as usize + 1] = [
         Self::RefreshTokens,
         Self::SessionCookies,
@@ -32,7 +32,7 @@ impl Purpose {
         Self::Attempts,
     ];
 
-    /// The label that a key is derived by. Another one would make everything void that was made under it.
+    /// Returns the label that a key is derived with. Changing it would invalidate everything made with the key.
     fn label(self) -> &'static str {
         match self {
             Self::RefreshTokens => "refresh tokens",
@@ -46,12 +46,12 @@ impl Purpose {
     }
 }
 
-/// The derived keys of the installation. What is done with them stands where the secret is: a session's in `session_secret.rs`,
-/// and so on.
+/// The derived keys of the installation. The code that uses them is next to each kind of secret, for example
+/// `session_secret.rs` for sessions.
 pub(crate) struct Keys(Vec<[Hmac<Sha256>; Purpose::ALL.len()]>);
 
 impl Keys {
-    /// `secrets` begins with the present one.
+    /// Derives all keys. `secrets` begins with the current one.
     pub(crate) fn new(secrets: &[SecretKey]) -> Self {
         let derive = |secret: &SecretKey, purpose: Purpose| {
             Hmac::new_from_slice(derived_key(secret, purpose.label()).as_slice()).expect("any length will do")
@@ -59,12 +59,12 @@ impl Keys {
         Self(secrets.iter().map(|secret| Purpose::ALL.map(|purpose| derive(secret, purpose))).collect())
     }
 
-    /// The key that makes what is new.
+    /// Returns the current key, which makes new secrets.
     pub(super) fn present(&self, purpose: Purpose) -> &Hmac<Sha256> {
         self.all(purpose).next().expect("there is a present key")
     }
 
-    /// The present key and the earlier ones, which still know what was made under them.
+    /// Returns the current key and the earlier ones, which verify existing secrets.
     pub(super) fn all(&self, purpose: Purpose) -> impl Iterator<Item = &Hmac<Sha256>> {
         self.0.iter().map(move |keys| &keys[purpose as usize])
     }

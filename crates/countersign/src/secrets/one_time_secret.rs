@@ -1,8 +1,8 @@
-//! One-time tokens and their codes: made of the token's salt and of `SECRET_KEY`, so that a mail can be sent
-//! again without either being stored.
+//! One-time tokens and their codes, derived from the token's salt and `SECRET_KEY`, so that a mail can be sent again
+//! although neither is stored.
 //!
-//! In the database is the token's SHA-256, by which it is found, and nothing of the code, which is too short to be hidden by
-//! a hash. Whoever has the database lacks the key, whoever has the key lacks the salt.
+//! The database holds the token's SHA-256 for lookup. It holds nothing of the code, which is too short to be protected
+//! by a hash. An attacker with the database lacks the key, and one with the key lacks the salt.
 
 use std::fmt::Write as _;
 
@@ -17,10 +17,10 @@ use zeroize::Zeroizing;
 use super::keys::{Keys, Purpose};
 use crate::model::{OneTimeCode, OneTimeTokenId, trim_pasted};
 
-/// Six digits, in a number that has 64 bits: each code is as likely as any other to within one in ten billion.
+/// Number of six-digit codes. They are taken from 64-bit numbers, so the bias is below one in ten billion.
 const CODES: u64 = 1_000_000;
 
-/// The secret itself, in its two forms.
+/// A one-time secret in its two forms.
 pub(crate) struct OneTimeSecret {
     /// 43 characters of URL-safe Base64: 256 bits.
     pub(crate) token: SecretString,
@@ -29,26 +29,27 @@ pub(crate) struct OneTimeSecret {
 }
 
 impl Keys {
-    /// The secret of a new token.
+    /// Derives the secret of a new token.
     pub(crate) fn one_time_secret(&self, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
         make(self.present(Purpose::OneTimeTokens), id, salt)
     }
 
-    /// The secret of a token that was made before, by its hash; `None` when that was under a key that is not known any more.
+    /// Derives the secret of an existing token again, identified by its hash; `None` if its key is no longer
+    /// configured.
     pub(crate) fn recover_one_time_secret(&self, id: OneTimeTokenId, salt: &[u8], hash: &str) -> Option<OneTimeSecret> {
         self.all(Purpose::OneTimeTokens).map(|key| make(key, id, salt)).find(|secret| hash_of(&secret.token) == hash)
     }
 }
 
 impl OneTimeSecret {
-    /// Whether `code` is this secret's.
+    /// Compares `code` with this secret's code in constant time.
     pub(crate) fn has_code(&self, code: &OneTimeCode) -> bool {
         self.code.expose_secret().as_bytes().ct_eq(code.expose().as_bytes()).into()
     }
 }
 
 fn make(key: &Hmac<Sha256>, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
-    // All parts but the salt have a fixed length, and the salt is last.
+    // All parts except the salt have a fixed length, and the salt is last.
     let mac = |part: u8| {
         let mac = key.clone().chain_update([part]).chain_update(id.uuid().as_bytes()).chain_update(salt);
         Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))
@@ -59,8 +60,8 @@ fn make(key: &Hmac<Sha256>, id: OneTimeTokenId, salt: &[u8]) -> OneTimeSecret {
     OneTimeSecret { token: URL_SAFE_NO_PAD.encode(*mac(0)).into(), code: format!("{code:06}").into() }
 }
 
-/// By what a token, an invitation's code or another secret of 256 bits is found: SHA-256 in 64 hexadecimal digits. What copying brings
-/// along at its ends is no part of it.
+/// Returns the lookup hash of a token, an invitation code or another 256-bit secret: SHA-256 in 64 hexadecimal digits.
+/// Trims what copying may add at both ends.
 pub(crate) fn hash_of(secret: &SecretString) -> String {
     let mut text = String::with_capacity(64);
     for byte in Sha256::digest(trim_pasted(secret.expose_secret())) {
@@ -69,7 +70,7 @@ pub(crate) fn hash_of(secret: &SecretString) -> String {
     text
 }
 
-/// A new secret of 256 bits that is told once, in 43 characters of URL-safe Base64.
+/// Generates a 256-bit secret that is shown once: 43 characters of URL-safe Base64.
 pub(crate) fn generate() -> SecretString {
     URL_SAFE_NO_PAD.encode(super::bytes::<32>()).into()
 }

@@ -1,12 +1,12 @@
-//! Stored password hashes: which are readable, how they are verified, and when they are replaced.
+//! Stored password hashes: parsing, verification and upgrades.
 //!
-//! Only one form is ever written: [`NewHash`]'s Argon2id string. The others are read, so that an application can bring
-//! its accounts along; [`PasswordHash::needs_upgrade`] has them replaced at the next login.
-//! `PasswordHash::parse` is the list of the readable forms.
+//! Only one form is ever written: [`NewHash`]'s Argon2id string. The others are readable so that an application can
+//! import its accounts, and [`PasswordHash::needs_upgrade`] replaces them at the next login. `PasswordHash::parse`
+//! lists the readable forms.
 //!
-//! A stored hash is input like any other: an import may have put it there. So parsing is strict, and whatever a string
-//! asks for in time and memory is bounded before any of it is spent: by the limits here for every form, and by those
-//! at the top of each family's file.
+//! A stored hash is untrusted input, because it may be imported. So parsing is strict, and the time and memory that a
+//! string can demand are bounded before use: by the limits here for all forms, and by those at the top of each family's
+//! file.
 
 mod argon2;
 mod bcrypt;
@@ -29,20 +29,21 @@ use self::{argon2::Argon2, bcrypt::Bcrypt, pbkdf2::Pbkdf2, scrypt::Scrypt};
 use crate::config::HashParameters;
 use crate::model::Password;
 
-/// The longest stored string that is looked at. The longest one a known library writes with its defaults has about 150.
+/// Maximum length of a stored string. The longest one that a known library writes by default has about 150 bytes.
 const ENCODED_BYTES_MAX: usize = 512;
-/// Argon2 forbids less than 8; the salts of the readable libraries start at 12.
+/// Argon2 requires at least 8; the salts of the readable libraries start at 12.
 const SALT_BYTES_MIN: usize = 8;
 const SALT_BYTES_MAX: usize = 64;
-/// The PHC string format's own limits. A tag cut short would be matched by chance, an empty one by every password.
+/// The limits of the PHC string format. A truncated tag would match by chance, and an empty one would match every
+/// password.
 const TAG_BYTES_MIN: usize = 10;
 const TAG_BYTES_MAX: usize = 64;
 
-/// What this crate writes, and what a hash must have so as not to be replaced.
+/// The lengths that this crate writes, below which a hash is replaced.
 const CURRENT_SALT_BYTES: usize = 16;
 const CURRENT_TAG_BYTES: usize = 32;
 
-/// A stored password hash that has been read. It cannot be printed, and it cannot be turned back into its string.
+/// A parsed password hash. It cannot be printed or turned back into its string.
 pub(crate) struct PasswordHash {
     recipe: Recipe,
     salt: Vec<u8>,
@@ -60,31 +61,31 @@ enum Recipe {
 
 #[derive(PartialEq, Eq)]
 enum Purpose {
-    /// Belongs to somebody.
+    /// Belongs to a user.
     Stored,
-    /// Belongs to nobody and is verified all the same, so that the time an answer takes does not tell who has an account.
+    /// Belongs to no user. It is verified anyway, so that response time does not reveal which accounts exist.
     Decoy,
 }
 
-/// Why a stored string is not a password hash that can be verified here. It never repeats the string.
+/// Why a stored string cannot be verified here. The error never repeats the string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnreadableHash {
     /// Longer than any known form.
     #[error("the stored password hash is longer than {ENCODED_BYTES_MAX} bytes")]
     TooLong,
-    /// Another algorithm, another producer's spelling, or no hash at all.
+    /// Another algorithm, another library's spelling, or not a hash.
     #[error("the stored password hash is in none of the readable forms")]
     UnknownForm,
-    /// A known form, with a field that its producer would not have written.
+    /// A known form with a field that no library would have written.
     #[error("the stored password hash has a malformed field")]
     Malformed,
-    /// A known form that is too weak to mean anything or would cost too much to verify.
+    /// A known form that is too weak to be useful or too expensive to verify.
     #[error("the stored password hash has a parameter, salt or tag outside the accepted bounds")]
     OutOfBounds,
 }
 
 impl PasswordHash {
-    /// Reads a stored hash: a PHC or modular crypt string (they begin with `$`), or one in Django's spelling.
+    /// Parses a stored hash: a PHC or modular crypt string (both begin with `$`), or one in Django's spelling.
     pub(crate) fn parse(encoded: &str) -> Result<PasswordHash, UnreadableHash> {
         if encoded.len() > ENCODED_BYTES_MAX {
             return Err(UnreadableHash::TooLong);
@@ -122,7 +123,7 @@ impl PasswordHash {
         Ok(PasswordHash { recipe, salt, tag, purpose: Purpose::Stored })
     }
 
-    /// What has to be computed to verify `password`.
+    /// Returns the computation that verifies `password`.
     pub(crate) fn derivation(&self, password: &Arc<Password>) -> Derivation {
         Derivation {
             recipe: self.recipe,
@@ -132,22 +133,22 @@ impl PasswordHash {
         }
     }
 
-    /// Whether this is the hash of `password`, for which [`PasswordHash::derivation`] came to `derived`. Takes as long for
-    /// a wrong password as for the right one.
+    /// Returns whether this is the hash of `password`, given the result of [`PasswordHash::derivation`]. Runs in
+    /// constant time.
     ///
-    /// `false` for a password with a NUL in every family but Argon2: HMAC (PBKDF2, scrypt) does not see it at the
-    /// password's end, and some bcrypt libraries end there.
+    /// `false` for a password with a NUL in every family but Argon2: HMAC (PBKDF2, scrypt) ignores trailing NULs, and
+    /// some bcrypt libraries stop at one.
     pub(crate) fn matches(&self, password: &Password, derived: &Tag) -> bool {
-        // Refused only now: a quick answer would tell that the account exists.
+        // Refused only after the computation: a fast refusal would reveal that the account exists.
         let unambiguous = matches!(self.recipe, Recipe::Argon2(_)) || !password.expose().contains(&0);
         let equal = bool::from(derived.ct_eq(&self.tag));
         unambiguous && equal && self.purpose == Purpose::Stored
     }
 
-    /// Whether a hash with the `current` parameters should take this one's place once the password is at hand.
+    /// Whether a hash with the `current` parameters should replace this one once the password is known.
     ///
-    /// Everything should be replaced but Argon2id 0x13 that is in no respect weaker: memory, iterations, salt, tag.
-    /// Lanes do not count: they divide the same work and leave an attacker's cost as it is.
+    /// Replaces everything but Argon2id 0x13 whose memory, iterations, salt and tag are not weaker. Lanes do not count:
+    /// they divide the same work and do not change an attacker's cost.
     pub(crate) fn needs_upgrade(&self, current: &HashParameters) -> bool {
         let Recipe::Argon2(argon2) = &self.recipe else {
             return true;
@@ -158,10 +159,10 @@ impl PasswordHash {
     }
 }
 
-/// What a recipe makes of a password and a salt.
+/// The output of a hash for a password and a salt.
 pub(crate) type Tag = Zeroizing<Vec<u8>>;
 
-/// A tag to be computed, which is expensive: not for an async thread.
+/// A pending computation of a tag. It is expensive and must not run on an async thread.
 pub(crate) struct Derivation {
     recipe: Recipe,
     password: Arc<Password>,
@@ -170,7 +171,7 @@ pub(crate) struct Derivation {
 }
 
 impl Derivation {
-    /// The costs, if it is Argon2: those with equal ones can be computed together.
+    /// Returns the parameters if it is Argon2. Derivations with equal parameters can be computed together.
     pub(crate) fn argon2(&self) -> Option<Params> {
         match self.recipe {
             Recipe::Argon2(argon2) => argon2.params(self.tag_bytes),
@@ -178,13 +179,13 @@ impl Derivation {
         }
     }
 
-    /// The same with a salt that Argon2 does not take: [`Derivation::run`] panics at it.
+    /// Returns the derivation with an empty salt, which Argon2 rejects: [`Derivation::run`] panics.
     #[cfg(test)]
     pub(crate) fn without_salt(self) -> Self {
         Self { salt: Vec::new(), ..self }
     }
 
-    /// How much memory it takes.
+    /// Returns the memory that the computation needs.
     pub(crate) fn memory_bytes(&self) -> u64 {
         match self.recipe {
             Recipe::Argon2(argon2) => argon2.params(self.tag_bytes).map_or(0, |params| params.memory_bytes()),
@@ -193,10 +194,10 @@ impl Derivation {
         }
     }
 
-    /// Computes the tags of several derivations, the Argon2 ones of which have equal costs and fit into the arena.
+    /// Computes the tags of several derivations. Those of Argon2 must have equal parameters and fit into the arena.
     ///
     /// # Panics
-    /// When they do not.
+    /// If they do not.
     pub(crate) fn run(derivations: &[Derivation], arena: &mut Arena) -> Vec<Tag> {
         let mut tags: Vec<Tag> = derivations.iter().map(|one| Zeroizing::new(vec![0; one.tag_bytes])).collect();
         let mut jobs = Vec::new();
@@ -216,7 +217,7 @@ impl Derivation {
     }
 }
 
-/// A hash that is being made: Argon2id with a fresh salt.
+/// A hash to be created: Argon2id with a fresh salt.
 pub(crate) struct NewHash {
     parameters: HashParameters,
     salt: [u8; CURRENT_SALT_BYTES],
@@ -227,12 +228,12 @@ impl NewHash {
         Self { parameters, salt: super::bytes() }
     }
 
-    /// What one with these costs takes.
+    /// Returns the Argon2 parameters of a new hash.
     pub(crate) fn params(parameters: &HashParameters) -> Params {
         Argon2::current(parameters).params(CURRENT_TAG_BYTES).expect("the parameters are legal by their type")
     }
 
-    /// What has to be computed.
+    /// Returns the computation of the tag.
     pub(crate) fn derivation(&self, password: &Arc<Password>) -> Derivation {
         Derivation {
             recipe: Recipe::Argon2(Argon2::current(&self.parameters)),
@@ -242,8 +243,8 @@ impl NewHash {
         }
     }
 
-    /// The PHC string that argon2-cffi and pwdlib write, `$argon2id$v=19$m=…,t=…,p=…$salt$tag`, of at most 200
-    /// characters.
+    /// Returns the PHC string as argon2-cffi and pwdlib write it, `$argon2id$v=19$m=…,t=…,p=…$salt$tag`, with at most
+    /// 200 characters.
     pub(crate) fn encode(&self, tag: &Tag) -> String {
         format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
@@ -256,10 +257,10 @@ impl NewHash {
     }
 }
 
-/// What stands in the place of a hash when no password shall match until a new one is chosen.
+/// Stored in place of a hash if no password shall match until a new one is set.
 pub(crate) const VOID: &str = "!";
 
-/// A hash that costs as much to verify as a [`NewHash`] with these parameters, and that no password matches.
+/// Returns a hash that costs as much to verify as a [`NewHash`] with these parameters and never matches.
 pub(crate) fn decoy(parameters: &HashParameters) -> PasswordHash {
     PasswordHash {
         recipe: Recipe::Argon2(Argon2::current(parameters)),

@@ -1,4 +1,4 @@
-//! Decides where randomness comes from: the operating system, and nothing else.
+//! The only source of randomness: the operating system.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -10,24 +10,24 @@ use zeroize::Zeroizing;
 use crate::config::SecretKey;
 use crate::model::PictureFile;
 
-/// `N` bytes from the operating system.
+/// Returns `N` random bytes from the operating system.
 ///
 /// # Panics
-/// When the operating system has none to give; going on without would be worse.
-#[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system")]
+/// If the operating system provides none; continuing would be worse.
+#[expect(clippy::disallowed_methods, reason = "the only call of the operating system's random source")]
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }
 
-/// A UUIDv7 (RFC 9562, section 5.7): the millisecond of `now`, then 74 random bits.
+/// Returns a UUIDv7 (RFC 9562, section 5.7): the millisecond of `now`, then 74 random bits.
 ///
-/// Ids are unique but no secrets, and each request takes one: so the operating system is asked for the random bits of many
-/// at a time.
+/// Ids are unique but not secret, and each request takes one, so random bits are fetched from the operating system for
+/// many ids at a time.
 ///
 /// # Panics
-/// When the operating system has no randomness to give.
+/// If the operating system provides no randomness.
 pub fn random_uuid_v7(now: Timestamp) -> Uuid {
     const IDS: usize = 64;
     thread_local! {
@@ -43,22 +43,22 @@ pub fn random_uuid_v7(now: Timestamp) -> Uuid {
     Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
-/// A name for a picture's file that nothing has and nobody guesses: the digits of a random UUID (RFC 9562, section 5.4).
+/// Returns a unique and unguessable file name for a picture: the digits of a random UUID (RFC 9562, section 5.4).
 pub(crate) fn random_picture_file() -> PictureFile {
     PictureFile::of_random(Builder::from_random_bytes(bytes()).into_uuid().as_u128())
 }
 
-/// A new key of 64 hexadecimal digits (256 bits).
+/// Generates a key of 64 hexadecimal digits (256 bits).
 ///
 /// # Panics
-/// Never in practice: 64 random digits that look regular do not come up.
+/// Never in practice: 64 random digits do not repeat a few characters only.
 pub fn generate_secret_key() -> SecretKey {
     loop {
         let mut text = Zeroizing::new(String::with_capacity(64));
         for byte in bytes::<32>() {
             write!(text, "{byte:02x}").expect("a String takes everything");
         }
-        // A draw with fewer than 10 different digits is refused like anybody's.
+        // `SecretKey::parse` refuses fewer than 10 different digits, whatever their origin.
         if let Ok(key) = SecretKey::parse(text.as_str().to_owned()) {
             return key;
         }

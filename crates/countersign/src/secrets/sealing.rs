@@ -1,5 +1,5 @@
-//! Decides how a secret is kept in the database that has to come back as it was: sealed with AES-256-GCM under a key
-//! derived from `SECRET_KEY`, and labelled with which one.
+//! Encryption of secrets that the database must return in plain text: AES-256-GCM with a key derived from `SECRET_KEY`,
+//! labelled with the key's id.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use sha2::{Digest as _, Sha256};
@@ -9,10 +9,10 @@ use super::derived_key;
 use crate::config::SecretKey;
 use crate::model::Sealed;
 
-/// Why a sealed secret did not come back.
+/// Why a sealed secret could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unopenable {
-    /// It was sealed under a key that is neither `SECRET_KEY` nor one of `SECRET_KEY_PREVIOUS`.
+    /// It was sealed with a key that is neither `SECRET_KEY` nor one of `SECRET_KEY_PREVIOUS`.
     #[error("it was sealed under another SECRET_KEY; give that one in SECRET_KEY_PREVIOUS")]
     AnotherKey,
     /// It was changed in the database.
@@ -20,14 +20,14 @@ pub(crate) enum Unopenable {
     Damaged,
 }
 
-/// A name for a `SECRET_KEY` that tells nothing of it.
+/// Returns an id for a `SECRET_KEY` that reveals nothing about it.
 pub(crate) fn key_id(key: &SecretKey) -> String {
     let digest = Sha256::digest(derived_key(key, "key id").as_slice());
     let (first, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
     format!("{:016x}", u64::from_be_bytes(*first))
 }
 
-/// Seals `secret`, which belongs to what `context` names and opens only there.
+/// Seals `secret`. It can be opened only with the same `context`, which names its owner.
 pub(crate) fn seal(key: &SecretKey, context: &str, secret: &[u8]) -> Sealed {
     let mut sealed = secret.to_vec();
     let nonce = cipher(key).seal_in_place_append_tag(Aad::from(context), &mut sealed);
@@ -35,7 +35,7 @@ pub(crate) fn seal(key: &SecretKey, context: &str, secret: &[u8]) -> Sealed {
     Sealed { bytes: [nonce.as_ref().as_slice(), &sealed].concat(), by: key_id(key) }
 }
 
-/// Opens what was sealed under one of `keys`.
+/// Opens a secret that was sealed with one of `keys`.
 pub(crate) fn open(keys: &[SecretKey], context: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, Unopenable> {
     let key = keys.iter().find(|key| key_id(key) == sealed.by).ok_or(Unopenable::AnotherKey)?;
     let (nonce, rest) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(Unopenable::Damaged)?;

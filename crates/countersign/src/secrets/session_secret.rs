@@ -1,9 +1,9 @@
-//! Refresh tokens and session cookies, and which ones are genuine: a keyed chain over a counter.
+//! Refresh tokens and session cookies: a keyed chain over a counter.
 //!
-//! Nothing of a token is stored. It is the session's id, a counter, and an HMAC over both and the session's random salt,
-//! under a key derived from `SECRET_KEY`. Whoever has the database lacks the key, whoever has the key lacks the salt. The
-//! counter in the session's row says which token is the valid one; every earlier one can be recognised as genuine and as
-//! spent, and its successor can be computed again (`docs/adr/0011-refresh-tokens-as-a-keyed-chain.md`).
+//! Tokens are not stored. A token is the session's id, a counter, and an HMAC over both and the session's random salt,
+//! with a key derived from `SECRET_KEY`. An attacker with the database lacks the key, and one with the key lacks the
+//! salt. The counter in the session's row identifies the valid token. Every earlier one can be recognized as genuine
+//! but spent, and its successor can be recomputed (`docs/adr/0011-refresh-tokens-as-a-keyed-chain.md`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::keys::{Keys, Purpose};
 use crate::model::SessionId;
 
-/// So that a leaked token is recognised by programs that look for such.
+/// A prefix by which secret scanners recognize a leaked token.
 const REFRESH_PREFIX: &str = "csr_";
 /// Session, counter, HMAC.
 const REFRESH_BYTES: usize = 16 + 8 + MAC_BYTES;
@@ -24,7 +24,7 @@ const MAC_BYTES: usize = 32;
 /// Session, HMAC.
 const COOKIE_BYTES: usize = 16 + MAC_BYTES;
 
-/// A session cookie as it was presented, not yet known to be genuine.
+/// A session cookie as presented, not yet verified.
 pub(crate) struct PresentedCookie {
     pub(crate) session: SessionId,
     mac: [u8; MAC_BYTES],
@@ -39,7 +39,7 @@ impl PresentedCookie {
     }
 }
 
-/// A refresh token as it was presented, not yet known to be genuine.
+/// A refresh token as presented, not yet verified.
 pub(crate) struct PresentedRefreshToken {
     pub(crate) session: SessionId,
     pub(crate) counter: u64,
@@ -62,19 +62,19 @@ impl PresentedRefreshToken {
 }
 
 impl Keys {
-    /// The session's cookie.
+    /// Returns the session's cookie.
     pub(crate) fn session_cookie(&self, session: SessionId, salt: &[u8]) -> SecretString {
         let mac = chain(self.present(Purpose::SessionCookies), session, salt, 0).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([session.uuid().as_bytes().as_slice(), mac.as_slice()].concat()).into()
     }
 
-    /// Whether we made this cookie, now or earlier.
+    /// Whether this cookie was made with the current key or an earlier one.
     pub(crate) fn is_genuine_cookie(&self, cookie: &PresentedCookie, salt: &[u8]) -> bool {
         self.all(Purpose::SessionCookies)
             .any(|key| chain(key, cookie.session, salt, 0).verify_slice(&cookie.mac).is_ok())
     }
 
-    /// The session's refresh token of this number.
+    /// Returns the session's refresh token with this counter.
     pub(crate) fn refresh_token(&self, session: SessionId, salt: &[u8], counter: u64) -> SecretString {
         let mut bytes = [0; REFRESH_BYTES];
         bytes[..16].copy_from_slice(session.uuid().as_bytes());
@@ -84,7 +84,7 @@ impl Keys {
         format!("{REFRESH_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
     }
 
-    /// Whether we made this token, now or earlier.
+    /// Whether this token was made with the current key or an earlier one.
     pub(crate) fn is_genuine_refresh_token(&self, token: &PresentedRefreshToken, salt: &[u8]) -> bool {
         self.all(Purpose::RefreshTokens)
             .any(|key| chain(key, token.session, salt, token.counter).verify_slice(&token.mac).is_ok())
@@ -92,7 +92,7 @@ impl Keys {
 }
 
 fn chain(key: &Hmac<Sha256>, session: SessionId, salt: &[u8], counter: u64) -> Hmac<Sha256> {
-    // All parts but the salt have a fixed length, and the salt is last.
+    // All parts except the salt have a fixed length, and the salt is last.
     key.clone().chain_update(session.uuid().as_bytes()).chain_update(counter.to_be_bytes()).chain_update(salt)
 }
 

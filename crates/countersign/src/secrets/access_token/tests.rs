@@ -1,4 +1,4 @@
-//! Which access tokens are believed.
+//! Which access tokens are accepted.
 
 use super::*;
 use crate::secrets::generate_secret_key;
@@ -17,7 +17,7 @@ fn ring(key: TokenKey) -> Keyring {
     ring_with(key, policy())
 }
 
-/// The same with what this policy says about tokens of the key's algorithm.
+/// As `ring`, with this policy and the key's algorithm.
 fn ring_with(key: TokenKey, policy: TokenPolicy) -> Keyring {
     let kid = key.kid.clone();
     let policy = TokenPolicy { signing_algorithm: key.algorithm, ..policy };
@@ -48,10 +48,10 @@ fn a_token_of_every_algorithm_is_believed_until_it_expires_and_by_its_own_key_al
         let token = ring.sign(bearer, Methods::PASSWORD, instant(1_000), instant(1_060)).unwrap();
         assert_eq!(ring.verify(&token, instant(1_059)), Verdict::Believed(bearer), "{algorithm:?}");
         assert_eq!(ring.verify(&token, instant(1_060)), Verdict::Refused, "{algorithm:?}");
-        // Issued by a clock that is a minute ahead, and by one that is more.
+        // Issued by a clock one minute ahead, and by one further ahead.
         assert_eq!(ring.verify(&token, instant(940)), Verdict::Believed(bearer), "{algorithm:?}");
         assert_eq!(ring.verify(&token, instant(939)), Verdict::Refused, "{algorithm:?}");
-        // The same name, another key.
+        // The same `kid` with another key.
         let impostor = TokenKey { kid: ring.keys[0].kid.clone(), ..other };
         assert_eq!(self::ring(impostor).verify(&token, instant(1_000)), Verdict::Refused, "{algorithm:?}");
         let elsewhere = if algorithm == SigningAlgorithm::Hs256 { Verdict::Refused } else { Verdict::UnknownKey };
@@ -155,13 +155,13 @@ fn a_token_counts_from_its_nbf_on_also_when_it_is_remembered() {
     claims["nbf"] = not_before.into();
     let token = jsonwebtoken::encode(&header, &claims, &ring.keys[0].encoding).unwrap();
     let is_believed = |now| matches!(ring.verify(&token, instant(now)), Verdict::Believed(_));
-    // The first round is not remembered, the second is; a clock that is a minute behind counts as right.
+    // The first round is not cached, the second is. A clock that is one minute behind is accepted.
     for round in [1, 2] {
         assert!(!is_believed(1_039), "round {round}");
         assert!(is_believed(1_040) && is_believed(1_199), "round {round}");
         assert!(!is_believed(1_200), "round {round}");
     }
-    // One from the past changes nothing.
+    // An `nbf` in the past changes nothing.
     claims["nbf"] = 10.into();
     let token = jsonwebtoken::encode(&header, &claims, &ring.keys[0].encoding).unwrap();
     assert_eq!(ring.verify(&token, instant(939)), Verdict::Refused);
@@ -209,7 +209,7 @@ fn a_token_for_several_is_ours_if_we_are_among_them_and_one_of_before_there_were
     for audience in [
         serde_json::json!("https://api.a"),
         serde_json::json!(["https://b", "https://api.a"]),
-        // As it is without the setting, so that instances can be given it one by one.
+        // Valid without the setting too, so that instances can be configured one at a time.
         serde_json::json!(ISSUER),
         serde_json::Value::Null,
     ] {

@@ -1,9 +1,9 @@
-//! Decides how much memory there is for this process: the machine's, or less if a control group says so.
+//! The memory available to this process: the machine's, or less if a control group limits it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// In bytes; `None` where the system does not say.
+/// Returns the available memory in bytes; `None` if the system does not report it.
 pub(super) fn memory_bytes() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));
     let group = fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| group_limit_bytes(&text));
@@ -16,8 +16,8 @@ fn total_bytes(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The strictest limit of the group and those around it (control groups, version 2: `0::/path`; version 1 has a
-/// hierarchy for memory alone: `9:memory:/path`).
+/// Returns the strictest limit of the control group and its ancestors (version 2: `0::/path`; version 1 has a separate
+/// memory hierarchy: `9:memory:/path`).
 fn group_limit_bytes(membership: &str) -> Option<u64> {
     let limits = membership.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -28,7 +28,7 @@ fn group_limit_bytes(membership: &str) -> Option<u64> {
         }
     });
     let files = limits.flat_map(|(root, path, file)| {
-        // Within a container the group's own folder may be mounted as the root.
+        // In a container, the group's own folder may be mounted as the root.
         let relative = PathBuf::from(path.trim_start_matches('/'));
         relative.ancestors().map(|folder| root.join(folder).join(file)).collect::<Vec<_>>()
     });

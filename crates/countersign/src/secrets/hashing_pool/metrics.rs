@@ -1,46 +1,46 @@
-//! Decides what can be told of how hashing goes: counts and times, nothing of what is hashed.
+//! Metrics of the hashing pool: counts and durations, never passwords.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Plan;
 
-/// The upper ends of a histogram's buckets, in milliseconds; what took longer is in none but the count.
+/// Upper bounds of a histogram's buckets, in milliseconds. Longer durations are only in the count.
 const BOUNDS_MILLISECONDS: [u64; 12] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
-/// How hashing goes.
+/// Metrics of the hashing pool.
 #[derive(Clone, Debug)]
 pub struct HashingMetrics {
-    /// Threads that hash.
+    /// Number of hashing threads.
     pub threads: usize,
-    /// The memory that they take at the most, in bytes, with what is kept for imported hashes.
+    /// Maximum memory of the pool in bytes, including the memory reserved for imported hashes.
     pub memory_bytes_max: u64,
-    /// Passwords waiting now.
+    /// Number of passwords in the queue.
     pub queued: usize,
-    /// How many may wait.
+    /// Maximum number of passwords in the queue.
     pub queue_max: usize,
-    /// Passwords being hashed now.
+    /// Number of passwords being hashed.
     pub running: u64,
-    /// How long those waited that were hashed.
+    /// Waiting times of the hashed passwords.
     pub waited: Histogram,
-    /// How long hashing them took; several that were hashed together took the same time.
+    /// Durations of the hashes; hashes computed together have the same duration.
     pub hashed: Histogram,
-    /// How many were refused because the queue was full, or too long to be served in time.
+    /// Number of requests refused because the queue was full, or too long to finish in time.
     pub refused: u64,
-    /// How many waited until their time was over.
+    /// Number of requests whose wait timed out.
     pub late: u64,
-    /// How many left the queue because their client had gone.
+    /// Number of requests that left the queue because the client disconnected.
     pub abandoned: u64,
 }
 
-/// Durations by size.
+/// A histogram of durations.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    /// Upper end in seconds, and how many took at most that long.
+    /// Upper bound in seconds, and number of durations up to it.
     pub buckets: Vec<(f64, u64)>,
-    /// How many there are in all.
+    /// Total number of durations.
     pub count: u64,
-    /// All of them together, in seconds.
+    /// Sum of all durations, in seconds.
     pub sum: f64,
 }
 
@@ -52,11 +52,11 @@ pub(super) struct Metrics {
     refused: AtomicU64,
     late: AtomicU64,
     abandoned: AtomicU64,
-    /// What a password has lately taken a thread, in microseconds: a moving average.
+    /// Recent thread time per password, in microseconds: a moving average.
     usual_microseconds: AtomicU64,
 }
 
-/// How much the latest batch counts in the moving average.
+/// The divisor of the latest batch's weight in the moving average.
 const LATEST: u64 = 8;
 
 #[derive(Default)]
@@ -104,12 +104,12 @@ impl Metrics {
         }
         let each = u64::try_from(took.as_micros()).unwrap_or(u64::MAX) / passwords.max(1) as u64;
         let usual = self.usual_microseconds.load(Ordering::Relaxed);
-        // Two threads that do this at once lose one of two samples, which does no harm.
+        // If two threads do this concurrently, one of two samples is lost, which is harmless.
         let usual = if usual == 0 { each } else { usual - usual / LATEST + each / LATEST };
         self.usual_microseconds.store(usual, Ordering::Relaxed);
     }
 
-    /// What a password has lately taken a thread; nothing before the first.
+    /// Returns the recent thread time per password; zero before the first.
     pub(super) fn usual_time(&self) -> Duration {
         Duration::from_micros(self.usual_microseconds.load(Ordering::Relaxed))
     }

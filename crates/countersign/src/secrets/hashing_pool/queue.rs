@@ -1,5 +1,5 @@
-//! Decides who is next, and who has to leave when the queue is full: every source has its own line, the lines are served
-//! in turn, and the longest one is cut. Whoever is known does not wait behind strangers.
+//! Fair queues: every source has its own line, lines are served in turn, and a full queue drops from the longest line.
+//! Known devices have a separate queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -8,19 +8,19 @@ use crate::model::Standing;
 
 /// A bounded queue that is fair between sources.
 pub(super) struct FairQueue<S, T> {
-    /// No line is empty.
+    /// Empty lines are removed.
     lines: HashMap<S, VecDeque<(u64, T)>>,
-    /// The sources that have a line, the next one first.
+    /// The sources that have a line, in the order of service.
     turn: VecDeque<S>,
     len: usize,
     next_id: u64,
 }
 
-/// An item has got a place.
+/// The result of a successful push.
 pub(super) struct Pushed<T> {
-    /// For [`FairQueue::remove`].
+    /// The id for [`FairQueue::remove`].
     pub(super) id: u64,
-    /// Whoever had to leave for it.
+    /// The item that was dropped to make room.
     pub(super) displaced: Option<T>,
 }
 
@@ -35,8 +35,8 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
         self.len
     }
 
-    /// Puts an item at the end of its source's line. In a full queue the newest item of the longest line makes room, if
-    /// that line stays the longer one; otherwise the item comes back.
+    /// Appends an item to its source's line. If the queue is full, the newest item of the longest line is dropped,
+    /// provided that line remains longer than the source's own; otherwise the item is returned.
     pub(super) fn push(&mut self, source: S, item: T, len_max: usize) -> Result<Pushed<T>, T> {
         let mut displaced = None;
         if self.len >= len_max {
@@ -58,26 +58,27 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
         Ok(Pushed { id, displaced })
     }
 
-    /// Whether a push would find a place.
+    /// Whether a push would succeed.
     fn has_room(&self, source: S, len_max: usize) -> bool {
         self.len < len_max || self.line_to_cut_for(source).is_some()
     }
 
-    /// The longest line, if it stays the longer one.
+    /// Returns the longest line, if it remains longer than the source's own after losing an item.
     fn line_to_cut_for(&self, source: S) -> Option<S> {
         let own = self.lines.get(&source).map_or(0, VecDeque::len);
         let (longest, line) = self.lines.iter().max_by_key(|(_, line)| line.len())?;
         (line.len() > own + 1).then_some(*longest)
     }
 
-    /// How many items would be served before another one of this source, if nothing else came.
+    /// Returns how many items would be served before a new one of this source, if no others arrived.
     pub(super) fn ahead_of(&self, source: S) -> usize {
         let own = self.lines.get(&source).map_or(0, VecDeque::len);
-        // In as many rounds as the own line is long each source is served once, and in the last one once more at the most.
+        // Each source is served once per round, for as many rounds as the source's own line is long, and at most once
+        // more in the last round.
         self.lines.values().map(|line| line.len().min(own + 1)).sum()
     }
 
-    /// The first item of the next line whose first item will do; that source goes to the end.
+    /// Removes the first item of the next line whose first item passes `will_do`, and moves that source to the end.
     pub(super) fn take(&mut self, will_do: impl Fn(&T) -> bool) -> Option<T> {
         let place = self.turn.iter().position(|source| {
             self.lines.get(source).and_then(VecDeque::front).is_some_and(|(_, item)| will_do(item))
@@ -94,12 +95,12 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
         Some(item)
     }
 
-    /// Takes an item out; whether it was still there.
+    /// Removes an item; `true` if it was still queued.
     pub(super) fn remove(&mut self, source: S, id: u64) -> bool {
         let Some(line) = self.lines.get_mut(&source) else {
             return false;
         };
-        // Ids in a line only grow.
+        // Ids increase within a line.
         let Ok(place) = line.binary_search_by_key(&id, |(id, _)| *id) else {
             return false;
         };
@@ -113,12 +114,12 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
     }
 }
 
-/// A queue for each standing. While something waits in both they are served alternately; and since each has a bound of its own,
-/// strangers can neither fill the one of those who are known nor slow it down to less than half.
+/// One queue per standing. While both have items, they are served alternately. Each has its own bound, so strangers can
+/// neither fill the queue of known devices nor slow it to less than half the rate.
 pub(super) struct Queues<S, T> {
     strangers: FairQueue<S, T>,
     known: FairQueue<S, T>,
-    /// Who comes first, if something waits in both.
+    /// The queue served next, if both have items.
     turn: Standing,
 }
 
@@ -133,23 +134,23 @@ impl<S: Copy + Eq + Hash, T> Queues<S, T> {
         self.strangers.len() + self.known.len()
     }
 
-    /// The same as [`FairQueue::push`]; the bound is that of either queue.
+    /// Appends an item as [`FairQueue::push`]; the bound applies to each queue.
     pub(super) fn push(&mut self, standing: Standing, source: S, item: T, len_max: usize) -> Result<Pushed<T>, T> {
         self.queue_mut(standing).push(source, item, len_max)
     }
 
-    /// Whether a push would find a place.
+    /// Whether a push would succeed.
     pub(super) fn has_room(&self, standing: Standing, source: S, len_max: usize) -> bool {
         self.queue(standing).has_room(source, len_max)
     }
 
-    /// How many items would be served before another one of this source, if nothing else came.
+    /// Returns how many items would be served before a new one of this source, if no others arrived.
     pub(super) fn ahead_of(&self, standing: Standing, source: S) -> usize {
         let own = self.queue(standing).ahead_of(source);
         own + self.queue(other(standing)).len().min(own + 1)
     }
 
-    /// The next item that will do.
+    /// Removes the next item that passes `will_do`.
     pub(super) fn take(&mut self, will_do: impl Fn(&T) -> bool) -> Option<T> {
         for standing in [self.turn, other(self.turn)] {
             if let Some(item) = self.queue_mut(standing).take(&will_do) {
@@ -160,7 +161,7 @@ impl<S: Copy + Eq + Hash, T> Queues<S, T> {
         None
     }
 
-    /// Takes an item out; whether it was still there.
+    /// Removes an item; `true` if it was still queued.
     pub(super) fn remove(&mut self, standing: Standing, source: S, id: u64) -> bool {
         self.queue_mut(standing).remove(source, id)
     }
@@ -216,7 +217,7 @@ mod tests {
     fn in_a_full_queue_the_longest_line_makes_room_for_a_shorter_one() {
         let mut queue = queue(&[('a', 1), ('a', 2), ('a', 3)]);
         assert_eq!(queue.push('b', 4, 3).ok().and_then(|pushed| pushed.displaced), Some(3));
-        // Now nobody has two more than the other.
+        // Now neither line is longer than the other by two.
         assert_eq!(queue.push('b', 5, 3).err(), Some(5));
         assert_eq!(queue.push('a', 6, 3).err(), Some(6));
         assert_eq!(drain(&mut queue), [1, 4, 2]);

@@ -1,4 +1,4 @@
-//! How fast this machine hashes at given costs, by doing it: one password after another, then as many as it can.
+//! Measures how fast this machine hashes with given parameters: one password at a time, then at full load.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use crate::model::{Asker, Network, Password, Standing};
 
 const ASKER: Asker = Asker { network: Network::Host, standing: Standing::Stranger };
 
-/// How fast passwords are hashed.
+/// The measured speed of password hashing.
 #[derive(Clone, Copy, Debug)]
 pub struct HashingSpeed {
-    /// How long one takes when nothing else is hashed: the median.
+    /// Median duration of one hash while nothing else is hashed.
     pub alone: Duration,
-    /// How many a second there are when more are asked for than can be done.
+    /// Hashes per second at full load.
     pub per_second: f64,
-    /// How much memory that takes, in bytes.
+    /// Memory used at full load, in bytes.
     pub memory_bytes: u64,
 }
 
-/// Hashes at these costs for about `time`, half of it alone and half at full load.
+/// Hashes with these parameters for about `time`, half of it one at a time and half at full load.
 ///
 /// # Panics
-/// When the system has no memory for it.
+/// If the system does not have enough memory.
 pub async fn measure_hashing(policy: &HashingPolicy, parameters: HashParameters, time: Duration) -> HashingSpeed {
     const HASHES_MIN: usize = 3;
     let pool = Arc::new(HashingPool::new(policy, &parameters));
@@ -36,7 +36,7 @@ pub async fn measure_hashing(policy: &HashingPolicy, parameters: HashParameters,
         hashed.expect("the system has memory for a hash");
         begun.elapsed()
     };
-    hash().await; // the first touches the memory
+    hash().await; // the first hash touches the memory
 
     let begun = Instant::now();
     let mut alone = Vec::new();
@@ -61,7 +61,7 @@ pub async fn measure_hashing(policy: &HashingPolicy, parameters: HashParameters,
         });
     }
     let ends: Vec<Duration> = askers.join_all().await.into_iter().flatten().collect();
-    // What is begun after the time is over finds fewer and fewer others.
+    // Hashes that start after the time is over run at decreasing load, so they do not count.
     let in_time = ends.iter().filter(|end| **end <= time / 2).count().max(1);
     let measured = ends.iter().filter(|end| **end <= time / 2).max().or(ends.iter().min()).copied().unwrap_or(time);
     HashingSpeed {

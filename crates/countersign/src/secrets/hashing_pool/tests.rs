@@ -1,4 +1,4 @@
-//! The pool as its callers see it: order, bounds, and what happens to those who leave.
+//! The hashing pool's public behaviour: order, bounds, and callers that leave.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn policy() -> HashingPolicy {
     HashingPolicy { threads: NonZeroUsize::MIN, ..HashingPolicy::default() }
 }
 
-/// Costs that take a moment, also on a fast machine.
+/// Parameters slow enough to observe, even on a fast machine.
 fn slow() -> HashParameters {
     HashParameters::new(65_536, 8, 1).unwrap()
 }
@@ -34,7 +34,7 @@ fn known(last: u8) -> Asker {
     Asker { standing: Standing::Known, ..client(last) }
 }
 
-/// Polls once, so that what it waits for is in the queue.
+/// Polls once, so that the request is queued.
 async fn begin<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
@@ -45,7 +45,7 @@ async fn begin<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     .await
 }
 
-/// Lets other tasks run until something holds, for at most ten seconds.
+/// Lets other tasks run until a condition holds, for at most ten seconds.
 async fn until(holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
@@ -166,7 +166,7 @@ async fn whoever_could_not_be_served_in_time_is_refused_at_once() {
     pool.shared.metrics.done(Duration::from_secs(1), 1);
     assert!(!pool.shared.is_hopeless(10));
     assert!(pool.shared.is_hopeless(11));
-    // Two in a second.
+    // Two hashes per second.
     for _ in 0..100 {
         pool.shared.metrics.done(Duration::from_secs(1), 2);
     }
@@ -199,7 +199,7 @@ async fn a_panic_in_a_hash_costs_no_thread_and_no_memory() {
             assert_eq!(pool.derive(client(1), broken).await.err(), Some(Overloaded));
         }
     }
-    // Also the dear one, for which there is room once only.
+    // Including the expensive parameters, which fit into the memory budget once only.
     for parameters in [quick(1), dear] {
         let stored = pool.hash(client(1), parameters, &password()).await.unwrap();
         let hash = PasswordHash::parse(&stored).unwrap();

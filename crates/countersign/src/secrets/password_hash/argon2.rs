@@ -1,4 +1,4 @@
-//! Argon2 strings (RFC 9106; version 0x10 of before it too), and when one is too weak to keep.
+//! Argon2 strings (RFC 9106, and the earlier version 0x10), and when one is too weak to keep.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ pub(super) struct Argon2 {
     lanes: u32,
 }
 
-/// The fields after the variant's name. Key identifiers and associated data are refused: no password library writes
-/// them, and verification would need what they stand for.
+/// Parses the fields after the variant's name. Key ids and associated data are refused: no password library writes
+/// them, and verification would need the values behind them.
 pub(super) fn parse(variant: &str, rest: &[&str]) -> Result<PasswordHash, UnreadableHash> {
     let variant = match variant {
         "argon2d" => Variant::Argon2d,
@@ -27,7 +27,7 @@ pub(super) fn parse(variant: &str, rest: &[&str]) -> Result<PasswordHash, Unread
     };
     let (version, cost, salt, tag) = match *rest {
         ["v=19", cost, salt, tag] => (Version::V0x13, cost, salt, tag),
-        // The field is younger than the version.
+        // Version 0x10 is older than the version field.
         ["v=16", cost, salt, tag] | [cost, salt, tag] => (Version::V0x10, cost, salt, tag),
         _ => return Err(UnreadableHash::Malformed),
     };
@@ -41,7 +41,7 @@ pub(super) fn parse(variant: &str, rest: &[&str]) -> Result<PasswordHash, Unread
 }
 
 impl Argon2 {
-    /// What this crate writes.
+    /// Returns the parameters that this crate writes.
     pub(super) fn current(parameters: &HashParameters) -> Argon2 {
         Argon2 {
             variant: Variant::Argon2id,
@@ -61,7 +61,7 @@ impl Argon2 {
         if bounded { Ok(self) } else { Err(UnreadableHash::OutOfBounds) }
     }
 
-    /// For a tag of so many bytes; `None` where RFC 9106 forbids them.
+    /// Returns the parameters for this tag length; `None` if RFC 9106 forbids them.
     pub(super) fn params(self, tag_bytes: usize) -> Option<Params> {
         let tag_bytes = u32::try_from(tag_bytes).ok()?;
         Params::new(self.variant, self.version, self.memory_kib, self.iterations, self.lanes, tag_bytes).ok()
@@ -76,7 +76,7 @@ impl Argon2 {
 }
 
 impl fmt::Display for Argon2 {
-    /// The string without salt and tag.
+    /// Writes the string without salt and tag.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self.variant {
             Variant::Argon2d => "argon2d",

@@ -1,10 +1,11 @@
 //! bcrypt strings, and how much of a long password counts.
 //!
-//! bcrypt reads 72 bytes of a password and its libraries dropped the rest without a word. So does this, or those who
-//! chose more would be locked out by the move; the hash that replaces theirs covers the whole password.
+//! bcrypt reads 72 bytes of a password, and its libraries silently truncated the rest. This one does the same, because
+//! otherwise imported users with longer passwords would be locked out. The hash that replaces theirs covers the whole
+//! password.
 //!
-//! `$2a$`, `$2b$` and `$2y$` are one algorithm in all libraries that are still in use. `$2x$` marks hashes of a faulty
-//! one and is not readable.
+//! `$2a$`, `$2b$` and `$2y$` are the same algorithm in all libraries still in use. `$2x$` marks hashes of a faulty one
+//! and is not readable.
 
 use std::fmt;
 
@@ -13,15 +14,15 @@ use zeroize::Zeroizing;
 
 use super::{PasswordHash, Recipe, UnreadableHash, fields};
 
-/// The algorithm's own least cost, and sixteen times the work of the customary 12: seconds, not hours.
+/// From the algorithm's minimum to sixteen times the work of the usual 12: seconds, not hours.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 const KEY_BYTES_MAX: usize = 72;
 
 const SALT_BYTES: usize = 16;
 const SALT_CHARACTERS: usize = 22;
-/// The algorithm yields 24; the last one has never been stored.
+/// The algorithm yields 24 bytes, but the last one was never stored.
 const TAG_BYTES: usize = 23;
-/// Both in the bcrypt alphabet, one after the other.
+/// Salt and tag are adjacent, both in the bcrypt alphabet.
 pub(super) const SALT_AND_TAG_CHARACTERS: usize = SALT_CHARACTERS + 31;
 
 #[derive(Clone, Copy)]
@@ -34,12 +35,12 @@ pub(super) struct Bcrypt {
 pub(super) enum Input {
     /// The password itself.
     Password,
-    /// Django's `bcrypt_sha256`: the password's SHA-256 in hexadecimal, which has neither NUL nor more than 72 bytes.
+    /// Django's `bcrypt_sha256`: the password's SHA-256 in hexadecimal, which contains no NUL and fits into 72 bytes.
     Sha256Hex,
 }
 
 pub(super) fn parse(input: Input, cost: &str, salt_and_tag: &str) -> Result<PasswordHash, UnreadableHash> {
-    // Two digits, always: here a leading zero is the canonical form.
+    // Always two digits: here a leading zero is canonical.
     let cost = match cost.as_bytes() {
         [b'0', _] => fields::number(&cost[1..])?,
         [_, _] => fields::number(cost)?,
@@ -67,7 +68,7 @@ impl Bcrypt {
                 digest.as_slice()
             }
         };
-        // The terminating NUL is part of the key, if there is still room for it.
+        // The terminating NUL is part of the key if it fits.
         let mut key = Zeroizing::new([0; KEY_BYTES_MAX]);
         let length = input.len().min(KEY_BYTES_MAX);
         key[..length].copy_from_slice(&input[..length]);
@@ -81,14 +82,14 @@ impl Bcrypt {
 }
 
 impl Bcrypt {
-    /// What is left of the work when that for `spent` is done: each cost is twice the work of the one below.
+    /// Returns the remaining work after that of `spent`: each cost is twice the work of the one below.
     pub(super) fn without(self, spent: Self) -> impl Iterator<Item = Self> {
         (spent.cost..self.cost).map(move |cost| Self { cost, ..self })
     }
 }
 
 impl fmt::Display for Bcrypt {
-    /// The string without salt and tag.
+    /// Writes the string without salt and tag.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let input = match self.input {
             Input::Password => "",

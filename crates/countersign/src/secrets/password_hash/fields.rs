@@ -1,4 +1,4 @@
-//! Decides how strictly the fields between the `$` of a stored hash are read: only as their producers write them.
+//! Strict parsers for the fields between the `$` of a stored hash, which accept only what the known libraries write.
 
 use base64::{
     Engine as _,
@@ -8,13 +8,13 @@ use base64::{
 
 use super::UnreadableHash;
 
-/// PHC strings: base64 as everybody knows it, without padding.
+/// PHC strings: standard base64 without padding.
 pub(super) const PHC: GeneralPurpose = STANDARD_NO_PAD;
-/// Django's tags: base64 with padding.
+/// Django's tags: standard base64 with padding.
 pub(super) const DJANGO: GeneralPurpose = STANDARD;
-/// The order of bcrypt's 64 characters is its own.
+/// bcrypt's base64 has its own alphabet.
 pub(super) const BCRYPT: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
-/// passlib's "adapted" base64 for PBKDF2: a dot in place of the plus sign.
+/// passlib's "adapted" base64 for PBKDF2: a dot instead of the plus sign.
 pub(super) const PASSLIB: GeneralPurpose = GeneralPurpose::new(
     &match Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./") {
         Ok(alphabet) => alphabet,
@@ -23,23 +23,23 @@ pub(super) const PASSLIB: GeneralPurpose = GeneralPurpose::new(
     NO_PAD,
 );
 
-/// Bytes in one of the encodings above. Refuses foreign characters, wrong padding and stray bits at the end, so that
-/// no two strings stand for the same bytes.
+/// Decodes bytes in one of the encodings above. Refuses foreign characters, wrong padding and stray trailing bits, so
+/// that no two strings encode the same bytes.
 pub(super) fn bytes(encoding: &GeneralPurpose, field: &str) -> Result<Vec<u8>, UnreadableHash> {
     encoding.decode(field).map_err(|_| UnreadableHash::Malformed)
 }
 
-/// A decimal number without sign or leading zeros.
+/// Parses a decimal number without sign or leading zeros.
 pub(super) fn number(field: &str) -> Result<u32, UnreadableHash> {
     let canonical = field.bytes().all(|byte| byte.is_ascii_digit()) && (field == "0" || !field.starts_with('0'));
     if !canonical {
         return Err(UnreadableHash::Malformed);
     }
-    // What does not fit, or is empty, is malformed too.
+    // A number that is empty or out of range is malformed too.
     field.parse().map_err(|_| UnreadableHash::Malformed)
 }
 
-/// PHC parameters, `m=65536,t=3,p=4`: exactly these names in this order, and nothing else.
+/// Parses PHC parameters such as `m=65536,t=3,p=4`: exactly these names in this order.
 pub(super) fn numbers<const N: usize>(names: [&str; N], field: &str) -> Result<[u32; N], UnreadableHash> {
     let mut parts = field.split(',');
     let mut values = [0; N];

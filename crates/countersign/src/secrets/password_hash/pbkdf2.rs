@@ -8,7 +8,7 @@ use sha2::{Sha256, Sha512};
 
 use super::{PasswordHash, Recipe, UnreadableHash, fields};
 
-/// HMAC iterations over all of a tag's blocks. Django asks for about a million and raises that every few months.
+/// Maximum HMAC iterations over all blocks of a tag. Django's default is about a million and rises every few months.
 const ITERATIONS_MAX: u64 = 5_000_000;
 
 #[derive(Clone, Copy)]
@@ -24,8 +24,8 @@ enum Digest {
     Sha512,
 }
 
-/// `$pbkdf2-sha256$i=600000,l=32$salt$tag`, as the PHC format has it and `RustCrypto` writes it (`l` may be missing), or
-/// passlib's `$pbkdf2-sha256$29000$salt$tag`, whose base64 has a dot in place of the plus sign.
+/// Parses `$pbkdf2-sha256$i=600000,l=32$salt$tag`, the PHC form that `RustCrypto` writes (`l` is optional), or
+/// passlib's `$pbkdf2-sha256$29000$salt$tag`, whose base64 has a dot instead of the plus sign.
 pub(super) fn parse_phc_or_passlib(
     digest: &str,
     cost: &str,
@@ -47,7 +47,7 @@ pub(super) fn parse_phc_or_passlib(
     stored(digest, iterations, salt, tag, tag_bytes)
 }
 
-/// `pbkdf2_sha256$600000$salt$tag`, by Django: the salt is text.
+/// Parses Django's `pbkdf2_sha256$600000$salt$tag`, whose salt is text.
 pub(super) fn parse_django(
     digest: &str,
     iterations: &str,
@@ -61,8 +61,8 @@ pub(super) fn parse_django(
     stored(digest, iterations, salt, tag, Some(digest.bytes()))
 }
 
-/// `tag_bytes` is the length that the tag must have where the form settles it: PBKDF2 makes a shorter tag by cutting a
-/// longer one, so that a damaged one would still match.
+/// Checks the bounds. `tag_bytes` is the required tag length if the form determines it: a shorter PBKDF2 tag is a
+/// prefix of a longer one, so a truncated tag would still match.
 fn stored(
     digest: Digest,
     iterations: u32,
@@ -74,7 +74,7 @@ fn stored(
     if tag_bytes.is_some_and(|bytes| bytes != length) {
         return Err(UnreadableHash::Malformed);
     }
-    // Each block of the tag beyond the first costs all iterations once more.
+    // Each block of the tag after the first costs all iterations again.
     let blocks = length.div_ceil(digest.bytes());
     if iterations == 0 || u64::from(iterations) * blocks > ITERATIONS_MAX {
         return Err(UnreadableHash::OutOfBounds);
@@ -102,13 +102,13 @@ impl Digest {
 }
 
 impl Pbkdf2 {
-    /// Whether the work for a tag of so many bytes and for another of so many differs in the iterations alone.
+    /// Whether the work for these tag lengths differs only in iterations.
     pub(super) fn adds_up_with(self, tag_bytes: usize, other: Self, other_bytes: usize) -> bool {
         let blocks = |bytes: usize| (bytes as u64).div_ceil(self.digest.bytes());
         self.digest == other.digest && blocks(tag_bytes) == blocks(other_bytes)
     }
 
-    /// What is left of the work when that for `spent` is done.
+    /// Returns the remaining work after that of `spent`.
     pub(super) fn without(self, spent: Self) -> Option<Self> {
         let iterations = self.iterations.checked_sub(spent.iterations).filter(|left| *left > 0)?;
         Some(Self { iterations, ..self })
@@ -125,7 +125,7 @@ impl Pbkdf2 {
 }
 
 impl fmt::Display for Pbkdf2 {
-    /// The string without the length of the tag, salt and tag.
+    /// Writes the string without tag length, salt and tag.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digest = match self.digest {
             Digest::Sha1 => "pbkdf2",

@@ -1,8 +1,8 @@
-//! What a wrong password costs: as much for every hash that is stored, of whatever recipe, and for none.
+//! Equal cost of a wrong password, for every stored hash of any recipe and for unknown users.
 //!
-//! While hashes of several recipes are stored, because the costs were raised or users were brought along, the time of a login would tell
-//! of which recipe a hash is, and that there is one. So a wrong password is computed by all of them: first by the stored hash's own,
-//! or a decoy's, then by what is left of the others.
+//! Hashes of several recipes exist after the cost parameters were raised or users were imported. Login time would then
+//! reveal a hash's recipe, and that the user exists. So a wrong password is computed with all recipes: first with that
+//! of the stored hash or a decoy, then with the remaining work of the others.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -11,17 +11,18 @@ use zeroize::Zeroizing;
 use super::{CURRENT_SALT_BYTES, PasswordHash, Purpose, Recipe, bcrypt, decoy};
 use crate::config::HashParameters;
 
-/// How many recipes beside today's a wrong password is computed by. Those of one family that add up count once, by the dearest.
+/// Maximum number of recipes, in addition to the current one, that a wrong password is computed with. Recipes whose
+/// work adds up count once, as the most expensive.
 const RECIPES_MAX: usize = 8;
 
 /// The recipes of the stored hashes.
 pub(crate) struct RecipesInUse {
-    /// As hashes that no password has: today's, and of those that add up the dearest.
+    /// One decoy per recipe: the current one, and the most expensive of those whose work adds up.
     decoys: Vec<PasswordHash>,
 }
 
 impl RecipesInUse {
-    /// Today's recipe, and those that were noted by [`PasswordHash::recipe`].
+    /// Collects the current recipe and those recorded by [`PasswordHash::recipe`].
     pub(crate) fn new<'n>(current: &HashParameters, noted: impl Iterator<Item = &'n str>) -> Self {
         let mut decoys = vec![decoy(current)];
         for hash in noted.filter_map(|recipe| PasswordHash::parse(recipe).ok()) {
@@ -34,19 +35,19 @@ impl RecipesInUse {
         Self { decoys }
     }
 
-    /// Whether a wrong password costs no more for this hash than for others.
+    /// Whether a wrong password for this hash costs no more than for others.
     pub(crate) fn cover(&self, hash: &PasswordHash) -> bool {
         self.decoys.iter().any(|dearest| dearest.adds_up_with(hash) && hash.without(dearest).is_empty())
     }
 
-    /// What is left to compute after `spent`.
+    /// Returns the remaining work after `spent`.
     pub(crate) fn without(&self, spent: &PasswordHash) -> Vec<PasswordHash> {
         self.decoys.iter().flat_map(|dearest| dearest.without(spent)).collect()
     }
 }
 
 impl PasswordHash {
-    /// The family and its costs, as a hash that [`PasswordHash::parse`] reads and no password has.
+    /// Returns the family and its costs, as a hash that [`PasswordHash::parse`] reads and no password matches.
     pub(crate) fn recipe(&self) -> String {
         let zeros = |bytes: usize| STANDARD_NO_PAD.encode(vec![0; bytes]);
         let (salt, tag) = (zeros(CURRENT_SALT_BYTES), zeros(self.tag.len()));
@@ -58,7 +59,8 @@ impl PasswordHash {
         }
     }
 
-    /// How all strings begin that differ from this one in salt and tag alone; of one that is not readable its beginning.
+    /// Returns the common prefix of all strings that differ from this one only in salt and tag; for an unreadable one,
+    /// its beginning.
     pub(crate) fn prefix(encoded: &str) -> &str {
         let fields: Vec<&str> = encoded.split('$').collect();
         let varying = match *fields.as_slice() {
@@ -81,7 +83,7 @@ impl PasswordHash {
         Self { purpose: Purpose::Decoy, ..self }
     }
 
-    /// Whether the work for one of both is a part of the work for the other.
+    /// Whether the work for one recipe is part of the work for the other.
     fn adds_up_with(&self, other: &Self) -> bool {
         match (&self.recipe, &other.recipe) {
             (Recipe::Argon2(one), Recipe::Argon2(other)) => one == other,
@@ -92,7 +94,7 @@ impl PasswordHash {
         }
     }
 
-    /// As decoys, what is left of the work for this one when that for `spent` is done.
+    /// Returns, as decoys, the remaining work of this hash after that of `spent`.
     fn without(&self, spent: &Self) -> Vec<Self> {
         let recipes = match (&self.recipe, &spent.recipe) {
             _ if !self.adds_up_with(spent) => vec![self.recipe],
@@ -122,7 +124,7 @@ mod tests {
         PasswordHash::parse(encoded).unwrap()
     }
 
-    /// One of each family, and of those whose work adds up another.
+    /// One of each family, and others whose work adds up with it.
     fn stored() -> Vec<(String, &'static str)> {
         let tag = |bytes: usize| STANDARD_NO_PAD.encode(vec![7; bytes]);
         let (short, long) = (tag(32), tag(64));
@@ -141,7 +143,7 @@ mod tests {
         ]
     }
 
-    /// What a recipe costs, by family, in units of its own.
+    /// Returns the cost of a recipe, by family, in the family's unit.
     fn work(hash: &PasswordHash) -> (String, u64) {
         let recipe = hash.recipe();
         let fields: Vec<&str> = recipe.split('$').collect();

@@ -8,15 +8,15 @@ use super::{PasswordHash, Recipe, UnreadableHash, fields};
 
 /// 256 MiB: twice the OWASP recommendation, sixteen times Django's default.
 const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Memory filled over all lanes, which run one after another: 1 GiB.
+/// Total memory filled by all lanes, which run one after another: 1 GiB.
 const MEMORY_BYTES_FILLED_MAX: u64 = 1024 * 1024 * 1024;
-/// Keeps the products below from overflowing; the memory's bound is stricter.
+/// Prevents overflow of the products below; the memory limit is stricter.
 const LOG_N_MAX: u32 = 31;
-/// With the next one also the bound of a buffer beside that memory. All known defaults are 8.
+/// Together with `LANES_MAX`, also limits a buffer outside that memory. All known defaults are 8.
 const BLOCK_SIZE_MAX: u32 = 32;
 const LANES_MAX: u32 = 16;
 
-/// Django's are all of this length. A shorter one would be a longer one cut off, and would still match.
+/// All of Django's have this length. A shorter one would be a truncated one that still matches.
 const DJANGO_TAG_BYTES: usize = 64;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -24,7 +24,7 @@ pub(super) struct Scrypt {
     params: Params,
 }
 
-/// `$scrypt$ln=16,r=8,p=1$salt$tag`, by passlib and others: the logarithm of N.
+/// Parses `$scrypt$ln=16,r=8,p=1$salt$tag`, as passlib and others write it, with the logarithm of N.
 pub(super) fn parse_phc(cost: &str, salt: &str, tag: &str) -> Result<PasswordHash, UnreadableHash> {
     let [log_n, r, p] = fields::numbers(["ln", "r", "p"], cost)?;
     PasswordHash::stored(
@@ -34,7 +34,7 @@ pub(super) fn parse_phc(cost: &str, salt: &str, tag: &str) -> Result<PasswordHas
     )
 }
 
-/// `scrypt$16384$salt$8$5$tag`, by Django: N itself, and a salt that is text.
+/// Parses Django's `scrypt$16384$salt$8$5$tag`, with N itself and a text salt.
 pub(super) fn parse_django([n, r, p]: [&str; 3], salt: &str, tag: &str) -> Result<PasswordHash, UnreadableHash> {
     let n = fields::number(n)?;
     if !n.is_power_of_two() {
@@ -65,7 +65,7 @@ impl Scrypt {
         Ok(Scrypt { params })
     }
 
-    /// 128 r N (RFC 7914, section 5).
+    /// Returns the memory, 128 r N bytes (RFC 7914, section 5).
     pub(super) fn memory_bytes(&self) -> u64 {
         (128 * u64::from(self.params.r())) << self.params.log_n()
     }
@@ -76,7 +76,7 @@ impl Scrypt {
 }
 
 impl fmt::Display for Scrypt {
-    /// The string without salt and tag.
+    /// Writes the string without salt and tag.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "$scrypt$ln={},r={},p={}", self.params.log_n(), self.params.r(), self.params.p())
     }

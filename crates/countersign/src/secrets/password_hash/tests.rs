@@ -1,4 +1,5 @@
-//! Reading what other libraries wrote, refusing what none of them would have, and writing what they can read.
+//! Reads the hashes of other libraries, refuses strings that none of them writes, and writes strings that they can
+//! read.
 
 mod vectors;
 
@@ -47,7 +48,7 @@ fn every_readable_form_verifies_with_its_password() {
 #[test]
 fn every_readable_form_refuses_other_passwords() {
     for Vector { producer, stored, password } in VECTORS {
-        // Before it, not after it: behind the 72nd byte, bcrypt would not see the difference.
+        // Prepended, because bcrypt ignores everything after the 72nd byte.
         for wrong in [format!("x{password}"), format!("{password}\0"), password.to_uppercase() + "x"] {
             assert!(!verifies(stored, &wrong), "{producer}: {stored}");
         }
@@ -122,7 +123,7 @@ fn a_decoy_costs_what_a_current_hash_costs_and_never_matches() {
     assert!(!decoy.needs_upgrade(&current));
     assert!(!verify(&decoy, ""));
 
-    // Not even the password whose tag it had.
+    // Not even the password that its tag belongs to.
     let stored = hash(PASSWORD, &[0; 16], &current);
     decoy.tag = PasswordHash::parse(&stored).unwrap().tag;
     assert!(!verify(&decoy, PASSWORD));
@@ -138,7 +139,7 @@ fn bcrypt_reads_72_bytes_as_its_libraries_do() {
 
 #[test]
 fn a_password_with_nul_matches_in_argon2_alone() {
-    // To HMAC, and to bcrypt as a C string, these are the vector's own password.
+    // To HMAC, and to bcrypt with C strings, these equal the vector's own password.
     for Vector { stored, password, .. } in VECTORS {
         for nuls in ["\0", "\0\0\0"] {
             assert!(!verifies(stored, &format!("{password}{nuls}")), "{stored}");
@@ -194,7 +195,7 @@ fn parameters_out_of_bounds_are_refused_before_anything_is_computed() {
         hostile.push(format!("$pbkdf2-sha256$i={iterations},l=32${salt}${tag}"));
         hostile.push(format!("pbkdf2_sha256${iterations}$saltsalt${padded}"));
     }
-    // Two blocks, each within the bound.
+    // Two blocks, each within the limit.
     hostile.push(format!("$pbkdf2$i=2500001,l=32${salt}${tag}"));
     for cost in ["00", "03", "17", "31", "99"] {
         hostile.push(format!("$2b${cost}${bcrypt}"));
@@ -232,7 +233,7 @@ fn salts_and_tags_out_of_bounds_are_refused() {
 #[test]
 fn a_cut_tag_verifies_only_where_the_form_leaves_the_length_open() {
     for Vector { producer, stored, password } in VECTORS {
-        // scrypt and PBKDF2 make a short tag by cutting a long one, and the PHC format allows 10 bytes and more.
+        // In scrypt and PBKDF2, a short tag is a prefix of a long one, and the PHC format allows 10 bytes or more.
         let open = stored.starts_with("$scrypt$") || (stored.contains("$i=") && !stored.contains(",l="));
         let tag_characters = stored.len() - stored.rfind('$').unwrap() - 1;
         for cut in 1..=tag_characters {
@@ -248,20 +249,20 @@ fn a_cut_tag_verifies_only_where_the_form_leaves_the_length_open() {
 fn malformed_fields_are_refused() {
     let (salt, tag) = ("c2FsdHNhbHRzYWx0c2FsdA", "A".repeat(43));
     let mut malformed = vec![
-        // Fields missing, in excess, or of another version.
+        // Missing or extra fields, or an unknown version.
         format!("$argon2id$v=19$m=64,t=1,p=1${salt}"),
         format!("$argon2id$v=19$m=64,t=1,p=1${salt}${tag}$"),
         format!("$argon2id$v=18$m=64,t=1,p=1${salt}${tag}"),
         format!("$argon2id$v=19$v=19$m=64,t=1,p=1${salt}${tag}"),
         "$argon2id".to_owned(),
         "argon2$argon2id$".to_owned(),
-        // A declared length that is not the tag's; a tag that is not the digest's length where the form has no other.
+        // A declared length that is not the tag's, or a tag without the digest's length in a form that declares none.
         format!("$pbkdf2-sha256$i=10,l=31${salt}${tag}"),
         format!("$pbkdf2-sha512$10${salt}${tag}"),
         format!("pbkdf2_sha1$10$saltsalt${tag}="),
         format!("scrypt$16$saltsalt$8$1${tag}="),
         format!("scrypt$15$saltsalt$8$1${tag}="),
-        // Another encoding: padding where there is none, none where there is, the wrong 63rd character, stray bits.
+        // Wrong encoding: extra padding, missing padding, the wrong 63rd character, stray bits.
         format!("$argon2id$v=19$m=64,t=1,p=1${salt}${tag}="),
         format!("pbkdf2_sha256$10$saltsalt${tag}"),
         format!("$pbkdf2-sha256$10${salt}$+{}", &tag[1..]),

@@ -1,14 +1,14 @@
-//! Hashes as other people's libraries wrote them: Django 5.2, passlib 1.7, pwdlib 0.3, argon2-cffi 25.1, bcrypt 4.0 and
-//! (for the `RustCrypto` spelling) Python's hashlib. The costs are low, so that the tests are quick.
+//! Hashes written by other libraries: Django 5.2, passlib 1.7, pwdlib 0.3, argon2-cffi 25.1, bcrypt 4.0 and (for the
+//! `RustCrypto` spelling) Python's hashlib. The costs are low, to keep the tests fast.
 
 pub(super) const PASSWORD: &str = "correct horse battery staple";
 pub(super) const UNICODE_PASSWORD: &str = "Zażółć 🔑 gęślą";
 
-/// What `PasswordHash.recommended().hash(PASSWORD)` of pwdlib wrote.
+/// The output of pwdlib's `PasswordHash.recommended().hash(PASSWORD)`.
 pub(super) const PWDLIB_RECOMMENDED: &str =
     "$argon2id$v=19$m=65536,t=3,p=4$ZplKARI7oQ4wJVBW9f4C/A$PW5KVB0ZizzjYjxfIfBnpXWHr6mAXSyqVLUDZA1IThE";
 
-/// What argon2-cffi wrote for `PASSWORD`, the salt 00 01 … 0f, 64 KiB, 2 iterations and 2 lanes.
+/// The output of argon2-cffi for `PASSWORD`, the salt 00 01 … 0f, 64 KiB, 2 iterations and 2 lanes.
 pub(super) const ARGON2_CFFI_FIXED_SALT: &str =
     "$argon2id$v=19$m=64,t=2,p=2$AAECAwQFBgcICQoLDA0ODw$3lna1VFG/f/wo75QIhAuAd1qbdP6wPuUV2Zp7X1x+NY";
 
