@@ -1,4 +1,4 @@
-//! What is asked of the database: one file a table, all SQL of this crate.
+//! All SQL of this crate, one file per table.
 
 pub(crate) mod attempts;
 pub(crate) mod changes;
@@ -18,16 +18,17 @@ pub(crate) mod users;
 
 use std::sync::LazyLock;
 
-/// How many rows are taken away in one transaction, so that logins need not wait for it.
+/// Maximum rows that a sweep deletes per transaction, so that logins do not wait long for it.
 pub(crate) const SWEPT_AT_ONCE: u16 = 500;
 
-/// The parameters `$1` to `$500`, for the keys of the rows that a sweep takes away. Always as many, so that it is one statement.
+/// The parameters `$1` to `$500` for the keys that a sweep deletes. The number is fixed, so that the statement text is
+/// always the same.
 static KEYS: LazyLock<String> = LazyLock::new(|| {
     let parameters: Vec<String> = (1..=SWEPT_AT_ONCE).map(|number| format!("${number}")).collect();
     parameters.join(", ")
 });
 
-/// As many keys as [`KEYS`] has parameters: these, and the last one again.
+/// Yields as many keys as [`KEYS`] has parameters, repeating the last key.
 fn padded<K: Copy>(keys: &[K]) -> impl Iterator<Item = K> {
     let last = keys.last().copied();
     keys.iter().copied().chain(std::iter::from_fn(move || last)).take(SWEPT_AT_ONCE.into())

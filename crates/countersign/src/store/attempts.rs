@@ -1,4 +1,4 @@
-//! How attempts are counted that may be in vain: before anything is compared, so that of many at once each counts.
+//! Attempt counters. An attempt is counted before anything is compared, so that concurrent attempts all count.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
@@ -12,9 +12,9 @@ fn microseconds(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Counts an attempt as failed, after taking one off for each full `forgiven_after` since the last; how many that makes. `None`
-/// while it has to wait. Of many at once each sees those before it. A row that nothing has to wait for has 0 as `next_at`: the
-/// present instant would be one to wait for, had the clock been ahead.
+/// Reserves a failed attempt, after forgiving one failure per full `forgiven_after` since the last attempt. Returns the
+/// number of failures, or `None` while the next attempt must wait. Concurrent attempts see each other. A row with
+/// nothing to wait for has 0 as `next_at`: the current time would block attempts if the clock had been ahead.
 pub(crate) async fn reserve(
     conn: Conn<'_>,
     key: &[u8],
@@ -39,7 +39,7 @@ pub(crate) async fn reserve(
     })?)
 }
 
-/// Has the next attempt wait until then.
+/// Delays the next attempt until `next_at`.
 pub(crate) async fn hold_back(conn: Conn<'_>, key: &[u8], next_at: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_attempts SET next_at = $2 WHERE key = $1")
@@ -52,7 +52,7 @@ pub(crate) async fn hold_back(conn: Conn<'_>, key: &[u8], next_at: Timestamp) ->
     Ok(())
 }
 
-/// When the next attempt may be made, if there were any.
+/// Returns when the next attempt is allowed; `None` without earlier attempts.
 pub(crate) async fn find_next_at(conn: Conn<'_>, key: &[u8], horizon: Horizon) -> Result<Option<Timestamp>, DbError> {
     let next_at: Option<DbTime> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT next_at FROM auth_attempts WHERE key = $1").bind(key).fetch_optional(c).await
@@ -60,7 +60,7 @@ pub(crate) async fn find_next_at(conn: Conn<'_>, key: &[u8], horizon: Horizon) -
     Ok(next_at.and_then(DbTime::timestamp).map(|next_at| horizon.believe(next_at)))
 }
 
-/// Takes an attempt back, and lets the next one be made at once.
+/// Cancels a reserved failure and allows the next attempt immediately.
 pub(crate) async fn refund(conn: Conn<'_>, key: &[u8]) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_attempts SET failures = failures - 1, next_at = 0 WHERE key = $1 AND failures > 0")
@@ -72,7 +72,7 @@ pub(crate) async fn refund(conn: Conn<'_>, key: &[u8]) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Forgets all attempts.
+/// Deletes the counter.
 pub(crate) async fn delete(conn: Conn<'_>, key: &[u8]) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_attempts WHERE key = $1").bind(key).execute(c).await.map(drop)
@@ -80,8 +80,8 @@ pub(crate) async fn delete(conn: Conn<'_>, key: &[u8]) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Counts one of so many that come back one each `interval`; whether there was one left. The row's `next_at` is when all will
-/// be back, and may be `slack` ahead.
+/// Takes one unit of a rate limit that restores one unit per `interval`. Returns `false` if none is left. The row's
+/// `next_at` is when all units are restored; it may be up to `slack` in the future.
 pub(crate) async fn count(
     conn: Conn<'_>,
     key: &[u8],
@@ -109,7 +109,8 @@ pub(crate) async fn count(
     Ok(counted.is_some())
 }
 
-/// What tells nothing any more, or what a wrong clock wrote, in the order of keys after this one; as many as are swept at once.
+/// Lists keys after `after`, in order, whose counters have expired or have an implausible time from a wrong clock; at
+/// most one sweep's batch.
 pub(crate) async fn list_forgiven(
     conn: Conn<'_>,
     after: Uuid,
@@ -133,7 +134,7 @@ pub(crate) async fn list_forgiven(
     keys.iter().map(|key| Uuid::from_slice(key).map_err(corrupt)).collect()
 }
 
-/// Takes away those of them that have not been tried again.
+/// Deletes those of these counters that still qualify.
 pub(crate) async fn delete_forgiven(
     conn: Conn<'_>,
     keys: &[Uuid],

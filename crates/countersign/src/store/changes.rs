@@ -1,4 +1,4 @@
-//! Notes by which instances tell one another what to forget.
+//! Change notes: the log by which instances invalidate each other's session caches.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
@@ -6,14 +6,15 @@ use uuid::Uuid;
 
 use crate::model::{SessionId, UserId, earlier};
 
-/// Longer than an instance is behind that answers requests. One that has slept for longer sees that notes are missing.
+/// Retention of notes: longer than the lag of any instance that answers requests. An instance that was suspended for
+/// longer notices the missing notes.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many notes are read at once; nobody reads more, but empties the cache.
+/// Maximum notes per read. An instance that is further behind clears its cache instead.
 pub(crate) const READ_MAX: u32 = 20_000;
 
-/// Notes that something about a session changed, or about all sessions of a user. Old notes are deleted, always from the lowest
-/// number up, so that a reader who finds the last one it knows has missed none.
+/// Records a change of one session, or of all sessions of a user. Also deletes old notes, always from the lowest number
+/// up, so that a reader who finds its last known note has missed none.
 pub(crate) async fn insert(
     mut conn: Conn<'_>,
     user: UserId,
@@ -40,10 +41,10 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// A note: its number, whose it is, and of which session if it is not about all.
+/// A note: its number, the user, and the session unless it concerns all of them.
 pub(crate) type Change = (i64, Uuid, Option<Uuid>);
 
-/// The notes behind a number, at most [`READ_MAX`], in the order of their numbers; which need not be that of their commits.
+/// Lists the notes after a number, at most [`READ_MAX`], ordered by number; commits may be in another order.
 pub(crate) async fn list_after(conn: Conn<'_>, id: i64) -> Result<Vec<Change>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_as("SELECT id, user_id, session_id FROM auth_changes WHERE id > $1 ORDER BY id LIMIT $2")
@@ -54,7 +55,7 @@ pub(crate) async fn list_after(conn: Conn<'_>, id: i64) -> Result<Vec<Change>, D
     })?)
 }
 
-/// The number of the newest note; 0 when there is none.
+/// Returns the number of the newest note, or 0 if there are none.
 pub(crate) async fn find_newest(conn: Conn<'_>) -> Result<i64, DbError> {
     Ok(on_db!(conn, c => sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM auth_changes").fetch_one(c).await)?)
 }

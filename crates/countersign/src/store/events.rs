@@ -1,4 +1,4 @@
-//! Events of accounts: rows that are added, and outlive the user. A trigger keeps the newest 200 of a kind of each user.
+//! Account events: an append-only table that outlives the user. A trigger keeps the newest 200 per user and kind.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub(crate) async fn insert(conn: Conn<'_>, event: &Event) -> Result<(), DbError>
     Ok(())
 }
 
-/// What a notice says of an event.
+/// The fields of an event that a notice mentions.
 pub(crate) struct Noticed {
     pub(crate) kind: EventKind,
     pub(crate) subject: UserId,
@@ -59,7 +59,7 @@ pub(crate) async fn find(conn: Conn<'_>, id: EventId) -> Result<Option<Noticed>,
     }))
 }
 
-/// Erases where a user's events came from; that they happened stays.
+/// Erases the client data (address and user agent) of a user's events, but keeps the events.
 pub(crate) async fn erase_places(conn: Conn<'_>, subject: UserId) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_events SET address = NULL, user_agent = NULL WHERE subject_id = $1")
@@ -71,7 +71,7 @@ pub(crate) async fn erase_places(conn: Conn<'_>, subject: UserId) -> Result<(), 
     Ok(())
 }
 
-/// Deletes up to this number of events with smaller ids; how many there were.
+/// Deletes up to `rows_max` events with ids below `before`, and returns their number.
 pub(crate) async fn delete_before(conn: Conn<'_>, before: EventId, rows_max: u16) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_events WHERE id IN (SELECT id FROM auth_events WHERE id < $1 ORDER BY id LIMIT $2)")

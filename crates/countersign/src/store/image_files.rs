@@ -1,4 +1,4 @@
-//! Which picture a user has: the column `image_file` of `auth_users`, apart from what identifies and reaches a user.
+//! Profile pictures: the column `image_file` of `auth_users`, separate from the user's identity and contact data.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 use super::users::UserRow;
 use crate::model::{User, UserId};
 
-/// The file of a user's picture; `None` when there is no such user.
+/// Returns the file of a user's picture; `None` if the user does not exist.
 pub(crate) async fn find(conn: Conn<'_>, id: UserId) -> Result<Option<Option<String>>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_scalar("SELECT image_file FROM auth_users WHERE id = $1").bind(id.uuid()).fetch_optional(c).await
     })?)
 }
 
-/// Puts another file in the place of `old`, or none; `None` when the user is gone or has another file by now.
+/// Replaces the file `old` with `new`, or with none; `None` if the user is gone or no longer has `old`.
 pub(crate) async fn replace(
     conn: Conn<'_>,
     id: UserId,
@@ -37,14 +37,14 @@ pub(crate) async fn replace(
     Ok(row.map(User::from))
 }
 
-/// How many users have a picture.
+/// Returns the number of users with a picture.
 pub(crate) async fn count(conn: Conn<'_>) -> Result<i64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_scalar("SELECT COUNT(*) FROM auth_users WHERE image_file IS NOT NULL").fetch_one(c).await
     })?)
 }
 
-/// Users who have a picture, and its file: those next after an id, in the order of ids.
+/// Lists users with a picture, and its file, after an id and in order of ids.
 pub(crate) async fn list(conn: Conn<'_>, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, String)>, DbError> {
     let rows: Vec<(Uuid, String)> = on_db!(conn, c => {
         sqlx::query_as(
@@ -58,7 +58,7 @@ pub(crate) async fn list(conn: Conn<'_>, after: Option<UserId>, limit: u32) -> R
     Ok(rows.into_iter().map(|(id, file)| (id.into(), file)).collect())
 }
 
-/// Whether some user has this file.
+/// Returns whether any user has this file.
 pub(crate) async fn is_somebodys(conn: Conn<'_>, file: &str) -> Result<bool, DbError> {
     let found: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT id FROM auth_users WHERE image_file = $1").bind(file).fetch_optional(c).await

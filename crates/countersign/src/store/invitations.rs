@@ -1,4 +1,4 @@
-//! How invitations are kept and used up.
+//! Invitations.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::EmailAddress;
 
-/// An invitation as it is made.
+/// An invitation to insert.
 pub(crate) struct NewInvitation<'i> {
     pub(crate) id: Uuid,
     pub(crate) code_hash: &'i str,
@@ -37,7 +37,7 @@ pub(crate) async fn insert(conn: Conn<'_>, invitation: &NewInvitation<'_>) -> Re
     Ok(())
 }
 
-/// Whether somebody with this address may use the invitation.
+/// Returns whether the invitation is valid for this address.
 pub(crate) async fn is_open(
     conn: Conn<'_>,
     code_hash: &str,
@@ -58,7 +58,7 @@ pub(crate) async fn is_open(
     Ok(found.is_some())
 }
 
-/// Uses an invitation once; whether that was possible.
+/// Uses an invitation once; `false` if it is not valid.
 pub(crate) async fn consume(
     conn: Conn<'_>,
     code_hash: &str,
@@ -79,7 +79,7 @@ pub(crate) async fn consume(
     Ok(consumed.is_some())
 }
 
-/// What has run out or is used up, in the order of ids after this one; as many as are swept at once.
+/// Lists invitations that are expired or used up, in order of ids after `after`; at most one sweep's batch.
 pub(crate) async fn list_spent(conn: Conn<'_>, after: Uuid, now: Timestamp) -> Result<Vec<Uuid>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_scalar(
@@ -93,7 +93,7 @@ pub(crate) async fn list_spent(conn: Conn<'_>, after: Uuid, now: Timestamp) -> R
     })?)
 }
 
-/// Takes them away. Nothing makes one good again.
+/// Deletes these invitations. A spent invitation never becomes valid again.
 pub(crate) async fn delete_spent(conn: Conn<'_>, ids: &[Uuid]) -> Result<(), DbError> {
     on_db!(conn, c => {
         let statement = AssertSqlSafe(format!("DELETE FROM auth_invitations WHERE id IN ({keys})", keys = *KEYS));

@@ -1,4 +1,4 @@
-//! How work that is done later is kept, and who does it: the first to move its time ahead, until that time comes.
+//! The queue of background jobs. A worker claims a job by moving its `run_at` ahead, and owns it until then.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{Horizon, Job, JobBacklog, JobId, QueuedJob};
 
-/// A job that somebody is at. `until` is also the proof of that: nobody else has moved it since.
+/// A job that a worker has claimed. `until` also proves the claim: no one has moved `run_at` since.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
     pub(crate) id: JobId,
@@ -18,13 +18,13 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
-    /// What is to be done; `None` when only a newer version knows.
+    /// Parses the job; `None` if only a newer version knows its kind.
     pub(crate) fn job(&self) -> Option<Job> {
         Job::parse(&self.kind, &self.subject)
     }
 }
 
-/// Promises a job; a promise by this id that is there already stands.
+/// Enqueues a job; an existing job with this id is kept.
 pub(crate) async fn insert(conn: Conn<'_>, id: JobId, job: &Job, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
@@ -42,11 +42,11 @@ pub(crate) async fn insert(conn: Conn<'_>, id: JobId, job: &Job, now: Timestamp)
     Ok(())
 }
 
-/// The id of a job that is due, and its time.
+/// The id of a due job, and its `run_at`.
 pub(crate) type Due = (Uuid, DbTime);
 
-/// How far ahead jobs can be: those that are done once, and those that come again. A kind that is not known here, because a
-/// newer version promised it, may be one that comes again.
+/// How far in the future `run_at` can plausibly be, for one-off and for recurring jobs. An unknown kind, which a newer
+/// version enqueued, may be recurring.
 #[derive(Clone, Copy)]
 pub(crate) struct Horizons {
     pub(crate) once: Horizon,
@@ -54,14 +54,15 @@ pub(crate) struct Horizons {
 }
 
 impl Horizons {
-    /// However far ahead a job is, it is not taken for astray.
+    /// Accepts any `run_at`, however far in the future.
     pub(crate) fn endless(now: Timestamp) -> Self {
         let horizon = Horizon::new(now, SignedDuration::MAX);
         Self { once: horizon, again: horizon }
     }
 }
 
-/// Jobs that are due, those first that have been so for long; and those that only a wrong clock can have put so far ahead.
+/// Lists due jobs, longest overdue first, and jobs whose `run_at` is implausibly far in the future because of a wrong
+/// clock.
 pub(crate) async fn list_due(conn: Conn<'_>, horizons: Horizons, max: i64) -> Result<Vec<Due>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_as(
@@ -80,7 +81,7 @@ pub(crate) async fn list_due(conn: Conn<'_>, horizons: Horizons, max: i64) -> Re
     })?)
 }
 
-/// Takes a job until then, unless somebody was quicker.
+/// Claims a job until `until`; `None` if another worker was faster.
 pub(crate) async fn claim(conn: Conn<'_>, due: Due, until: Timestamp) -> Result<Option<Claimed>, DbError> {
     let row: Option<(Uuid, String, String, i64, DbTime)> = on_db!(conn, c => {
         sqlx::query_as(
@@ -96,12 +97,12 @@ pub(crate) async fn claim(conn: Conn<'_>, due: Due, until: Timestamp) -> Result<
     let Some((id, kind, subject, attempts, created_at)) = row else { return Ok(None) };
     let created_at = instant(created_at, "created_at")?;
     let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-    // As the database keeps it.
+    // Rounded as in the database.
     let until = instant(DbTime::from(until), "run_at")?;
     Ok(Some(Claimed { id: id.into(), kind, subject, attempts, created_at, until }))
 }
 
-/// The job is done.
+/// Deletes a job that is done.
 pub(crate) async fn finish(conn: Conn<'_>, job: &Claimed) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_jobs WHERE id = $1 AND run_at = $2")
@@ -114,7 +115,7 @@ pub(crate) async fn finish(conn: Conn<'_>, job: &Claimed) -> Result<(), DbError>
     Ok(())
 }
 
-/// It is done again from the beginning, at that time.
+/// Reschedules a recurring job, with a fresh attempt count.
 pub(crate) async fn repeat(conn: Conn<'_>, job: &Claimed, run_at: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_jobs SET run_at = $3, attempts = 0, last_error = NULL WHERE id = $1 AND run_at = $2")
@@ -128,7 +129,7 @@ pub(crate) async fn repeat(conn: Conn<'_>, job: &Claimed, run_at: Timestamp) -> 
     Ok(())
 }
 
-/// It did not work, and is tried again at that time.
+/// Records a failed attempt and schedules a retry.
 pub(crate) async fn postpone(conn: Conn<'_>, job: &Claimed, run_at: Timestamp, error: &str) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_jobs SET run_at = $3, last_error = $4 WHERE id = $1 AND run_at = $2")
@@ -143,7 +144,7 @@ pub(crate) async fn postpone(conn: Conn<'_>, job: &Claimed, run_at: Timestamp, e
     Ok(())
 }
 
-/// It was not tried after all: whoever took it stops.
+/// Releases a claimed job without an attempt, because the worker is shutting down.
 pub(crate) async fn hand_back(conn: Conn<'_>, job: &Claimed, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_jobs SET run_at = $3, attempts = attempts - 1 WHERE id = $1 AND run_at = $2")
@@ -157,7 +158,7 @@ pub(crate) async fn hand_back(conn: Conn<'_>, job: &Claimed, now: Timestamp) -> 
     Ok(())
 }
 
-/// It is not tried any more.
+/// Marks a job as failed, so that it is not retried.
 pub(crate) async fn give_up(conn: Conn<'_>, job: &Claimed, error: &str, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_jobs SET failed_at = $3, last_error = $4 WHERE id = $1 AND run_at = $2")
@@ -172,7 +173,7 @@ pub(crate) async fn give_up(conn: Conn<'_>, job: &Claimed, error: &str, now: Tim
     Ok(())
 }
 
-/// What waits and what was given up, the oldest first; at most so many.
+/// Lists waiting and failed jobs, oldest first, up to `max`.
 pub(crate) async fn list(conn: Conn<'_>, max: i64) -> Result<Vec<QueuedJob>, DbError> {
     type Row = (Uuid, String, DbTime, DbTime, i64, Option<DbTime>, Option<String>);
     let rows: Vec<Row> = on_db!(conn, c => {
@@ -197,7 +198,7 @@ pub(crate) async fn list(conn: Conn<'_>, max: i64) -> Result<Vec<QueuedJob>, DbE
     rows.into_iter().map(job).collect()
 }
 
-/// How many there are, and since when the longest is due.
+/// Counts the jobs and returns when the longest overdue one became due.
 pub(crate) async fn count_backlog(conn: Conn<'_>, horizons: Horizons) -> Result<JobBacklog, DbError> {
     let row: (i64, i64, i64, Option<DbTime>) = on_db!(conn, c => {
         sqlx::query_as(
@@ -216,7 +217,7 @@ pub(crate) async fn count_backlog(conn: Conn<'_>, horizons: Horizons) -> Result<
     Ok(JobBacklog { due, later: all - due - given_up, given_up, due_since })
 }
 
-/// Tries a job again that was given up or waits, or all that were given up; how many.
+/// Retries one job, or all failed ones if no id is given; returns their number.
 pub(crate) async fn retry(conn: Conn<'_>, id: Option<JobId>, now: Timestamp) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query(

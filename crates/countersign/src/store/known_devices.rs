@@ -1,4 +1,4 @@
-//! The devices that a user has logged in with.
+//! Known devices: devices that a user has logged in with.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::UserId;
 
-/// How many devices of a user are known at most; the one that was used longest ago is forgotten first.
+/// Maximum known devices per user; the least recently used one is forgotten first.
 const DEVICES_OF_USER_MAX: i64 = 50;
 
-/// Notes a login from a device; how many other devices are known, or `None` when this one was.
+/// Records a login from a device. Returns the number of the user's other devices, or `None` if the device was known.
 pub(crate) async fn note(
     mut conn: Conn<'_>,
     user: UserId,
@@ -63,7 +63,7 @@ pub(crate) async fn note(
     Ok(Some(others))
 }
 
-/// Who has devices that were last used before that, in the order of users after this one; as many as are swept at once.
+/// Lists users with devices last used before `before`, in order of ids after `after`; at most one sweep's batch.
 pub(crate) async fn list_users_with_older(
     conn: Conn<'_>,
     after: Uuid,
@@ -81,7 +81,7 @@ pub(crate) async fn list_users_with_older(
     })?)
 }
 
-/// Forgets devices of these users that were last used before that.
+/// Deletes devices of these users that were last used before `before`.
 pub(crate) async fn delete_older(conn: Conn<'_>, users: &[Uuid], before: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         let statement = AssertSqlSafe(format!(

@@ -1,4 +1,4 @@
-//! Secrets that come by mail: how they are kept, found and used up.
+//! One-time tokens: secrets that are sent by mail.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::{SignedDuration, Timestamp};
@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use crate::model::{EmailAddress, Horizon, Language, OneTimeToken, OneTimeTokenId, SessionId, TokenPurpose, UserId};
 
-/// How many codes may be wrong of the network that asked for the mail, and as many of all others together.
+/// Maximum wrong codes from the network that requested the mail; all other networks together have the same number.
 const CODE_ATTEMPTS_MAX: i64 = 5;
-/// How many tokens of one address a code or a password is tried on, the newest.
+/// Maximum tokens per address, newest first, that a code or a password is checked against.
 pub(super) const TOKENS_TRIED: i64 = 3;
 
-/// The latest instant at which a token can have been made. One from beyond does not count as new.
+/// Returns the latest plausible creation time. Tokens beyond it come from a wrong clock and do not count as new.
 pub(super) fn latest(now: Timestamp) -> DbTime {
     Horizon::new(now, SignedDuration::ZERO).latest().into()
 }
@@ -35,7 +35,7 @@ fn token(row: Row) -> Result<OneTimeToken, DbError> {
     })
 }
 
-/// Inserts a token that the network of this key has asked for.
+/// Inserts a token that was requested from the network with the key `asker`.
 pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, asker: &[u8]) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
@@ -60,7 +60,7 @@ pub(crate) async fn insert(conn: Conn<'_>, token: &OneTimeToken, asker: &[u8]) -
     Ok(())
 }
 
-/// The token of this id, also one that has run out.
+/// Returns the token with this id, even if expired.
 pub(crate) async fn find(conn: Conn<'_>, id: OneTimeTokenId) -> Result<Option<OneTimeToken>, DbError> {
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
@@ -74,7 +74,7 @@ pub(crate) async fn find(conn: Conn<'_>, id: OneTimeTokenId) -> Result<Option<On
     row.map(token).transpose()
 }
 
-/// The token of this hash, unless it has run out.
+/// Returns the token with this hash, unless expired.
 pub(crate) async fn find_live(conn: Conn<'_>, hash: &str, now: Timestamp) -> Result<Option<OneTimeToken>, DbError> {
     let row: Option<Row> = on_db!(conn, c => {
         sqlx::query_as(
@@ -89,7 +89,8 @@ pub(crate) async fn find_live(conn: Conn<'_>, hash: &str, now: Timestamp) -> Res
     row.map(token).transpose()
 }
 
-/// The registration that waits for the address of `again` to be proven: that of the network which asked for `again`, or else the newest.
+/// Returns the pending registration for the address of `again`: preferably one from the network that requested `again`,
+/// otherwise the newest.
 pub(crate) async fn find_registration(
     conn: Conn<'_>,
     again: &OneTimeToken,
@@ -112,7 +113,7 @@ pub(crate) async fn find_registration(
     row.map(token).transpose()
 }
 
-/// The address that a user has asked for and not yet proven.
+/// Returns the new address that a user has requested but not yet verified.
 pub(crate) async fn find_pending_address(
     conn: Conn<'_>,
     user: UserId,
@@ -133,8 +134,8 @@ pub(crate) async fn find_pending_address(
     Ok(address.and_then(|address| EmailAddress::parse(&address).ok()))
 }
 
-/// The tokens that prove this address and whose code the network of this key may still try; each has one try less now. Those that it has
-/// asked for come first, and of the others the newest.
+/// Counts a code attempt of a network against the tokens that verify this address, and returns those with attempts
+/// left. Considers tokens that the network requested first, then the newest.
 pub(crate) async fn count_code_attempt(
     conn: Conn<'_>,
     address: &EmailAddress,
@@ -164,8 +165,8 @@ pub(crate) async fn count_code_attempt(
     rows.into_iter().map(token).collect()
 }
 
-/// Uses a token up; whether it was still there, and so was the session that had asked for it, if one had. Of several who
-/// present it at once one has it.
+/// Consumes a token. Returns `false` if it is gone, or if the session that requested it has ended. Of several
+/// concurrent callers, one succeeds.
 pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId, now: Timestamp) -> Result<bool, DbError> {
     let consumed: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar(
@@ -180,7 +181,7 @@ pub(crate) async fn consume(conn: Conn<'_>, id: OneTimeTokenId, now: Timestamp) 
     Ok(consumed.is_some())
 }
 
-/// Takes a token away that nothing will come of.
+/// Deletes a token that is no longer needed.
 pub(crate) async fn delete(conn: Conn<'_>, id: OneTimeTokenId) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_one_time_tokens WHERE id = $1").bind(id.uuid()).execute(c).await.map(drop)
@@ -188,7 +189,7 @@ pub(crate) async fn delete(conn: Conn<'_>, id: OneTimeTokenId) -> Result<(), DbE
     Ok(())
 }
 
-/// Has what one session of a user asked for be what another asked for, which goes on in its place.
+/// Transfers the tokens that one session of a user requested to the session that replaces it.
 pub(crate) async fn hand_over(conn: Conn<'_>, user: UserId, from: SessionId, to: SessionId) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_one_time_tokens SET session_id = $3 WHERE user_id = $1 AND session_id = $2")
@@ -202,7 +203,7 @@ pub(crate) async fn hand_over(conn: Conn<'_>, user: UserId, from: SessionId, to:
     Ok(())
 }
 
-/// Takes away a user's tokens for a purpose: a newer one supersedes them, or they have become pointless.
+/// Deletes a user's tokens for a purpose, because they are superseded or pointless.
 pub(crate) async fn delete_of_user(conn: Conn<'_>, user: UserId, purpose: TokenPurpose) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_one_time_tokens WHERE user_id = $1 AND purpose = $2")
@@ -215,7 +216,7 @@ pub(crate) async fn delete_of_user(conn: Conn<'_>, user: UserId, purpose: TokenP
     Ok(())
 }
 
-/// The same for an address that nobody has.
+/// Deletes the tokens for a purpose and an address that belong to no user.
 pub(crate) async fn delete_of_nobody(
     conn: Conn<'_>,
     address: &EmailAddress,
@@ -232,7 +233,7 @@ pub(crate) async fn delete_of_nobody(
     Ok(())
 }
 
-/// Takes away what would undo later changes of a user's address than the one that `token` undoes.
+/// Deletes the undo tokens of a user's address changes made after the change that `token` undoes.
 pub(crate) async fn delete_undos_after(conn: Conn<'_>, user: UserId, token: &OneTimeToken) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
@@ -248,7 +249,7 @@ pub(crate) async fn delete_undos_after(conn: Conn<'_>, user: UserId, token: &One
     Ok(())
 }
 
-/// Takes away what has run out, at most so many; how many there were.
+/// Deletes up to `max` expired tokens, and returns their number.
 pub(crate) async fn delete_expired(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query(

@@ -1,9 +1,9 @@
-//! Of which recipes stored password hashes are, as they were last found in the whole table of users.
+//! The recipes of stored password hashes, as last found by a scan of all users.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 
-/// The recipes, and when each was found.
+/// Lists the recipes and when each was last found.
 pub(crate) async fn list(conn: Conn<'_>) -> Result<Vec<(String, Option<Timestamp>)>, DbError> {
     let rows: Vec<(String, DbTime)> = on_db!(conn, c => {
         sqlx::query_as("SELECT recipe, found_at FROM auth_password_recipes ORDER BY recipe").fetch_all(c).await
@@ -11,7 +11,7 @@ pub(crate) async fn list(conn: Conn<'_>) -> Result<Vec<(String, Option<Timestamp
     Ok(rows.into_iter().map(|(recipe, found_at)| (recipe, found_at.timestamp())).collect())
 }
 
-/// Notes that there is a hash of this recipe.
+/// Records that a hash with this recipe exists.
 pub(crate) async fn note(conn: Conn<'_>, recipe: &str, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
@@ -27,7 +27,7 @@ pub(crate) async fn note(conn: Conn<'_>, recipe: &str, now: Timestamp) -> Result
     Ok(())
 }
 
-/// Takes away a recipe that no hash has any more.
+/// Deletes a recipe that no hash uses any longer.
 pub(crate) async fn delete(conn: Conn<'_>, recipe: &str) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_password_recipes WHERE recipe = $1").bind(recipe).execute(c).await.map(drop)

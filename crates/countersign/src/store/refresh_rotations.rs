@@ -1,4 +1,4 @@
-//! How exchanges of refresh tokens are remembered, for as long as they are forgiven.
+//! Recent exchanges of refresh tokens, kept while a replay is still tolerated.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub(crate) async fn insert(conn: Conn<'_>, session: SessionId, counter: u64, now
     Ok(())
 }
 
-/// When the token of this number was exchanged, if that is still known.
+/// Returns when the token with this counter was exchanged, if that is still known.
 pub(crate) async fn find(conn: Conn<'_>, session: SessionId, counter: u64) -> Result<Option<Timestamp>, DbError> {
     let rotated_at: Option<DbTime> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT rotated_at FROM auth_refresh_rotations WHERE session_id = $1 AND counter = $2")
@@ -31,7 +31,7 @@ pub(crate) async fn find(conn: Conn<'_>, session: SessionId, counter: u64) -> Re
     Ok(rotated_at.and_then(DbTime::timestamp))
 }
 
-/// Notes that it was exchanged at another instant.
+/// Changes the recorded time of an exchange.
 pub(crate) async fn date(
     conn: Conn<'_>,
     session: SessionId,

@@ -1,4 +1,4 @@
-//! How registrations wait for their address to be proven.
+//! Registrations that wait for their address to be verified.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::one_time_tokens::{TOKENS_TRIED, latest};
 use crate::model::{OneTimeToken, OneTimeTokenId, Username};
 
-/// What becomes a user when the address is proven.
+/// A registration that becomes a user when its address is verified.
 pub(crate) struct Registration {
     pub(crate) token: OneTimeTokenId,
     pub(crate) username: Username,
@@ -32,7 +32,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The registration that a token completes.
+/// Returns the registration that a token completes.
 pub(crate) async fn find(conn: Conn<'_>, token: OneTimeTokenId) -> Result<Option<Registration>, DbError> {
     let row: Option<(String, String)> = on_db!(conn, c => {
         sqlx::query_as("SELECT username, password_hash FROM auth_registrations WHERE token_id = $1")
@@ -43,14 +43,15 @@ pub(crate) async fn find(conn: Conn<'_>, token: OneTimeTokenId) -> Result<Option
     Ok(row.and_then(|(username, password_hash)| registration(token, &username, password_hash)))
 }
 
-/// An earlier version may have taken a name that this one refuses. Such a registration waits in vain; it expires like any other.
+/// An earlier version may have accepted a name that this one refuses. Such a registration cannot be completed, and
+/// expires like any other.
 fn registration(token: OneTimeTokenId, username: &str, password_hash: String) -> Option<Registration> {
     let username = Username::parse(username).ok()?;
     Some(Registration { token, username, password_hash })
 }
 
-/// The registrations that wait for the address that a token was sent to: the token's own, then those that the network of this key has
-/// made, and of the others the newest.
+/// Lists the registrations that wait for the address of `token`: the token's own first, then those from this network,
+/// then the newest.
 pub(crate) async fn list_waiting(
     conn: Conn<'_>,
     token: &OneTimeToken,

@@ -1,4 +1,4 @@
-//! How sessions are kept and found.
+//! Sessions.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{KEYS, SWEPT_AT_ONCE, padded};
 use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Methods, Session, SessionId, Stay, User, UserId};
 
-/// A session as it begins.
+/// A session to insert.
 pub(crate) struct NewSession<'s> {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
@@ -45,10 +45,10 @@ pub(crate) async fn insert(conn: Conn<'_>, session: &NewSession<'_>) -> Result<(
     Ok(())
 }
 
-/// How many sessions a user has at most. One more ends the one that began first.
+/// Maximum sessions per user. Another one ends the oldest.
 pub(crate) const SESSIONS_OF_USER_MAX: i64 = 100;
 
-/// Makes room for another session of a user: deletes what has run out, and of the others the oldest that are too many.
+/// Makes room for another session of a user: deletes expired sessions, and the oldest beyond the limit.
 pub(crate) async fn make_room(conn: Conn<'_>, user: UserId, now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query(
@@ -65,7 +65,7 @@ pub(crate) async fn make_room(conn: Conn<'_>, user: UserId, now: Timestamp) -> R
     Ok(())
 }
 
-/// How long a session of this user is meant to last; `None` when it has ended.
+/// Returns how long a session of this user is meant to last; `None` if it has ended.
 pub(crate) async fn find_stay(
     conn: Conn<'_>,
     id: SessionId,
@@ -85,12 +85,12 @@ pub(crate) async fn find_stay(
     Ok(found.as_deref().map(stay_of))
 }
 
-/// A word that only a later version knows does not keep anybody logged in.
+/// An unknown value from a later version does not keep anyone logged in.
 fn stay_of(column: &str) -> Stay {
     Stay::parse(column).unwrap_or(Stay::Brief)
 }
 
-/// A live session with its user: the one query behind every authenticated request.
+/// Finds a live session with its user: the only query of every authenticated request.
 pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
     type Row = (Uuid, String, String, Option<String>, DbTime, String, Vec<u8>, i64, String, DbTime, DbTime, DbTime);
     let row: Option<Row> = on_db!(conn, c => {
@@ -129,7 +129,7 @@ fn instant(time: DbTime, column: &'static str) -> Result<Timestamp, DbError> {
     time.timestamp().ok_or(DbError::CorruptRow { table: "auth_sessions", column })
 }
 
-/// Notes that a session is in use, unless somebody did so after `before`.
+/// Records that a session is in use, unless that was already recorded after `before`.
 pub(crate) async fn touch(
     conn: Conn<'_>,
     id: SessionId,
@@ -154,7 +154,7 @@ pub(crate) async fn touch(
     Ok(())
 }
 
-/// Makes the token after that of `counter` the valid one, unless a later one was; whether it has.
+/// Makes the token after `counter` the valid one; `false` if a later one is valid already.
 pub(crate) async fn rotate(
     conn: Conn<'_>,
     id: SessionId,
@@ -180,22 +180,23 @@ pub(crate) async fn rotate(
     Ok(rotated.is_some())
 }
 
-/// As the column holds it. A number that does not fit was never given out; it becomes one that no row has.
+/// Converts a counter to its column. A number that does not fit was never issued, and is mapped to one that no row has.
 pub(crate) fn counter_column(counter: u64) -> i64 {
     i64::try_from(counter).unwrap_or(-1)
 }
 
-/// A session that goes on with other secrets.
+/// A session that continues with new secrets.
 pub(crate) struct RenewedSession {
     pub(crate) methods: Methods,
     pub(crate) stay: Stay,
-    /// The number of its valid refresh token.
+    /// The counter of its valid refresh token.
     pub(crate) refresh_counter: u64,
     pub(crate) expires_at: Timestamp,
 }
 
-/// Gives a session another salt, so that all its cookies and refresh tokens of before are void, and notes that its user has
-/// just proven who they are; `None` when it is gone. The counter goes on: rows of earlier exchanges may still be there.
+/// Replaces a session's salt, which invalidates all its previous cookies and refresh tokens, and records that its user
+/// has just authenticated. `None` if the session is gone. The counter keeps increasing, because rows of earlier
+/// exchanges may still exist.
 pub(crate) async fn renew(
     conn: Conn<'_>,
     id: SessionId,
@@ -224,7 +225,7 @@ pub(crate) async fn renew(
     }))
 }
 
-/// The live sessions of a user, the one used last first.
+/// Lists the live sessions of a user, most recently used first.
 pub(crate) async fn list_of_user(conn: Conn<'_>, user: UserId, now: Timestamp) -> Result<Vec<Session>, DbError> {
     type Row = (Uuid, DbTime, DbTime, DbTime, DbTime, Option<String>, Option<String>);
     let rows: Vec<Row> = on_db!(conn, c => {
@@ -251,7 +252,7 @@ pub(crate) async fn list_of_user(conn: Conn<'_>, user: UserId, now: Timestamp) -
         .collect()
 }
 
-/// Ends a session of this user; whether there was one.
+/// Ends a session of this user; `false` if there is none.
 pub(crate) async fn delete(conn: Conn<'_>, id: SessionId, user: UserId) -> Result<bool, DbError> {
     let deleted: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar("DELETE FROM auth_sessions WHERE id = $1 AND user_id = $2 RETURNING id")
@@ -263,7 +264,7 @@ pub(crate) async fn delete(conn: Conn<'_>, id: SessionId, user: UserId) -> Resul
     Ok(deleted.is_some())
 }
 
-/// Ends all sessions of this user, or all but one; how many there were.
+/// Ends all sessions of this user, except `kept`, and returns their number.
 pub(crate) async fn delete_others(conn: Conn<'_>, user: UserId, kept: Option<SessionId>) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query("DELETE FROM auth_sessions WHERE user_id = $1 AND id <> $2")
@@ -275,7 +276,7 @@ pub(crate) async fn delete_others(conn: Conn<'_>, user: UserId, kept: Option<Ses
     })?)
 }
 
-/// What has run out, in the order of ids after this one; as many as are swept at once.
+/// Lists expired sessions, in order of ids after `after`; at most one sweep's batch.
 pub(crate) async fn list_expired(conn: Conn<'_>, after: Uuid, now: Timestamp) -> Result<Vec<Uuid>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_scalar(
@@ -289,7 +290,7 @@ pub(crate) async fn list_expired(conn: Conn<'_>, after: Uuid, now: Timestamp) ->
     })?)
 }
 
-/// Takes away those of them that are not in use again.
+/// Deletes those of these sessions that are still expired.
 pub(crate) async fn delete_expired(conn: Conn<'_>, ids: &[Uuid], now: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
         let statement = AssertSqlSafe(format!(
@@ -301,7 +302,7 @@ pub(crate) async fn delete_expired(conn: Conn<'_>, ids: &[Uuid], now: Timestamp)
     Ok(())
 }
 
-/// When the newest session began. Ids are ordered by time, so the primary key finds it.
+/// Returns when the newest session began. Ids are ordered by time, so the primary key finds it.
 pub(crate) async fn find_newest_created_at(conn: Conn<'_>) -> Result<Option<Timestamp>, DbError> {
     let created_at: Option<DbTime> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT created_at FROM auth_sessions ORDER BY id DESC LIMIT 1").fetch_optional(c).await

@@ -1,11 +1,11 @@
-//! Decides how the keys that sign access tokens are kept.
+//! Keys that sign access tokens, sealed.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 
 use crate::model::{Sealed, SigningAlgorithm};
 
-/// A key as it is kept.
+/// A stored key.
 pub(crate) struct StoredKey {
     pub(crate) kid: String,
     pub(crate) algorithm: SigningAlgorithm,
@@ -15,7 +15,7 @@ pub(crate) struct StoredKey {
     pub(crate) retired_at: Option<Timestamp>,
 }
 
-/// All of them, the one that becomes active last at the end.
+/// Lists all keys, ordered by activation.
 pub(crate) async fn list(conn: Conn<'_>) -> Result<Vec<StoredKey>, DbError> {
     type Row = (String, String, Vec<u8>, String, DbTime, DbTime, Option<DbTime>);
     let rows: Vec<Row> = on_db!(conn, c => {
@@ -60,7 +60,7 @@ pub(crate) async fn insert(conn: Conn<'_>, key: &StoredKey) -> Result<(), DbErro
     Ok(())
 }
 
-/// Withdraws a key; whether there was one that had not been.
+/// Withdraws a key; `false` if there is none, or it was already withdrawn.
 pub(crate) async fn retire(conn: Conn<'_>, kid: &str, now: Timestamp) -> Result<bool, DbError> {
     let retired: Option<String> = on_db!(conn, c => {
         sqlx::query_scalar("UPDATE auth_signing_keys SET retired_at = $2 WHERE kid = $1 AND retired_at IS NULL RETURNING kid")
@@ -72,7 +72,7 @@ pub(crate) async fn retire(conn: Conn<'_>, kid: &str, now: Timestamp) -> Result<
     Ok(retired.is_some())
 }
 
-/// Puts the same key sealed under another secret in its place, unless that was done meanwhile.
+/// Replaces a key's sealed form with the same key sealed with another secret, unless another instance has done so.
 pub(crate) async fn reseal(conn: Conn<'_>, kid: &str, before: &Sealed, after: &Sealed) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_signing_keys SET sealed_key = $3, sealed_by = $4 WHERE kid = $1 AND sealed_by = $2")

@@ -1,10 +1,10 @@
-//! Decides how it is kept that a challenge was used, as long as it could be used again.
+//! Spent challenges, kept until they expire, so that each can be used only once.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Notes that a challenge is used; whether it was not before. Of several who present it at once one has it.
+/// Records that a challenge was used; `false` if it was used before. Of several concurrent callers, one succeeds.
 pub(crate) async fn spend(conn: Conn<'_>, id: Uuid, expires_at: Timestamp) -> Result<bool, DbError> {
     let spent: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar(
@@ -18,7 +18,7 @@ pub(crate) async fn spend(conn: Conn<'_>, id: Uuid, expires_at: Timestamp) -> Re
     Ok(spent.is_some())
 }
 
-/// Takes away what has run out, at most so many; how many there were.
+/// Deletes up to `max` expired records, and returns their number.
 pub(crate) async fn delete_expired(conn: Conn<'_>, now: Timestamp, max: i64) -> Result<u64, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query(

@@ -1,4 +1,4 @@
-//! How users are kept and found.
+//! Users.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ impl From<UserRow> for User {
     }
 }
 
-/// A user as one comes to be.
+/// A user to insert.
 pub(crate) struct NewUser<'u> {
     pub(crate) id: UserId,
     pub(crate) username: &'u Username,
@@ -30,7 +30,7 @@ fn verification(verified_at: Option<DbTime>) -> Verification {
     if verified_at.is_some() { Verification::Verified } else { Verification::Unverified }
 }
 
-/// Inserts a user, unless the name or the address is taken: then `None`.
+/// Inserts a user; `None` if the name or the address is taken.
 pub(crate) async fn insert(conn: Conn<'_>, user: &NewUser<'_>) -> Result<Option<User>, DbError> {
     let row: Option<UserRow> = on_db!(conn, c => {
         sqlx::query_as(
@@ -52,7 +52,7 @@ pub(crate) async fn insert(conn: Conn<'_>, user: &NewUser<'_>) -> Result<Option<
     Ok(row.map(User::from))
 }
 
-/// Whose name this is.
+/// Returns the user with this name.
 pub(crate) async fn find_id_by_username(conn: Conn<'_>, username: &Username) -> Result<Option<UserId>, DbError> {
     let id: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT id FROM auth_users WHERE username_key = $1")
@@ -63,7 +63,7 @@ pub(crate) async fn find_id_by_username(conn: Conn<'_>, username: &Username) -> 
     Ok(id.map(UserId::from))
 }
 
-/// What everybody may see of a user.
+/// Returns the public profile of a user.
 pub(crate) async fn find_profile(conn: Conn<'_>, id: UserId) -> Result<Option<Profile>, DbError> {
     let row: Option<(String, Option<String>)> = on_db!(conn, c => {
         sqlx::query_as("SELECT username, image_file FROM auth_user_profiles WHERE id = $1")
@@ -74,7 +74,7 @@ pub(crate) async fn find_profile(conn: Conn<'_>, id: UserId) -> Result<Option<Pr
     Ok(row.map(|(username, image_file)| Profile { id, username, image_file }))
 }
 
-/// What a login is compared with.
+/// The stored data that a login is checked against.
 pub(crate) struct Credentials {
     pub(crate) user: UserId,
     pub(crate) password_hash: String,
@@ -89,7 +89,7 @@ impl From<CredentialsRow> for Credentials {
     }
 }
 
-/// The credentials of the user with this address.
+/// Returns the credentials of the user with this address.
 pub(crate) async fn find_credentials_by_email(
     conn: Conn<'_>,
     email: &EmailAddress,
@@ -103,7 +103,7 @@ pub(crate) async fn find_credentials_by_email(
     Ok(row.map(Credentials::from))
 }
 
-/// The credentials of the user with this name.
+/// Returns the credentials of the user with this name.
 pub(crate) async fn find_credentials_by_username(
     conn: Conn<'_>,
     username: &Username,
@@ -117,7 +117,8 @@ pub(crate) async fn find_credentials_by_username(
     Ok(row.map(Credentials::from))
 }
 
-/// Locks a user's row until the transaction ends. PostgreSQL, where several write at once, has other changes of the user wait.
+/// Locks a user's row until the transaction ends. On PostgreSQL, which allows concurrent writers, other changes of the
+/// user then wait.
 pub(crate) async fn lock(conn: Conn<'_>, id: UserId) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("UPDATE auth_users SET updated_at = updated_at WHERE id = $1").bind(id.uuid()).execute(c).await.map(drop)
@@ -125,17 +126,18 @@ pub(crate) async fn lock(conn: Conn<'_>, id: UserId) -> Result<(), DbError> {
     Ok(())
 }
 
-/// What must hold of a user when a session of theirs begins.
+/// The conditions under which a session of a user may begin.
 pub(crate) struct LoginCondition<'c> {
-    /// It is still the one that the password was compared with.
+    /// The password was compared with this hash, which must be unchanged.
     pub(crate) password_hash: &'c str,
-    /// It is still theirs, if they were found by it.
+    /// If the user was found by this address, it must be unchanged.
     pub(crate) email: Option<&'c EmailAddress>,
     pub(crate) username: Option<&'c Username>,
 }
 
-/// Notes a login under a condition, and replaces the hash if there is another; whether the condition holds. A change of the
-/// user waits for this, or this for it, so that no session begins with a password or an address that is gone.
+/// Records a login if the conditions hold, and replaces the hash if an upgrade is given; returns whether they hold.
+/// Concurrent changes of the user are serialized with this, so that no session begins with an outdated password or
+/// address.
 pub(crate) async fn note_login(
     conn: Conn<'_>,
     id: UserId,
@@ -160,7 +162,7 @@ pub(crate) async fn note_login(
     Ok(noted.is_some())
 }
 
-/// Whose address this is, and whether they have shown that they read it.
+/// Returns the user with this address, and whether the address is verified.
 pub(crate) async fn find_verification_by_email(
     conn: Conn<'_>,
     email: &EmailAddress,
@@ -174,7 +176,7 @@ pub(crate) async fn find_verification_by_email(
     Ok(row.map(|(id, at)| (id.into(), verification(at))))
 }
 
-/// Whether a user has shown that they read their address; `None` when there is no such user.
+/// Returns whether a user's address is verified; `None` if the user does not exist.
 pub(crate) async fn find_verification(conn: Conn<'_>, id: UserId) -> Result<Option<Verification>, DbError> {
     let row: Option<Option<DbTime>> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT email_verified_at FROM auth_users WHERE id = $1")
@@ -185,7 +187,7 @@ pub(crate) async fn find_verification(conn: Conn<'_>, id: UserId) -> Result<Opti
     Ok(row.map(verification))
 }
 
-/// How mail reaches a user.
+/// Returns a user's contact data for mail.
 pub(crate) async fn find_contact(conn: Conn<'_>, id: UserId) -> Result<Option<Contact>, DbError> {
     let row: Option<(String, String, Option<String>, Option<DbTime>)> = on_db!(conn, c => {
         sqlx::query_as("SELECT username, email, language, email_verified_at FROM auth_users WHERE id = $1")
@@ -203,7 +205,7 @@ pub(crate) async fn find_contact(conn: Conn<'_>, id: UserId) -> Result<Option<Co
     }))
 }
 
-/// Notes that a user reads this address, if it is still theirs.
+/// Marks this address as verified, if it is still the user's.
 pub(crate) async fn verify_email(
     conn: Conn<'_>,
     id: UserId,
@@ -221,7 +223,8 @@ pub(crate) async fn verify_email(
     Ok(verified.is_some())
 }
 
-/// Makes a proven address the user's, if `old` still is. [`DbError::UniqueViolation`] when it is taken.
+/// Replaces the user's address with a verified one, if `old` is still current. [`DbError::UniqueViolation`] if it is
+/// taken.
 pub(crate) async fn replace_email(
     conn: Conn<'_>,
     id: UserId,
@@ -244,7 +247,7 @@ pub(crate) async fn replace_email(
     Ok(replaced.is_some())
 }
 
-/// Makes a former address the user's again and the password void. [`DbError::UniqueViolation`] when it is taken.
+/// Restores a former address and voids the password. [`DbError::UniqueViolation`] if the address is taken.
 pub(crate) async fn restore_email(
     conn: Conn<'_>,
     id: UserId,
@@ -267,7 +270,7 @@ pub(crate) async fn restore_email(
     Ok(restored.is_some())
 }
 
-/// Gives a user who has proven this address another password hash, if the address is still theirs.
+/// Replaces the password hash of a user who has verified this address, if the address is still theirs.
 pub(crate) async fn reset_password_hash(
     conn: Conn<'_>,
     id: UserId,
@@ -290,7 +293,7 @@ pub(crate) async fn reset_password_hash(
     Ok(reset.is_some())
 }
 
-/// A user's password hash.
+/// Returns a user's password hash.
 pub(crate) async fn find_password_hash(conn: Conn<'_>, id: UserId) -> Result<Option<String>, DbError> {
     Ok(on_db!(conn, c => {
         sqlx::query_scalar("SELECT password_hash FROM auth_users WHERE id = $1")
@@ -300,7 +303,7 @@ pub(crate) async fn find_password_hash(conn: Conn<'_>, id: UserId) -> Result<Opt
     })?)
 }
 
-/// A password hash that begins in none of these ways; of several any.
+/// Returns any password hash that starts with none of these prefixes.
 pub(crate) async fn find_password_hash_but(conn: Conn<'_>, prefixes: &[String; 12]) -> Result<Option<String>, DbError> {
     Ok(on_db!(conn, c => {
         let query = sqlx::query_scalar(
@@ -316,7 +319,7 @@ pub(crate) async fn find_password_hash_but(conn: Conn<'_>, prefixes: &[String; 1
     })?)
 }
 
-/// Puts a hash in another one's place; whether that was still there.
+/// Replaces a hash; `false` if `old` is no longer stored.
 pub(crate) async fn replace_password_hash(
     conn: Conn<'_>,
     id: UserId,
@@ -338,7 +341,8 @@ pub(crate) async fn replace_password_hash(
     Ok(replaced.is_some())
 }
 
-/// Changes what is given; another address is not proven yet. [`DbError::UniqueViolation`] when the name or the address is taken.
+/// Updates the given fields; a new address is unverified. [`DbError::UniqueViolation`] if the name or the address is
+/// taken.
 pub(crate) async fn update_profile(
     conn: Conn<'_>,
     id: UserId,
@@ -363,7 +367,7 @@ pub(crate) async fn update_profile(
     Ok(row.map(User::from))
 }
 
-/// Takes a user away; whatever refers to one goes by cascade. Returns the file of the picture, which does not.
+/// Deletes a user; rows that refer to it are deleted by cascade. Returns the picture's file, which is not.
 pub(crate) async fn delete(conn: Conn<'_>, id: UserId) -> Result<Option<String>, DbError> {
     let file: Option<Option<String>> = on_db!(conn, c => {
         sqlx::query_scalar("DELETE FROM auth_users WHERE id = $1 RETURNING image_file")
