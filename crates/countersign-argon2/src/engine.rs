@@ -68,7 +68,7 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
     zeroize_stack::<STACK_BYTES>();
 }
 
-/// More than the deepest stack of [`hash_on`], which is mostly its [`Desk`].
+/// Upper bound on the stack that [`hash_on`] uses, which is mostly its [`Desk`].
 const STACK_BYTES: usize = size_of::<Desk>() + 8 * 1024;
 
 /// Working memory outside the arena, on the stack.
@@ -272,7 +272,7 @@ impl Segment<'_> {
         let lanes: [u32; STREAMS_MAX] = std::array::from_fn(|stream| self.lane(stream));
         let mut references = [previous; STREAMS_MAX];
         for stream in 0..self.count {
-            // SAFETY: the caller guarantees the processor.
+            // SAFETY: the caller guarantees a processor that runs the path.
             unsafe { self.addresses::<K>(lanes[stream], 0, &mut desk.addresses[stream]) };
             let word = desk.addresses[stream].0[K::place(first_index as usize)];
             references[stream] = self.reference(stream, lanes[stream], first_index, word);
@@ -282,7 +282,7 @@ impl Segment<'_> {
             let place = K::place((index + 1) as usize % Block::WORDS);
             for stream in 0..self.count {
                 if place == 0 && index + 1 < self.params.segment_len() {
-                    // SAFETY: the caller guarantees the processor.
+                    // SAFETY: the caller guarantees a processor that runs the path.
                     unsafe { self.addresses::<K>(lanes[stream], index + 1, &mut desk.addresses[stream]) };
                 }
                 let word = desk.addresses[stream].0[place];
@@ -322,7 +322,7 @@ impl Segment<'_> {
             input.0[K::place(word)] = u64::from(number);
         }
         let (zero, mut once, mut scratch) = (Block::ZERO, Block::ZERO, Block::ZERO);
-        // SAFETY: the caller guarantees the processor; all blocks are distinct.
+        // SAFETY: the caller guarantees a processor that runs the path; all blocks are distinct.
         unsafe {
             K::mix::<false, _>(&raw const zero, &raw const input, &raw mut once, &raw mut scratch, &mut Idle);
             K::mix::<false, _>(&raw const zero, &raw const once, addresses, &raw mut scratch, &mut Idle);

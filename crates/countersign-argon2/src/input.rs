@@ -43,7 +43,7 @@ impl<'a> Input<'a> {
 pub struct Job<'a> {
     /// The input to hash.
     pub input: Input<'a>,
-    /// Where the tag goes; its length must be the parameters' tag length.
+    /// Receives the tag. Its length must be the parameters' tag length.
     pub tag: &'a mut [u8],
 }
 
@@ -61,7 +61,7 @@ pub enum HashError {
     SaltTooShort,
     /// A password, salt, secret or associated data longer than 2^32 - 1 bytes.
     InputTooLong,
-    /// The buffer for the tag has another length than the parameters say.
+    /// The tag buffer's length differs from the parameters' tag length.
     TagLen {
         /// The parameters' tag length in bytes.
         expected: u32,

@@ -36,7 +36,7 @@ pub(crate) trait Ahead {
     /// Whether the first word is needed as early as possible, even if the whole block then takes longer.
     #[cfg_attr(
         not(any(target_arch = "x86_64", feature = "emulation")),
-        expect(dead_code, reason = "only vectors of eight words have the choice")
+        expect(dead_code, reason = "only the kernels with vectors of eight words read it")
     )]
     const HURRIES: bool;
 

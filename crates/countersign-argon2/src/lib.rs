@@ -4,7 +4,7 @@
 //! use countersign_argon2::{Arena, Input, Params, Variant, Version};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! 19 MiB, two passes, one lane, a tag of 32 bytes.
+//! // 19 MiB, two passes, one lane, a tag of 32 bytes.
 //! let params = Params::new(Variant::Argon2id, Version::V0x13, 19_456, 2, 1, 32)?;
 //! // One arena for each hashing thread, kept for the life of the thread.
 //! let mut arena = Arena::new(params.memory_bytes())?;

@@ -1,4 +1,4 @@
-//! The connection and its migrations, on the database chosen by `TEST_DATABASE`.
+//! Integration tests on the database chosen by `TEST_DATABASE`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{Contact, EmailAddress, Language, Profile, User, UserId, Username, Verification};
 
-/// `id, username, email, image_file`
+/// The columns `id, username, email, image_file`.
 pub(crate) type UserRow = (Uuid, String, String, Option<String>);
 
 impl From<UserRow> for User {
