@@ -52,7 +52,7 @@ pub struct CopyPlan<'p> {
 pub enum CopyTarget {
     /// Its schema was just created: existing rows come from the migrations and are replaced.
     JustMade,
-    /// Existing rows may be real data.
+    /// Existing rows may be real data, so that the copy is refused if there are any.
     Existing,
 }
 

@@ -57,14 +57,14 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
-/// Whether an error code means a temporary failure.
+/// Returns whether an error code means a temporary failure.
 ///
 /// SQLite: primary result codes 5 (busy), 6 (locked), 8 (read-only), 10 (disk I/O error), 13 (disk full) and 14 (a file
 /// cannot be opened); an extended code keeps the primary in its low byte (<https://www.sqlite.org/rescode.html>).
 /// PostgreSQL: classes 08 (connection), 40 (rollback, including deadlock), 53 (resources), 57 (operator intervention,
 /// shutdown, timeout) and 58 (system error), and the codes 55P03 (lock not available), XX000 (internal errors, such as
-/// a file that cannot grow) and 25006 (read-only, as after a failover to standby) (PostgreSQL documentation, appendix
-/// A).
+/// a file that cannot grow) and 25006 (read-only, because the server became a standby); see the PostgreSQL documentation,
+/// appendix A.
 fn is_passing(code: &str) -> bool {
     const SQLITE_PASSING: [u32; 6] = [5, 6, 8, 10, 13, 14];
     if code.len() == 5 {

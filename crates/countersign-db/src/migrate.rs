@@ -76,7 +76,7 @@ pub struct UnknownStep {
 }
 
 impl UnknownStep {
-    /// Whether programs that do not know this step can keep running next to those that do.
+    /// Returns whether programs that do not know this step can keep running next to those that do.
     pub fn is_expansion(&self) -> bool {
         self.name.ends_with(EXPANSION)
     }
@@ -137,8 +137,8 @@ impl SchemaStatus {
         }
     }
 
-    /// Whether an unknown step is not an expansion, or unknown and pending steps exist together. The latter means that
-    /// neither program is a successor of the other.
+    /// Returns whether an unknown step is not an expansion, or unknown and pending steps exist together. The latter
+    /// means that neither program is a successor of the other.
     fn is_beyond_us(&self) -> bool {
         let all_expand = self.unknown.iter().all(UnknownStep::is_expansion);
         !all_expand || (!self.unknown.is_empty() && !self.pending.is_empty())

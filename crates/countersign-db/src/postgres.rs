@@ -164,7 +164,7 @@ async fn contact(address: &PostgresAddress) -> Result<Pooler, sqlx::Error> {
     }
     let mut two = connect(address).await?;
     let pooler = probe::pooler_between(&mut one, &mut two).await;
-    // Also after a failed probe: it needs the connections no longer.
+    // Closed even if the probe failed: nothing waits for a pooler any longer.
     let _ = tokio::join!(one.close(), two.close());
     pooler
 }
@@ -181,7 +181,7 @@ pub(crate) async fn connect(address: &PostgresAddress) -> Result<PgConnection, s
     }
 }
 
-/// Whether the server may just be starting, or failing over.
+/// Returns whether the server may just be starting, or failing over.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => {

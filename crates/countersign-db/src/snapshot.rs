@@ -44,8 +44,8 @@ impl From<sqlx::Error> for SnapshotError {
 const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 impl Db {
-    /// Writes everything committed so far into another file, in one transaction that does not block writers (`VACUUM
-    /// INTO`). An existing file must be empty. The file is not synced to disk.
+    /// Writes everything committed so far into another file with `VACUUM INTO`, in one transaction that does not block
+    /// writers. An existing file must be empty. The file is not synced to disk.
     pub async fn snapshot_into(&self, file: &Path) -> Result<(), SnapshotError> {
         let Pools::Sqlite { options, .. } = &self.0 else {
             return Err(SnapshotError::NotSqlite);

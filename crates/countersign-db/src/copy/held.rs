@@ -18,7 +18,7 @@ const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long to wait for a PostgreSQL server that is starting.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Begins a transaction on PostgreSQL. Every statement runs in a transaction, because behind a pooler nothing outlasts
-/// one. Transactions have no time limit, but waiting for locks is limited as for ordinary writes.
+/// one. Transactions have no time limit, but wait for a lock at most 5 seconds, as long as a write may take.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
                      SET LOCAL lock_timeout = '5s'";
 /// As `BEGIN`, with a snapshot of one moment for all reads.

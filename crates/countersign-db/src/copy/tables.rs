@@ -153,7 +153,8 @@ async fn names_of(conn: &mut SqliteConnection, statement: &'static str, table: &
     Ok(sqlx::query_scalar(statement).bind(table).fetch_all(conn).await?)
 }
 
-/// Whether the table is a migration record: each program writes its own, with the time when each step was applied.
+/// Returns whether the table is a migration record: each program writes its own, with the time when each step was
+/// applied.
 fn is_record_of_migrations(table: &str) -> bool {
     table.starts_with('_') && table.ends_with("_migrations")
 }

@@ -32,7 +32,7 @@ impl PostgresAddress {
     /// Parses an address.
     ///
     /// # Errors
-    /// The reason of the refusal. It repeats parameter names, never values.
+    /// The reason for the refusal. It repeats parameter names, never values.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.contains('#') {
             return Err(BARE_HASH.to_owned());
@@ -72,7 +72,7 @@ impl PostgresAddress {
     /// Returns the same database, reached through this kind of pooler.
     ///
     /// # Errors
-    /// The reason of the refusal.
+    /// The reason for the refusal.
     pub(crate) fn behind(mut self, pooler: Pooler) -> Result<Self, String> {
         if pooler == Pooler::Transaction && self.options.get_options().is_some() {
             return Err(OPTIONS_AND_POOLER.to_owned());

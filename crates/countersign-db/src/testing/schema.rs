@@ -109,7 +109,7 @@ async fn columns(conn: Conn<'_>) -> BTreeSet<Column> {
         .collect()
 }
 
-/// Whether the table is the driver's record of migrations.
+/// Returns whether the table is the driver's record of migrations.
 fn is_ours(table: &str) -> bool {
     table.starts_with('_')
 }

@@ -22,7 +22,7 @@ use crate::model::{CLOCKS_APART_MAX, Method, Methods, SessionId, SigningAlgorith
 
 /// The header's `typ` (RFC 9068, section 2.1): no other token signed with the same key passes as an access token.
 const TYPE: &str = "at+jwt";
-/// Prefix of the `kid` of a key derived from `SECRET_KEY`.
+/// Prefix of the `kid` that names `SECRET_KEY`.
 const SECRET_KID: &str = "hs-";
 /// Longer tokens are refused without decoding. Ours have 500 to 900 bytes, or up to 3,000 with RS256 and the longest
 /// issuer and audience that the server's settings allow.
@@ -87,7 +87,7 @@ pub(crate) struct KeyLookup {
 }
 
 impl KeyLookup {
-    /// Whether a reload, successful or not, has begun since `asked_at`.
+    /// Returns whether a reload, successful or not, has begun since `asked_at`.
     pub(crate) fn is_answered(&self, asked_at: Instant) -> bool {
         self.read_at.max(self.failed_at).is_some_and(|begun_at| begun_at >= asked_at)
     }
@@ -266,7 +266,7 @@ impl Keyring {
         Some(Self { issuer: policy.issuer.clone(), audience, keys, signing, checked })
     }
 
-    /// Whether any key is from the database, where it can be withdrawn.
+    /// Returns whether any key is from the database, where it can be withdrawn.
     pub(crate) fn has_stored_keys(&self) -> bool {
         self.keys.iter().any(|key| key.algorithm != SigningAlgorithm::Hs256)
     }
@@ -341,8 +341,8 @@ impl Keyring {
         verdict
     }
 
-    /// Whether an `aud` with this name addresses us. The issuer's name always does, because tokens from before a change
-    /// of algorithm or audience contain it.
+    /// Returns whether an `aud` with this name addresses us. The issuer's name always does, because tokens from before
+    /// a change of algorithm or audience contain it.
     fn goes_by(&self, name: &str) -> bool {
         name == self.issuer || self.audience.as_deref() == Some(name)
     }

@@ -78,7 +78,7 @@ impl Keys {
         is_valid.then_some(device)
     }
 
-    /// Whether a device belongs to this user and the password is the one it logged in with.
+    /// Returns whether a device belongs to this user and the password is the one it logged in with.
     pub(crate) fn is_device_of(&self, device: &KnownDevice, user: UserId, password_hash: &str) -> bool {
         let is_print =
             |key: &Hmac<Sha256>| print(key, user, password_hash).verify_truncated_left(&device.print).is_ok();

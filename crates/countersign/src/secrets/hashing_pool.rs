@@ -31,7 +31,7 @@ pub use self::speed::{HashingSpeed, measure_hashing};
 /// it: the maximum that a readable hash may require.
 const IMPORT_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The divisor of the queue length and of the maximum wait from which the pool counts as loaded.
+/// The pool is under load from this fraction (one eighth) of the maximum queue length or wait.
 const LOAD_SHARE: usize = 8;
 const LOAD_SHARE_OF_TIME: u32 = 8;
 
@@ -151,7 +151,7 @@ impl HashingPool {
         Ok(new.encode(&tag))
     }
 
-    /// Fails if the queue has no room, for callers with work to do before hashing.
+    /// Fails if the queue has no room or its wait is too long, for callers with work to do before hashing.
     pub(crate) fn find_place(&self, asker: Asker) -> Result<(), Overloaded> {
         let state = self.shared.lock();
         let has_room = state.queue.has_room(asker.standing, asker.network, self.shared.policy.queue_max);
@@ -163,8 +163,8 @@ impl HashingPool {
         Err(Overloaded)
     }
 
-    /// Whether the pool is under load: the queue is at least an eighth full, or the expected wait exceeds an eighth of
-    /// the maximum.
+    /// Returns whether the pool is under load: the queue is at least an eighth full, or the expected wait exceeds an
+    /// eighth of the maximum.
     pub(crate) fn is_under_load(&self) -> bool {
         let queued = self.shared.lock().queue.len();
         queued > 0
@@ -225,8 +225,8 @@ impl Drop for Ticket<'_> {
 }
 
 impl Shared {
-    /// Whether the hashes ahead are expected to take longer than the maximum wait. An early refusal is better than a
-    /// late one.
+    /// Returns whether the hashes ahead are expected to take longer than the maximum wait. An early refusal is better
+    /// than a late one.
     fn is_hopeless(&self, ahead: usize) -> bool {
         self.expected_wait(ahead) > self.policy.wait_max
     }

@@ -145,7 +145,7 @@ impl PasswordHash {
         unambiguous && equal && self.purpose == Purpose::Stored
     }
 
-    /// Whether a hash with the `current` parameters should replace this one once the password is known.
+    /// Returns whether a hash with the `current` parameters should replace this one once the password is known.
     ///
     /// Replaces everything but Argon2id 0x13 whose memory, iterations, salt and tag are not weaker. Lanes do not count:
     /// they divide the same work and do not change an attacker's cost.

@@ -51,7 +51,7 @@ pub(crate) fn random_picture_file() -> PictureFile {
 /// Generates a key of 64 hexadecimal digits (256 bits).
 ///
 /// # Panics
-/// Never in practice: 64 random digits do not repeat a few characters only.
+/// Never in practice: 64 random digits have more than a few different values.
 pub fn generate_secret_key() -> SecretKey {
     loop {
         let mut text = Zeroizing::new(String::with_capacity(64));

@@ -68,7 +68,7 @@ impl Keys {
         URL_SAFE_NO_PAD.encode([session.uuid().as_bytes().as_slice(), mac.as_slice()].concat()).into()
     }
 
-    /// Whether this cookie was made with the current key or an earlier one.
+    /// Returns whether this cookie was made with the current key or an earlier one.
     pub(crate) fn is_genuine_cookie(&self, cookie: &PresentedCookie, salt: &[u8]) -> bool {
         self.all(Purpose::SessionCookies)
             .any(|key| chain(key, cookie.session, salt, 0).verify_slice(&cookie.mac).is_ok())
@@ -84,7 +84,7 @@ impl Keys {
         format!("{REFRESH_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
     }
 
-    /// Whether this token was made with the current key or an earlier one.
+    /// Returns whether this token was made with the current key or an earlier one.
     pub(crate) fn is_genuine_refresh_token(&self, token: &PresentedRefreshToken, salt: &[u8]) -> bool {
         self.all(Purpose::RefreshTokens)
             .any(|key| chain(key, token.session, salt, token.counter).verify_slice(&token.mac).is_ok())

@@ -1,4 +1,4 @@
-//! Invitations.
+//! Queries for invitations.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Sessions.
+//! Queries for sessions.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ fn stay_of(column: &str) -> Stay {
     Stay::parse(column).unwrap_or(Stay::Brief)
 }
 
-/// Finds a live session with its user: the only query of every authenticated request.
+/// Finds a live session with its user: the one query behind every authenticated request.
 pub(crate) async fn find_live(conn: Conn<'_>, id: SessionId, now: Timestamp) -> Result<Option<LiveSession>, DbError> {
     type Row = (Uuid, String, String, Option<String>, DbTime, String, Vec<u8>, i64, String, DbTime, DbTime, DbTime);
     let row: Option<Row> = on_db!(conn, c => {

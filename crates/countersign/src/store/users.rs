@@ -1,4 +1,4 @@
-//! Users.
+//! Queries for users.
 
 use countersign_db::{Conn, DbError, DbTime, on_db};
 use jiff::Timestamp;

@@ -58,7 +58,7 @@ impl<S: Copy + Eq + Hash, T> FairQueue<S, T> {
         Ok(Pushed { id, displaced })
     }
 
-    /// Whether a push would succeed.
+    /// Returns whether a push would succeed.
     fn has_room(&self, source: S, len_max: usize) -> bool {
         self.len < len_max || self.line_to_cut_for(source).is_some()
     }
@@ -139,7 +139,7 @@ impl<S: Copy + Eq + Hash, T> Queues<S, T> {
         self.queue_mut(standing).push(source, item, len_max)
     }
 
-    /// Whether a push would succeed.
+    /// Returns whether a push would succeed.
     pub(super) fn has_room(&self, standing: Standing, source: S, len_max: usize) -> bool {
         self.queue(standing).has_room(source, len_max)
     }

@@ -102,7 +102,7 @@ impl Digest {
 }
 
 impl Pbkdf2 {
-    /// Whether the work for these tag lengths differs only in iterations.
+    /// Returns whether the work for these tag lengths differs only in iterations.
     pub(super) fn adds_up_with(self, tag_bytes: usize, other: Self, other_bytes: usize) -> bool {
         let blocks = |bytes: usize| (bytes as u64).div_ceil(self.digest.bytes());
         self.digest == other.digest && blocks(tag_bytes) == blocks(other_bytes)

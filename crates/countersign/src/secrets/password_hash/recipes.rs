@@ -35,7 +35,7 @@ impl RecipesInUse {
         Self { decoys }
     }
 
-    /// Whether a wrong password for this hash costs no more than for others.
+    /// Returns whether a wrong password for this hash costs no more than for others.
     pub(crate) fn cover(&self, hash: &PasswordHash) -> bool {
         self.decoys.iter().any(|dearest| dearest.adds_up_with(hash) && hash.without(dearest).is_empty())
     }
@@ -83,7 +83,7 @@ impl PasswordHash {
         Self { purpose: Purpose::Decoy, ..self }
     }
 
-    /// Whether the work for one recipe is part of the work for the other.
+    /// Returns whether the work for one recipe is part of the work for the other.
     fn adds_up_with(&self, other: &Self) -> bool {
         match (&self.recipe, &other.recipe) {
             (Recipe::Argon2(one), Recipe::Argon2(other)) => one == other,
