@@ -1,9 +1,9 @@
-//! The HTTP API of the accounts: one file per URL resource, and what their requests and answers share.
+//! The HTTP API of the accounts: one file per URL resource, plus what requests and responses share.
 //!
-//! A cookie counts in requests of the site's own pages alone, whatever the method, so a host's routes behind
-//! [`CurrentUser`](current_user::CurrentUser), a WebSocket among them, are not open to other sites. Scripts of other origins can
-//! read nothing: a host that serves a single-page application elsewhere puts a `tower_http::cors::CorsLayer` around these routes,
-//! with a list of origins and without credentials, and its pages log in by tokens.
+//! A session cookie counts only in requests from the site's own pages, whatever the method, so other sites cannot reach a host's
+//! routes behind [`CurrentUser`](current_user::CurrentUser), WebSockets included. Scripts of other origins cannot read responses: a
+//! host that serves a single-page application from another origin wraps these routes in a `tower_http::cors::CorsLayer`, with a
+//! list of origins and without credentials, and its pages log in with tokens.
 
 mod challenge;
 mod client;
@@ -39,9 +39,9 @@ pub use self::site::{AskedHost, ContradictoryHosts};
 use crate::config::HttpPolicy;
 use crate::{Accounts, Tokens};
 
-/// The JSON API of the accounts under `/api`, with its description.
+/// The JSON API of the accounts under `/api`, with its OpenAPI description.
 ///
-/// It refuses bodies larger than the policy says; a host's routes merged into it set a limit of their own.
+/// Rejects bodies larger than the policy allows; routes that a host merges in set their own limit.
 pub fn routes<S>(policy: &HttpPolicy) -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -58,13 +58,13 @@ where
         .merge(users::bodiless_routes())
 }
 
-/// What descriptions of endpoints refer to by name, and cannot bring along: the schemas of sets of responses such as `BodyProblems`,
-/// and the ways to say who is calling.
+/// Components that endpoint descriptions refer to by name but cannot include: the schemas of response sets such as `BodyProblems`,
+/// and the security schemes.
 #[derive(OpenApi)]
 #[openapi(components(schemas(problem::ProblemBody, problem::FieldProblemBody)), modifiers(&SecuritySchemes))]
 struct SharedComponents;
 
-/// The files that answers of the API refer to, to be merged at the root: profile pictures and the default one.
+/// Serves the files that API responses refer to, to be merged at the root: profile pictures and the default picture.
 pub fn static_files<S>(accounts: &Accounts) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -72,7 +72,7 @@ where
     media::routes().with_state(accounts.clone())
 }
 
-/// An answer that no cache may keep, because it is meant for one person.
+/// A response meant for one person, which no cache may store.
 struct Private<T>(T);
 
 impl<T: Serialize> IntoResponse for Private<T> {
@@ -82,7 +82,7 @@ impl<T: Serialize> IntoResponse for Private<T> {
             return Problem::new(&problem::INTERNAL).into_response();
         }
         let mut response = Response::new(Body::from(body));
-        // With room for what the answers of a server have beside these.
+        // With room for the headers that a server adds.
         let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -91,11 +91,11 @@ impl<T: Serialize> IntoResponse for Private<T> {
     }
 }
 
-/// More than most answers have.
+/// Larger than most responses.
 const BODY_BYTES: usize = 512;
 const HEADERS: usize = 12;
 
-/// What has been done, in words for people.
+/// A message that confirms the action, for people.
 #[derive(Serialize, ToSchema)]
 struct MessageResponse {
     message: &'static str,
@@ -108,17 +108,17 @@ fn message(text: &'static str) -> Private<MessageResponse> {
 /// Tokens (RFC 6749, section 5.1).
 #[derive(Serialize, ToSchema)]
 struct TokenResponse {
-    /// A JWT, to be sent as `Authorization: Bearer <access_token>`.
+    /// A JWT, sent as `Authorization: Bearer <access_token>`.
     access_token: String,
     /// `bearer`
     #[schema(example = "bearer")]
     token_type: &'static str,
-    /// How long the access token is valid, in seconds.
+    /// Lifetime of the access token, in seconds.
     #[schema(minimum = 0, example = 1800)]
     expires_in: i64,
-    /// Gets the next tokens, once.
+    /// Can be exchanged once for new tokens.
     refresh_token: String,
-    /// `account`: everything the user may do.
+    /// `account`: full access to the user's account.
     #[schema(example = "account")]
     scope: &'static str,
 }

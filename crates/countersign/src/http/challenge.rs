@@ -1,4 +1,4 @@
-//! What `/api/challenge` answers, and the problem that asks for a missing proof of work.
+//! Handler of `/api/challenge`, and the problem that demands a missing proof of work.
 
 use axum::extract::{FromRef, State};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,15 +20,15 @@ where
 
 /// Get a challenge
 ///
-/// For who wants to do the work before it is asked for. Whoever does not is told by a 403 with the code
-/// `challenge_required`, which carries a challenge too. The setting `CHALLENGE` decides when that is.
+/// For clients that solve the challenge in advance. Other clients get a 403 with the code `challenge_required`, which carries a
+/// challenge too. The setting `CHALLENGE` says when a proof of work is required.
 #[utoipa::path(
     get,
     path = "/api/challenge",
     tag = "users",
-    params(("for" = String, Query, pattern = "^(register|forgot-password)$", description = "The act that it is for")),
+    params(("for" = String, Query, pattern = "^(register|forgot-password)$", description = "The operation that the challenge is for")),
     responses(
-        (status = OK, body = ChallengeResponse, description = "A challenge that nobody else has"),
+        (status = OK, body = ChallengeResponse, description = "A new challenge"),
         ParameterProblems,
         ServiceProblems,
     ),

@@ -1,5 +1,5 @@
-//! Where a request comes from: the peer of its connection, or whom a trusted proxy speaks for; what it calls itself,
-//! and which languages it prefers.
+//! Client information of a request: its address (that of the peer, or of the client behind a trusted proxy), its user agent, and
+//! the languages it prefers.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -14,9 +14,10 @@ use super::cookie;
 use crate::Accounts;
 use crate::model::{ClientAddress, ClientInfo, ProxyPolicy};
 
-/// Enough to tell one's devices apart, and for more languages than somebody reads.
+/// Maximum length of a header value that is kept, in characters: enough to tell a user's devices apart, and for more languages than
+/// a person reads.
 const HEADER_CHARS_MAX: usize = 200;
-/// More users than log in with one browser.
+/// Maximum number of device cookies that count: more than the users of one browser.
 const DEVICE_COOKIES_MAX: usize = 32;
 
 impl<S> FromRequestParts<S> for ClientInfo
@@ -29,7 +30,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let accounts = Accounts::from_ref(state);
         let text = |name: HeaderName| {
-            // `to_str` lets visible ASCII through alone.
+            // `to_str` accepts only visible ASCII.
             let header = parts.headers.get(name).and_then(|header| header.to_str().ok());
             header.map(|text| text.chars().take(HEADER_CHARS_MAX).collect())
         };
@@ -42,7 +43,7 @@ where
     }
 }
 
-/// Those that are genuine. Whatever else has their name, however much of it there is, takes none of their places.
+/// Returns the genuine device cookies. Other cookies of that name do not use up the limit, however many there are.
 fn device_cookies(accounts: &Accounts, parts: &Parts) -> Vec<SecretString> {
     let jar = cookie::Jar::of(accounts.config(), &parts.uri, &parts.headers);
     let cookies = cookie::get_devices(jar, &parts.headers).map(SecretString::from);
@@ -58,7 +59,7 @@ fn address(accounts: &Accounts, parts: &Parts) -> ClientAddress {
         return ClientAddress::Unknown;
     };
     let proxies = &accounts.config().proxies;
-    // A line that is no text counts as one that says nothing.
+    // A line that is not text counts as empty.
     let lines = parts.headers.get_all(proxies.header.as_str()).iter();
     let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
     if !lines.is_empty() {
@@ -67,8 +68,8 @@ fn address(accounts: &Accounts, parts: &Parts) -> ClientAddress {
     ClientAddress::Known(proxies.client_address(peer.ip(), lines.into_iter()))
 }
 
-/// Whoever speaks for others from near by is most likely a proxy that nobody has told us of. Then all its clients count as one,
-/// and one of them can use up what all of them may do.
+/// Warns once about a peer on a nearby network that sends forwarding headers: most likely a proxy missing from `TRUSTED_PROXIES`.
+/// All its clients then count as one, and one of them can use up the rate limits of all.
 fn warn_of_unknown_proxy(proxies: &ProxyPolicy, peer: IpAddr) {
     static WARNED: Once = Once::new();
     let is_near = match peer.to_canonical() {

@@ -1,5 +1,5 @@
-//! How the cookies of a browser are set and read (RFC 6265). Only a request of our own site has some set: no handler can
-//! forget that, because what sets them is made of the request.
+//! Reading and setting cookies (RFC 6265). Cookies are set only in response to requests from the site itself: setting one needs a
+//! [`Jar`], which is made from the request, so no handler can forget the check.
 
 use std::convert::Infallible;
 
@@ -15,32 +15,32 @@ use crate::Accounts;
 use crate::config::Config;
 use crate::model::Stay;
 
-/// A name that begins so can be set by a secure origin alone, and for itself alone.
+/// Browsers accept this prefix only from a secure origin, and only for that host.
 const PREFIX: &str = "__Host-";
 const SESSION: &str = "session";
 const DEVICE: &str = "device";
-/// How long a browser keeps the cookie of its device.
+/// Lifetime of the device cookie in the browser.
 const DEVICE_AGE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// What kind of cookies a browser is given, and taken from it.
+/// Whether the site sets and reads secure cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Sent back over encrypted connections alone.
+    /// Sent back only over encrypted connections.
     Secure,
-    /// Sent back over plain HTTP too: on loopback, where some browsers would not send a secure cookie back.
+    /// Also sent back over plain HTTP; only on loopback, where some browsers do not send secure cookies back.
     Local,
 }
 
 impl Kind {
-    /// Settings that are wrong or were forgotten must not make cookies readable on a network: so the request decides too. Whatever
-    /// is configured, a host that is not loopback, or none, gets secure cookies.
+    /// Returns the kind for a request. Wrong or missing settings must not expose cookies on a network, so the request counts too: a
+    /// host that is missing or not loopback always gets secure cookies.
     fn of(config: &Config, uri: &Uri, headers: &HeaderMap) -> Self {
         let is_local = AskedHost::of(uri, headers).is_ok_and(|host| host.is_some_and(AskedHost::is_loopback));
         let site = &config.public_url;
         if !site.is_https() && site.is_loopback() && is_local { Self::Local } else { Self::Secure }
     }
 
-    /// What comes before a cookie's name.
+    /// The prefix of the cookie's name.
     fn prefix(self) -> &'static str {
         match self {
             Self::Secure => PREFIX,
@@ -56,7 +56,7 @@ impl Kind {
     }
 }
 
-/// The cookies of the browser that sends a request.
+/// The cookies of the browser that sent a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Jar {
     kind: Kind,
@@ -68,14 +68,14 @@ impl Jar {
         Self { kind: Kind::of(config, uri, headers), sender: Sender::of(config, uri, headers) }
     }
 
-    /// Which kind of cookies it holds of ours.
+    /// The kind of cookies that the site sets and reads.
     pub(crate) fn kind(self) -> Kind {
         self.kind
     }
 
-    /// `Set-Cookie`, for so many seconds or for as long as the browser is open (RFC 6265, section 5.3); nothing, where another site
-    /// has the browser ask. `SameSite` bounds sending and not setting: the form of another site could put its own cookie in the
-    /// place of the visitor's.
+    /// Returns `Set-Cookie` with this lifetime in seconds, or for as long as the browser is open (RFC 6265, section 5.3). Returns
+    /// `None` if another site caused the request: `SameSite` restricts sending, not setting, so a form on another site could
+    /// otherwise replace the visitor's cookie with its own.
     fn put(self, name: &str, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
         if self.sender == Sender::Other {
             return None;
@@ -86,10 +86,10 @@ impl Jar {
         Some(HeaderValue::try_from(text).expect("a cookie is letters, digits, hyphens and underscores"))
     }
 
-    /// The values that came under this name, the first one first, in however many lines (RFC 9113, section 8.2.3).
+    /// Returns the values of this name in order, across all `Cookie` lines (RFC 9113, section 8.2.3).
     ///
-    /// A host name is shared with whatever else runs there, so nothing about the other cookies may matter: the header is split as
-    /// bytes, and of those no more is asked than where they end.
+    /// Other programs on the same host name may set cookies of any content, which must not break ours: the header is split as
+    /// bytes, and nothing is parsed of other cookies but where they end.
     fn find<'h>(self, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
         let prefix = self.kind.prefix().as_bytes();
         let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -114,8 +114,7 @@ where
     }
 }
 
-/// Without spaces and tabs around it. With anything more that passes for a blank taken away, names would be ours whose prefix
-/// no browser has looked at.
+/// Trims spaces and tabs. Trimming other whitespace would accept names that no browser has checked for the prefix.
 fn without_blanks(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -123,7 +122,7 @@ fn without_blanks(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Clients that follow RFC 2109 quote what they were given without quotes; Java's do.
+/// Removes the quotes that clients following RFC 2109 add to unquoted values; Java's do.
 fn unquoted(value: &[u8]) -> &[u8] {
     match value {
         [b'"', inner @ .., b'"'] => inner,
@@ -131,8 +130,7 @@ fn unquoted(value: &[u8]) -> &[u8] {
     }
 }
 
-/// `Set-Cookie` for what says nothing of who somebody is: a choice of theirs, or what was done. With an age of 0 it is taken
-/// away.
+/// Returns `Set-Cookie` for a value that does not identify the visitor, such as a preference or a notice. An age of 0 deletes it.
 ///
 /// # Panics
 /// When the value is not made of letters, digits and hyphens.
@@ -140,12 +138,12 @@ pub(crate) fn set_plain(jar: Jar, name: &str, value: &str, seconds: u32) -> Opti
     jar.put(name, value, Some(seconds.into()))
 }
 
-/// What such cookies of this name say; the first that makes sense is the one that counts.
+/// Returns the values of a plain cookie; the first valid one counts.
 pub(crate) fn get_plain<'h>(jar: Jar, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
     jar.find(headers, name)
 }
 
-/// `Set-Cookie` for a session; it lasts as long as one can, or while the browser is open.
+/// Returns `Set-Cookie` for a session; it lasts for the maximum age of sessions, or while the browser is open.
 pub(crate) fn set(jar: Jar, config: &Config, cookie: &SecretString, stay: Stay) -> Option<HeaderValue> {
     let age = match stay {
         Stay::Kept => Some(config.session.ttl),
@@ -154,12 +152,12 @@ pub(crate) fn set(jar: Jar, config: &Config, cookie: &SecretString, stay: Stay) 
     secret(jar, SESSION, cookie.expose_secret(), age)
 }
 
-/// `Set-Cookie` by which a device is known from now on.
+/// Returns `Set-Cookie` that makes this device a known one.
 pub(crate) fn set_device(jar: Jar, cookie: &SecretString) -> Option<HeaderValue> {
     secret(jar, DEVICE, cookie.expose_secret(), Some(DEVICE_AGE))
 }
 
-/// `Set-Cookie` that takes it away.
+/// Returns `Set-Cookie` that deletes the session cookie.
 pub(crate) fn clear(jar: Jar) -> Option<HeaderValue> {
     secret(jar, SESSION, "", Some(SignedDuration::ZERO))
 }
@@ -170,12 +168,12 @@ fn secret(jar: Jar, name: &str, value: &str, age: Option<SignedDuration>) -> Opt
     Some(header)
 }
 
-/// The session cookies: one, unless others have set some of this name, too.
+/// Returns the session cookies: one, unless another program on this host has set more of that name.
 pub(crate) fn get(jar: Jar, headers: &HeaderMap) -> impl Iterator<Item = &str> {
     jar.find(headers, SESSION)
 }
 
-/// The cookies of the device: one of each user who has logged in with it, and what others have set of this name.
+/// Returns the device cookies: one for each user who has logged in on this device, and any that other programs have set.
 pub(crate) fn get_devices(jar: Jar, headers: &HeaderMap) -> impl Iterator<Item = &str> {
     jar.find(headers, DEVICE)
 }
@@ -205,7 +203,7 @@ mod tests {
             ("http://127.0.0.1:8000", vec!["127.0.0.1:8000"], local),
             ("http://127.0.0.1:8000", vec!["LOCALHOST:9000"], local),
             ("http://[::1]:8000", vec!["[::1]:8000"], local),
-            // What is configured is not what was asked for.
+            // The request's host counts, not only the configured one.
             ("http://localhost:8000", vec!["a.example"], secure),
             ("http://localhost:8000", vec!["nas:8000"], secure),
             ("http://localhost:8000", vec!["192.168.0.2:8000"], secure),
@@ -225,7 +223,7 @@ mod tests {
             let jar = Jar::of(&config, &Uri::from_static("/"), &headers);
             let cookie = set(jar, &config, &"x".to_owned().into(), Stay::Kept).unwrap();
             assert_eq!(cookie.to_str().unwrap(), expected, "{url} {hosts:?}");
-            // Nor is the other kind read.
+            // Cookies of the other kind are not read.
             let read = if expected == secure { "secure" } else { "plain" };
             assert!(get(jar, &headers).eq([read]), "{url} {hosts:?}");
         }

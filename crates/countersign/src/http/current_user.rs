@@ -1,5 +1,5 @@
-//! Who is calling: the user of the access token in the `Authorization` header (RFC 6750, section 2.1), or else of
-//! the session cookie.
+//! Extractors of the caller: the user of the access token in the `Authorization` header (RFC 6750, section 2.1) or, without that
+//! header, of the session cookie.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
@@ -13,17 +13,17 @@ use super::site::refuse_other_sites;
 use crate::Accounts;
 use crate::model::{Authenticated, Methods, SessionId, Strength, User, UserId};
 
-/// The user who is calling, by an access token or by a session cookie; a request without a valid one is a 401.
+/// The caller, identified by an access token or a session cookie; without a valid one the response is 401.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CurrentUser {
-    /// The user, as the database has them now.
+    /// The user as the database has them now.
     pub user: User,
-    /// The session by which they call.
+    /// The session that the token or cookie belongs to.
     pub session: SessionId,
-    /// When they last proved who they are in this session; for an access token, before it was issued.
+    /// When the user last authenticated in this session; for an access token, before it was issued.
     pub authenticated_at: Timestamp,
-    /// How they did.
+    /// The methods they used.
     pub methods: Methods,
 }
 
@@ -59,13 +59,13 @@ impl From<Authenticated> for CurrentUser {
 }
 
 impl CurrentUser {
-    /// Whether the caller has proven lately who they are, as acts demand that an unattended, logged-in browser must not allow.
+    /// Whether the caller has authenticated recently enough for actions that an unattended, logged-in browser must not allow.
     pub fn is_recent(&self, accounts: &Accounts) -> bool {
         accounts.is_recent(self.authenticated_at, self.methods, Strength::OneFactor)
     }
 }
 
-/// The user who is calling, if any; a token that is not valid is a 401 all the same.
+/// The caller, if any; an invalid access token is still a 401.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<CurrentUser>);
 
@@ -81,7 +81,7 @@ where
         match credential(&parts.headers, cookies) {
             None => Ok(Self(None)),
             Some(Credential::AccessToken(_)) => Ok(Self(Some(CurrentUser::from_request_parts(parts, state).await?))),
-            // A browser goes on sending the cookie of a session that is over.
+            // Browsers keep sending the cookie of an ended session.
             Some(Credential::Cookie) => match CurrentUser::from_request_parts(parts, state).await {
                 Err(problem) if problem.kind().code == INVALID_TOKEN.code => Ok(Self(None)),
                 caller => Ok(Self(Some(caller?))),
@@ -90,8 +90,8 @@ where
     }
 }
 
-/// The user who is calling and has given the password lately. Acts need that which must not be done by whoever finds an
-/// open laptop; otherwise the answer is 403 with the code `reauthentication_required`.
+/// A caller who has entered the password recently. Required for actions that an unattended, logged-in browser must not allow;
+/// otherwise the response is 403 with the code `reauthentication_required`.
 #[derive(Clone, Debug)]
 pub struct RecentlyAuthenticated(pub CurrentUser);
 
@@ -109,24 +109,24 @@ where
     }
 }
 
-/// For acts of which only some need a recent login.
+/// For endpoints that require a recent login only for some of their actions.
 pub(super) fn require_recent(accounts: &Accounts, caller: &CurrentUser) -> Result<(), Problem> {
     if caller.is_recent(accounts) { Ok(()) } else { Err(Problem::new(&REAUTHENTICATION_REQUIRED)) }
 }
 
-/// Refuses whoever is not the owner, before anything tells whether the account exists.
+/// Rejects callers other than the owner, before anything reveals whether the account exists.
 pub(super) fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<(), Problem> {
     if caller.user.id == owner { Ok(()) } else { Err(Problem::new(&NOT_YOUR_ACCOUNT).detail(detail)) }
 }
 
-/// What a request presents.
+/// The credential that a request presents.
 enum Credential<'r> {
     AccessToken(&'r str),
     Cookie,
 }
 
-/// An `Authorization` header is what the client means; only without one does the cookie count, which a browser adds by
-/// itself.
+/// Returns the request's credential. An `Authorization` header is deliberate, so it wins over the cookie, which a browser adds on
+/// its own.
 fn credential(headers: &HeaderMap, cookies: Jar) -> Option<Credential<'_>> {
     if headers.contains_key(AUTHORIZATION) {
         return bearer_token(headers).map(Credential::AccessToken);
@@ -134,13 +134,13 @@ fn credential(headers: &HeaderMap, cookies: Jar) -> Option<Credential<'_>> {
     cookie::get(cookies, headers).next().map(|_| Credential::Cookie)
 }
 
-/// What follows the scheme `Bearer`, in any letter case.
+/// Returns the token after the scheme `Bearer`, in any letter case.
 pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = authorization(headers)?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The scheme of the `Authorization` header, and what follows it. Two headers contradict one another: then neither counts.
+/// Returns the scheme and the credentials of the `Authorization` header. Two headers contradict each other, so neither counts.
 pub(super) fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else {

@@ -1,5 +1,4 @@
-//! What `/api/users/me/email`, `/api/users/verify-email` and their neighbours take and answer: how an address is
-//! proven, and how an account gets another.
+//! Handlers of `/api/users/me/email`, `/api/users/verify-email` and related paths: verifying and changing an account's address.
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
@@ -32,25 +31,25 @@ where
         .routes(routes!(undo_email_change))
 }
 
-/// An account's address.
+/// An account's e-mail address.
 #[derive(Serialize, ToSchema)]
 struct EmailResponse {
     #[schema(format = Email, max_length = 120)]
     email: String,
-    /// Whether the user has shown that they read it.
+    /// Whether the user has proven that they receive mail at this address.
     verified: bool,
-    /// The address that will take its place when that is proven.
+    /// The new address, until it is confirmed.
     #[schema(required, format = Email)]
     pending: Option<String>,
 }
 
-/// See the state of one's own e-mail address
+/// Get the state of the current user's e-mail address
 #[utoipa::path(
     get,
     path = "/api/users/me/email",
     tag = "email",
     responses(
-        (status = OK, body = EmailResponse, description = "The address, and whether it is verified"),
+        (status = OK, body = EmailResponse, description = "The address and whether it is verified"),
         AuthenticationProblems,
         ServiceProblems,
     ),
@@ -65,7 +64,7 @@ async fn get_email(State(accounts): State<Accounts>, caller: CurrentUser) -> Res
     }))
 }
 
-/// An address.
+/// An e-mail address.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `address` reads")]
 struct EmailRequest {
@@ -77,10 +76,10 @@ fn address(mut fields: Fields) -> Result<EmailAddress, Problem> {
     fields.required("email", EmailAddress::parse).map_err(|_| fields.into_problem())
 }
 
-/// Ask for another e-mail address
+/// Request an e-mail change
 ///
-/// Sends a mail to the new address, and it becomes the account's when that is confirmed. Then the old address gets a mail
-/// by which the change can be undone. The answer is the same whether or not somebody has the address. Needs a recent login.
+/// Sends a mail to the new address; the change takes effect when that address is confirmed. The old address then gets a mail that
+/// can undo the change. The response is the same whether or not the address is taken. Requires a recent login.
 #[utoipa::path(
     post,
     path = "/api/users/me/email",
@@ -105,7 +104,7 @@ async fn change_email(
     let address = address(body)?;
     require_recent(&accounts, &caller)?;
     accounts.request_email_change(caller.user.id, caller.session, &address, &client).await?;
-    let text = "If this email can be used, you will receive a message there to confirm it.";
+    let text = "If this email can be used, you will receive a confirmation message there.";
     Ok((StatusCode::ACCEPTED, message(text)))
 }
 
@@ -118,23 +117,23 @@ impl From<RequestMailError> for Problem {
     }
 }
 
-/// What came by mail: the token of the link, or the address and the code.
+/// A proof received by mail: the token of the link, or the address and the code.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `proof` reads, so that all its errors are told at once")]
 struct VerifyEmailRequest {
-    /// What the link carries.
+    /// The token from the link.
     #[schema(format = Password)]
     token: Option<String>,
-    /// Without a token: where the code was sent.
+    /// Without a token: the address that the code was sent to.
     #[schema(format = Email, max_length = 120)]
     email: Option<String>,
-    /// Without a token: the six digits; other characters between them are ignored. After five wrong ones a new mail is needed.
+    /// Without a token: the six digits; other characters between them are ignored. After five wrong codes a new mail is needed.
     #[schema(format = Password)]
     code: Option<String>,
-    /// For a registration: its password.
+    /// For a registration: the password chosen for it.
     #[schema(format = Password)]
     password: Option<String>,
-    /// For a registration whose username somebody else has taken in the meantime: another.
+    /// For a registration whose username has been taken in the meantime: another one.
     #[schema(min_length = 1, max_length = 50)]
     username: Option<String>,
 }
@@ -160,16 +159,16 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
 
 /// Confirm an e-mail address
 ///
-/// By what came in a mail: verifies the address of an account, completes a registration, or makes another address the
-/// account's. Each works once. A registration asks for its password too, so that the proof counts for the person who chose it.
+/// Uses a token or code from a mail to verify an account's address, complete a registration, or complete an e-mail change. Each
+/// works once. A registration also requires its password, so that the proof counts only for the person who chose it.
 #[utoipa::path(
     post,
     path = "/api/users/verify-email",
     tag = "email",
     request_body = VerifyEmailRequest,
     responses(
-        (status = OK, body = MessageResponse, description = "What it was good for"),
-        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, `This is not the password of the registration`, `Username already exists` or `Email already registered`"),
+        (status = OK, body = MessageResponse, description = "What the proof did"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, `Incorrect registration password`, `Username already exists` or `Email already registered`"),
         BodyProblems,
         LimitProblems,
         ServiceProblems,
@@ -194,9 +193,7 @@ impl From<ProveAddressError> for Problem {
             ProveAddressError::PasswordRequired => {
                 Self::fields(vec![FieldFault::new(Place::Body, "password", Invalid::new("missing", "Field required"))])
             }
-            ProveAddressError::WrongPassword => {
-                Self::new(&WRONG_PASSWORD).detail("This is not the password of the registration")
-            }
+            ProveAddressError::WrongPassword => Self::new(&WRONG_PASSWORD).detail("Incorrect registration password"),
             ProveAddressError::Overloaded(_) => Self::new(&OVERLOADED),
             ProveAddressError::UsernameTaken => Self::new(&USERNAME_TAKEN),
             ProveAddressError::EmailTaken => Self::new(&EMAIL_TAKEN),
@@ -206,9 +203,9 @@ impl From<ProveAddressError> for Problem {
     }
 }
 
-/// Send the mail again that confirms an address
+/// Resend the confirmation mail
 ///
-/// If the address waits to be confirmed; the answer is the same if not. The newest mail counts alone.
+/// Sends the mail if the address awaits confirmation; the response is the same if not. Only the newest mail counts.
 #[utoipa::path(
     post,
     path = "/api/users/resend-verification",
@@ -227,11 +224,11 @@ async fn resend_verification(
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Private<MessageResponse>), Problem> {
     accounts.resend_verification(&address(body)?, &client).await?;
-    let text = "If this email waits to be verified, you will receive a new message.";
+    let text = "If this email is awaiting verification, you will receive a new message.";
     Ok((StatusCode::ACCEPTED, message(text)))
 }
 
-/// A token that came to the former address.
+/// The token sent to the previous address.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `undo_email_change` reads")]
 struct UndoEmailChangeRequest {
@@ -239,17 +236,17 @@ struct UndoEmailChangeRequest {
     token: String,
 }
 
-/// Undo a change of the e-mail address
+/// Undo an e-mail change
 ///
-/// By the token that the former address got. All sessions end and the password is void, because whoever made the change
-/// knows it; a mail to the restored address lets a new one be chosen.
+/// Takes the token from the mail to the previous address. All sessions end and the password stops working, because the person who
+/// made the change knows it; a mail to the restored address allows choosing a new one.
 #[utoipa::path(
     post,
     path = "/api/users/undo-email-change",
     tag = "email",
     request_body = UndoEmailChangeRequest,
     responses(
-        (status = OK, body = MessageResponse, description = "The former address is the account's again"),
+        (status = OK, body = MessageResponse, description = "The previous address is restored"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, or `Email already registered`"),
         BodyProblems,
         LimitProblems,
@@ -265,7 +262,7 @@ async fn undo_email_change(
         return Err(fields.into_problem());
     };
     accounts.undo_email_change(&token, &client).await?;
-    Ok(message("The former email is restored. You will receive a message there to choose a new password."))
+    Ok(message("The previous email is restored. You will receive a message there to choose a new password."))
 }
 
 impl From<UndoEmailChangeError> for Problem {

@@ -1,4 +1,4 @@
-//! The fields of a request: each is parsed once into its type, and all faults are told at once.
+//! The fields of a request: each is parsed once into its type, and all errors are reported together.
 
 mod body;
 mod json;
@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 pub use self::body::{FormBody, JsonBody};
 pub(crate) use self::body::{refuse_encoded, wrong_type};
 use self::json::Value;
-// What a parser of a host's own fields answers.
+// The error type of a host's own field parsers.
 pub use super::problem::Invalid;
 use super::problem::{FieldFault, Place, Problem};
 
-/// The text unchanged, if it has between `min` and `max` characters (Unicode code points).
+/// Returns the text unchanged if it has between `min` and `max` characters (Unicode code points).
 pub fn text_of_length(text: &str, min: usize, max: usize) -> Result<String, Invalid> {
     let length = text.chars().count();
     let characters = |n: usize| if n == 1 { "1 character".to_owned() } else { format!("{n} characters") };
@@ -29,7 +29,7 @@ pub fn text_of_length(text: &str, min: usize, max: usize) -> Result<String, Inva
     }
 }
 
-/// A whole number between `min` and `max`.
+/// Parses a whole number between `min` and `max`.
 pub fn integer_in(text: &str, min: i64, max: i64) -> Result<i64, Invalid> {
     let number: i64 = text.parse().map_err(|_| {
         Invalid::new("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
@@ -43,21 +43,21 @@ pub fn integer_in(text: &str, min: i64, max: i64) -> Result<i64, Invalid> {
     }
 }
 
-/// The field is at fault; [`Fields::into_problem`] tells why.
+/// The field is invalid; [`Fields::into_problem`] says why.
 #[derive(Clone, Copy, Debug)]
 pub struct AtFault;
 
-/// The fields of a request that have not been parsed yet.
+/// The fields of a request, not yet parsed.
 pub struct Fields {
     place: Place,
     given: Vec<(String, Value)>,
-    /// What is wrong with a field that is not there.
+    /// The error for a missing field.
     missing: Invalid,
     faults: Vec<FieldFault>,
 }
 
 impl Fields {
-    /// Reads a field that has to be there.
+    /// Parses a required field.
     pub fn required<T, E: Into<Invalid>>(
         &mut self,
         name: &'static str,
@@ -72,7 +72,7 @@ impl Fields {
         self.note(name, read)
     }
 
-    /// Reads a field that may be missing or null.
+    /// Parses a field that may be missing or null.
     pub fn optional<T, E: Into<Invalid>>(
         &mut self,
         name: &'static str,
@@ -84,12 +84,12 @@ impl Fields {
         }
     }
 
-    /// Everything that was wrong.
+    /// Returns all errors as a problem.
     pub fn into_problem(self) -> Problem {
         Problem::fields(self.faults)
     }
 
-    /// The first text of this name, whatever is wrong with it.
+    /// Returns the first text of this name, even if it is invalid.
     pub(crate) fn as_sent(&self, name: &str) -> Option<&str> {
         self.given.iter().find_map(|(given, value)| match value {
             Value::Text(text) if given == name => Some(text.as_str()),
@@ -100,8 +100,8 @@ impl Fields {
     fn find(&self, name: &str) -> Result<Option<&Value>, Invalid> {
         let mut found = self.given.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
         match (found.next(), found.next()) {
-            (Some(_), Some(_)) => Err(Invalid::value("the field is given more than once")),
-            // No column of PostgreSQL can hold it, and bcrypt ends at it.
+            (Some(_), Some(_)) => Err(Invalid::value("the field appears more than once")),
+            // PostgreSQL columns cannot hold NUL, and bcrypt stops at it.
             (Some(Value::Text(text)), _) if text.contains('\0') => {
                 Err(Invalid::value("NUL characters are not accepted"))
             }
@@ -135,12 +135,12 @@ impl<S: Send + Sync> FromRequestParts<S> for QueryFields {
     }
 }
 
-/// The only fault of a request: its body or query as a whole.
+/// Returns the problem for a body or query that is invalid as a whole.
 fn fault_of(place: Place, invalid: Invalid) -> Problem {
     Problem::fields(vec![FieldFault::of_whole(place, invalid)])
 }
 
-/// The pairs of a query or a form; `None` when one is not UTF-8.
+/// Parses the pairs of a query or a form; `None` if one is not UTF-8.
 fn form_pairs(text: &str) -> Option<Vec<(String, Zeroizing<String>)>> {
     let decode = |text: &str| {
         let spaced = Zeroizing::new(text.replace('+', " "));

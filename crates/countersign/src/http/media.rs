@@ -1,5 +1,5 @@
-//! What `/media` and the default picture's path answer: pictures that never change, to be kept by every cache, shown on every
-//! site, and to be nothing but pictures. Apart from `users`, because no answer here is JSON.
+//! Handlers of `/media` and the default picture's path: immutable pictures that every cache may store, every site may show, and no
+//! browser executes. Apart from `users`, because no response here is JSON.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use crate::media::{StorageError, default_picture};
 use crate::model::{PictureFile, UserId};
 
 const DEFAULT_PICTURE: &[u8] = include_bytes!("../../assets/default.jpg");
-/// How long a URL is valid that leads to a private bucket. Browsers ask anew after half of it.
+/// Lifetime of a presigned URL to a private bucket. Browsers ask again after half of it.
 const PRESIGNED_FOR: Duration = Duration::from_mins(10);
 
-/// Whatever the bytes were, no browser runs them.
+/// Headers that keep browsers from executing the bytes, whatever they are.
 const INERT: [(HeaderName, &str); 3] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // They are public, and what shows a profile may be another site.
+    // Pictures are public, and another site may show a profile.
     (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
     (
         CONTENT_SECURITY_POLICY,
@@ -48,7 +48,7 @@ fn not_found() -> Problem {
     Problem::new(&NOT_FOUND).detail("Not Found")
 }
 
-/// The picture of a user who has none: `<id>.svg`.
+/// The drawn picture of a user without one: `<id>.svg`.
 async fn drawn_picture(State(accounts): State<Accounts>, Path(file): Path<String>) -> Result<Response, Problem> {
     let id: UserId = file.strip_suffix(".svg").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
     let profile = accounts.find_profile(id).await?.ok_or_else(not_found)?;
@@ -56,7 +56,7 @@ async fn drawn_picture(State(accounts): State<Accounts>, Path(file): Path<String
     Ok((INERT, headers, default_picture(id.uuid(), &profile.username)).into_response())
 }
 
-/// A picture that was uploaded. The name is made anew for each, so it says all that an entity tag has to.
+/// An uploaded picture. Every upload gets a new file name, so the name serves as the entity tag.
 async fn picture(
     State(accounts): State<Accounts>,
     Path(file): Path<String>,
@@ -76,10 +76,10 @@ async fn picture(
 }
 
 fn unavailable(error: StorageError) -> Problem {
-    Problem::from(error).detail("The picture cannot be had at the moment")
+    Problem::from(error).detail("The picture is temporarily unavailable")
 }
 
-/// A whole file, a part of it, or the word that the client has it (RFC 9110, sections 13 and 14).
+/// Returns the whole file, a part of it, or 304 if the client has it (RFC 9110, sections 13 and 14).
 fn answer(request: &HeaderMap, etag: String, bytes: &Bytes) -> Response {
     let header = |name| request.get(name).and_then(|value| value.to_str().ok());
     let known = header(IF_NONE_MATCH).is_some_and(|list| list.trim() == "*" || tags(list).any(|tag| tag == etag));
@@ -110,7 +110,7 @@ fn answer(request: &HeaderMap, etag: String, bytes: &Bytes) -> Response {
     }
 }
 
-/// The tags of a list, compared as weak ones.
+/// The tags of a list, for weak comparison.
 fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(|tag| tag.trim().trim_start_matches("W/"))
 }
@@ -121,7 +121,7 @@ enum Requested {
     Unsatisfiable,
 }
 
-/// The one range that is asked for. Several, or another unit, are as if none was: the whole file is an answer to that.
+/// Parses a single range. Several ranges or another unit count as no range, which is answered with the whole file.
 fn requested(text: &str, length: usize) -> Option<Requested> {
     let (unit, range) = text.split_once('=')?;
     let (first, last) = range.trim().split_once('-')?;
@@ -131,7 +131,7 @@ fn requested(text: &str, length: usize) -> Option<Requested> {
     let number = |text: &str| text.trim().parse::<usize>().ok();
     let range = match (first.trim().is_empty(), last.trim().is_empty()) {
         (true, true) => return None,
-        // The last so many.
+        // A suffix range: the last n bytes.
         (true, false) => length.saturating_sub(number(last)?)..length,
         (false, true) => number(first)?..length,
         (false, false) => {

@@ -1,4 +1,4 @@
-//! What `/api/users/me/password`, `/api/users/forgot-password` and `/api/users/reset-password` take and answer.
+//! Handlers of `/api/users/me/password`, `/api/users/forgot-password` and `/api/users/reset-password`.
 
 use axum::extract::{FromRef, State};
 use axum::http::header::SET_COOKIE;
@@ -31,13 +31,13 @@ where
         .routes(routes!(reset_password))
 }
 
-/// A change of the password.
+/// A password change.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `change` reads, so that all its errors are told at once")]
 struct ChangePasswordRequest {
     #[schema(format = Password)]
     current_password: String,
-    /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
+    /// At least 8 characters and at most 1,024 bytes; the most common passwords are rejected.
     #[schema(format = Password, min_length = 8)]
     new_password: String,
 }
@@ -53,11 +53,11 @@ fn change(mut fields: Fields, caller: &CurrentUser, client: ClientInfo) -> Resul
     }
 }
 
-/// What came of a change of the password.
+/// The result of a password change.
 #[derive(Serialize, ToSchema)]
 struct PasswordChangedResponse {
     message: &'static str,
-    /// As all that follows, for a caller with an access token: what the session goes on with (see `TokenResponse`).
+    /// Like the following members, only for callers with an access token: the session's new tokens (see `TokenResponse`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     access_token: Option<String>,
@@ -101,9 +101,9 @@ impl PasswordChangedResponse {
 
 /// Change the password
 ///
-/// All other sessions end, and links that are on their way are void. The present session goes on with new secrets: a caller
-/// with an access token gets new tokens beside the message and the old refresh token is void; a caller with a cookie gets
-/// another. An access token of before works until it expires, but counts for no recent login. A mail tells the user.
+/// Ends all other sessions and voids pending links. The current session continues with new secrets: a caller with an access token
+/// gets new tokens with the message, and the old refresh token stops working; a caller with a cookie gets a new cookie. Earlier
+/// access tokens work until they expire but no longer count as a recent login. A mail notifies the user.
 #[utoipa::path(
     patch,
     path = "/api/users/me/password",
@@ -137,7 +137,7 @@ async fn change_password(
 }
 
 fn common_password(field: &'static str) -> Problem {
-    let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
+    let invalid = Invalid::new("value_error", "Value error, this password is too common");
     Problem::fields(vec![FieldFault::new(Place::Body, field, invalid)])
 }
 
@@ -154,7 +154,7 @@ impl From<ChangePasswordError> for Problem {
     }
 }
 
-/// Whose password is forgotten.
+/// The account whose password was forgotten.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -163,13 +163,13 @@ impl From<ChangePasswordError> for Problem {
 struct ForgotPasswordRequest {
     #[schema(format = Email, max_length = 120)]
     email: String,
-    /// Where a proof of work is asked for: `<challenge>:<number>`.
+    /// If a proof of work is required: `<challenge>:<number>`.
     challenge_solution: Option<String>,
 }
 
-/// Ask for a new password
+/// Request a password reset
 ///
-/// Sends a mail to the address, if it has an account; the answer is the same if not. The newest mail counts alone.
+/// Sends a mail to the address if it has an account; the response is the same if not. Only the newest mail counts.
 #[utoipa::path(
     post,
     path = "/api/users/forgot-password",
@@ -177,7 +177,7 @@ struct ForgotPasswordRequest {
     request_body = ForgotPasswordRequest,
     responses(
         (status = ACCEPTED, body = MessageResponse, description = "The same for every address"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "A proof of work is missing, wrong, late or used: only where the setting `CHALLENGE` asks for one"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "The proof of work is missing, wrong, expired or used; only if the setting `CHALLENGE` requires one"),
         BodyProblems,
         LimitProblems,
         ServiceProblems,
@@ -208,28 +208,28 @@ impl From<ForgotPasswordError> for Problem {
     }
 }
 
-/// A new password, by a token that came by mail.
+/// A new password and the token from the mail.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `reset_password` reads, so that all its errors are told at once")]
 struct ResetPasswordRequest {
     #[schema(format = Password)]
     token: String,
-    /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
+    /// At least 8 characters and at most 1,024 bytes; the most common passwords are rejected.
     #[schema(format = Password, min_length = 8)]
     new_password: String,
 }
 
-/// Choose a new password
+/// Reset the password
 ///
-/// Ends all sessions. A password that is refused does not use up the token. A cookie makes the device a known one, so that
-/// whoever guesses at the account from elsewhere does not keep it out.
+/// Ends all sessions. A rejected password does not use up the token. The response sets a cookie that makes the device a known one,
+/// so that password guessing from elsewhere cannot lock it out.
 #[utoipa::path(
     post,
     path = "/api/users/reset-password",
     tag = "users",
     request_body = ResetPasswordRequest,
     responses(
-        (status = OK, body = MessageResponse, description = "Log in with it"),
+        (status = OK, body = MessageResponse, description = "The password is changed; log in with it"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired reset token`"),
         BodyProblems,
         LimitProblems,

@@ -1,4 +1,4 @@
-//! The id in a path, read into its type.
+//! Parses the id in a path into its type.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::problem::{FieldFault, Place, Problem};
 use crate::model::{InvalidId, UserId};
 
-/// An id that can stand in a path.
+/// An id type that can appear in a path.
 pub trait PathParameter: FromStr<Err = InvalidId> + From<Uuid> {
     /// The parameter's name in the route.
     const NAME: &'static str;
@@ -20,15 +20,15 @@ impl PathParameter for UserId {
     const NAME: &'static str = "user_id";
 }
 
-/// The id in the path. A whole number is one of another system: it is taken for an id that nobody has, so that the answer is the same
-/// as for any unknown one, in the same order of checks. Any other text is a 422 that names the parameter.
+/// The id in the path. A whole number, as other systems use, counts as an id that does not exist, so that the response and the
+/// order of checks are those of any unknown id. Any other text is a 422 that names the parameter.
 pub struct PathId<T>(pub T);
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // A segment that is not UTF-8 is no id either.
+        // A segment that is not UTF-8 is not an id either.
         let parameters = RawPathParams::from_request_parts(parts, state).await.ok();
         let text = parameters.iter().flatten().find_map(|(name, text)| (name == T::NAME).then_some(text));
         match text.ok_or(InvalidId).and_then(T::from_str) {
@@ -39,7 +39,7 @@ impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     }
 }
 
-/// In decimal digits, however many.
+/// Whether the text is decimal digits, of any length.
 fn is_whole_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())

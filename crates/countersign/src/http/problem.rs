@@ -1,9 +1,9 @@
-//! What an error looks like on the wire: a problem (RFC 9457) of a kind that has a stable code.
+//! Errors on the wire: problems (RFC 9457), each of a kind with a stable code.
 //!
-//! Two exceptions (`docs/adr/0003-errors-as-problems.md`): for the sake of the API's contract, a 422 about the request's fields is
-//! `application/json`, and its `detail` is a list; and at the endpoints of OAuth every problem is `application/json`.
+//! There are two exceptions (`docs/adr/0003-errors-as-problems.md`): the API's contract requires that a 422 about the request's
+//! fields is `application/json` with a list as `detail`, and at OAuth endpoints every problem is `application/json`.
 //!
-//! Everything in `http/` makes problems, so this module imports nothing from there.
+//! All of `http/` makes problems, so this module imports nothing from there.
 
 mod body;
 mod faults;
@@ -22,43 +22,43 @@ pub use self::body::{FieldProblemBody, PROBLEM_JSON, ProblemBody};
 pub(super) use self::faults::ChallengeResponse;
 pub use self::faults::{FieldFault, Invalid, Place};
 pub use self::kind::ProblemKind;
-pub use self::kinds::*; // whole, so that a new kind changes its list alone
+pub use self::kinds::*; // all of them, so that a new kind changes only its list
 pub use self::oauth::is_oauth_endpoint;
 pub(super) use self::oauth::{OAuth, OAuthProblem};
 pub use self::openapi::{AuthenticationProblems, BodyProblems, LimitProblems, ParameterProblems, ServiceProblems};
 use crate::{InternalError, TooManyAttempts};
 
-/// An error as it is answered.
+/// An error response.
 #[derive(Debug)]
 pub struct Problem {
     kind: &'static ProblemKind,
     detail: Detail,
-    /// The `error` of OAuth, at its endpoints.
+    /// The OAuth `error` code, at OAuth endpoints.
     oauth: Option<&'static str>,
     demand: Demand,
-    /// Boxed, because few problems have one, and every result would carry its room.
+    /// Boxed, because few problems have one, and it would enlarge every `Result`.
     way_out: Option<Box<WayOut>>,
 }
 
-/// What makes the same request succeed.
+/// How the client can make the same request succeed.
 #[derive(Debug)]
 enum WayOut {
     Wait(TooManyAttempts),
     Work(ChallengeResponse),
-    /// The body without `Content-Encoding`.
+    /// Sending the body without `Content-Encoding`.
     AsItIs,
 }
 
-/// What a 401 asks for (RFC 9110, section 11.6.1).
+/// The credential that a 401 demands (RFC 9110, section 11.6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// An access token, where none came.
+    /// An access token, because the request has none.
     AccessToken,
-    /// Another bearer token than the one that came (RFC 6750, section 3.1).
+    /// Another bearer token, because the one sent is invalid (RFC 6750, section 3.1).
     AnotherToken,
-    /// The secret of a service, in either way, where none came.
+    /// A service's secret, as bearer token or password, because the request has none.
     ServiceSecret,
-    /// The same as a password, where it came so and was wrong.
+    /// A service's secret as a password, because the one sent that way is wrong.
     ServicePassword,
 }
 
@@ -70,38 +70,38 @@ enum Detail {
 }
 
 impl Problem {
-    /// A problem of this kind; its `detail` is the kind's title.
+    /// Makes a problem of this kind; its `detail` is the kind's title.
     pub fn new(kind: &'static ProblemKind) -> Self {
         Self { kind, detail: Detail::Title, oauth: None, demand: Demand::AccessToken, way_out: None }
     }
 
-    /// With this `detail`.
+    /// Sets the `detail`.
     #[must_use]
     pub fn detail(self, text: impl Into<String>) -> Self {
         Self { detail: Detail::Text(text.into()), ..self }
     }
 
-    /// About fields of the request.
+    /// Makes a problem about fields of the request.
     pub fn fields(faults: Vec<FieldFault>) -> Self {
         Self { detail: Detail::Fields(faults), ..Self::new(&INVALID_FIELDS) }
     }
 
-    /// As a 401 that asks for this.
+    /// Sets the credential that a 401 demands.
     pub(super) fn demand(self, demand: Demand) -> Self {
         Self { demand, ..self }
     }
 
-    /// With a challenge, after whose solution the request can be sent again.
+    /// Adds a challenge; with its solution the request can be sent again.
     pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
         Self { way_out: Some(Box::new(WayOut::Work(challenge))), ..self }
     }
 
-    /// With the header that asks for bodies without an encoding (RFC 9110, section 15.5.16).
+    /// Adds the header that demands bodies without an encoding (RFC 9110, section 15.5.16).
     pub(super) fn without_encoding(self) -> Self {
         Self { way_out: Some(Box::new(WayOut::AsItIs)), ..self }
     }
 
-    /// What kind of problem it is.
+    /// The kind of problem.
     pub fn kind(&self) -> &'static ProblemKind {
         self.kind
     }
@@ -123,7 +123,7 @@ impl From<DbError> for Problem {
 }
 
 impl From<InternalError> for Problem {
-    /// Logs the error with its causes; the client gets none of them.
+    /// Logs the error with its causes; the client does not see them.
     fn from(error: InternalError) -> Self {
         let unavailable = matches!(error, InternalError::Db(DbError::Unavailable(_)) | InternalError::KeysUnread);
         let causes = causes(&error);
@@ -137,7 +137,7 @@ impl From<InternalError> for Problem {
     }
 }
 
-/// The error's text and those of its causes, each once.
+/// Returns the error's text and those of its causes, each once.
 pub(super) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,5 +1,5 @@
-//! The ways to say who is calling, under the names by which the descriptions of endpoints refer to them. Apart from these, because
-//! a host's own endpoints refer to them as well.
+//! The OpenAPI security schemes, under the names that endpoint descriptions refer to. Apart, because a host's own endpoints refer
+//! to them too.
 
 use utoipa::Modify;
 use utoipa::openapi::security::{
@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{Components, OpenApi};
 
-/// Adds them to a description.
+/// Adds the schemes to a description.
 pub(super) struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {

@@ -1,4 +1,4 @@
-//! What `/api/users/me/sessions` and its neighbours answer: where one is logged in, and how that ends.
+//! Handlers of `/api/users/me/sessions`, `/api/users/login` and related paths: listing, starting and ending sessions.
 
 use axum::Json;
 use axum::extract::{FromRef, State};
@@ -45,22 +45,22 @@ impl PathParameter for SessionId {
 #[derive(Serialize, ToSchema)]
 struct SessionResponse {
     id: Uuid,
-    /// When it began: RFC 3339, in UTC.
+    /// When it started: RFC 3339, in UTC.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it was last used, to within a few minutes.
+    /// When it was last used, accurate to a few minutes.
     #[schema(format = DateTime)]
     last_seen_at: String,
-    /// When it ends unless it is used before.
+    /// When it expires unless it is used before.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// The address it was begun or last refreshed from.
+    /// The client address at login or at the last refresh.
     #[schema(required)]
     address: Option<String>,
-    /// What the browser or program calls itself.
+    /// The user agent of the browser or program.
     #[schema(required)]
     user_agent: Option<String>,
-    /// Whether this request belongs to it.
+    /// Whether this request belongs to this session.
     current: bool,
 }
 
@@ -78,20 +78,20 @@ impl SessionResponse {
     }
 }
 
-/// Where a user is logged in.
+/// The sessions of a user.
 #[derive(Serialize, ToSchema)]
 struct SessionListResponse {
-    /// The one used last first; at most 100.
+    /// Most recently used first; at most 100.
     sessions: Vec<SessionResponse>,
 }
 
-/// List one's own sessions
+/// List the current user's sessions
 #[utoipa::path(
     get,
     path = "/api/users/me/sessions",
     tag = "sessions",
     responses(
-        (status = OK, body = SessionListResponse, description = "Where the caller is logged in"),
+        (status = OK, body = SessionListResponse, description = "The caller's sessions"),
         AuthenticationProblems,
         ServiceProblems,
     ),
@@ -106,7 +106,7 @@ async fn list_sessions(
     Ok(Private(SessionListResponse { sessions: sessions.collect() }))
 }
 
-/// How many sessions were ended.
+/// The number of ended sessions.
 #[derive(Serialize, ToSchema)]
 struct EndedResponse {
     #[schema(minimum = 0)]
@@ -119,7 +119,7 @@ struct EndedResponse {
     path = "/api/users/me/sessions",
     tag = "sessions",
     responses(
-        (status = OK, body = EndedResponse, description = "Only the caller's session is left"),
+        (status = OK, body = EndedResponse, description = "Only the caller's session remains"),
         AuthenticationProblems,
         ServiceProblems,
     ),
@@ -134,14 +134,14 @@ async fn end_other_sessions(
     Ok(Json(EndedResponse { ended }))
 }
 
-/// End one of one's own sessions
+/// End one of the current user's sessions
 #[utoipa::path(
     delete,
     path = "/api/users/me/sessions/{session_id}",
     tag = "sessions",
-    params(("session_id" = Uuid, Path, description = "Which session")),
+    params(("session_id" = Uuid, Path, description = "The session's id")),
     responses(
-        (status = NO_CONTENT, description = "The session is over, and its tokens with it"),
+        (status = NO_CONTENT, description = "The session and its tokens are no longer valid"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Session not found`"),
         AuthenticationProblems,
         ParameterProblems,
@@ -170,7 +170,7 @@ struct LoginRequest {
     username: String,
     #[schema(format = Password)]
     password: String,
-    /// `kept` (or left out), or `brief`: the login ends with the browser, and after some hours in any case.
+    /// `kept` (default), or `brief`: the session ends with the browser, and after some hours in any case.
     #[schema(pattern = "^(kept|brief)$")]
     stay: Option<String>,
 }
@@ -192,16 +192,16 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 
 /// Log in with a cookie
 ///
-/// For browsers: sets a session cookie that scripts cannot read, instead of answering with tokens. A new
-/// session each time; that of the cookie which came along ends. Another cookie makes the device a known one: whoever guesses
-/// at the account from elsewhere does not keep it out; a login that is not to be kept gets none.
+/// For browsers: sets a session cookie that scripts cannot read, instead of returning tokens. Each login starts a new session and
+/// ends that of the cookie sent along. A second cookie makes the device a known one, so that password guessing from elsewhere
+/// cannot lock it out; a `brief` login does not get it.
 #[utoipa::path(
     post,
     path = "/api/users/login",
     tag = "sessions",
     request_body = LoginRequest,
     responses(
-        (status = NO_CONTENT, description = "Logged in; the answer sets the cookies"),
+        (status = NO_CONTENT, description = "Logged in; the response sets the cookies"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`, or `Email not verified`"),
         BodyProblems,
@@ -212,7 +212,7 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 async fn log_in(
     State(accounts): State<Accounts>,
     client: ClientInfo,
-    // Nor may another site log a visitor in as somebody else.
+    // Another site must not log a visitor in as somebody else.
     _: OwnSite,
     cookies: cookie::Jar,
     headers: HeaderMap,
@@ -233,7 +233,7 @@ async fn log_in(
 
 /// Log out
 ///
-/// Ends the session of this request with its tokens, and takes the cookie away.
+/// Ends the session of this request with its tokens, and deletes the cookie.
 #[utoipa::path(
     post,
     path = "/api/users/logout",
@@ -256,7 +256,7 @@ async fn log_out(
     Ok((StatusCode::NO_CONTENT, cookie::clear(cookies).map(|cookie| [(SET_COOKIE, cookie)]), ()))
 }
 
-/// A password, once more.
+/// The password, again.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `reauthenticate` reads")]
 struct ReauthenticationRequest {
@@ -264,19 +264,18 @@ struct ReauthenticationRequest {
     password: String,
 }
 
-/// Confirm who one is
+/// Re-authenticate
 ///
-/// Takes the password once more. For a while after that, and after a login, acts are allowed that need a recent login. The
-/// session ends and another one begins: whoever came with an access token gets new tokens, whoever came with a cookie gets
-/// another.
+/// Checks the password again. For a while after that, as after a login, actions that require a recent login are allowed. A new
+/// session replaces the current one: a caller with an access token gets new tokens, a caller with a cookie gets a new cookie.
 #[utoipa::path(
     post,
     path = "/api/users/me/reauthenticate",
     tag = "sessions",
     request_body = ReauthenticationRequest,
     responses(
-        (status = OK, body = TokenResponse, description = "Confirmed; the tokens of the session that goes on"),
-        (status = NO_CONTENT, description = "Confirmed; the answer sets the cookie of the session that goes on"),
+        (status = OK, body = TokenResponse, description = "Re-authenticated; the tokens of the new session"),
+        (status = NO_CONTENT, description = "Re-authenticated; the response sets the cookie of the new session"),
         AuthenticationProblems,
         BodyProblems,
         LimitProblems,

@@ -1,5 +1,5 @@
-//! Which host a request asks for, and which site has a browser send it (RFC 9110, section 7.2; Fetch Metadata; RFC 6454). Apart
-//! from the cookies, because everything that trusts a browser reads these in the same way.
+//! The host that a request names, and the site that caused it (RFC 9110, section 7.2; Fetch Metadata; RFC 6454). Apart from the
+//! cookies, because everything that trusts a browser must read these the same way.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::{HOST, ORIGIN, UPGRADE};
@@ -10,21 +10,21 @@ use super::problem::{CROSS_SITE, Problem};
 use crate::Accounts;
 use crate::config::{Config, is_loopback_authority};
 
-/// The host that a request asks for, and the port if it names one.
+/// The host that a request names, with the port if given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedHost<'r>(&'r str);
 
-/// A request names more than one host. A proxy in front may have looked at another one than we would.
+/// A request names more than one host. A proxy in front may have used another one than this server would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request names more than one host")]
 pub struct ContradictoryHosts;
 
 impl<'r> AskedHost<'r> {
-    /// The host of a request; `None` if it names none. HTTP/2 has it in the address (RFC 9113, section 8.3.1), HTTP/1.1 in a
-    /// header, and a request may have both if they are the same.
+    /// Returns the host of a request; `None` if it names none. HTTP/2 has it in the URI (RFC 9113, section 8.3.1), HTTP/1.1 in a
+    /// header; a request may have both if they are equal.
     ///
     /// # Errors
-    /// When the request has several, or one that is no text.
+    /// If the request has several hosts, or one that is not text.
     pub fn of(uri: &'r Uri, headers: &'r HeaderMap) -> Result<Option<Self>, ContradictoryHosts> {
         let mut lines = headers.get_all(HOST).iter();
         let line = match (lines.next(), lines.next()) {
@@ -37,19 +37,19 @@ impl<'r> AskedHost<'r> {
         }
     }
 
-    /// Whether it is the machine of the client itself.
+    /// Whether it is the client's own machine.
     pub fn is_loopback(self) -> bool {
         is_loopback_authority(self.0)
     }
 
-    /// Whether pages of this origin come from it.
+    /// Whether it is the host of this origin.
     fn has_origin(self, origin: &str) -> bool {
         origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(self.0))
     }
 }
 
-/// Which site has a browser send a request. Programs that are not browsers send none of the headers that tell, and count as our
-/// own.
+/// The site that caused a browser to send a request. Programs other than browsers send none of the headers that tell, and count as
+/// our own site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
     Own,
@@ -65,7 +65,7 @@ impl Sender {
     }
 }
 
-/// A request of our own pages, or of a program that is not a browser. What another site makes a browser send is refused.
+/// A request from our own pages, or from a program other than a browser. Requests that another site caused are rejected.
 pub(super) struct OwnSite;
 
 impl<S> FromRequestParts<S> for OwnSite
@@ -81,14 +81,14 @@ where
     }
 }
 
-/// Refuses what another site makes a browser send, but for a link that somebody follows.
+/// Rejects requests that another site caused, except for links that a user follows.
 pub(crate) fn refuse_other_sites(config: &Config, parts: &Parts) -> Result<(), Problem> {
     let Parts { method, uri, headers, .. } = parts;
     let origin = origin(config, uri, headers);
     let own = match Sender::of(config, uri, headers) {
-        // Not every browser sends Fetch Metadata with the handshake of a WebSocket, and all send `Origin`.
+        // Not every browser sends Fetch Metadata with a WebSocket handshake, but all send `Origin`.
         Sender::Own => !(is_upgrade(method, headers) && origin == Some(Sender::Other)),
-        // Following a link changes nothing, and comes without an origin.
+        // Following a link changes nothing, and sends no origin.
         Sender::Other => {
             let is_link = method.is_safe() && text(headers, "sec-fetch-mode") == Some("navigate");
             is_link && origin.is_none() && !is_upgrade(method, headers)
@@ -97,7 +97,7 @@ pub(crate) fn refuse_other_sites(config: &Config, parts: &Parts) -> Result<(), P
     if own { Ok(()) } else { Err(Problem::new(&CROSS_SITE)) }
 }
 
-/// Whose page the `Origin` header names. `null` stands for one that nobody answers for.
+/// Returns the site that the `Origin` header names. `null` is an opaque origin and counts as another site.
 fn origin(config: &Config, uri: &Uri, headers: &HeaderMap) -> Option<Sender> {
     let origin = text(headers, ORIGIN.as_str())?;
     let asked = AskedHost::of(uri, headers).ok().flatten();
@@ -105,8 +105,7 @@ fn origin(config: &Config, uri: &Uri, headers: &HeaderMap) -> Option<Sender> {
     Some(if own { Sender::Own } else { Sender::Other })
 }
 
-/// Whether a request wants to speak another protocol on its connection, as a WebSocket does (RFC 6455, section 4.1; RFC 8441,
-/// section 4).
+/// Whether a request switches its connection to another protocol, as a WebSocket does (RFC 6455, section 4.1; RFC 8441, section 4).
 fn is_upgrade(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::CONNECT || headers.contains_key(UPGRADE)
 }
@@ -154,13 +153,13 @@ mod tests {
             ("POST", "https://a.example/", vec![EVIL], false),
             ("POST", "/", vec![("origin", "null")], false),
             ("POST", "/", vec![site("cross-site"), OWN], false),
-            // With two hosts it is open which of them the origin would have to be.
+            // With two hosts it is ambiguous which one the origin has to match.
             ("POST", "http://b.example/", vec![("origin", "http://b.example"), ("host", "c.example")], false),
             ("GET", "/", vec![EVIL], false),
             ("GET", "/", vec![("origin", "null")], false),
             ("GET", "/", vec![OWN], true),
             ("HEAD", "/", vec![EVIL], false),
-            // A WebSocket.
+            // WebSockets.
             ("GET", "/", vec![UPGRADE], true),
             ("GET", "/", vec![UPGRADE, OWN], true),
             ("GET", "/", vec![UPGRADE, EVIL], false),

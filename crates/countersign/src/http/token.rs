@@ -1,6 +1,5 @@
-//! What `/api/users/token` takes and answers: the OAuth2 forms for a password (RFC 6749, section
-//! 4.3), for a refresh token (section 6), for revoking either (RFC 7009), and for
-//! asking about them (RFC 7662).
+//! Handlers of `/api/users/token` and the paths below it: the OAuth2 password grant (RFC 6749, section 4.3), refreshing tokens
+//! (section 6), revocation (RFC 7009) and introspection (RFC 7662).
 
 mod service;
 
@@ -35,11 +34,11 @@ where
     OpenApiRouter::new().routes(routes!(create_token)).routes(routes!(revoke_token)).routes(routes!(introspect_token))
 }
 
-/// The form of a login, or of a refresh.
+/// The form of a login or a refresh.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the form that `grant` reads, so that all its errors are told at once")]
 struct TokenRequest {
-    /// `password` (or left out), or `refresh_token`.
+    /// `password` (default) or `refresh_token`.
     #[schema(pattern = "^(password|refresh_token)$")]
     grant_type: Option<String>,
     /// For `password`: the e-mail address, in any letter case.
@@ -47,14 +46,14 @@ struct TokenRequest {
     /// For `password`.
     #[schema(format = Password)]
     password: Option<String>,
-    /// For `refresh_token`: the one that was answered last.
+    /// For `refresh_token`: the one from the last response.
     #[schema(format = Password)]
     refresh_token: Option<String>,
-    /// Accepted and not used.
+    /// Accepted and ignored.
     scope: Option<String>,
-    /// Accepted and not used.
+    /// Accepted and ignored.
     client_id: Option<String>,
-    /// Accepted and not used.
+    /// Accepted and ignored.
     #[schema(format = Password)]
     client_secret: Option<String>,
 }
@@ -64,7 +63,7 @@ enum Grant {
     RefreshToken(SecretString),
 }
 
-/// Reads the form.
+/// Parses the form.
 fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, Problem> {
     let FormBody(mut fields) = form?;
     let grant_type = fields.optional("grant_type", |text| match text {
@@ -91,20 +90,20 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
     fields.required(name, |text| Ok::<_, Invalid>(text.to_owned().into()))
 }
 
-/// Log in, or refresh
+/// Log in or refresh tokens
 ///
-/// Takes the e-mail address as `username` and the password; or, with `grant_type=refresh_token`, the refresh token of the
-/// last answer, which is exchanged for a new one. Presenting one again within half a minute gets the same successor;
-/// later it ends the session, because somebody else may have it.
+/// Takes the e-mail address as `username`, and the password. With `grant_type=refresh_token`, exchanges the refresh token from the
+/// last response for new tokens. Sending the same refresh token again within half a minute returns the same successor; later it
+/// ends the session, because the token may be stolen.
 #[utoipa::path(
     post,
     path = "/api/users/token",
     tag = "users",
     request_body(content((TokenRequest = "application/x-www-form-urlencoded"), (TokenRequest = "multipart/form-data"))),
     responses(
-        (status = OK, body = TokenResponse, description = "Tokens; for browsers, a login sets a cookie by which this device is known from then on"),
+        (status = OK, body = TokenResponse, description = "The tokens; a login also sets a cookie that makes the browser a known device"),
         (status = UNAUTHORIZED, body = ProblemBody, description = "`Incorrect email or password`"),
-        (status = FORBIDDEN, body = ProblemBody, description = "`Email not verified`: only where the setting `REGISTRATION` is `verified`"),
+        (status = FORBIDDEN, body = ProblemBody, description = "`Email not verified`; only if the setting `REGISTRATION` is `verified`"),
         OAuth<BodyProblems>,
         OAuth<LimitProblems>,
         OAuth<ServiceProblems>,
@@ -147,27 +146,27 @@ impl From<LogInError> for Problem {
     }
 }
 
-/// A token to be revoked (RFC 7009, section 2.1).
+/// A token to revoke (RFC 7009, section 2.1).
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the form that `revoke_token` reads")]
 struct RevocationRequest {
     /// A refresh token or an access token.
     #[schema(format = Password)]
     token: String,
-    /// Accepted and not needed.
+    /// Accepted and ignored.
     token_type_hint: Option<String>,
 }
 
 /// Revoke a token
 ///
-/// Ends the session that a refresh or access token belongs to, with all its tokens. What is no valid token is revoked
-/// already (RFC 7009).
+/// Ends the session that a refresh or access token belongs to, with all its tokens. An invalid token counts as already revoked (RFC
+/// 7009).
 #[utoipa::path(
     post,
     path = "/api/users/token/revoke",
     tag = "users",
     request_body(content((RevocationRequest = "application/x-www-form-urlencoded"), (RevocationRequest = "multipart/form-data"))),
-    responses((status = OK, description = "It is not valid any more"), OAuth<BodyProblems>, OAuth<ServiceProblems>),
+    responses((status = OK, description = "The token is no longer valid"), OAuth<BodyProblems>, OAuth<ServiceProblems>),
 )]
 async fn revoke_token(
     State(accounts): State<Accounts>,
@@ -180,23 +179,23 @@ async fn revoke_token(
     Ok(StatusCode::OK)
 }
 
-/// A token to be asked about (RFC 7662, section 2.1).
+/// A token to introspect (RFC 7662, section 2.1).
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the form that `introspect_token` reads")]
 struct IntrospectionRequest {
     /// A refresh token or an access token.
     #[schema(format = Password)]
     token: String,
-    /// Accepted and not needed.
+    /// Accepted and ignored.
     token_type_hint: Option<String>,
 }
 
-/// What is known of a token (RFC 7662, section 2.2); of one that is not valid, nothing but that.
+/// The state of a token (RFC 7662, section 2.2); an invalid token has only `active`.
 #[derive(Serialize, ToSchema)]
 struct IntrospectionResponse {
-    /// Whether it is valid now.
+    /// Whether the token is valid now.
     active: bool,
-    /// Whose it is: the user's id.
+    /// The user's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     sub: Option<String>,
@@ -215,27 +214,27 @@ struct IntrospectionResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     sid: Option<String>,
-    /// Who vouches for it.
+    /// The issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     iss: Option<String>,
-    /// Whom an access token is for, if the server says that of its tokens.
+    /// The audience of an access token, if the server sets one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     aud: Option<String>,
-    /// `first-party`: the client that it was issued to.
+    /// `first-party`: the client that the token was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     client_id: Option<&'static str>,
-    /// When the user last proved who they are, as far as this token counts for it: seconds since 1970 (RFC 9068, section 2.2.1).
+    /// When the user last authenticated, as this token counts for it: seconds since 1970 (RFC 9068, section 2.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     auth_time: Option<i64>,
-    /// How much the login is worth: `aal1`.
+    /// The assurance level of the login: `aal1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     acr: Option<&'static str>,
-    /// By which methods (RFC 8176): `pwd`.
+    /// The methods used (RFC 8176): `pwd`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     amr: Option<Vec<&'static str>>,
@@ -264,18 +263,18 @@ impl IntrospectionResponse {
     }
 }
 
-/// Ask about a token
+/// Introspect a token
 ///
-/// For other services, which send the setting `INTROSPECTION_SECRET` as their bearer token, or as the password of HTTP Basic under
-/// any client id. They learn at once of a session that was ended, which the signature of a token does not tell.
+/// For other services, which send the setting `INTROSPECTION_SECRET` as a bearer token, or as the HTTP Basic password under any
+/// client id. A service sees an ended session at once, which the token's signature does not show.
 #[utoipa::path(
     post,
     path = "/api/users/token/introspect",
     tag = "users",
     request_body(content((IntrospectionRequest = "application/x-www-form-urlencoded"), (IntrospectionRequest = "multipart/form-data"))),
     responses(
-        (status = OK, body = IntrospectionResponse, description = "Whether it is valid, and whose it is"),
-        (status = UNAUTHORIZED, body = ProblemBody, description = "The secret is missing or another"),
+        (status = OK, body = IntrospectionResponse, description = "Whether the token is valid, and whose it is"),
+        (status = UNAUTHORIZED, body = ProblemBody, description = "The secret is missing or wrong"),
         OAuth<BodyProblems>,
         OAuth<ServiceProblems>,
     ),

@@ -1,4 +1,4 @@
-//! What `/api/users`, `/api/users/me` and `/api/users/{user_id}` take and answer.
+//! Handlers of `/api/users`, `/api/users/me` and `/api/users/{user_id}`.
 
 pub(crate) mod picture;
 
@@ -36,7 +36,7 @@ where
         .merge(picture::routes())
 }
 
-/// What is asked most, without the limit on bodies: a layer that does nothing here but costs time.
+/// The most frequent request, without the limit on bodies: that layer would only cost time here.
 pub(super) fn bodiless_routes<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -45,7 +45,7 @@ where
     OpenApiRouter::new().routes(routes!(get_me))
 }
 
-/// What everybody may see of a user.
+/// The public profile of a user.
 #[derive(Serialize, ToSchema)]
 pub struct UserPublic {
     id: Uuid,
@@ -54,13 +54,13 @@ pub struct UserPublic {
     /// The file name of the profile picture.
     #[schema(required)]
     image_file: Option<String>,
-    /// The URL of the profile picture, a path if it is on this site; users without one have the default picture.
+    /// The URL of the profile picture, or its path if it is on this site; without one, that of the default picture.
     #[schema(example = "/static/profile_pics/default.jpg")]
     image_path: String,
 }
 
 impl UserPublic {
-    /// Of this user, whose picture is where the policy says.
+    /// Makes the profile of this user, with a picture URL as the policy has it.
     pub fn new(profile: &Profile, media: &MediaPolicy) -> Self {
         Self {
             id: profile.id.uuid(),
@@ -71,7 +71,7 @@ impl UserPublic {
     }
 }
 
-/// What a user sees of their own account.
+/// The account as its user sees it.
 #[derive(Serialize, ToSchema)]
 pub struct UserPrivate {
     id: Uuid,
@@ -83,7 +83,7 @@ pub struct UserPrivate {
     /// The file name of the profile picture.
     #[schema(required)]
     image_file: Option<String>,
-    /// The URL of the profile picture, a path if it is on this site; users without one have the default picture.
+    /// The URL of the profile picture, or its path if it is on this site; without one, that of the default picture.
     #[schema(example = "/static/profile_pics/default.jpg")]
     image_path: String,
 }
@@ -104,18 +104,18 @@ impl UserPrivate {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `registration` reads, so that all its errors are told at once")]
 struct UserCreate {
-    /// The public name: 1 to 50 characters of any script, at least one of them visible, none `@`.
+    /// The public name: 1 to 50 characters of any script, at least one of them visible, and no `@`.
     #[schema(min_length = 1, max_length = 50)]
     username: String,
     #[schema(format = Email, max_length = 120)]
     email: String,
-    /// At least 8 characters, at most 1,024 bytes, and not among the most common ones.
+    /// At least 8 characters and at most 1,024 bytes; the most common passwords are rejected.
     #[schema(format = Password, min_length = 8)]
     password: String,
-    /// Where registering takes one: the code of an invitation.
+    /// If registration requires one: the invitation code.
     #[schema(format = Password)]
     invitation: Option<String>,
-    /// Where a proof of work is asked for: `<challenge>:<number>`.
+    /// If a proof of work is required: `<challenge>:<number>`.
     challenge_solution: Option<String>,
 }
 
@@ -135,8 +135,9 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
 
 /// Register
 ///
-/// The setting `REGISTRATION` decides: `open` and `invite` answer with the account, and a mail asks to confirm the address;
-/// `verified` answers the same for every address, and the account comes to be when the address is confirmed.
+/// Depends on the setting `REGISTRATION`: with `open` and `invite` the response is the new account, and a mail asks the user to
+/// confirm the address; with `verified` the response is the same for every address, and the account is created when the address is
+/// confirmed.
 #[utoipa::path(
     post,
     path = "/api/users",
@@ -144,9 +145,9 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
     request_body = UserCreate,
     responses(
         (status = CREATED, body = UserPrivate, description = "The new account"),
-        (status = ACCEPTED, body = MessageResponse, description = "A mail says how it goes on; the same for every address (`verified`)"),
+        (status = ACCEPTED, body = MessageResponse, description = "Check the mailbox to continue; the same for every address (`verified`)"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), `Registration is closed` (`closed`), or that a proof of work is missing, wrong, late or used (`CHALLENGE`)"),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired invitation` (`invite`), `Registration is closed` (`closed`), or the proof of work is missing, wrong, expired or used (`CHALLENGE`)"),
         BodyProblems,
         LimitProblems,
         ServiceProblems,
@@ -162,7 +163,7 @@ async fn create_user(
             (StatusCode::CREATED, Private(UserPrivate::new(user, &accounts.config().media))).into_response()
         }
         Registered::AwaitsProof => {
-            let text = "You will receive a message at this email that says how to go on.";
+            let text = "Check your email to continue.";
             (StatusCode::ACCEPTED, message(text)).into_response()
         }
     })
@@ -175,7 +176,7 @@ impl From<RegisterError> for Problem {
             RegisterError::InvalidInvitation => Self::new(&INVALID_INVITATION),
             RegisterError::ChallengeRequired(required) => required.into(),
             RegisterError::CommonPassword => {
-                let invalid = Invalid::new("value_error", "Value error, this password is among the most common ones");
+                let invalid = Invalid::new("value_error", "Value error, this password is too common");
                 Self::fields(vec![FieldFault::new(Place::Body, "password", invalid)])
             }
             RegisterError::UsernameTaken => Self::new(&USERNAME_TAKEN),
@@ -187,7 +188,7 @@ impl From<RegisterError> for Problem {
     }
 }
 
-/// See one's own account
+/// Get the current user
 #[utoipa::path(
     get,
     path = "/api/users/me",
@@ -203,12 +204,12 @@ async fn get_me(State(accounts): State<Accounts>, caller: CurrentUser) -> Privat
     Private(UserPrivate::new(caller.user, &accounts.config().media))
 }
 
-/// See what everybody may see of a user
+/// Get a user's public profile
 #[utoipa::path(
     get,
     path = "/api/users/{user_id}",
     tag = "users",
-    params(("user_id" = Uuid, Path, description = "Which user")),
+    params(("user_id" = Uuid, Path, description = "The user's id")),
     responses(
         (status = OK, body = UserPublic, description = "The user's profile"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`User not found`"),
@@ -223,7 +224,7 @@ async fn get_user(State(accounts): State<Accounts>, PathId(id): PathId<UserId>) 
     }
 }
 
-/// Changes of an account; what is missing or null stays as it is.
+/// Changes to an account; fields that are missing or null stay unchanged.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `changes` reads, so that all its errors are told at once")]
 struct UserUpdate {
@@ -242,10 +243,11 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
     }
 }
 
-/// Change one's own username or e-mail address
+/// Update the current user's username or e-mail address
 ///
-/// Another e-mail address needs a recent login, and ends all other sessions. Where addresses have to be proven (the setting
-/// `REGISTRATION` is `verified`), it becomes the account's when it is confirmed, and the answer still has the present one.
+/// Changing the e-mail address requires a recent login and ends all other sessions. If addresses must be verified (the setting
+/// `REGISTRATION` is `verified`), the change takes effect when the new address is confirmed, and the response still has the current
+/// one.
 #[utoipa::path(
     patch,
     path = "/api/users/{user_id}",
@@ -253,7 +255,7 @@ fn changes(mut fields: Fields, session: SessionId, client: ClientInfo) -> Result
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     request_body = UserUpdate,
     responses(
-        (status = OK, body = UserPrivate, description = "The account as it is now"),
+        (status = OK, body = UserPrivate, description = "The updated account"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Username already exists`, or else `Email already registered`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user`, or `Recent login required` for another e-mail address"),
         AuthenticationProblems,
@@ -291,16 +293,16 @@ impl From<EditProfileError> for Problem {
     }
 }
 
-/// Delete one's own account
+/// Delete the current user's account
 ///
-/// Whatever belongs to it goes with it, and its username and e-mail address become free. Needs a recent login.
+/// Deletes everything that belongs to the account; its username and e-mail address become available again. Requires a recent login.
 #[utoipa::path(
     delete,
     path = "/api/users/{user_id}",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     responses(
-        (status = NO_CONTENT, description = "The account is gone"),
+        (status = NO_CONTENT, description = "The account is deleted"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this user`, or `Recent login required`"),
         AuthenticationProblems,
         ParameterProblems,

@@ -1,4 +1,4 @@
-//! What other services can find out about this one: its endpoints and its public keys.
+//! Metadata for other services: this server's endpoints and public keys.
 
 use axum::Json;
 use axum::extract::{FromRef, State};
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::problem::{Problem, ServiceProblems};
 use crate::Accounts;
 
-/// `/.well-known/…`, to be merged at the root (RFC 8615).
+/// The routes of `/.well-known/…`, to be merged at the root (RFC 8615).
 pub fn routes<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -21,7 +21,7 @@ where
     OpenApiRouter::new().routes(routes!(public_keys)).routes(routes!(metadata))
 }
 
-/// Half of the time that a new key is published before it is used, so that a cached answer is never too old.
+/// Half of the time between publishing a new key and using it, so that a cached response is never too old.
 const KEEP: &str = "public, max-age=300";
 
 /// A set of public keys (RFC 7517, section 5).
@@ -30,9 +30,9 @@ struct KeySetResponse {
     keys: Vec<serde_json::Value>,
 }
 
-/// The public keys that access tokens are verified with
+/// Get the public keys that verify access tokens
 ///
-/// Empty while tokens are signed by HS256, whose only key is secret.
+/// Empty while tokens are signed with HS256, whose only key is secret.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
@@ -44,7 +44,7 @@ async fn public_keys(State(accounts): State<Accounts>) -> Result<impl IntoRespon
     Ok(([(CACHE_CONTROL, KEEP)], Json(KeySetResponse { keys })))
 }
 
-/// What this authorization server can do, and where (RFC 8414, section 2).
+/// The metadata of this authorization server (RFC 8414, section 2).
 #[derive(Serialize, ToSchema)]
 struct MetadataResponse {
     issuer: String,
@@ -53,18 +53,18 @@ struct MetadataResponse {
     introspection_endpoint: String,
     jwks_uri: String,
     grant_types_supported: [&'static str; 2],
-    /// None: there is no authorization endpoint.
+    /// Empty: there is no authorization endpoint.
     #[schema(value_type = Vec<String>)]
     response_types_supported: [&'static str; 0],
     scopes_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; 1],
     revocation_endpoint_auth_methods_supported: [&'static str; 1],
-    /// Under any client id: the secret as the password of HTTP Basic, or as a bearer token.
+    /// The secret as the HTTP Basic password under any client id, or as a bearer token.
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
     service_documentation: String,
 }
 
-/// What this server can do, and where
+/// Get the authorization server metadata
 #[utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",

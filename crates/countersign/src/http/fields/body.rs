@@ -1,5 +1,5 @@
-//! How a body becomes fields: which types of bodies are taken, and what is said of the others. Apart from the fields, which do not
-//! know where they come from.
+//! Reads a body into fields: which media types are accepted, and the errors for others. Apart from the fields, which do not know
+//! where they come from.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -17,10 +17,10 @@ const JSON: &str = "application/json";
 const URL_ENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
 const FORMS: &str = "application/x-www-form-urlencoded or multipart/form-data";
-/// How much of a type is told to the client that sent it, in characters.
+/// Maximum length of the sent media type in an error message, in characters.
 const TYPE_CHARACTERS_MAX: usize = 100;
 
-/// The members of the JSON object in the body; no member at any depth is given twice.
+/// The members of the JSON object in the body; repeated members are rejected at any depth.
 pub struct JsonBody(pub Fields);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -45,20 +45,20 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
                 Err(fault_of(Place::Body, Invalid::new("model_attributes_type", "Input should be a valid object")))
             }
             Err(error) if error.is_data() => {
-                Err(fault_of(Place::Body, Invalid::new("json_invalid", "A member is given more than once")))
+                Err(fault_of(Place::Body, Invalid::new("json_invalid", "A member appears more than once")))
             }
             Err(_) => Err(fault_of(Place::Body, Invalid::new("json_invalid", "JSON decode error"))),
         }
     }
 }
 
-/// Without a byte order mark, which some programs write before UTF-8 (RFC 8259, section 8.1).
+/// Strips a byte order mark, which some programs write before UTF-8 (RFC 8259, section 8.1).
 fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-/// The pairs of a form in the body (`application/x-www-form-urlencoded` or `multipart/form-data`); one without a value counts as
-/// left out (RFC 6749, section 3.2). A body of JSON has no pairs, and each field that is required says why.
+/// The pairs of a form in the body (`application/x-www-form-urlencoded` or `multipart/form-data`); an empty value counts as missing
+/// (RFC 6749, section 3.2). A JSON body has no pairs, and the error of each required field says why.
 pub struct FormBody(pub Fields);
 
 impl<S: Send + Sync> FromRequest<S> for FormBody {
@@ -76,7 +76,7 @@ impl<S: Send + Sync> FromRequest<S> for FormBody {
             }
             Some(MULTIPART) => parts(&content_type, &body)?,
             None if body.is_empty() => Vec::new(),
-            // The API's contract has a 422 for this one alone.
+            // Only for JSON the API's contract has a 422.
             Some(json) if is_json(json) => {
                 let missing = Invalid::new("missing", wrong_type(FORMS, Some(json)));
                 return Ok(Self(Fields { missing, ..Fields::of_pairs(Place::Body, Vec::new()) }));
@@ -88,7 +88,7 @@ impl<S: Send + Sync> FromRequest<S> for FormBody {
     }
 }
 
-/// The parts of a body in memory; of a file it is only told that it was there.
+/// Parses the parts of a body in memory; of a file only its presence is kept.
 fn parts(content_type: &str, body: &[u8]) -> Result<Vec<(String, Value)>, Problem> {
     let mut multipart = Multipart::of_type(content_type).ok_or_else(|| Problem::new(&UNREADABLE_BODY))??;
     let mut parts = Vec::new();
@@ -124,7 +124,7 @@ fn content_type(headers: &HeaderMap) -> &str {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The media type without its parameters, in lower case; `None` when the request does not say one.
+/// Returns the media type without its parameters, in lower case; `None` if the request has none.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     headers.contains_key(CONTENT_TYPE).then(|| essence(content_type(headers)))
 }
@@ -137,7 +137,7 @@ fn is_json(media_type: &str) -> bool {
     media_type == JSON || media_type.ends_with("+json")
 }
 
-/// Says which type was expected and which came.
+/// Says which media type was expected and which was sent.
 pub(crate) fn wrong_type(expected: &str, content_type: Option<&str>) -> String {
     let sent: String = content_type.map(essence).unwrap_or_default().chars().take(TYPE_CHARACTERS_MAX).collect();
     let sent = if sent.is_empty() { "a body without Content-Type" } else { &sent };
@@ -148,7 +148,7 @@ fn unsupported(expected: &str, sent: Option<&str>) -> Problem {
     Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail(wrong_type(expected, sent))
 }
 
-/// Bodies are taken as they are: what is compressed can be a thousand times as large as it seems.
+/// Rejects encoded bodies: a compressed body can expand a thousandfold.
 pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
     let codings = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("unreadable"));
     let mut codings = codings.flat_map(|line| line.split(',')).map(str::trim);
@@ -156,7 +156,7 @@ pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
         None => Ok(()),
         Some(coding) => {
             let coding: String = coding.chars().take(TYPE_CHARACTERS_MAX).collect();
-            let detail = format!("Expected a body without Content-Encoding, not one in {coding}");
+            let detail = format!("Expected a body without Content-Encoding, not {coding}");
             Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail(detail).without_encoding())
         }
     }

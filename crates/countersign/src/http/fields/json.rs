@@ -1,4 +1,4 @@
-//! The members of a JSON object in a request's body; a body that names one twice, at any depth, is refused.
+//! The members of a JSON object in a request's body; repeated members are rejected at any depth.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,15 +8,15 @@ use zeroize::Zeroizing;
 
 /// The value of a field, before it is parsed.
 pub(super) enum Value {
-    /// It may be a password.
+    /// Zeroized on drop: it may be a password.
     Text(Zeroizing<String>),
     Null,
-    /// A number, a list, or anything else that is not a text.
+    /// A number, a list, or anything else that is not text.
     Other,
 }
 
-/// What matters of a JSON text: its members if it is an object, whose names must differ at every depth. The parser
-/// bounds the depth.
+/// The relevant parts of a JSON text: its members if it is an object. Names must be unique at every depth; the parser bounds the
+/// depth.
 pub(super) enum JsonText {
     Object(Vec<(String, Value)>),
     Value(Value),
@@ -46,7 +46,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
                 JsonText::Value(value) => value,
             };
             if !names.insert(name.clone()) {
-                return Err(de::Error::custom("a member is given more than once"));
+                return Err(de::Error::custom("a member appears more than once"));
             }
             members.push((name, value));
         }

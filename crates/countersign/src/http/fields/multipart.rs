@@ -1,9 +1,9 @@
-//! A reader of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1) that takes a body apart while it comes in: apart from its users,
-//! a form in memory and a picture on its way to the disk. It keeps a piece that just came and the head of one part, no more.
+//! A streaming parser of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1). Apart from its users, a form in memory and a
+//! picture on its way to disk. It buffers only the latest piece and the header of one part.
 
 use crate::http::problem::{Problem, UNREADABLE_BODY};
 
-/// The header fields of one part, in bytes.
+/// Maximum size of one part's header fields, in bytes.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 const BOUNDARY_BYTES_MAX: usize = 70;
 
@@ -17,12 +17,12 @@ impl From<Malformed> for Problem {
     }
 }
 
-/// What a part says of itself.
+/// The header of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartHead {
     /// The field's name.
     pub(crate) name: Option<String>,
-    /// Whether it is a file, or else a text.
+    /// Whether the part is a file or a text.
     pub(crate) kind: PartKind,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum PartKind {
     File,
 }
 
-/// What comes out, in order.
+/// What the parser emits, in order.
 #[derive(Debug)]
 pub(crate) enum Event<'b> {
     /// A part begins.
@@ -51,23 +51,23 @@ enum State {
     Epilogue,
 }
 
-/// Takes a body apart.
+/// The parser.
 pub(crate) struct Multipart {
-    /// CR LF, two hyphens, the boundary.
+    /// CR LF, two hyphens, and the boundary.
     delimiter: Vec<u8>,
     kept: Vec<u8>,
     state: State,
 }
 
 impl Multipart {
-    /// For a body of this `Content-Type`; `None` when that is another one.
+    /// Makes a parser for a body of this `Content-Type`; `None` if it is another media type.
     pub(crate) fn of_type(content_type: &str) -> Option<Result<Self, Malformed>> {
         let (media_type, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
         if !media_type.trim().eq_ignore_ascii_case("multipart/form-data") {
             return None;
         }
         let boundary = parameter(parameters, "boundary").filter(|text| (1..=BOUNDARY_BYTES_MAX).contains(&text.len()));
-        // The first delimiter has no line before it, so it is given one.
+        // The first delimiter has no line break before it, so we add one.
         Some(boundary.ok_or(Malformed).map(|boundary| Self {
             delimiter: format!("\r\n--{boundary}").into_bytes(),
             kept: b"\r\n".to_vec(),
@@ -75,12 +75,12 @@ impl Multipart {
         }))
     }
 
-    /// Whether the last delimiter has come.
+    /// Whether the final delimiter has been read.
     pub(crate) fn is_finished(&self) -> bool {
         self.state == State::Epilogue
     }
 
-    /// The next bytes of the body.
+    /// Parses the next bytes of the body.
     pub(crate) fn push<E: From<Malformed>>(
         &mut self,
         bytes: &[u8],
@@ -96,7 +96,7 @@ impl Multipart {
             match self.state {
                 State::Preamble | State::Content => {
                     let end = find(rest, &self.delimiter);
-                    // The delimiter may have come in part.
+                    // The delimiter may have arrived in part.
                     let sure = end.unwrap_or(rest.len().saturating_sub(self.delimiter.len() - 1));
                     if self.state == State::Content && sure > 0 {
                         on_event(Event::Data(&rest[..sure]))?;
@@ -119,7 +119,7 @@ impl Multipart {
                     _ => return Err(Malformed.into()),
                 },
                 State::Head => {
-                    // It begins with the end of the delimiter's line, so that an empty head ends like any other.
+                    // The header includes the line break after the delimiter, so that an empty one ends like any other.
                     let Some(end) = find(rest, b"\r\n\r\n") else {
                         if rest.len() > HEAD_BYTES_MAX {
                             return Err(Malformed.into());
@@ -141,7 +141,7 @@ impl Multipart {
     }
 }
 
-/// Where `wanted`, which begins with CR, is found.
+/// Finds `wanted`, which starts with CR.
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -168,7 +168,7 @@ fn part_head(bytes: &[u8]) -> PartHead {
     PartHead { name: parameter(parameters, "name"), kind: if is_file { PartKind::File } else { PartKind::Text } }
 }
 
-/// The value of a parameter, `name=token` or `name="quoted"`.
+/// Returns the value of a parameter, `name=token` or `name="quoted"`.
 fn parameter(mut text: &str, wanted: &str) -> Option<String> {
     loop {
         let (name, after) = text.split_once('=')?;
@@ -187,14 +187,14 @@ fn parameter(mut text: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// A quoted text without its quotes, and what follows.
+/// Returns the unquoted text, and what follows it.
 fn unquote(quoted: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = quoted.char_indices();
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return Some((value, &quoted[at + 1..])),
-            // Only these are escaped; a backslash of a path on Windows is one.
+            // Only these are escaped; any other backslash is literal, as in a Windows path.
             '\\' if quoted[at + 1..].starts_with(['"', '\\']) => value.extend(characters.next().map(|(_, next)| next)),
             _ => value.push(character),
         }

@@ -1,4 +1,4 @@
-//! The answer that a problem becomes: its body on the wire, its status and its headers.
+//! The response of a problem: its body, status and headers.
 
 use axum::Json;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -14,62 +14,62 @@ use crate::TooManyAttempts;
 /// The media type of a problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The media type that clients of OAuth take an error in (RFC 6749, section 5.2).
+/// The media type that OAuth clients expect of errors (RFC 6749, section 5.2).
 pub(super) const JSON: &str = "application/json";
 
-/// How long a client should wait before it tries again what the database or the hashing pool could not do, in seconds.
+/// When clients should retry after an error of the database or the hashing pool, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// A problem on the wire (RFC 9457, section 3.1).
 #[derive(Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// Where the kind of problem is described.
+    /// A link to the description of the kind of problem.
     #[schema(example = "/problems#not_found")]
     r#type: String,
-    /// The kind of problem in a few words.
+    /// A short name of the kind of problem.
     title: &'static str,
-    /// The status of the answer.
+    /// The response's status code.
     status: u16,
     /// What is wrong with this request, for people.
     detail: String,
     /// The kind of problem, for programs.
     #[schema(example = "not_found")]
     code: &'static str,
-    /// At the endpoints of OAuth: the error code of RFC 6749, section 5.2.
+    /// At OAuth endpoints: the error code (RFC 6749, section 5.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<&'static str>,
-    /// At the endpoints of OAuth: `detail` once more.
+    /// At OAuth endpoints: the same text as `detail`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
-    /// With `challenge_required`: a challenge to be solved.
+    /// With `challenge_required`: a challenge to solve.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     challenge: Option<ChallengeResponse>,
 }
 
-/// A problem with the request's fields on the wire; `detail` has one item for each fault.
+/// A problem with the request's fields; `detail` has one item for each error.
 #[derive(Serialize, ToSchema)]
 pub struct FieldProblemBody {
-    /// Where the kind of problem is described.
+    /// A link to the description of the kind of problem.
     #[schema(example = "/problems#invalid_fields")]
     r#type: String,
-    /// The kind of problem in a few words.
+    /// A short name of the kind of problem.
     title: &'static str,
-    /// The status of the answer.
+    /// The response's status code.
     status: u16,
-    /// What is wrong with which field.
+    /// The errors, each with its field.
     #[schema(min_items = 1)]
     detail: Vec<FieldFault>,
     /// The kind of problem, for programs.
     #[schema(example = "invalid_fields")]
     code: &'static str,
-    /// At the endpoints of OAuth: the error code of RFC 6749, section 5.2.
+    /// At OAuth endpoints: the error code (RFC 6749, section 5.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<&'static str>,
-    /// At the endpoints of OAuth: what is wrong, in one line.
+    /// At OAuth endpoints: all errors in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error_description: Option<String>,
@@ -122,7 +122,7 @@ impl IntoResponse for Problem {
 }
 
 impl Demand {
-    /// One challenge for each scheme that will do.
+    /// One challenge for each accepted scheme.
     fn challenges(self) -> &'static [&'static str] {
         match self {
             Self::AccessToken => &["Bearer"],
@@ -133,12 +133,13 @@ impl Demand {
     }
 }
 
-/// Only where a token came: a request without one is told nothing but the scheme (RFC 6750, section 3).
+/// Only if a token was sent: a request without one learns only the scheme (RFC 6750, section 3).
 const ANOTHER_TOKEN: &str = "Bearer error=\"invalid_token\", error_description=\"Invalid or expired token\"";
 /// The client's id and the service's secret, in UTF-8 (RFC 7617, section 2.1).
 const BASIC: &str = "Basic realm=\"introspection\", charset=\"UTF-8\"";
 
-/// What says when to try again (RFC 9110, section 10.2.3), and which limit it was (draft-ietf-httpapi-ratelimit-headers).
+/// Returns the headers that say when to retry (RFC 9110, section 10.2.3), and which limit was hit
+/// (draft-ietf-httpapi-ratelimit-headers).
 pub(crate) fn limit_headers(limited: &TooManyAttempts) -> [(HeaderName, HeaderValue); 3] {
     let TooManyAttempts { policy, quota, window_seconds, retry_after_seconds } = limited;
     let text = |text: String| HeaderValue::try_from(text).expect("names of limits are letters and hyphens");

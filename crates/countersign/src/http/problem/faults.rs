@@ -1,6 +1,6 @@
-//! The parts that a problem's body can carry: the faults of the request's fields, and a proof of work to be done.
+//! The optional parts of a problem's body: errors of the request's fields, and a challenge for a proof of work.
 //!
-//! They are here, so that a problem need not know who reads fields or issues challenges.
+//! They are here so that problems do not depend on the code that reads fields or issues challenges.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::model::{Challenge, InvalidEmailAddress, InvalidId, InvalidOneTimeCode, InvalidPassword, InvalidUsername};
 
-/// Where a field was looked for; the first element of a fault's `loc`.
+/// The part of the request that a field belongs to; the first element of an error's `loc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The body.
@@ -30,7 +30,7 @@ impl Place {
     }
 }
 
-/// Why a text is not a field's value.
+/// Why a text is not a valid value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     kind: &'static str,
@@ -38,7 +38,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// With the `type` and the `msg` of a fault; the message never repeats the text.
+    /// Makes an error with this `type` and `msg`; the message never repeats the text.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
@@ -89,10 +89,10 @@ impl From<InvalidPassword> for Invalid {
     }
 }
 
-/// One fault of a request's fields on the wire.
+/// An error of one field in the request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldFault {
-    /// The kind of fault, for programs.
+    /// The kind of error, for programs.
     #[serde(rename = "type")]
     #[schema(rename = "type", example = "missing")]
     kind: &'static str,
@@ -105,12 +105,12 @@ pub struct FieldFault {
 }
 
 impl FieldFault {
-    /// A fault of the field `name`.
+    /// Makes an error of the field `name`.
     pub fn new(place: Place, name: &'static str, invalid: Invalid) -> Self {
         Self { kind: invalid.kind, loc: vec![place.as_str(), name], msg: invalid.message }
     }
 
-    /// A fault of the body, the query or the path as a whole.
+    /// Makes an error of the whole body, query or path.
     pub(crate) fn of_whole(place: Place, invalid: Invalid) -> Self {
         Self { kind: invalid.kind, loc: vec![place.as_str()], msg: invalid.message }
     }
@@ -121,19 +121,19 @@ impl FieldFault {
     }
 }
 
-/// A proof of work to be done: find a decimal number so that SHA-256 of `<challenge>:<number>` begins with so many zero
-/// bits, and send `<challenge>:<number>` as `challenge_solution`.
+/// A proof of work to solve: find a decimal number for which the SHA-256 of `<challenge>:<number>` begins with `bits` zero bits,
+/// and send `<challenge>:<number>` as `challenge_solution`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChallengeResponse {
-    /// Opaque; it counts once.
+    /// Opaque; can be used once.
     challenge: String,
-    /// How many zero bits.
+    /// The required number of leading zero bits.
     #[schema(minimum = 0, maximum = 24, example = 18)]
     bits: u8,
     /// `sha-256`
     #[schema(example = "sha-256")]
     algorithm: &'static str,
-    /// How long it can be answered, in seconds.
+    /// Lifetime of the challenge, in seconds.
     #[schema(minimum = 0, example = 300)]
     expires_in: i64,
 }

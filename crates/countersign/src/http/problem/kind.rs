@@ -1,19 +1,19 @@
-//! The form of a kind of problem, and the macro that declares a list of kinds.
+//! The type of problem kinds, and the macro that declares a list of them.
 
-/// What can go wrong, for programs and for people.
+/// A kind of error, for programs and for people.
 #[derive(Debug)]
 pub struct ProblemKind {
     /// Stable once released; clients branch on it.
     pub code: &'static str,
-    /// The answer's status.
+    /// The response's status code.
     pub status: u16,
-    /// What it is, in a few words; also the `detail` of a problem that has no more to say.
+    /// A short description; also the `detail` of a problem without a more specific one.
     pub title: &'static str,
     /// When it occurs, for the manual.
     pub when: &'static str,
 }
 
-/// Declares kinds, and `KINDS`, the list of all of them: a kind that a file declares cannot be missing from its list.
+/// Declares kinds, and `KINDS`, the list of all kinds in the file, so that none is missing from the list.
 macro_rules! kinds {
     ($($(#[$docs:meta])* $name:ident = $code:literal, $status:literal, $title:literal, $when:literal;)*) => {
         $(
@@ -26,7 +26,7 @@ macro_rules! kinds {
             };
         )*
 
-        /// All of them.
+        /// All kinds of this file.
         pub static KINDS: &[&$crate::http::problem::ProblemKind] = &[$(&$name),*];
     };
 }

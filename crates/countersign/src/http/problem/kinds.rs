@@ -1,113 +1,113 @@
-//! The kinds of problems that the kernel answers with; `docs/problems.md` is made from this list.
+//! The kinds of problems of the library itself; `docs/problems.md` is generated from this list.
 
 use super::kind::kinds;
 
 kinds! {
-    /// The request's fields are not what they have to be.
+    /// A field of the request is missing or invalid.
     INVALID_FIELDS = "invalid_fields", 422, "Invalid fields",
-        "A field of the body, the query or the path is missing or not what it has to be; `detail` names each.";
-    /// The body broke off.
+        "A field of the body, the query or the path is missing or invalid; `detail` lists each error.";
+    /// The body is incomplete.
     UNREADABLE_BODY = "unreadable_body", 400, "Unreadable body",
-        "The request's body broke off or was not sent as announced.";
-    /// Nobody is logged in.
+        "The request's body is incomplete or malformed.";
+    /// The request has no access token.
     NOT_AUTHENTICATED = "not_authenticated", 401, "Not authenticated",
-        "The request has no `Authorization: Bearer` header, and the endpoint needs one.";
-    /// Nobody is logged in by this token.
+        "The endpoint requires an `Authorization: Bearer` header or a session cookie, and the request has neither.";
+    /// The access token is invalid.
     INVALID_TOKEN = "invalid_token", 401, "Invalid or expired token",
-        "The access token is not one of ours, has expired, or its session or user is gone. Log in again.";
+        "The access token is invalid or expired, or its session or user no longer exists. Log in again.";
     /// The login failed.
     WRONG_CREDENTIALS = "wrong_credentials", 401, "Incorrect email or password",
-        "Login: there is no such user, or the password is another; the answer does not tell which.";
-    /// The refresh token is no good.
+        "Login: the user does not exist or the password is wrong; the response does not tell which.";
+    /// The refresh token is invalid.
     INVALID_REFRESH_TOKEN = "invalid_refresh_token", 400, "Invalid or expired refresh token",
-        "Refreshing: the token is not one of ours, or its session is over. Log in again.";
+        "Refresh: the token is invalid, or its session has ended. Log in again.";
     /// The refresh token was used before.
-    REFRESH_TOKEN_REUSED = "refresh_token_reused", 400, "Refresh token used twice",
-        "Refreshing: the token had been exchanged longer ago than is forgiven, so somebody else may have it. The session was ended. Log in again.";
-    /// The password is right, the address unproven.
+    REFRESH_TOKEN_REUSED = "refresh_token_reused", 400, "Refresh token reused",
+        "Refresh: the token was already exchanged, and the grace period is over, so the token may be stolen. The session was ended. Log in again.";
+    /// The password is correct, but the address is not verified.
     EMAIL_NOT_VERIFIED = "email_not_verified", 403, "Email not verified",
-        "Login: the password is right, but the address has to be confirmed first, by the mail that was sent there; `POST /api/users/resend-verification` sends another.";
-    /// The reset token is no good.
+        "Login: the password is correct, but the address must be confirmed first, with the mail sent to it; `POST /api/users/resend-verification` sends another.";
+    /// The reset token is invalid.
     INVALID_RESET_TOKEN = "invalid_reset_token", 400, "Invalid or expired reset token",
-        "Choosing a new password: the token is unknown, used, superseded by a newer one or expired, or the account is gone.";
-    /// What came by mail is no good.
+        "Password reset: the token is unknown, used, expired or superseded by a newer one, or the account no longer exists.";
+    /// The token or code from a mail is invalid.
     INVALID_VERIFICATION = "invalid_verification", 400, "Invalid or expired verification",
-        "Confirming an address: the token or code is unknown, used, superseded by a newer one or expired, or five wrong codes were tried.";
-    /// Nobody may register.
+        "E-mail confirmation: the token or code is unknown, used, expired or superseded by a newer one, or five wrong codes were entered.";
+    /// Registration is closed.
     REGISTRATION_CLOSED = "registration_closed", 403, "Registration is closed",
-        "Nobody can register here by themselves.";
-    /// The invitation is no good.
+        "Self-registration is disabled on this server.";
+    /// The invitation is invalid.
     INVALID_INVITATION = "invalid_invitation", 403, "Invalid or expired invitation",
-        "Registering takes the code of an invitation here, and it is missing, has run out, is used up, or is for another address.";
-    /// Work has to be done first.
+        "Registration requires an invitation code; it is missing, expired, used up, or for another address.";
+    /// A proof of work is required.
     CHALLENGE_REQUIRED = "challenge_required", 403, "A proof of work is required",
-        "Registering, or asking for a new password: a proof of work is asked for, and it is missing, wrong, too late or used. The member `challenge` has one to be solved; send the request again with the solution as `challenge_solution`.";
-    /// The password given to confirm is wrong.
+        "Registration or password reset request: the required proof of work is missing, wrong, expired or used. Solve the one in the member `challenge`, and send the request again with the solution as `challenge_solution`.";
+    /// The current password is wrong.
     WRONG_PASSWORD = "wrong_password", 400, "Current password is incorrect",
-        "Confirming who one is: the password is another.";
-    /// Another site made the browser send this.
+        "Password change, re-authentication or completing a registration: the password is wrong.";
+    /// Another site caused the request.
     CROSS_SITE = "cross_site", 403, "Request from another site",
-        "A request with a session cookie, or a login that would set one, came from a page of another site (`Sec-Fetch-Site`, `Origin`).";
-    /// The login is too old for this.
+        "A page of another site caused a request with a session cookie, or a login that would set one (`Sec-Fetch-Site`, `Origin`).";
+    /// The login is too old for this action.
     REAUTHENTICATION_REQUIRED = "reauthentication_required", 403, "Recent login required",
-        "The act needs a password given lately: `POST /api/users/me/reauthenticate`, then try again with what that answers.";
-    /// No such session.
+        "The action requires a recent login: call `POST /api/users/me/reauthenticate`, then retry with the tokens or the cookie from its response.";
+    /// The session does not exist.
     SESSION_NOT_FOUND = "session_not_found", 404, "Session not found",
-        "The caller has no session with this id; it may have ended.";
-    /// Somebody else's account.
+        "The caller has no active session with this id.";
+    /// The account belongs to another user.
     NOT_YOUR_ACCOUNT = "not_your_account", 403, "Not authorized to change this user",
-        "The account in the path is not the caller's own, whether or not it exists.";
-    /// Nothing at this path.
+        "The account in the path is not the caller's; it may not exist.";
+    /// The path does not exist.
     NOT_FOUND = "not_found", 404, "Not Found",
-        "There is nothing at this path.";
-    /// No user has this id.
+        "The path does not exist.";
+    /// The user does not exist.
     USER_NOT_FOUND = "user_not_found", 404, "User not found",
         "No user has this id; the account may have been deleted.";
-    /// The path has other methods.
+    /// The path does not have this method.
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "Method Not Allowed",
-        "The path exists and has other methods; the header `Allow` lists them.";
+        "The path does not support this method; the header `Allow` lists those it supports.";
     /// The body is too large.
     PAYLOAD_TOO_LARGE = "payload_too_large", 413, "Payload too large",
-        "The request's body is larger than this endpoint takes.";
-    /// The body is of another kind.
+        "The request's body is larger than the endpoint allows.";
+    /// The body has another media type.
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, "Unsupported media type",
-        "The request's body is not of the type that the endpoint takes, which is `application/json` unless documented otherwise, or has a `Content-Encoding`, which no endpoint takes; `detail` names both the expected and the sent one.";
-    /// The name is taken.
+        "The request's body has the wrong media type (endpoints expect `application/json` unless documented otherwise), or a `Content-Encoding`, which no endpoint accepts; `detail` names what was expected and what was sent.";
+    /// The username is taken.
     USERNAME_TAKEN = "username_taken", 400, "Username already exists",
-        "Somebody has this username, perhaps in another spelling of upper and lower case.";
-    /// The address is taken.
+        "Another user has this username; letter case is ignored.";
+    /// The e-mail address is taken.
     EMAIL_TAKEN = "email_taken", 400, "Email already registered",
-        "Somebody has registered with this e-mail address.";
+        "Another user has registered with this e-mail address.";
     /// The picture is too large.
     FILE_TOO_LARGE = "file_too_large", 400, "File too large",
         "The uploaded picture is larger than `MAX_UPLOAD_SIZE_BYTES`.";
     /// The file is not a picture.
     INVALID_IMAGE = "invalid_image", 400, "Invalid image file. Please upload a valid image (JPEG, PNG, GIF, WebP).",
-        "The uploaded file is not an image of these kinds, is broken, or has more pixels than are decoded. Its content decides, not its name.";
+        "The uploaded file is not an image of these formats, is corrupt, or has too many pixels. The format is detected from the content, not the file name.";
     /// There is no picture to delete.
     NO_PICTURE = "no_profile_picture", 400, "No profile picture to delete",
         "The user has the default picture, which cannot be deleted.";
     /// The upload is too slow.
     UPLOAD_TOO_SLOW = "upload_too_slow", 408, "Upload too slow",
-        "The picture did not come in time.";
+        "The picture did not arrive in time.";
     /// The picture cannot be stored.
     STORAGE_UNAVAILABLE = "storage_unavailable", 503, "Failed to upload image. Please try again.",
-        "The storage of pictures does not answer at the moment; the picture stayed as it was. `Retry-After` says when to try again.";
-    /// Too many pictures.
-    TOO_MANY_UPLOADS = "too_many_uploads", 503, "Too many uploads at the moment",
-        "More pictures are coming in or waiting to be decoded than can be in time; `Retry-After` says when to try again.";
-    /// Something broke inside.
+        "The picture storage is unavailable; the picture is unchanged. `Retry-After` says when to retry.";
+    /// Too many concurrent uploads.
+    TOO_MANY_UPLOADS = "too_many_uploads", 503, "Too many concurrent uploads",
+        "The server is receiving or decoding as many pictures as it can; `Retry-After` says when to retry.";
+    /// An internal error.
     INTERNAL = "internal", 500, "Internal server error",
-        "Something broke inside; the log has it under the answer's `X-Request-Id`.";
-    /// The database does not answer.
+        "An internal error; the server's log has it under the response's `X-Request-Id`.";
+    /// The database does not respond.
     DATABASE_UNAVAILABLE = "database_unavailable", 503, "Database unavailable",
-        "The database does not answer at the moment; `Retry-After` says when to try again.";
+        "The database is temporarily unavailable; `Retry-After` says when to retry.";
     /// Too many attempts.
     TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many attempts",
-        "This was tried too often from this network, or for this account or address; whether there is such an account has no part in it. `Retry-After` says when to try again, `RateLimit` and `RateLimit-Policy` which limit it was.";
-    /// Too many passwords to hash.
-    OVERLOADED = "overloaded", 503, "Too many logins at the moment",
-        "More passwords are waiting to be hashed than can be in time; `Retry-After` says when to try again.";
+        "A rate limit for this network, account or address was exceeded; the response does not depend on whether the account exists. `Retry-After` says when to retry; `RateLimit` and `RateLimit-Policy` name the limit.";
+    /// The password hashing queue is full.
+    OVERLOADED = "overloaded", 503, "Too many concurrent logins",
+        "The queue of passwords to hash is full; `Retry-After` says when to retry.";
 }
 
 #[cfg(test)]

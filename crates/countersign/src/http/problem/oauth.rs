@@ -1,6 +1,5 @@
-//! How an error looks to a client of OAuth: with the members that RFC 6749, section 5.2, has it look for, and with the media type
-//! of that section, because clients read no other. Apart from the other problems, so that an endpoint of OAuth cannot answer
-//! one without them.
+//! Errors for OAuth clients: with the members and the media type of RFC 6749, section 5.2, because these clients read no other.
+//! Apart from the other problems, so that an OAuth endpoint cannot return one without them.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -16,15 +15,15 @@ use super::kinds::{
 };
 use super::{Problem, ProblemKind};
 
-/// Where the endpoints of OAuth are: this path, and those below it.
+/// The path of the OAuth endpoints, with all paths below it.
 const ENDPOINTS: &str = "/api/users/token";
 
-/// Whether an endpoint of OAuth is at this path, whose clients read problems [as OAuth has them](Problem::for_oauth).
+/// Whether an OAuth endpoint is at this path; its clients expect problems [in OAuth's form](Problem::for_oauth).
 pub fn is_oauth_endpoint(path: &str) -> bool {
     path.strip_prefix(ENDPOINTS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A problem of an endpoint of OAuth. Its handlers and extractors fail with this type alone.
+/// A problem of an OAuth endpoint, the only error type of its handlers and extractors.
 pub(crate) struct OAuthProblem(Problem);
 
 impl<E: Into<Problem>> From<E> for OAuthProblem {
@@ -40,39 +39,38 @@ impl IntoResponse for OAuthProblem {
 }
 
 impl Problem {
-    /// The same for a client of OAuth: `application/json`, with the members `error` and `error_description` (RFC 6749, section
-    /// 5.2).
+    /// Converts it for OAuth clients: `application/json`, with the members `error` and `error_description` (RFC 6749, section 5.2).
     #[must_use]
     pub fn for_oauth(self) -> Self {
         let error = self.oauth.unwrap_or_else(|| error_of(self.kind));
         self.oauth(error)
     }
 
-    /// With this `error`, where it is another than the kind has.
+    /// Sets an `error` that differs from that of the kind.
     pub(crate) fn oauth(self, error: &'static str) -> Self {
         Self { oauth: Some(error), ..self }
     }
 }
 
-/// The `error` of a kind.
+/// Returns the `error` of a kind.
 fn error_of(kind: &ProblemKind) -> &'static str {
     let is_of = |kinds: &[&ProblemKind]| kinds.iter().any(|one| one.code == kind.code);
     if is_of(&[&WRONG_CREDENTIALS, &EMAIL_NOT_VERIFIED, &INVALID_REFRESH_TOKEN, &REFRESH_TOKEN_REUSED]) {
         return "invalid_grant";
     }
-    // Who asks about tokens is a client that shows its secret.
+    // Callers of introspection are clients that authenticate with a secret.
     if is_of(&[&NOT_AUTHENTICATED, &INVALID_TOKEN]) {
         return "invalid_client";
     }
     match kind.status {
-        // RFC 6749 has codes for these in section 4.1.2.1 alone; its section 5.2 foresees neither limits nor faults of the server.
+        // RFC 6749 defines these codes only in section 4.1.2.1; its section 5.2 has none for rate limits or server errors.
         429 | 503 => "temporarily_unavailable",
         500.. => "server_error",
         _ => "invalid_request",
     }
 }
 
-/// For the description of an endpoint of OAuth: the problems of `P` with the media type that they have there.
+/// For the description of an OAuth endpoint: the problems of `P`, with OAuth's media type.
 pub(crate) struct OAuth<P>(PhantomData<P>);
 
 impl<P: IntoResponses> IntoResponses for OAuth<P> {

@@ -1,4 +1,4 @@
-//! The problems that the OpenAPI description of an endpoint lists, in sets by what the endpoint reads and asks for.
+//! Sets of problems for the OpenAPI descriptions of endpoints, by what the endpoint reads and requires.
 
 use std::collections::BTreeMap;
 
@@ -34,20 +34,20 @@ fn field_problem() -> (String, RefOr<utoipa::openapi::Response>) {
     described::<FieldProblemBody>("application/json", INVALID_FIELDS.status, INVALID_FIELDS.when)
 }
 
-/// For the description of an endpoint that asks who is calling.
+/// For endpoints that require authentication.
 pub struct AuthenticationProblems;
 
 impl IntoResponses for AuthenticationProblems {
     fn responses() -> Responses {
         [
             described::<ProblemBody>(PROBLEM_JSON, 401, "`Not authenticated`, or `Invalid or expired token`"),
-            described::<ProblemBody>(PROBLEM_JSON, 403, "`Request from another site`: only with a session cookie"),
+            described::<ProblemBody>(PROBLEM_JSON, 403, "`Request from another site`; only with a session cookie"),
         ]
         .into()
     }
 }
 
-/// For the description of an endpoint that has parameters in its path or query.
+/// For endpoints with parameters in the path or query.
 pub struct ParameterProblems;
 
 impl IntoResponses for ParameterProblems {
@@ -56,7 +56,7 @@ impl IntoResponses for ParameterProblems {
     }
 }
 
-/// For the description of an endpoint that reads a JSON body.
+/// For endpoints that read a JSON body.
 pub struct BodyProblems;
 
 impl IntoResponses for BodyProblems {
@@ -66,7 +66,7 @@ impl IntoResponses for BodyProblems {
     }
 }
 
-/// For the description of an endpoint that is limited.
+/// For endpoints with a rate limit.
 pub struct LimitProblems;
 
 impl IntoResponses for LimitProblems {
@@ -79,9 +79,9 @@ impl IntoResponses for LimitProblems {
             .minimum(Some(1));
         let text = || ObjectBuilder::new().schema_type(Type::String);
         for (name, schema, description) in [
-            (RETRY_AFTER, seconds, "When to try again, in seconds."),
-            (RATE_LIMIT_POLICY, text(), "The limit: its name, how often (`q`), in how many seconds (`w`)."),
-            (RATE_LIMIT, text(), "What is left of it (`r`), and for how many seconds (`t`)."),
+            (RETRY_AFTER, seconds, "When to retry, in seconds."),
+            (RATE_LIMIT_POLICY, text(), "The limit: its name, the quota (`q`), and the window in seconds (`w`)."),
+            (RATE_LIMIT, text(), "The remaining quota (`r`), and the seconds until it resets (`t`)."),
         ] {
             let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
             response = response.header(name.as_str(), header);
@@ -90,14 +90,14 @@ impl IntoResponses for LimitProblems {
     }
 }
 
-/// For the description of every endpoint: what can break that the client did not cause.
+/// For every endpoint: errors that the client did not cause.
 pub struct ServiceProblems;
 
 impl IntoResponses for ServiceProblems {
     fn responses() -> Responses {
         [
             problem(&INTERNAL),
-            described::<ProblemBody>(PROBLEM_JSON, 503, "Not at the moment; `Retry-After` says when to try again."),
+            described::<ProblemBody>(PROBLEM_JSON, 503, "Temporarily unavailable; `Retry-After` says when to retry."),
         ]
         .into()
     }

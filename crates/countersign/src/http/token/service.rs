@@ -1,5 +1,5 @@
-//! Another service that asks about tokens, known by the secret that it shares with this one: sent as a bearer token (RFC 7662,
-//! section 2.1), or as the password of HTTP Basic (RFC 6749, section 2.3.1). Apart from the users, who have no part in this.
+//! A service that introspects tokens, authenticated by a secret that it shares with this server: a bearer token (RFC 7662, section
+//! 2.1) or the HTTP Basic password (RFC 6749, section 2.3.1). Apart from the users, who do not authenticate here.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
@@ -13,7 +13,7 @@ use super::super::current_user::authorization;
 use super::super::problem::{Demand, INVALID_TOKEN, NOT_AUTHENTICATED, OAuthProblem, Problem};
 use crate::Accounts;
 
-/// A service that has the secret; a request without it is a 401.
+/// A service that has sent the secret; without it the response is 401.
 pub(super) struct Service;
 
 impl<S> FromRequestParts<S> for Service
@@ -37,10 +37,10 @@ where
     }
 }
 
-/// How the secret came.
+/// How the secret was sent.
 enum Presented<'r> {
     Bearer(&'r str),
-    /// `None` when it is not Base64 of an id and a password.
+    /// `None` if it is not Base64 of an id and a password.
     Basic(Option<BasicPassword>),
 }
 
@@ -55,7 +55,7 @@ fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
     }
 }
 
-/// What stands behind the first colon.
+/// The text after the first colon.
 struct BasicPassword(Zeroizing<String>);
 
 impl BasicPassword {
@@ -65,7 +65,7 @@ impl BasicPassword {
         Some(Self(Zeroizing::new(password.to_owned())))
     }
 
-    /// Clients of OAuth encode both parts as a form would; others, such as curl, send them as they are.
+    /// Whether it is the secret. OAuth clients form-encode both parts; others, such as curl, send them as they are.
     fn is_known(&self, accounts: &Accounts) -> bool {
         let spaced = Zeroizing::new(self.0.replace('+', " "));
         let decoded = percent_decode_str(&spaced).decode_utf8().map(|text| Zeroizing::new(text.into_owned()));

@@ -1,4 +1,4 @@
-//! What `/api/users/{user_id}/picture` takes and answers: an upload that is bounded while it comes in.
+//! Handlers of `/api/users/{user_id}/picture`: a streaming upload, with limits on its size and time.
 
 use std::time::Duration;
 
@@ -26,10 +26,10 @@ use crate::media::{StorageError, Upload, UploadError};
 use crate::model::{ClientInfo, User, UserId};
 use crate::{Accounts, RemoveProfilePictureError, SetProfilePictureError};
 
-/// Everything of a body but the file, in bytes.
+/// Maximum size of the body without the file, in bytes.
 const REST_BYTES_MAX: usize = 64 * 1024;
-/// How much of a refused body is read and thrown away, in bytes: clients that send all of it first would see a broken
-/// connection instead of the answer.
+/// Maximum size of a rejected body that is read and discarded, in bytes: clients that send the whole body first would otherwise see
+/// a broken connection instead of the response.
 const REFUSED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -40,19 +40,19 @@ where
     OpenApiRouter::new().routes(routes!(set_picture, remove_picture))
 }
 
-/// A picture.
+/// A picture upload.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `read_upload` reads while it comes in")]
 struct PictureUpload {
-    /// A JPEG, PNG, GIF or WebP of up to `MAX_UPLOAD_SIZE_BYTES` bytes.
+    /// A JPEG, PNG, GIF or WebP file of up to `MAX_UPLOAD_SIZE_BYTES` bytes.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }
 
-/// Give oneself a profile picture
+/// Upload a profile picture
 ///
-/// The middle of it becomes a square JPEG of 300 by 300 pixels without metadata; its name is new each time. The earlier
-/// picture is deleted.
+/// The picture is cropped to its centre, scaled to a JPEG of 300 by 300 pixels without metadata, and stored under a new name. The
+/// previous picture is deleted.
 #[utoipa::path(
     patch,
     path = "/api/users/{user_id}/picture",
@@ -60,12 +60,12 @@ struct PictureUpload {
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     request_body(content = PictureUpload, content_type = "multipart/form-data"),
     responses(
-        (status = OK, body = UserPrivate, description = "The account as it is now"),
-        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`File too large. Maximum size is 5MB`, `Invalid image file. Please upload a valid image (JPEG, PNG, GIF, WebP).`, or a body that is not `multipart/form-data` as it should be"),
+        (status = OK, body = UserPrivate, description = "The updated account"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`File too large. Maximum size is 5MB`, `Invalid image file. Please upload a valid image (JPEG, PNG, GIF, WebP).`, or a malformed `multipart/form-data` body"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this user's picture`"),
-        (status = REQUEST_TIMEOUT, body = ProblemBody, content_type = "application/problem+json", description = "The picture did not come in time"),
-        (status = PAYLOAD_TOO_LARGE, body = ProblemBody, content_type = "application/problem+json", description = "Too much beside the picture"),
-        (status = UNSUPPORTED_MEDIA_TYPE, body = ProblemBody, content_type = "application/problem+json", description = "A body with a `Content-Encoding`"),
+        (status = REQUEST_TIMEOUT, body = ProblemBody, content_type = "application/problem+json", description = "The picture did not arrive in time"),
+        (status = PAYLOAD_TOO_LARGE, body = ProblemBody, content_type = "application/problem+json", description = "Too much data in addition to the picture"),
+        (status = UNSUPPORTED_MEDIA_TYPE, body = ProblemBody, content_type = "application/problem+json", description = "The body has a `Content-Encoding`"),
         AuthenticationProblems,
         LimitProblems,
         ParameterProblems,
@@ -88,7 +88,7 @@ async fn set_picture(
     Ok(Private(UserPrivate::new(user, &accounts.config().media)))
 }
 
-/// Reads the picture of a `multipart/form-data` body and makes it this user's; for the page of the account, too.
+/// Reads the picture of a `multipart/form-data` body and sets it as this user's; the account page uses it too.
 pub(crate) async fn take_picture(
     accounts: &Accounts,
     id: UserId,
@@ -134,21 +134,21 @@ impl From<SetProfilePictureError> for Problem {
 }
 
 impl From<StorageError> for Problem {
-    /// Logs the error with its causes; the client gets none of them.
+    /// Logs the error with its causes; the client does not see them.
     fn from(error: StorageError) -> Self {
         tracing::error!(error = causes(&error), "the storage of pictures failed");
         Self::new(&STORAGE_UNAVAILABLE)
     }
 }
 
-/// Remove one's own profile picture
+/// Delete the current user's profile picture
 #[utoipa::path(
     delete,
     path = "/api/users/{user_id}/picture",
     tag = "users",
     params(("user_id" = Uuid, Path, description = "The caller's own id")),
     responses(
-        (status = OK, body = UserPrivate, description = "The account as it is now"),
+        (status = OK, body = UserPrivate, description = "The updated account"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`No profile picture to delete`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this user's picture`"),
         AuthenticationProblems,
@@ -177,7 +177,7 @@ impl From<RemoveProfilePictureError> for Problem {
     }
 }
 
-/// The body of a request, read piece by piece and not for ever.
+/// The body of a request, read in pieces and with timeouts.
 struct Incoming {
     content_type: String,
     announced_bytes: Option<usize>,
@@ -196,7 +196,7 @@ impl Incoming {
         Self { content_type, announced_bytes, body: request.into_body(), pause_max: media.upload_pause_max, end }
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
             let patience = self.end.min(Instant::now() + self.pause_max);
@@ -204,7 +204,7 @@ impl Incoming {
                 Err(_) => return Err(Problem::new(&UPLOAD_TOO_SLOW)),
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(_))) => return Err(Problem::new(&UNREADABLE_BODY)),
-                // What is no data are trailers.
+                // Frames other than data are trailers.
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -214,7 +214,7 @@ impl Incoming {
         }
     }
 
-    /// Reads the rest, as far as it is not too long or too slow.
+    /// Reads and discards the rest, unless it is too large or too slow.
     async fn throw_away(&mut self) {
         if self.announced_bytes.is_some_and(|bytes| bytes > REFUSED_BYTES_MAX) {
             return;
@@ -229,9 +229,9 @@ impl Incoming {
     }
 }
 
-/// The part `file`.
+/// Reads the part `file`.
 async fn read_upload(accounts: &Accounts, empty: Upload, incoming: &mut Incoming) -> Result<Upload, Problem> {
-    // A body of another type has no fields.
+    // A body of another media type has no fields.
     let Some(multipart) = Multipart::of_type(&incoming.content_type) else {
         let sent = wrong_type("multipart/form-data", Some(&incoming.content_type));
         return Err(at_fault(Invalid::new("missing", sent)));
@@ -249,7 +249,7 @@ async fn read_upload(accounts: &Accounts, empty: Upload, incoming: &mut Incoming
                     is_in_file = head.name.as_deref() == Some("file");
                     if is_in_file {
                         if upload.is_some() {
-                            return Err(at_fault(Invalid::value("the field is given more than once")));
+                            return Err(at_fault(Invalid::value("the field appears more than once")));
                         }
                         if head.kind == PartKind::Text {
                             return Err(at_fault(Invalid::value("expected a file")));
