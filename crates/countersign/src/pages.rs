@@ -1,10 +1,9 @@
-//! The pages that the accounts show to people, and where they are: forms that work without script, which call the same
-//! operations as the JSON API.
+//! The HTML pages of the accounts and their routes: forms that work without JavaScript and call the same operations as the JSON
+//! API.
 //!
-//! A host merges [`routes`] at the root of its site. Its own pages take a [`Visitor`], a [`LoggedIn`] or, for what takes time to
-//! write, a [`Writer`], and render with [`Visitor::page`], so
-//! that they share the layout, the language and the look; `pages/layout.html` is its own to replace. See
-//! [`crate::templates`].
+//! A host merges [`routes`] at the root of its site. Its own pages extract a [`Visitor`], a [`LoggedIn`] or, for forms that take
+//! time to fill in, a [`Writer`], and render with [`Visitor::page`], so that all pages share the layout, language and theme. A host
+//! may replace `pages/layout.html`; see [`crate::templates`].
 
 mod account;
 mod email;
@@ -34,11 +33,11 @@ pub use visitor::{FormsOf, LoggedIn, NoCaller, Visitor, Writer};
 
 use crate::Accounts;
 
-/// Forms of the accounts are small; that with a picture has a limit of its own.
+/// Maximum size of a form's body, in bytes; the picture form has its own limit.
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
-/// The pages of the accounts, to be merged at the root beside [`assets`]. They are not to be compressed: the length of an
-/// answer that has both a secret and what a client sent would tell of the secret.
+/// The pages of the accounts, to be merged at the root together with [`assets`]. Do not compress them: the length of a compressed
+/// response with both a secret and client input leaks the secret.
 pub fn routes<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -87,7 +86,7 @@ where
         .layer(Extension(FormsOf("/account")))
 }
 
-/// The style sheet, the scripts and the drawings that all pages fetch, to be merged at the root.
+/// The style sheet, scripts and drawings of all pages, to be merged at the root.
 pub fn assets<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

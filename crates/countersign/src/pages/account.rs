@@ -1,5 +1,5 @@
-//! What the account's page shows and takes: several forms, each for one act. Acts that need a recent login take the
-//! password along when the login is older.
+//! The account page: several forms, one for each action. Actions that require a recent login ask for the password when the login is
+//! older.
 
 use axum::extract::Request;
 use axum::http::header::SET_COOKIE;
@@ -21,7 +21,7 @@ use crate::{
     TooManyAttempts,
 };
 
-/// The forms of the page; the one that was sent comes back with its faults.
+/// The forms of the page; the submitted one is shown again with its errors.
 struct Forms {
     profile: Form,
     picture: Form,
@@ -48,7 +48,7 @@ impl Forms {
         }
     }
 
-    /// What is said above all of them.
+    /// The form whose errors are summarized at the top of the page.
     fn summary(&self) -> Value {
         let forms = [&self.profile, &self.picture, &self.email, &self.password];
         forms.into_iter().find(|form| form.is_faulty()).unwrap_or(&self.profile).context()
@@ -59,7 +59,7 @@ pub(super) async fn show(LoggedIn { visitor, caller }: LoggedIn) -> Result<Respo
     page(&visitor, &caller, StatusCode::OK, &Forms::new(&caller)).await
 }
 
-/// Where programs that keep passwords send somebody who is to change theirs (W3C, "A Well-Known URL for Changing Passwords").
+/// Where password managers send a user to change the password (W3C, "A Well-Known URL for Changing Passwords").
 pub(super) async fn lead_to_password(_: LoggedIn) -> To {
     To::path("/account#password")
 }
@@ -129,21 +129,21 @@ pub(super) async fn save_profile(LoggedIn { visitor, caller }: LoggedIn, form: F
     }
 }
 
-/// What came of asking for the password; what is wrong stands in the form.
+/// The result of checking the password; errors are noted in the form.
 enum Confirmed {
     Yes(Recent),
     No,
     TooOften(TooManyAttempts),
 }
 
-/// Somebody whose login is recent.
+/// A caller with a recent login.
 struct Recent {
     session: SessionId,
-    /// That of the session, if it is another than before.
+    /// The new session cookie, if the session was replaced.
     cookie: Option<HeaderValue>,
 }
 
-/// Takes the password of the form if the login is no recent one.
+/// Checks the password from the form, unless the login is recent.
 async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Result<Confirmed, Problem> {
     let accounts = visitor.accounts();
     if caller.is_recent(accounts) {
@@ -170,7 +170,7 @@ async fn confirm(visitor: &Visitor, caller: &CurrentUser, form: &mut Form) -> Re
     Ok(Confirmed::No)
 }
 
-/// The page, with the form that was sent too often.
+/// Renders the page for a form that exceeded a rate limit.
 async fn limited_page(
     visitor: &Visitor,
     caller: &CurrentUser,

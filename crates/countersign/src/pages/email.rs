@@ -1,5 +1,4 @@
-//! Pages for what came by mail: following a link only shows a button, so that a program that looks at links
-//! uses up nothing.
+//! Pages that links in mails lead to. Following a link only shows a button, so that a link scanner does not use up the token.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -15,12 +14,12 @@ use crate::model::{EmailAddress, OneTimeCode, Password, Username};
 use crate::templates::context;
 use crate::{AddressProof, ProveAddress, ProveAddressError, ProvenAddress, UndoEmailChangeError};
 
-/// What the form asks for beside the proof.
+/// The fields that the form has in addition to the proof.
 #[derive(Clone, Copy, Default)]
 struct Asked {
     /// The password of a registration.
     password: bool,
-    /// Another name, because the one that was asked for has been taken meanwhile.
+    /// Another username, because the chosen one has been taken in the meantime.
     username: bool,
 }
 
@@ -139,7 +138,7 @@ pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, P
         }
         Err(UndoEmailChangeError::TooMany(limited)) => {
             form.fault::<()>("", limited.into());
-            // The button stays: the token is still good.
+            // The button stays: the token is still valid.
             let form = form.with("token", token.expose_secret());
             Ok(later(undo_page(&visitor, StatusCode::TOO_MANY_REQUESTS, &form), &limited))
         }

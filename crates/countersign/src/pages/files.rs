@@ -1,5 +1,5 @@
-//! Decides how the style sheet, the scripts and the drawings are served: under the address of their version for good, under
-//! that of another for once. While instances of two versions run side by side, a page of one may ask the other.
+//! Serves the style sheet, scripts and drawings: cacheable forever under the URL of their version, revalidated under any other.
+//! While instances of two versions run at once, a page of one may fetch from the other.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderValue;
@@ -11,7 +11,7 @@ use crate::http::problem::{NOT_FOUND, Problem};
 
 const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const FOR_ONCE: HeaderValue = HeaderValue::from_static("no-cache");
-/// A drawing is a document that could run scripts, were it opened by itself.
+/// An SVG that is opened directly is a document that could run scripts.
 const NOTHING: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox");
 

@@ -1,4 +1,4 @@
-//! How a form is read and shown again: what was typed stays, but for secrets, and each fault stands by its field.
+//! Forms: reading them, and showing them again with the entered values, except secrets, and an error at each invalid field.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::model::{InvalidEmailAddress, InvalidOneTimeCode, InvalidPassword, InvalidUsername};
 use crate::templates::{Value, context};
 
-/// What is wrong with a field: the key of a text.
+/// What is wrong with a field, as the key of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault(pub &'static str);
 
@@ -53,10 +53,10 @@ impl From<TooManyAttempts> for Fault {
     }
 }
 
-/// The field that names the account to programs that keep passwords, on pages where nobody types its name.
+/// The field that tells password managers the account on pages where the user does not enter it.
 pub(super) const ACCOUNT: &str = "account";
 
-/// A form: what was sent, or what it begins with.
+/// A form, as submitted or with its initial values.
 pub struct Form {
     sent: Option<Fields>,
     prefix: &'static str,
@@ -65,25 +65,25 @@ pub struct Form {
 }
 
 impl Form {
-    /// An empty form.
+    /// Makes an empty form.
     pub fn empty() -> Self {
         Self { sent: None, prefix: "", values: BTreeMap::new(), faults: BTreeMap::new() }
     }
 
-    /// With this before the ids of its fields, for pages with several forms.
+    /// Sets the prefix of the ids of its fields, for pages with several forms.
     #[must_use]
     pub fn prefix(self, prefix: &'static str) -> Self {
         Self { prefix, ..self }
     }
 
-    /// With this in a field.
+    /// Sets the value of a field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.values.insert(name, value.into());
         self
     }
 
-    /// Reads a field that has to be filled in, and keeps it for showing the form again.
+    /// Parses a required field, and keeps it for showing the form again.
     pub fn required<T, E: Into<Fault>>(
         &mut self,
         name: &'static str,
@@ -95,7 +95,7 @@ impl Form {
         }
     }
 
-    /// Reads a field that may be empty; `Some(None)` if it is.
+    /// Parses a field that may be empty; `Some(None)` if it is.
     pub fn optional<T, E: Into<Fault>>(
         &mut self,
         name: &'static str,
@@ -111,14 +111,14 @@ impl Form {
         }
     }
 
-    /// Reads a field with a secret, which is never shown again.
+    /// Parses a field with a secret, which is never shown again.
     pub fn secret<T, E: Into<Fault>>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let Some(sent) = &mut self.sent else { return self.fault(name, Fault("fault-missing")) };
-        // The closure is called at most once, with what the field has.
+        // The closure is called at most once, with the field's value.
         let mut fault = Fault("fault-missing");
         let read = sent.required(name, |text| {
             fault = Fault("fault-invalid");
@@ -133,13 +133,13 @@ impl Form {
         }
     }
 
-    /// Reads a field with a secret that may be left out, and any text of it is taken.
+    /// Parses an optional field with a secret; any text is valid.
     pub(super) fn secret_if_sent<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> T) -> Option<T> {
         let read = self.sent.as_mut()?.optional(name, |text| Ok::<_, Invalid>(parse(text)));
         read.ok().flatten()
     }
 
-    /// Shows a field again as it was sent, whatever it has.
+    /// Shows a field again as submitted, whatever its value.
     pub(super) fn keep(&mut self, name: &'static str) {
         let _ = self.optional(name, |_| Ok::<_, Fault>(()));
     }
@@ -150,29 +150,29 @@ impl Form {
         if let Ok(text) = sent.optional(name, |text| Ok::<_, Invalid>(text.to_owned())) {
             return Some(text);
         }
-        // No page can show a NUL; what stands in its place can be sent again.
+        // No page can show a NUL; its replacement can be submitted.
         let text = sent.as_sent(name).unwrap_or_default().replace('\0', "\u{fffd}");
         self.values.insert(name, text);
         self.fault(name, Fault("fault-invalid"))
     }
 
-    /// Notes what is wrong with a field, or under `""` with the form as a whole.
+    /// Notes the error of a field, or of the whole form under `""`.
     pub fn fault<T>(&mut self, name: &'static str, fault: Fault) -> Option<T> {
         self.faults.insert(name, fault);
         None
     }
 
-    /// Whether anything is wrong.
+    /// Whether the form has any error.
     pub fn is_faulty(&self) -> bool {
         !self.faults.is_empty()
     }
 
-    /// Whether anything is wrong with this field.
+    /// Whether this field has an error.
     pub fn is_faulty_at(&self, name: &str) -> bool {
         self.faults.contains_key(name)
     }
 
-    /// For the macros of `pages/fields.html`.
+    /// The values for the macros of `pages/fields.html`.
     pub fn context(&self) -> Value {
         let errors: BTreeMap<&str, &str> = self.faults.iter().map(|(name, fault)| (*name, fault.0)).collect();
         let faulty: Vec<&str> = self.faults.keys().copied().filter(|name| !name.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! How somebody logs in and out by a page.
+//! Pages for logging in and out.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +15,7 @@ use crate::model::{Password, Stay};
 use crate::{LogIn, LogInError};
 
 const HOME: &str = "/";
-/// The box that is ticked by those who want to stay logged in.
+/// The "keep me logged in" checkbox.
 const KEEP: &str = "keep";
 
 pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
@@ -70,8 +70,8 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
     Ok(page(&visitor, status, &form))
 }
 
-/// Browsers send nothing of a box that is not ticked, so the form says beside it what that means; a program that sends neither
-/// is kept logged in.
+/// Reads how long the user stays logged in. Browsers send nothing for an unchecked box, so a hidden field says what that means; a
+/// client that sends neither stays logged in.
 fn stay(form: &mut Form) -> Stay {
     let mut read = |name| form.optional(name, |text| Ok::<_, Fault>(text.to_owned())).flatten();
     let (ticked, otherwise) = (read(KEEP), read("unless_kept"));

@@ -1,5 +1,4 @@
-//! In which language and which colours a page is shown, and what it says was done: by cookies first, then by what the
-//! browser asks for.
+//! The language, the theme and the notice of a page: from cookies first, then from the browser's headers.
 
 use std::time::Duration;
 
@@ -19,25 +18,25 @@ use crate::http::problem::{INTERNAL, Problem};
 use crate::model::{Language, User};
 use crate::templates::{Value, context};
 
-/// Pages run no script and take no style but the site's own files, send forms nowhere else, and stand in no frame. A chosen
-/// picture is shown before it is sent (`blob:`).
+/// Pages run no script and use no style but the site's own files, submit forms only to the site, and cannot be framed. `blob:`
+/// allows previewing a chosen picture.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'; img-src 'self' blob:";
-/// An error's page waits no longer than this to learn who reads it.
+/// How long an error page waits to find out who reads it.
 const READER_WAIT_MAX: Duration = Duration::from_secs(1);
-/// What is said of pages of the accounts, after which going on leads nowhere.
+/// Pages of the accounts, to which a login does not lead back.
 const OWN_PAGES: [&str; 7] =
     ["/login", "/register", "/forgot-password", "/reset-password", "/verify-email", "/undo-email-change", "/account"];
 
-/// How a page is shown to somebody.
+/// How a page is shown to a visitor.
 #[derive(Clone, Debug)]
 pub(super) struct Looks {
     pub(super) language: Language,
     pub(super) theme: Option<&'static str>,
-    /// The text that says what was done.
+    /// The notice of what was just done.
     done: Option<String>,
     pub(super) cookies: cookie::Jar,
-    /// The page, by its path and query.
+    /// The path and query of the page.
     pub(super) here: String,
 }
 
@@ -55,14 +54,14 @@ impl Looks {
         Self {
             language,
             theme: cookies("theme").find_map(theme),
-            // It is said where it can be taken away with that.
+            // The notice is shown only if the response may also clear it.
             done: cookie::set_plain(jar, "done", "", 0).and_then(|_| done.find(|key| templates.catalogue().has(key))),
             cookies: jar,
             here: here.to_owned(),
         }
     }
 
-    /// A page, with what all templates have beside `own`.
+    /// Renders a page, with the values that all templates share and `own`.
     pub(super) fn page(
         &self,
         accounts: &Accounts,
@@ -91,7 +90,7 @@ impl Looks {
             next_query => self.next_query(),
             languages,
             done => self.done.as_deref(),
-            // A browser does not keep a secure cookie that came over plain HTTP.
+            // Browsers drop a secure cookie that was set over plain HTTP.
             cookies_are_lost => self.cookies.kind() == cookie::Kind::Secure && !accounts.config().public_url.is_https(),
         };
         match templates.render(template, &self.language, context! { ..own, ..shared }) {
@@ -132,12 +131,12 @@ fn shown_user(accounts: &Accounts, user: &User) -> Value {
     }
 }
 
-/// The theme of this name; `None` for whichever the system prefers.
+/// The theme of this name; `None` for the system's preference.
 pub(super) fn theme(name: &str) -> Option<&'static str> {
     ["light", "dark"].into_iter().find(|theme| *theme == name)
 }
 
-/// An error's page, in the reader's language and the host's layout.
+/// An error page, in the reader's language and the host's layout.
 #[derive(Clone, Debug)]
 pub struct ErrorPage {
     cookies: cookie::Jar,
@@ -145,7 +144,7 @@ pub struct ErrorPage {
 }
 
 impl ErrorPage {
-    /// Keeps what has to be known of a request before it is handled.
+    /// Keeps what is needed from a request before it is handled.
     pub fn of(accounts: &Accounts, uri: &Uri, headers: &HeaderMap) -> Self {
         let mut kept = HeaderMap::with_capacity(2);
         let names: [HeaderName; 2] = [COOKIE, ACCEPT_LANGUAGE];
@@ -157,7 +156,7 @@ impl ErrorPage {
         Self { cookies: cookie::Jar::of(accounts.config(), uri, headers), headers: kept }
     }
 
-    /// The page, with the name of those who are logged in, as far as that is found out soon.
+    /// Renders the page, with the name of a logged-in user if the session is found in time.
     pub async fn render(&self, accounts: &Accounts, status: StatusCode) -> Response {
         let (heading, explanation) = match status {
             StatusCode::UNPROCESSABLE_ENTITY => ("problem-invalid-title", "problem-invalid-text"),
@@ -168,13 +167,13 @@ impl ErrorPage {
         };
         let own = context! { heading, explanation, status => status.as_u16() };
         let mut looks = Looks::of(accounts.config(), self.cookies, &self.headers, "/");
-        // It is for the next page to say.
+        // The next page shows the notice.
         looks.done = None;
         let reader = self.reader(accounts, status).await;
         looks.page(accounts, reader.as_ref(), status, "pages/error.html", own)
     }
 
-    /// What is too busy is asked nothing more, and what is broken may not be so quick to say so.
+    /// Finds the reader's session. An overloaded server gets no further query, and the timeout bounds the wait for a broken one.
     async fn reader(&self, accounts: &Accounts, status: StatusCode) -> Option<User> {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             return None;

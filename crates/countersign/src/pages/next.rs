@@ -1,16 +1,16 @@
-//! Decides where one may be sent after a form: to a path of this site alone.
+//! Redirect targets after a form: only paths of this site.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// Longer ones lead nowhere that anybody needs.
+/// Maximum length of a redirect target; no page has a longer path.
 const BYTES_MAX: usize = 512;
 
-/// What a value in a query must not have bare.
+/// The characters to escape in a query value.
 const QUERY_VALUE: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'\'').add(b'+').add(b'<').add(b'>').add(b'=');
 
-/// The text, if a browser takes it for a path of the site that it is on. Browsers read a backslash as a slash and pass over
-/// tabs and line ends, so there are none, and nothing else but what a path and a query consist of.
+/// Returns the text if browsers take it for a path on the current site. Browsers read a backslash as a slash and skip tabs and line
+/// breaks, so only characters that a path and a query consist of are allowed.
 pub(super) fn own_path(text: &str) -> Option<&str> {
     let mut bytes = text.bytes();
     let is_path = bytes.next() == Some(b'/') && bytes.next() != Some(b'/');
@@ -18,7 +18,7 @@ pub(super) fn own_path(text: &str) -> Option<&str> {
     (is_path && text.len() <= BYTES_MAX && text.bytes().all(plain)).then_some(text)
 }
 
-/// A path as the value of a query's parameter.
+/// Escapes a path for use as a query value.
 pub(super) fn in_query(path: &str) -> String {
     utf8_percent_encode(path, QUERY_VALUE).to_string()
 }

@@ -1,4 +1,4 @@
-//! How a form that was taken ends: the browser is sent on, and the next page says what was done.
+//! Responses to an accepted form: a redirect, and a notice on the next page.
 
 use axum::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
@@ -9,22 +9,22 @@ use crate::http::cookie;
 use crate::http::problem::limit_headers;
 use crate::{Tokens, TooManyAttempts};
 
-/// How long what was done may wait to be said, in seconds.
+/// How long a notice may wait to be shown, in seconds.
 const DONE_SECONDS: u32 = 60;
 
-/// Sends the browser on by `GET` (303).
+/// A redirect by `GET` (303).
 pub struct To {
     location: String,
     cookies: Vec<HeaderValue>,
 }
 
 impl To {
-    /// To a path of this site.
+    /// Redirects to a path of this site.
     pub fn path(path: impl Into<String>) -> Self {
         Self { location: path.into(), cookies: Vec::new() }
     }
 
-    /// And has the next page say to the visitor what was done: the text `done-<what>`.
+    /// Adds a notice to the next page: the text `done-<what>`.
     ///
     /// # Panics
     /// When `what` is not made of letters and hyphens.
@@ -33,7 +33,7 @@ impl To {
         self.cookies(cookie::set_plain(visitor.cookies(), "done", what, DONE_SECONDS))
     }
 
-    /// With the cookies of a login.
+    /// Adds the cookies of a login.
     pub(super) fn logged_in(self, visitor: &Visitor, tokens: &Tokens) -> Self {
         let cookies = visitor.cookies();
         let device = tokens.device_cookie.as_ref().and_then(|device| cookie::set_device(cookies, device));
@@ -59,15 +59,14 @@ impl IntoResponse for To {
     }
 }
 
-/// The address of the page is a secret, which nobody shall learn from what the page asks for next: no other site, and no log of a
-/// proxy of ours. With `no-referrer` the page's own form would come with `Origin: null`, as those of other sites do; so the
-/// site is named, and never the page.
+/// Keeps the page's URL, which is a secret, out of the `Referer` header, and so from other sites and the logs of our proxies. With
+/// `no-referrer` the page's own form would send `Origin: null`, as a form on another site may; `strict-origin` names only the site.
 pub(super) fn secretive(mut response: Response) -> Response {
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
     response
 }
 
-/// The page says that something was tried too often; when it may be tried again stands in its headers.
+/// Adds rate-limit headers, which say when to retry.
 pub(super) fn later(mut response: Response, limited: &TooManyAttempts) -> Response {
     response.headers_mut().extend(limit_headers(limited));
     response

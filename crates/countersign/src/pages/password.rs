@@ -1,4 +1,4 @@
-//! How a forgotten password is replaced by pages. The answer to asking is the same whether or not there is an account.
+//! Pages for replacing a forgotten password. The response to a request is the same whether or not the account exists.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};

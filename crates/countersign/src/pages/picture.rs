@@ -1,4 +1,4 @@
-//! Forms of the account's page that set and remove the picture.
+//! Forms of the account page that set and remove the picture.
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -14,11 +14,11 @@ use crate::http::problem::{
 };
 use crate::http::users::picture::take_picture;
 
-/// The account's page with what is wrong with the picture.
+/// The result of setting a picture.
 pub(super) enum Chosen {
-    /// The browser goes on.
+    /// The response that ends the request: a redirect.
     Ends(Response),
-    /// The page is shown again.
+    /// The account page is shown again with this error.
     Faulty(StatusCode, Fault),
 }
 

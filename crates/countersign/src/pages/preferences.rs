@@ -1,4 +1,4 @@
-//! How a language and a theme are chosen: both are kept in cookies, which say nothing of who somebody is.
+//! Choosing a language and a theme: both are kept in cookies, which do not identify the visitor.
 
 use axum::response::{IntoResponse as _, Response};
 

@@ -1,4 +1,4 @@
-//! How somebody registers by a page: a user who is registered at once is logged in, too.
+//! The registration page; it also logs in a user whose account is created at once.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -91,7 +91,7 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
             Ok(To::path("/").done(visitor, "registered").logged_in(visitor, &outcome.into_tokens()).into_response())
         }
         Err(LogInError::Internal(error)) => Err(error.into()),
-        // The account is there all the same.
+        // The account exists even if the login fails.
         Err(_) => Ok(To::path("/login").done(visitor, "registered-verified").into_response()),
     }
 }

@@ -1,4 +1,4 @@
-//! Forms of the account's page that end sessions.
+//! Forms of the account page that end sessions.
 
 use axum::response::{IntoResponse as _, Response};
 

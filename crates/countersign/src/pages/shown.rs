@@ -1,4 +1,4 @@
-//! What several pages show in one way: instants, pictures, and the proof of work that a form asks for.
+//! Values that several pages show alike: instants, pictures, and the proof of work of a form.
 
 use axum::http::Uri;
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::config::ChallengeWhen;
 use crate::model::{ChallengePurpose, Profile};
 use crate::templates::{Value, context};
 
-/// An instant for a template: `iso` for machines; `day`, `month`, `year` and `time` for the texts `date` and `moment`.
+/// An instant for templates: `iso` for machines; `day`, `month`, `year` and `time` for the texts `date` and `moment`.
 pub struct Moment(pub Timestamp);
 
 impl From<Moment> for Value {
@@ -20,7 +20,7 @@ impl From<Moment> for Value {
     }
 }
 
-/// Where a user's picture is fetched; for those who have none, one is drawn of the name.
+/// Returns the URL of a user's picture; without one, that of a picture drawn from the name.
 pub fn picture_url(accounts: &Accounts, profile: &Profile) -> String {
     match &profile.image_file {
         Some(file) => accounts.config().media.picture_url(Some(file)),
@@ -28,13 +28,13 @@ pub fn picture_url(accounts: &Accounts, profile: &Profile) -> String {
     }
 }
 
-/// Where pictures come from beside this site: scheme and host.
+/// Returns the origin of pictures outside this site: scheme and host.
 pub(super) fn pictures_origin(accounts: &Accounts) -> Option<String> {
     let uri: Uri = accounts.config().media.picture_url(Some("x")).parse().ok()?;
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
-/// The proof of work that a form's script does, for the macro `work`; none where none is ever asked for.
+/// Returns the challenge that a form's script solves, for the macro `work`; `None` if the server never requires one.
 pub(super) fn challenge(accounts: &Accounts, purpose: ChallengePurpose) -> Option<Value> {
     let challenge = accounts.offer_challenge(purpose)?;
     let (expires_in, always) =

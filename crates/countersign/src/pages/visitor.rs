@@ -1,4 +1,4 @@
-//! Who is looking at a page, and how it is shown to them.
+//! Extractors for pages: the visitor, their session, and the language and theme they see.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::StatusCode;
@@ -19,12 +19,12 @@ use crate::http::site::refuse_other_sites;
 use crate::model::{ClientInfo, Language, User};
 use crate::templates::Value;
 
-/// Somebody with a browser. Forms that another site makes it send are refused, also from those who are not logged in; what its
-/// scripts fetch is shown as to somebody who is not.
+/// A person with a browser, logged in or not. Forms that another site submits are rejected, even without a session; requests by
+/// another site's scripts are treated as not logged in.
 pub struct Visitor {
-    /// The session of the cookie, if there is one that goes on.
+    /// The session of the cookie, if it is active.
     pub caller: Option<CurrentUser>,
-    /// Where they come from, and which language they read.
+    /// The client's address, user agent and languages.
     pub client: ClientInfo,
     accounts: Accounts,
     looks: Looks,
@@ -45,7 +45,7 @@ where
 }
 
 impl Visitor {
-    /// One of whom it is not yet known whether they are logged in.
+    /// Makes a visitor whose session is not known yet.
     async fn unknown<S>(parts: &mut Parts, state: &S) -> Result<Self, Problem>
     where
         S: Send + Sync,
@@ -63,14 +63,14 @@ impl Visitor {
         };
         let looks = Looks::of(accounts.config(), cookies, &parts.headers, here);
         if parts.headers.contains_key(COOKIE) {
-            // Mail that is caused here comes in the language that was chosen here.
+            // Mails that this visitor causes use the language they chose.
             client.languages = Some(looks.language.to_string());
         }
         Ok(Self { caller: None, client, accounts, looks })
     }
 
     async fn find_caller(&self, parts: &Parts) -> Result<Option<CurrentUser>, Problem> {
-        // To what a script of another site fetches, the cookie says nothing.
+        // Requests by scripts of another site do not count as logged in.
         if refuse_other_sites(self.accounts.config(), parts).is_err() {
             return Ok(None);
         }
@@ -79,7 +79,7 @@ impl Visitor {
     }
 }
 
-/// A visitor who is logged in. Others are sent to log in, and come back from there.
+/// A logged-in visitor. Others are redirected to the login page, which leads back.
 pub struct LoggedIn {
     /// The visitor.
     pub visitor: Visitor,
@@ -103,21 +103,21 @@ where
     }
 }
 
-/// A visitor who sends what took time to write. Where [`LoggedIn`] would send them away or an error would be the answer, the page
-/// can show it to them again.
+/// A visitor who submits a text that took time to write. Where [`LoggedIn`] would redirect, or an error would be returned, the page
+/// can show them their text again.
 pub struct Writer {
     /// The visitor.
     pub visitor: Visitor,
-    /// The session of the cookie, or why nothing is known of it.
+    /// The session of the cookie, or why it is unknown.
     pub caller: Result<CurrentUser, NoCaller>,
 }
 
-/// Why it is not known who somebody is.
+/// Why the caller is unknown.
 #[derive(Debug)]
 pub enum NoCaller {
-    /// They are not logged in, or not any more.
+    /// Not logged in, or no longer.
     LoggedOut,
-    /// Their session could not be looked for.
+    /// Looking up the session failed.
     Problem(Problem),
 }
 
@@ -139,8 +139,8 @@ where
     }
 }
 
-/// The page that forms belong to which are sent to paths of their own: it is shown again when something is wrong with them, and
-/// led back to after a login. A host adds it to such routes by `.layer(Extension(FormsOf("/page")))`.
+/// The page of forms that are submitted to other paths: it is shown again after an error, and a login leads back to it. A host adds
+/// it to such routes with `.layer(Extension(FormsOf("/page")))`.
 #[derive(Clone, Copy, Debug)]
 pub struct FormsOf(pub &'static str);
 
@@ -150,36 +150,37 @@ impl Visitor {
         &self.accounts
     }
 
-    /// The user who is logged in.
+    /// The logged-in user.
     pub fn user(&self) -> Option<&User> {
         self.caller.as_ref().map(|caller| &caller.user)
     }
 
-    /// The text of a key in the visitor's language, with these values for its variables; the key itself if there is none.
+    /// Returns the text of a key in the visitor's language, with these values for its variables; the key itself if there is no
+    /// text.
     pub fn text(&self, key: &str, values: &[(&str, &str)]) -> String {
         let arguments: Vec<_> = values.iter().map(|(name, value)| (*name, Argument::Text(value))).collect();
         let catalogue = self.accounts.config().mail.templates.catalogue();
         catalogue.text(&self.looks.language, key, &arguments).unwrap_or_else(|_| key.to_owned())
     }
 
-    /// The cookies of the browser.
+    /// The browser's cookies.
     pub(super) fn cookies(&self) -> cookie::Jar {
         self.looks.cookies
     }
 
-    /// The languages that pages can be read in.
+    /// The languages of the pages.
     pub(super) fn languages(&self) -> &[Language] {
         self.accounts.config().mail.templates.catalogue().languages()
     }
 
-    /// Has the page be shown as that of another path: one that `GET` leads to, for forms that are sent elsewhere.
+    /// Renders the page as if at `path`, for forms whose action is not a `GET` page.
     #[must_use]
     pub fn at(mut self, path: &str) -> Self {
         path.clone_into(&mut self.looks.here);
         self
     }
 
-    /// A page, from a template that has `own` beside what all pages have.
+    /// Renders a page from a template, with the values in `own` and those that all pages share.
     pub fn page(&self, status: StatusCode, template: &str, own: Value) -> Response {
         self.looks.page(&self.accounts, self.user(), status, template, own)
     }
