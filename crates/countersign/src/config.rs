@@ -1,4 +1,4 @@
-//! The configuration of the accounts: a section for each subject, which holds its safe defaults. Reads no environment.
+//! The configuration of the accounts: one section for each subject, with safe defaults. Nothing here reads the environment.
 
 mod challenge;
 #[cfg(feature = "testing")]
@@ -43,47 +43,47 @@ pub use self::tokens::{FIRST_PARTY_CLIENT, TokenPolicy};
 use crate::hooks::Hooks;
 use crate::model::ProxyPolicy;
 
-/// Everything a host chooses about its accounts.
+/// Everything that a host configures about its accounts.
 pub struct Config {
-    /// The present secret and the earlier ones; see [`Config::secret_keys`].
+    /// The current secret key, followed by earlier ones; see [`Config::secret_keys`].
     secret_keys: Vec<SecretKey>,
-    /// Where the site is reached. Links begin with it, and whether cookies are secure depends on it.
+    /// The site's public URL: the base of links, and what makes cookies secure or not.
     pub public_url: SiteUrl,
-    /// How long sessions last, and how many are kept in memory.
+    /// Lifetimes of sessions, and how many are cached.
     pub session: SessionPolicy,
-    /// What access tokens say to other services.
+    /// Signing, issuer and audience of access tokens, and their introspection.
     pub tokens: TokenPolicy,
-    /// Who may register, and what that takes.
+    /// Who may register, and under which conditions.
     pub registration: RegistrationPolicy,
-    /// How long the ways back into an account are open.
+    /// Lifetimes of recovery mails.
     pub recovery: RecoveryPolicy,
-    /// Where the links in mails lead.
+    /// The pages that links in mails lead to.
     pub links: LinkPolicy,
-    /// What people log in with.
+    /// Accepted login identifiers.
     pub login_by: LoginBy,
-    /// Which passwords are refused, and what their hashes cost.
+    /// Rejected passwords, and the cost of hashes.
     pub password: PasswordPolicy,
-    /// When a proof of work is asked for, and how much.
+    /// When a proof of work is required, and how hard it is.
     pub challenge: ChallengePolicy,
     /// The host's code that runs in the transactions of the accounts.
     pub hooks: Option<Arc<dyn Hooks>>,
-    /// How much hashing may go on at once.
+    /// Limits of concurrent hashing.
     pub hashing: HashingPolicy,
-    /// How often things may be tried; `None` is without end.
+    /// Rate limits; `None` turns them off.
     pub limits: Option<LimitPolicy>,
-    /// Bounds on requests.
+    /// Limits of requests.
     pub http: HttpPolicy,
-    /// Proxies that are believed about whom they speak for.
+    /// Proxies whose forwarding headers are trusted.
     pub proxies: ProxyPolicy,
-    /// How profile pictures are taken, kept and delivered.
+    /// Upload, storage and delivery of profile pictures.
     pub media: MediaPolicy,
-    /// How mail is sent.
+    /// Sending of mail.
     pub mail: MailPolicy,
 }
 
 impl Config {
-    /// Safe defaults for everything but the key and the address of the site, which have none. The address is the issuer of
-    /// tokens too, unless [`TokenPolicy::issuer`] is set to another.
+    /// Makes a configuration with safe defaults for everything but the key and the URL of the site, which have none. The URL is
+    /// also the issuer of tokens, unless [`TokenPolicy::issuer`] is changed.
     pub fn new(secret_key: SecretKey, public_url: SiteUrl) -> Self {
         Self {
             secret_keys: vec![secret_key],
@@ -106,18 +106,18 @@ impl Config {
         }
     }
 
-    /// The secrets of the installation, the present one first. It signs and seals; the others verify and open what was
-    /// signed and sealed under them, so that a secret can be replaced without logging anybody out.
+    /// The secret keys of the installation, the current one first. It signs and seals; the earlier ones only verify and unseal, so
+    /// that a key can be replaced without logging users out.
     pub fn secret_keys(&self) -> &[SecretKey] {
         &self.secret_keys
     }
 
-    /// Adds a secret that was the present one before.
+    /// Adds an earlier secret key.
     pub fn add_previous_secret_key(&mut self, key: SecretKey) {
         self.secret_keys.push(key);
     }
 
-    /// The whole address of a page: one of our own site, or one of [`LinkPolicy`] that is whole already.
+    /// Returns the full URL of a page: a path on our own site, or an entry of [`LinkPolicy`] that is already a full URL.
     pub(crate) fn link(&self, page: &str) -> String {
         if page.starts_with('/') { format!("{}{page}", self.public_url) } else { page.to_owned() }
     }

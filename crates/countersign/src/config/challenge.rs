@@ -1,34 +1,33 @@
-//! Proof of work: when a client has to do it, and how much of it.
+//! Proof of work: when it is required, and how hard it is.
 
 use std::fmt;
 
 use jiff::SignedDuration;
 
-/// What is asked of a client that registers or forgot a password.
+/// The proof of work required for registering or requesting a password reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChallengePolicy {
-    /// When it is asked.
+    /// When it is required.
     pub when: ChallengeWhen,
-    /// How many zero bits a solution has: on average so many bits of hashes are computed for it. At most
-    /// [`ChallengePolicy::BITS_MAX`].
+    /// Required zero bits; a solution takes `2^bits` hashes on average. At most [`ChallengePolicy::BITS_MAX`].
     pub bits: u8,
-    /// How long a challenge can be answered.
+    /// Lifetime of a challenge.
     pub ttl: SignedDuration,
 }
 
-/// When a proof of work is asked for.
+/// When a proof of work is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengeWhen {
     /// Never.
     Off,
-    /// While more passwords are waiting to be hashed than usual.
+    /// While more passwords than usual wait to be hashed.
     UnderLoad,
     /// Always.
     Always,
 }
 
 impl ChallengeWhen {
-    /// The name that an operator sets it by.
+    /// The name of the value in settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -45,12 +44,12 @@ impl fmt::Display for ChallengeWhen {
 }
 
 impl ChallengePolicy {
-    /// More would take a phone minutes.
+    /// Maximum number of bits; more would take a phone minutes.
     pub const BITS_MAX: u8 = 24;
 }
 
 impl Default for ChallengePolicy {
-    /// Off: clients that do not know of it could not register. Where it is on, 2^18 hashes and five minutes.
+    /// Off, because clients that do not support it could not register. When on: 2^18 hashes on average, within five minutes.
     fn default() -> Self {
         Self { when: ChallengeWhen::Off, bits: 18, ttl: SignedDuration::from_mins(5) }
     }

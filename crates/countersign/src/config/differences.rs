@@ -1,4 +1,4 @@
-//! The fields in which two configurations differ, so that a test can hold defaults together that stand in two places.
+//! The fields in which two configurations differ, so that a test can keep defaults defined in two places equal.
 
 use secrecy::ExposeSecret as _;
 
@@ -10,8 +10,8 @@ use super::{
 use crate::model::ProxyPolicy;
 use crate::transport::{MailTransport, Sender, SmtpLogin, SmtpPolicy};
 
-/// Adds the names of the fields of a section that are not equal. The section is taken apart as a whole, so that a new field
-/// does not compile before it stands here; those behind the semicolon are compared elsewhere.
+/// Adds the names of the fields of a section that differ. The section is destructured in full, so that a new field does not compile
+/// until it is listed here; the fields after the semicolon are compared elsewhere.
 macro_rules! compare {
     (
         $found:ident, $name:literal, $one:expr, $other:expr,
@@ -22,8 +22,8 @@ macro_rules! compare {
     }};
 }
 
-/// The names of the fields in which two configurations differ. Secrets are compared and not shown; of templates the default
-/// language is compared, and of certificates whether there are any.
+/// Returns the names of the fields in which two configurations differ. Secrets are compared but not shown; of templates only the
+/// default language is compared, and of certificates only whether there are any.
 pub fn differences(one: &Config, other: &Config) -> Vec<&'static str> {
     let Config {
         secret_keys,

@@ -1,20 +1,20 @@
-//! The hashing pool: its threads, its memory and how long requests wait for it.
+//! The password hashing pool: its threads, its memory, and how long requests wait for it.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// How many passwords are hashed at once, in how much memory, and how long the others wait.
+/// Limits of concurrent password hashing, and of waiting for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HashingPolicy {
-    /// Threads that hash, at the most.
+    /// Maximum number of hashing threads.
     pub threads: NonZeroUsize,
-    /// Memory that hashing may take, in bytes. `None`: what the threads need at today's costs and 256 MiB for imported
-    /// hashes of higher ones, but at most half of what the machine or the control group has.
+    /// Maximum memory for hashing, in bytes. `None`: what the threads need at the current cost, plus 256 MiB for imported hashes of
+    /// higher cost, but at most half of the memory of the machine or the control group.
     pub memory_bytes_max: Option<u64>,
-    /// Requests waiting for their turn, and as many from devices that their users have logged in with before. One more is
-    /// refused at once, unless it comes from a network that has fewer waiting than another.
+    /// Maximum number of waiting requests; as many more may wait from devices that their users have logged in with before. Further
+    /// requests are rejected at once, unless they come from a network with fewer waiting requests than another.
     pub queue_max: usize,
-    /// How long a request waits before it is refused.
+    /// How long a request waits before it is rejected.
     pub wait_max: Duration,
 }
 

@@ -1,9 +1,9 @@
-//! HTTP requests: the largest body.
+//! Limits of HTTP requests: the maximum size of a body.
 
-/// Bounds on requests.
+/// Limits of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpPolicy {
-    /// Largest body of a request, in bytes.
+    /// Maximum size of a request's body, in bytes.
     pub body_bytes_max: usize,
 }
 

@@ -1,30 +1,30 @@
-//! How often things may be tried: a rate for each limit of a network, and how the wait grows after wrong passwords.
+//! Rate limits for each network, and how the wait grows after wrong passwords.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
 use jiff::SignedDuration;
 
-/// So often in so long: a network may use all its tries at once, and gets them back evenly over the period.
+/// A rate limit, tries per period. A network may use all tries at once, and regains them evenly over the period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     tries: NonZeroU32,
     period: SignedDuration,
 }
 
-/// Why there is no such rate.
+/// Why a rate is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRate {
-    /// No tries, or more than a million.
+    /// Zero tries, or more than a million.
     #[error("tries must be between 1 and 1000000")]
     Tries,
-    /// Less than a second, or more than a day.
+    /// A period under a second, or over a day.
     #[error("the period must be between a second and 24 hours")]
     Period,
 }
 
 impl Rate {
-    /// From 1 to 1,000,000 tries in a second to 24 hours.
+    /// Makes a rate of 1 to 1,000,000 tries per period, which is a second to 24 hours.
     pub fn new(tries: u32, period: SignedDuration) -> Result<Self, InvalidRate> {
         let tries = NonZeroU32::new(tries).filter(|tries| tries.get() <= 1_000_000).ok_or(InvalidRate::Tries)?;
         if period < SignedDuration::from_secs(1) || period > SignedDuration::from_hours(24) {
@@ -37,19 +37,19 @@ impl Rate {
         Self { tries: NonZeroU32::new(tries).expect("not zero"), period: SignedDuration::from_mins(10) }
     }
 
-    /// How often.
+    /// The number of tries.
     pub fn tries(self) -> u32 {
         self.tries.get()
     }
 
-    /// In how long.
+    /// The period.
     pub fn period(self) -> SignedDuration {
         self.period
     }
 }
 
 impl fmt::Display for Rate {
-    /// As a setting has it: the tries, a slash, and the period in its largest whole unit, such as `100/10m`.
+    /// Formats the rate as in settings: the tries, a slash, and the period in its largest whole unit, such as `100/10m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.period.as_secs();
         if self.period.subsec_nanos() > 0 {
@@ -64,24 +64,24 @@ impl fmt::Display for Rate {
     }
 }
 
-/// The limits. Those for a network are counted in memory by each instance, those for an account in the database by all.
+/// The rate limits. Those for a network are counted in memory by each instance, those for an account in the database by all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitPolicy {
-    /// Logins of a network that fail.
+    /// Failed logins from a network.
     pub log_in: Rate,
-    /// Registrations of a network.
+    /// Registrations from a network.
     pub register: Rate,
     /// Mails that a network causes to addresses of its choice.
     pub mail: Rate,
-    /// Secrets of mails that a network presents.
+    /// Tokens and codes from mails that a network submits.
     pub secret: Rate,
-    /// Refresh tokens of a network that are refused.
+    /// Rejected refresh tokens from a network.
     pub refresh: Rate,
-    /// Pictures that a network sends.
+    /// Picture uploads from a network.
     pub upload: Rate,
-    /// Wrong passwords to one account before each further one has to wait.
+    /// Wrong passwords for one account before each further attempt must wait.
     pub account_tries: NonZeroU32,
-    /// Mails to one address that anybody can cause; and, counted apart, notices of one kind to a proven address.
+    /// Mails to one address that anyone can cause; also, counted separately, notices of one kind to a verified address.
     pub mail_to_address: Rate,
 }
 
@@ -106,18 +106,18 @@ impl Default for LimitPolicy {
 pub(crate) const FORGIVEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// The first wait, which doubles with each further failure.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
-/// Long enough to make guessing hopeless, short enough to be no lock.
+/// The longest wait: long enough to make guessing hopeless, short enough not to lock the owner out.
 pub(crate) const WAIT_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 impl LimitPolicy {
-    /// The longest that anything which is counted in the database lies ahead.
+    /// The furthest that any time counted in the database can lie in the future.
     pub(crate) fn ahead_max(&self) -> SignedDuration {
         WAIT_MAX.max(self.mail_to_address.period())
     }
 
-    /// How long the next attempt has to wait after so many failures in a row: not at all at first, then half a minute, which
-    /// doubles up to a quarter of an hour. Nobody guesses more than 109 times a day with the default
-    /// of 10 tries: those, 5 while the wait grows, and 94 in what is left of the day.
+    /// Returns how long the next attempt must wait after this many failures in a row: zero at first, then half a minute, doubling
+    /// up to a quarter of an hour. With the default of 10 tries, an attacker gets at most 109 guesses a day: those 10, 5 while the
+    /// wait grows, and 94 in the rest of the day.
     pub fn wait(&self, failures: i64) -> SignedDuration {
         let beyond = failures.saturating_sub(self.account_tries.get().into());
         if beyond < 0 {

@@ -1,16 +1,16 @@
-//! Links in mails: the pages that they lead to.
+//! The pages that links in mails lead to.
 
-/// Where the links in mails lead: paths on our own site, or whole addresses of pages that the host has elsewhere. The secret
-/// is added as the parameter `token`; such a page must do nothing before somebody presses a button.
+/// The pages that links in mails lead to: paths on our own site, or full URLs of pages that the host has elsewhere. The token is
+/// added as the parameter `token`; such a page must not use it before the user presses a button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkPolicy {
     /// Confirms an address.
     pub verify_email: String,
-    /// Chooses a new password.
+    /// Sets a new password.
     pub reset_password: String,
-    /// Takes back a change of the address.
+    /// Undoes an e-mail change.
     pub undo_email_change: String,
-    /// Asks for a new password.
+    /// Requests a password reset.
     pub forgot_password: String,
     /// Logs in.
     pub log_in: String,

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// What a login's `username` field may hold.
+/// The accepted values of a login's `username` field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoginBy {
-    /// The e-mail address alone.
+    /// Only the e-mail address.
     #[default]
     Email,
-    /// The e-mail address or the username. Usernames are public, so this tells a guesser half of what it needs.
+    /// The e-mail address or the username. Usernames are public, so this gives an attacker half of the credentials.
     EmailOrUsername,
 }
 
 impl LoginBy {
-    /// The name that an operator sets it by.
+    /// The name of the value in settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",

@@ -1,23 +1,23 @@
-//! How mail is sent: the sender, the site's name, the templates and the way that mails go.
+//! Mail: its sender, the site's name, the templates and the transport.
 
 use crate::model::EmailAddress;
 use crate::templates::Templates;
 use crate::transport::{HeaderText, MailTransport, Sender, SmtpPolicy};
 
-/// What a host chooses about mail.
+/// What a host configures about mail.
 pub struct MailPolicy {
-    /// What stands in `From`.
+    /// The `From` header.
     pub from: Sender,
-    /// What the site calls itself in mails.
+    /// The site's name in mails.
     pub site_name: HeaderText,
-    /// What mails are put together from.
+    /// The templates of mails and pages.
     pub templates: Templates,
-    /// The way they go.
+    /// How mails are sent.
     pub transport: MailTransport,
 }
 
 impl Default for MailPolicy {
-    /// From `noreply@example.com`, by a mail server on this machine.
+    /// From `noreply@example.com`, through a mail server on this machine.
     fn default() -> Self {
         let address = EmailAddress::parse("noreply@example.com").expect("an address");
         Self {

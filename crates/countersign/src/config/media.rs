@@ -1,4 +1,4 @@
-//! Decides how profile pictures are taken, kept and delivered: plain settings with safe defaults.
+//! Profile pictures: limits of uploads, storage and delivery.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// The folder of pictures within a storage, and within the URLs of pictures.
+/// The folder of pictures in the storage and in their URLs.
 pub(crate) const PICTURES_FOLDER: &str = "profile_pics";
-/// Where users without a profile picture have theirs.
+/// The path of the default picture.
 pub(crate) const DEFAULT_PICTURE_PATH: &str = "/static/profile_pics/default.jpg";
 
-/// Everything a host chooses about profile pictures.
+/// What a host configures about profile pictures.
 #[derive(Clone, Debug)]
 pub struct MediaPolicy {
-    /// Where the files are kept.
+    /// Where files are stored.
     pub storage: StoragePolicy,
-    /// How browsers get them.
+    /// How browsers get the files.
     pub delivery: Delivery,
-    /// Largest file of an upload, in bytes.
+    /// Maximum size of an uploaded file, in bytes.
     pub upload_bytes_max: usize,
-    /// How long an upload's next bytes may take to come.
+    /// Maximum time to wait for the next bytes of an upload.
     pub upload_pause_max: Duration,
-    /// How long an upload may take as a whole. Keep it below the time limit on requests.
+    /// Maximum duration of an upload. Keep it below the time limit on requests.
     pub upload_time_max: Duration,
-    /// How many uploads are received at the same time; one more is refused.
+    /// Maximum number of concurrent uploads; further ones are rejected.
     pub uploads_max: usize,
     /// Threads that decode pictures.
     pub decoding_threads: NonZeroUsize,
-    /// Memory that decoding takes at the most, in bytes. A picture that needs more is refused.
+    /// Maximum memory for decoding, in bytes. Pictures that need more are rejected.
     pub decoding_memory_bytes_max: u64,
 }
 
@@ -50,7 +50,7 @@ impl Default for MediaPolicy {
 }
 
 impl MediaPolicy {
-    /// The URL of a user's picture: of the file, or of the default picture without one. A path alone is on our own site.
+    /// Returns the URL of a user's picture, or of the default picture. A path without a host is on our own site.
     pub fn picture_url(&self, image_file: Option<&str>) -> String {
         let Some(file) = image_file else {
             return DEFAULT_PICTURE_PATH.to_owned();
@@ -64,61 +64,61 @@ impl MediaPolicy {
     }
 }
 
-/// Where files are kept. The first name of a file's path within it is `profile_pics`.
+/// Where files are stored. Paths in the storage start with `profile_pics`.
 #[derive(Clone, Debug)]
 pub enum StoragePolicy {
-    /// In a folder of this machine, made when the first file comes.
+    /// In a folder on this machine, created with the first file.
     Disk {
-        /// Which.
+        /// The folder.
         folder: PathBuf,
     },
-    /// In a bucket of Amazon S3 or of anything that speaks its protocol.
+    /// In a bucket of Amazon S3 or a compatible service.
     S3(BucketPolicy),
 }
 
 /// How browsers get pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// From us, under `/media`, wherever the files are.
+    /// From us, under `/media`, wherever the files are stored.
     Served,
-    /// From the bucket, which anybody may read; on disk the same as [`Delivery::Served`].
+    /// From the bucket, which is publicly readable; on disk the same as [`Delivery::Served`].
     Direct,
-    /// From the bucket, which nobody else may read: `/media` leads to a URL that is valid for a short time.
+    /// From a private bucket: `/media` redirects to a URL that is valid for a short time.
     Presigned,
-    /// From another server, such as a CDN: the URL that goes before `/profile_pics`.
+    /// From another server, such as a CDN, with this URL before `/profile_pics`.
     Base(String),
 }
 
-/// A bucket and how it is reached.
+/// A bucket and how to reach it.
 #[derive(Clone)]
 pub struct BucketPolicy {
-    /// Its name.
+    /// The bucket's name.
     pub bucket: String,
-    /// Its region.
+    /// The bucket's region.
     pub region: String,
-    /// What requests are signed with; without it, the credentials that the machine has from its cloud.
+    /// The credentials that sign requests; `None` uses those that the cloud gives to the machine.
     pub credentials: Option<BucketCredentials>,
-    /// Another server than Amazon's: scheme, host and port.
+    /// A server other than Amazon's: scheme, host and port.
     pub endpoint_url: Option<String>,
-    /// Where the bucket's name goes.
+    /// Where the bucket's name goes in the URL.
     pub addressing: Addressing,
 }
 
 /// Where the name of a bucket goes in its URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressing {
-    /// Into the path, which every server understands.
+    /// In the path, which every server understands.
     Path,
-    /// Into the host's name, as Amazon prefers.
+    /// In the host name, as Amazon prefers.
     Host,
 }
 
-/// The two parts of an access key.
+/// An access key.
 #[derive(Clone)]
 pub struct BucketCredentials {
-    /// Which key; not secret by itself, but nobody's business.
+    /// The key's id; not a secret, but kept private.
     pub access_key_id: SecretString,
-    /// The key.
+    /// The secret key.
     pub secret_access_key: SecretString,
 }
 
@@ -135,7 +135,7 @@ impl fmt::Debug for BucketPolicy {
 }
 
 impl BucketPolicy {
-    /// The bucket's own URL, without a slash at the end.
+    /// Returns the bucket's own URL, without a trailing slash.
     pub fn public_url(&self) -> String {
         let Self { bucket, region, .. } = self;
         match (&self.endpoint_url, self.addressing) {
@@ -146,7 +146,7 @@ impl BucketPolicy {
         }
     }
 
-    /// `https://host` becomes `https://bucket.host`.
+    /// Turns `https://host` into `https://bucket.host`.
     pub(crate) fn endpoint_with_bucket(&self) -> String {
         let endpoint = self.endpoint_url.as_deref().unwrap_or_default().trim_end_matches('/');
         match endpoint.split_once("://") {

@@ -1,34 +1,34 @@
-//! Passwords: which ones are refused, and what a new hash costs.
+//! Passwords: which ones are rejected, and the cost of a new hash.
 
 use std::fmt;
 
-/// What a host chooses about passwords.
+/// What a host configures about passwords.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// Whether common passwords are refused.
+    /// Whether common passwords are rejected.
     pub blocklist: Blocklist,
-    /// What a new password hash costs.
+    /// The cost of a new password hash.
     pub hash_parameters: HashParameters,
 }
 
 impl Default for PasswordPolicy {
-    /// Common passwords are refused, and hashes cost what [`HashParameters::default`] says.
+    /// Common passwords are rejected, and hashes cost [`HashParameters::default`].
     fn default() -> Self {
         Self { blocklist: Blocklist::Common, hash_parameters: HashParameters::default() }
     }
 }
 
-/// Whether the most common passwords are refused.
+/// Whether the most common passwords are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocklist {
-    /// The embedded list is consulted.
+    /// Passwords on the embedded list are rejected.
     Common,
-    /// Any password of legal length is taken.
+    /// Any password of valid length is accepted.
     Off,
 }
 
 impl Blocklist {
-    /// The name that an operator sets it by.
+    /// The name of the value in settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Common => "on",
@@ -43,7 +43,7 @@ impl fmt::Display for Blocklist {
     }
 }
 
-/// Costs of Argon2id (RFC 9106, section 3.1), checked to be legal.
+/// Cost parameters of Argon2id (RFC 9106, section 3.1), validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashParameters {
     memory_kib: u32,
@@ -51,7 +51,7 @@ pub struct HashParameters {
     lanes: u32,
 }
 
-/// Why costs are not legal.
+/// Why cost parameters are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHashParameters {
     /// Lanes out of range.
@@ -68,15 +68,15 @@ pub enum InvalidHashParameters {
     Work,
 }
 
-/// Memory for one hash, ours or imported, in KiB: four times the default.
+/// Maximum memory for one hash, ours or imported, in KiB: four times the default.
 pub(crate) const HASH_MEMORY_KIB_MAX: u32 = 256 * 1024;
-/// Memory written over all iterations of one hash, in KiB: some five times the default's work.
+/// Maximum memory written over all iterations of one hash, in KiB: about five times the default's work.
 pub(crate) const HASH_WORK_KIB_MAX: u32 = 1024 * 1024;
-/// Lanes of one hash.
+/// Maximum lanes of one hash.
 pub(crate) const HASH_LANES_MAX: u32 = 16;
 
 impl HashParameters {
-    /// Memory in KiB, iterations, lanes. The upper ends keep one login from costing seconds.
+    /// Makes parameters from the memory in KiB, the iterations and the lanes. The maximums keep a login from taking seconds.
     pub fn new(memory_kib: u32, iterations: u32, lanes: u32) -> Result<Self, InvalidHashParameters> {
         if !(1..=HASH_LANES_MAX).contains(&lanes) {
             return Err(InvalidHashParameters::Lanes);
@@ -87,15 +87,14 @@ impl HashParameters {
         if !(8 * lanes..=HASH_MEMORY_KIB_MAX).contains(&memory_kib) {
             return Err(InvalidHashParameters::Memory);
         }
-        // Both are small enough for the product.
+        // Both are small enough not to overflow.
         if memory_kib * iterations > HASH_WORK_KIB_MAX {
             return Err(InvalidHashParameters::Work);
         }
         Ok(Self { memory_kib, iterations, lanes })
     }
 
-    /// Whether an attacker pays less than OWASP's Password Storage Cheat Sheet asks for at the least: 46 MiB in one pass,
-    /// or 19 MiB in two.
+    /// Whether the cost is below the minimum of OWASP's Password Storage Cheat Sheet: 46 MiB in one pass, or 19 MiB in two.
     pub fn is_below_recommendations(&self) -> bool {
         self.memory_kib < 19_456 || (self.iterations == 1 && self.memory_kib < 47_104)
     }
@@ -117,7 +116,7 @@ impl HashParameters {
 }
 
 impl Default for HashParameters {
-    /// 64 MiB, 3 passes, 4 lanes: the second choice of RFC 9106, section 4, and the profile of Python's pwdlib.
+    /// 64 MiB, 3 passes, 4 lanes: the second recommended option of RFC 9106, section 4, and the profile of Python's pwdlib.
     fn default() -> Self {
         Self { memory_kib: 65_536, iterations: 3, lanes: 4 }
     }

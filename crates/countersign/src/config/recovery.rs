@@ -1,18 +1,18 @@
-//! Recovery: how long the mails work that let an owner back in.
+//! Recovery: the lifetimes of the mails that let an owner back into an account.
 
 use jiff::SignedDuration;
 
-/// What a host chooses about the ways back into an account.
+/// What a host configures about account recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryPolicy {
-    /// How long a mail works that lets a new password be chosen.
+    /// Lifetime of password reset mails.
     pub reset_ttl: SignedDuration,
-    /// How long a change of the e-mail address can be undone from the old one.
+    /// How long an e-mail change can be undone from the old address.
     pub email_undo_ttl: SignedDuration,
 }
 
 impl Default for RecoveryPolicy {
-    /// An hour for a new password; a week to undo a change of the address.
+    /// An hour to reset the password; a week to undo an e-mail change.
     fn default() -> Self {
         Self { reset_ttl: SignedDuration::from_mins(60), email_undo_ttl: SignedDuration::from_hours(7 * 24) }
     }

@@ -4,39 +4,40 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-/// What a host chooses about registration and the confirmation of addresses.
+/// What a host configures about registration and the confirmation of addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationPolicy {
-    /// Who may register, and what that takes.
+    /// Who may register, and under which conditions.
     pub mode: RegistrationMode,
-    /// How long a mail works that asks to confirm an address.
+    /// Lifetime of confirmation mails.
     pub verification_ttl: SignedDuration,
 }
 
 impl Default for RegistrationPolicy {
-    /// Anybody may register, and has a day to confirm the address.
+    /// Anyone may register, and has a day to confirm the address.
     fn default() -> Self {
         Self { mode: RegistrationMode::Open, verification_ttl: SignedDuration::from_hours(24) }
     }
 }
 
-/// Who may register, and what that takes.
+/// Who may register, and under which conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationMode {
-    /// Anybody; the account is there at once, and a mail asks to confirm the address. The answer tells whether an address
-    /// has an account. Another address counts at once, as the API's contract has it; with the other modes it has to be proven.
+    /// Anyone; the account is created at once, and a mail asks to confirm the address. The response tells whether an address has an
+    /// account. An e-mail change takes effect at once, as the API's contract requires; with the other modes the new address must be
+    /// proven first.
     Open,
-    /// Anybody who reads the address: the account comes to be when that is proven, and the answer is the same whether or not
-    /// the address has one.
+    /// Anyone who can read the address's mail: the account is created when the address is proven, and the response is the same
+    /// whether or not the address has an account.
     Verified,
     /// Only people with an invitation.
     Invite,
-    /// Nobody.
+    /// No one.
     Closed,
 }
 
 impl RegistrationMode {
-    /// The name that an operator sets it by.
+    /// The name of the value in settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",

@@ -2,30 +2,30 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// The key that signs access tokens. It cannot be printed and is wiped when dropped.
+/// The key that signs access tokens. It cannot be printed, and is zeroized on drop.
 #[derive(Clone)]
 pub struct SecretKey(SecretString);
 
-/// Why a text is too weak for a key; never repeats it.
+/// Why a text is too weak for a key; the error never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakSecretKey {
     /// Fewer than 32 bytes.
     #[error("shorter than 32 bytes; make one with the command `secret`")]
     Short,
-    /// A text from somebody's example.
+    /// A placeholder from documentation.
     #[error("a placeholder that everybody knows; make one with the command `secret`")]
     Placeholder,
-    /// Fewer than 10 different bytes, or a short run repeated.
+    /// Fewer than 10 distinct bytes, or a short run repeated.
     #[error("too regular to be random; make one with the command `secret`")]
     LowVariety,
 }
 
-/// Words that stand in examples where a key should be.
+/// Words of placeholders in documentation.
 const PLACEHOLDERS: [&str; 9] =
     ["change", "replace", "your", "secret-key", "secret_key", "secretkey", "example", "placeholder", "insecure"];
 
 impl SecretKey {
-    /// Takes a key of at least 32 bytes that looks random.
+    /// Parses a key of at least 32 bytes that looks random.
     pub fn parse(text: String) -> Result<Self, WeakSecretKey> {
         let text = SecretString::from(text);
         let bytes = text.expose_secret().as_bytes();
@@ -47,7 +47,7 @@ impl SecretKey {
         Ok(Self(text))
     }
 
-    /// The key's text.
+    /// Returns the key's text.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

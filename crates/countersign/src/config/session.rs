@@ -1,32 +1,32 @@
-//! Sessions: how long they last, how long their tokens are valid, and how many are kept in memory.
+//! Sessions: their lifetimes, those of their tokens, and the size of the session cache.
 
 use jiff::SignedDuration;
 
 use crate::model::Stay;
 
-/// What a host chooses about sessions.
+/// What a host configures about sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionPolicy {
-    /// How long an access token is valid.
+    /// Lifetime of access tokens.
     pub access_token_ttl: SignedDuration,
-    /// How long a session lasts at the most, however much it is used.
+    /// Maximum age of a session, however often it is used.
     pub ttl: SignedDuration,
-    /// How long a session lasts that is not used.
+    /// How long an unused session lasts.
     pub idle_ttl: SignedDuration,
-    /// How long a session lasts at the most whose user did not want to be kept logged in ([`Stay::Brief`]): browsers that
-    /// open again with what was open before do not end it.
+    /// Maximum age of a session whose user chose not to stay logged in ([`Stay::Brief`]): closing a browser that restores its tabs
+    /// does not end it.
     pub brief_ttl: SignedDuration,
-    /// How long a refresh token may be presented again after it was exchanged, for the sake of lost answers and second
-    /// tabs; later it ends its session.
+    /// How long an exchanged refresh token is still accepted, for lost responses and second tabs; after that, sending it ends its
+    /// session.
     pub refresh_replay_window: SignedDuration,
-    /// How long after the password was given acts that need a recent login are allowed.
+    /// How long a login counts as recent.
     pub reauthentication_ttl: SignedDuration,
-    /// How many sessions are kept in memory, so that their requests need no database; 0 keeps none.
+    /// Maximum number of sessions cached in memory, whose requests need no database; 0 turns the cache off.
     pub cache_max: usize,
 }
 
 impl Default for SessionPolicy {
-    /// 90 days, or 14 days without use, or 12 hours on a device that others use; access tokens and recent logins of half an hour.
+    /// 90 days, or 14 days without use, or 12 hours on a shared device; half an hour for access tokens and recent logins.
     fn default() -> Self {
         Self {
             access_token_ttl: SignedDuration::from_mins(30),
@@ -41,7 +41,7 @@ impl Default for SessionPolicy {
 }
 
 impl SessionPolicy {
-    /// How long a session lasts at the most, however much it is used.
+    /// Returns the maximum age of a session, however often it is used.
     pub(crate) fn life(&self, stay: Stay) -> SignedDuration {
         match stay {
             Stay::Kept => self.ttl,

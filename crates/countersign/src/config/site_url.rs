@@ -1,4 +1,4 @@
-//! The address of the site, parsed once: links, cookies and the issuer of tokens follow from it.
+//! The URL of the site, parsed once: links, cookies and the issuer of tokens derive from it.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,11 +7,11 @@ use std::str::FromStr;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-/// Longer than any name of the DNS in any script, with scheme and port.
+/// Maximum length of the text, in bytes: more than any DNS name in any script needs, with scheme and port.
 const BYTES_MAX: usize = 1_024;
 
-/// Where the site is reached: scheme and host, and the port if it is not the scheme's own (an origin, RFC 6454). Its text is as
-/// browsers write it: lower-cased, the host in ASCII (RFC 5891), without a slash at the end.
+/// The origin of the site (RFC 6454): scheme and host, and the port unless it is the scheme's default. Its text is as browsers
+/// write it: in lower case, the host in ASCII (RFC 5891), without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteUrl {
     text: String,
@@ -25,28 +25,28 @@ enum Scheme {
     Https,
 }
 
-/// The text is not the address of a site.
+/// The text is not the URL of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("accepted is scheme and host alone, such as https://accounts.example.org")]
 pub struct InvalidSiteUrl;
 
 impl SiteUrl {
-    /// The text, such as `https://accounts.example.org`.
+    /// Returns the text, such as `https://accounts.example.org`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The host: a name in ASCII, or an IP address; IPv6 in brackets.
+    /// Returns the host: a name in ASCII, or an IP address; IPv6 in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether browsers reach the site encrypted.
+    /// Whether the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::Https
     }
 
-    /// Whether it is reached from its own machine alone.
+    /// Whether only the machine itself can reach the site.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
@@ -101,7 +101,7 @@ impl FromStr for SiteUrl {
     }
 }
 
-/// The colons of an IPv6 address are inside its brackets.
+/// Splits off the port. The colons of an IPv6 address are inside its brackets.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => {
@@ -121,9 +121,9 @@ fn parse_host(text: &str) -> Option<String> {
         return Some(address.to_string());
     }
     let name = Uts46::new().to_ascii(text.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::Verify).ok()?;
-    // Names of machines in private networks do have underscores.
+    // Host names in private networks may have underscores.
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    // What ends in a number is an IPv4 address to browsers, and this one is not legal.
+    // Browsers parse a name that ends in a number as an IPv4 address, and this is not a valid one.
     let is_number = name
         .rsplit('.')
         .next()
@@ -131,12 +131,12 @@ fn parse_host(text: &str) -> Option<String> {
     (is_plain && !is_number).then(|| name.into_owned())
 }
 
-/// Whether an authority, which is what a `Host` header has, names the machine that asks for it.
+/// Whether an authority, as in a `Host` header, names the client's own machine.
 pub(crate) fn is_loopback_authority(text: &str) -> bool {
     split_port(text).is_some_and(|(host, _)| is_loopback(host))
 }
 
-/// Whether a host, as URLs and the `Host` header write it, is the machine that asks for it (RFC 6761, section 6.3).
+/// Whether a host, as in URLs and the `Host` header, is the client's own machine (RFC 6761, section 6.3).
 fn is_loopback(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
     if let Some(address) = name.strip_prefix('[') {

@@ -1,34 +1,34 @@
-//! Access tokens before other services: who vouches for them, whom they are for, by which algorithm, and who may ask about them.
+//! Access tokens as other services see them: issuer, audience, signing algorithm and introspection.
 
 use super::SecretKey;
 use crate::model::SigningAlgorithm;
 
-/// The `client_id` of every access token (RFC 9068, section 2.2): what logs in by a password needs no registration here, and is the
-/// site's own.
+/// The `client_id` of every access token (RFC 9068, section 2.2): clients of the password login are the site's own, and need no
+/// registration.
 pub const FIRST_PARTY_CLIENT: &str = "first-party";
 
-/// What a host chooses about access tokens; how long they are valid is in [`SessionPolicy`](super::SessionPolicy).
+/// What a host configures about access tokens; their lifetime is in [`SessionPolicy`](super::SessionPolicy).
 #[derive(Clone)]
 pub struct TokenPolicy {
-    /// What signs access tokens.
+    /// The algorithm that signs access tokens.
     pub signing_algorithm: SigningAlgorithm,
-    /// The `iss` claim of access tokens: who vouches for them, usually the site's own address.
+    /// The `iss` claim of access tokens, usually the site's own URL.
     pub issuer: String,
-    /// The `aud` claim of access tokens, if it is another than [`TokenPolicy::audience`] says without it.
+    /// The `aud` claim of access tokens, if it differs from the default of [`TokenPolicy::audience`].
     pub audience: Option<String>,
-    /// What other services ask about tokens with; without it none may.
+    /// The secret with which other services introspect tokens; `None` turns introspection off.
     pub introspection_secret: Option<SecretKey>,
 }
 
 impl TokenPolicy {
-    /// Tokens of this issuer, signed by the secret key itself, which no other service may ask about.
+    /// Makes a policy with this issuer, the secret key itself as the signing key, and no introspection.
     pub fn new(issuer: String) -> Self {
         Self { signing_algorithm: SigningAlgorithm::default(), issuer, audience: None, introspection_secret: None }
     }
 
-    /// The `aud` claim of access tokens: the one that is set, or else the issuer. With HS256 there is one only if it is set: no
-    /// other service can verify such tokens, but a program that shares the secret key may, and libraries refuse an `aud` that they
-    /// were not told of.
+    /// Returns the `aud` claim of access tokens: the configured one, or else the issuer. With HS256 there is no default: other
+    /// services cannot verify such tokens, but a program that shares the secret key can, and libraries reject an `aud` that they do
+    /// not expect.
     pub fn audience(&self) -> Option<&str> {
         let default = match self.signing_algorithm {
             SigningAlgorithm::Hs256 => None,
