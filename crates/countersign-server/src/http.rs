@@ -39,7 +39,7 @@ pub(crate) static TOOK_TOO_LONG: ProblemKind = ProblemKind {
     code: "took_too_long",
     status: 503,
     title: "The request took too long",
-    when: "The server could not finish the request within its time limit, or its body came too slowly. Trying later may help.",
+    when: "The server did not finish the request within the time limit, or the request's body arrived too slowly. Retrying later may help.",
 };
 
 /// The instance should get no requests at the moment.
@@ -47,7 +47,7 @@ pub(crate) static NOT_READY: ProblemKind = ProblemKind {
     code: "not_ready",
     status: 503,
     title: "Not ready",
-    when: "`GET /ready`: the database cannot be written, its schema is not the program's, or the instance is stopping.",
+    when: "`GET /ready`: the database is not writable, its schema does not match the program, or the instance is stopping.",
 };
 
 /// The kinds of problem that come from the shell itself.
@@ -226,7 +226,7 @@ pub fn problems_reference<H: Host>() -> String {
     let mut text = String::from(
         "# Problems\n\n\
          Made from the definitions in code; do not edit, run the tests with `UPDATE_DOCS=1` instead.\n\n\
-         What an error answer can mean. `code` is stable: branch on it. [api.md](api.md#errors) shows the whole answer.\n\n\
+         The errors that the API returns. `code` is stable: branch on it. [api.md](api.md#errors) shows the whole response.\n\n\
          | code | status | title | when |\n|---|---|---|---|\n",
     );
     for ProblemKind { code, status, title, when } in problem_kinds::<H>() {

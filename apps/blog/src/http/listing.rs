@@ -17,15 +17,15 @@ const LIMIT_MAX: i64 = 100;
 /// Which page of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents the query that `page_request` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the query that `page_request` reads, so that all errors are reported at once")]
 pub(super) struct PageQuery {
-    /// How many posts to leave out at the beginning; not together with `after`.
+    /// The number of posts to skip; cannot be combined with `after`.
     #[param(minimum = 0, default = 0)]
     skip: Option<i64>,
-    /// How many posts to return; the default is the setting `POSTS_PER_PAGE`.
+    /// The number of posts to return; defaults to the setting `POSTS_PER_PAGE`.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
-    /// The `next_cursor` of another page: continues right behind it, also when posts were added meanwhile.
+    /// The `next_cursor` of another page: continues right after it, even if posts were added in the meantime.
     after: Option<String>,
 }
 
@@ -36,10 +36,10 @@ pub(super) fn page_request(mut fields: Fields, posts_per_page: u32) -> Result<Pa
     let skip_given = !matches!(skip, Ok(None));
     let after = fields.optional("after", |text| {
         if skip_given {
-            return Err(Invalid::new("value_error", "Value error, `after` and `skip` exclude one another"));
+            return Err(Invalid::new("value_error", "Value error, `after` and `skip` are mutually exclusive"));
         }
         text.parse::<Cursor>()
-            .map_err(|_| Invalid::new("value_error", "Value error, not a `next_cursor` of an earlier answer"))
+            .map_err(|_| Invalid::new("value_error", "Value error, not a `next_cursor` from an earlier response"))
     });
     let (Ok(skip), Ok(limit), Ok(after)) = (skip, limit, after) else {
         return Err(fields.into_problem());
@@ -60,7 +60,7 @@ pub(super) struct PostResponse {
     content: String,
     /// The author's id.
     user_id: Uuid,
-    /// When it was published: RFC 3339, in UTC, with microseconds where there are any.
+    /// When it was published: RFC 3339, in UTC, with microseconds unless they are zero.
     #[schema(format = DateTime)]
     date_posted: String,
     author: UserPublic,
@@ -83,18 +83,18 @@ impl PostResponse {
 #[derive(Serialize, ToSchema)]
 pub(super) struct PaginatedPostsResponse {
     posts: Vec<PostResponse>,
-    /// How many posts the whole list has.
+    /// The number of posts in the whole list.
     #[schema(minimum = 0)]
     total: i64,
-    /// How many posts were left out at the beginning; 0 for a page that a cursor began.
+    /// The number of skipped posts; 0 for a page that starts at a cursor.
     #[schema(minimum = 0)]
     skip: i64,
-    /// How many posts the page has at the most.
+    /// The maximum number of posts on the page.
     #[schema(minimum = 1, maximum = 100)]
     limit: i64,
-    /// Whether posts follow behind this page.
+    /// Whether more posts follow after this page.
     has_more: bool,
-    /// What to send as `after` for the next page; null when there is none.
+    /// The value of `after` for the next page; null if there is none.
     #[schema(required)]
     next_cursor: Option<String>,
 }

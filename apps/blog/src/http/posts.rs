@@ -38,9 +38,9 @@ impl PathParameter for PostId {
     const NAME: &'static str = "post_id";
 }
 
-/// A whole post.
+/// A new post, or the new text of one.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `draft` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `draft` reads, so that all errors are reported at once")]
 struct PostCreate {
     #[schema(min_length = 1, max_length = 100)]
     title: String,
@@ -57,9 +57,9 @@ fn draft(mut fields: Fields) -> Result<Draft, Problem> {
     Ok(Draft { title, content })
 }
 
-/// Parts of a post; what is missing or null stays as it is.
+/// Changes to a post; fields that are missing or null stay unchanged.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `changes` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `changes` reads, so that all errors are reported at once")]
 struct PostUpdate {
     #[schema(min_length = 1, max_length = 100)]
     title: Option<String>,
@@ -76,9 +76,9 @@ fn changes(mut fields: Fields) -> Result<Changes, Problem> {
     Ok(Changes { title, content })
 }
 
-/// List everybody's posts
+/// List all posts
 ///
-/// Newest first; among posts of the same time the order is fixed too.
+/// Newest first; posts published at the same time keep a fixed order.
 #[utoipa::path(
     get,
     path = "/api/posts",
@@ -137,12 +137,12 @@ impl From<PublishPostError> for Problem {
     }
 }
 
-/// Read a post
+/// Get a post
 #[utoipa::path(
     get,
     path = "/api/posts/{post_id}",
     tag = "posts",
-    params(("post_id" = Uuid, Path, description = "Which post")),
+    params(("post_id" = Uuid, Path, description = "The post's id")),
     responses(
         (status = OK, body = PostResponse, description = "The post"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
@@ -161,15 +161,15 @@ async fn get_post(
     }
 }
 
-/// Rewrite one's own post
+/// Replace one of the current user's posts
 #[utoipa::path(
     put,
     path = "/api/posts/{post_id}",
     tag = "posts",
-    params(("post_id" = Uuid, Path, description = "Which post")),
+    params(("post_id" = Uuid, Path, description = "The post's id")),
     request_body = PostCreate,
     responses(
-        (status = OK, body = PostResponse, description = "The post as it is now"),
+        (status = OK, body = PostResponse, description = "The updated post"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this post`"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
         AuthenticationProblems,
@@ -189,15 +189,15 @@ async fn replace_post(
     Ok(Json(PostResponse::new(post, &state.accounts.config().media)))
 }
 
-/// Change parts of one's own post
+/// Update one of the current user's posts
 #[utoipa::path(
     patch,
     path = "/api/posts/{post_id}",
     tag = "posts",
-    params(("post_id" = Uuid, Path, description = "Which post")),
+    params(("post_id" = Uuid, Path, description = "The post's id")),
     request_body = PostUpdate,
     responses(
-        (status = OK, body = PostResponse, description = "The post as it is now"),
+        (status = OK, body = PostResponse, description = "The updated post"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to update this post`"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
         AuthenticationProblems,
@@ -227,14 +227,14 @@ impl From<EditPostError> for Problem {
     }
 }
 
-/// Delete one's own post
+/// Delete one of the current user's posts
 #[utoipa::path(
     delete,
     path = "/api/posts/{post_id}",
     tag = "posts",
-    params(("post_id" = Uuid, Path, description = "Which post")),
+    params(("post_id" = Uuid, Path, description = "The post's id")),
     responses(
-        (status = NO_CONTENT, description = "The post is gone"),
+        (status = NO_CONTENT, description = "The post is deleted"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Not authorized to delete this post`"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`Post not found`"),
         AuthenticationProblems,

@@ -20,12 +20,12 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
 
 /// List a user's posts
 ///
-/// Newest first; among posts of the same time the order is fixed too.
+/// Newest first; posts published at the same time keep a fixed order.
 #[utoipa::path(
     get,
     path = "/api/users/{user_id}/posts",
     tag = "posts",
-    params(("user_id" = Uuid, Path, description = "Whose posts"), PageQuery),
+    params(("user_id" = Uuid, Path, description = "The author's id"), PageQuery),
     responses(
         (status = OK, body = PaginatedPostsResponse, description = "A page of the user's posts"),
         (status = NOT_FOUND, body = ProblemBody, content_type = "application/problem+json", description = "`User not found`"),

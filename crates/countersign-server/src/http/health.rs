@@ -49,7 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<Health> {
     OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
 }
 
-/// How the instance is.
+/// The health of the instance.
 #[derive(Serialize, ToSchema)]
 struct HealthResponse {
     /// `healthy`
@@ -57,7 +57,7 @@ struct HealthResponse {
     status: &'static str,
 }
 
-/// That the instance takes requests.
+/// The instance accepts requests.
 #[derive(Serialize, ToSchema)]
 struct ReadyResponse {
     /// `ready`
@@ -66,29 +66,29 @@ struct ReadyResponse {
     checks: Vec<Check>,
 }
 
-/// Why it does not: a problem, and what was looked at.
+/// The instance is not healthy or not ready: a problem with the results of the checks.
 #[derive(Serialize, ToSchema)]
 struct UnhealthyBody {
-    /// Where the kind of problem is described.
+    /// A link to the description of the kind of problem.
     #[schema(example = "/problems#not_ready")]
     r#type: String,
-    /// The kind of problem in a few words.
+    /// A short name of the kind of problem.
     title: &'static str,
-    /// The status of the answer.
+    /// The response's status code.
     status: u16,
-    /// What the first check that failed found.
+    /// The reason of the first failed check.
     detail: String,
     /// The kind of problem, for programs.
     #[schema(example = "not_ready")]
     code: &'static str,
-    /// What was looked at, until something failed on which the rest depends.
+    /// The checks that were made; a failed check skips those that depend on it.
     checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Serialize, ToSchema)]
 struct Check {
-    /// `serving` (it is not stopping), `database` (it answers), `schema` (it is the program's), or `database_write`.
+    /// `serving` (not stopping), `database` (responds), `schema` (matches the program) or `database_write` (writable).
     #[schema(example = "database")]
     name: &'static str,
     /// `ok` or `failed`
@@ -141,14 +141,14 @@ fn withheld(error: &DbError, said: &'static str) -> Reason {
     Reason(said.to_owned())
 }
 
-/// Whether the instance is alive and its database answers, and takes writes again if it refused one.
+/// Check that the instance is alive and its database responds
 #[utoipa::path(
     get,
     path = "/health",
     tag = "health",
     responses(
-        (status = 200, description = "The instance is alive and its database answers", body = HealthResponse),
-        (status = 503, description = "The database does not answer, or has refused a write and takes none yet", content_type = "application/problem+json", body = UnhealthyBody),
+        (status = 200, description = "The instance is alive and its database responds", body = HealthResponse),
+        (status = 503, description = "The database does not respond, or has rejected a write and accepts none yet", content_type = "application/problem+json", body = UnhealthyBody),
     )
 )]
 async fn health(State(state): State<Health>) -> Response {
@@ -167,14 +167,14 @@ async fn health(State(state): State<Health>) -> Response {
     findings.problem(&problem::DATABASE_UNAVAILABLE)
 }
 
-/// Whether the instance should get requests: it is not stopping, has the right schema and can write its database.
+/// Check that the instance is ready: not stopping, with a matching schema and a writable database
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "health",
     responses(
-        (status = 200, description = "The instance takes requests", body = ReadyResponse),
-        (status = 503, description = "It should get none for now; `detail` says why", content_type = "application/problem+json", body = UnhealthyBody),
+        (status = 200, description = "The instance accepts requests", body = ReadyResponse),
+        (status = 503, description = "The instance should not receive requests for now; `detail` says why", content_type = "application/problem+json", body = UnhealthyBody),
     )
 )]
 async fn ready(State(state): State<Health>) -> Response {

@@ -28,7 +28,7 @@ section:target{outline:2px solid;outline-offset:.6rem;border-radius:2px}";
 /// Every kind of problem under its own anchor.
 pub(super) fn problem_list<'k>(kinds: impl Iterator<Item = &'k ProblemKind>) -> String {
     let mut body = String::from(
-        "<h1>Problems</h1><p>What an error answer of this API can mean. The fragment of its <code>type</code> leads here.</p>",
+        "<h1>Problems</h1><p>The errors that this API returns. The fragment of an error's <code>type</code> leads here.</p>",
     );
     for kind in kinds {
         let status = StatusCode::from_u16(kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -48,7 +48,7 @@ fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><meta name=\"description\" content=\"What an error answer of this API can mean.\"><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+         <title>{title}</title><meta name=\"description\" content=\"The errors that this API returns.\"><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
     )
 }
 

@@ -119,7 +119,7 @@ impl From<RequestMailError> for Problem {
 
 /// A proof received by mail: the token of the link, or the address and the code.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `proof` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `proof` reads, so that all errors are reported at once")]
 struct VerifyEmailRequest {
     /// The token from the link.
     #[schema(format = Password)]
@@ -167,7 +167,7 @@ fn proof(mut fields: Fields, client: ClientInfo) -> Result<ProveAddress, Problem
     tag = "email",
     request_body = VerifyEmailRequest,
     responses(
-        (status = OK, body = MessageResponse, description = "What the proof did"),
+        (status = OK, body = MessageResponse, description = "Verified, registered or changed; `message` says which"),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`Invalid or expired verification`, `Incorrect registration password`, `Username already exists` or `Email already registered`"),
         BodyProblems,
         LimitProblems,

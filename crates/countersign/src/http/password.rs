@@ -33,7 +33,7 @@ where
 
 /// A password change.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `change` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `change` reads, so that all errors are reported at once")]
 struct ChangePasswordRequest {
     #[schema(format = Password)]
     current_password: String,
@@ -57,7 +57,7 @@ fn change(mut fields: Fields, caller: &CurrentUser, client: ClientInfo) -> Resul
 #[derive(Serialize, ToSchema)]
 struct PasswordChangedResponse {
     message: &'static str,
-    /// Like the following members, only for callers with an access token: the session's new tokens (see `TokenResponse`).
+    /// Only for callers with an access token, like the members below: the session's new tokens (see `TokenResponse`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     access_token: Option<String>,
@@ -158,7 +158,7 @@ impl From<ChangePasswordError> for Problem {
 #[derive(ToSchema)]
 #[expect(
     dead_code,
-    reason = "documents the body that `forgot_password` reads, so that all its errors are told at once"
+    reason = "documents the body that `forgot_password` reads, so that all errors are reported at once"
 )]
 struct ForgotPasswordRequest {
     #[schema(format = Email, max_length = 120)]
@@ -210,7 +210,7 @@ impl From<ForgotPasswordError> for Problem {
 
 /// A new password and the token from the mail.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `reset_password` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `reset_password` reads, so that all errors are reported at once")]
 struct ResetPasswordRequest {
     #[schema(format = Password)]
     token: String,

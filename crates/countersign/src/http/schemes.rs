@@ -15,8 +15,8 @@ impl Modify for SecuritySchemes {
         let login = Flow::Password(Password::new("/api/users/token", Scopes::new()));
         let cookie = ApiKeyValue::with_description(
             "__Host-session",
-            "The cookie that `POST /api/users/login` sets; on localhost without encryption it is called `session`. It counts without \
-             an `Authorization` header alone.",
+            "The cookie that `POST /api/users/login` sets; over plain HTTP on localhost its name is `session`. It counts only \
+             without an `Authorization` header.",
         );
         let secret = |scheme, description| {
             SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(description)).build())
@@ -26,13 +26,13 @@ impl Modify for SecuritySchemes {
             ("SessionCookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
             (
                 "IntrospectionBearer",
-                secret(HttpAuthScheme::Bearer, "The setting `INTROSPECTION_SECRET`, for other services."),
+                secret(HttpAuthScheme::Bearer, "The setting `INTROSPECTION_SECRET`, sent by other services."),
             ),
             (
                 "IntrospectionBasic",
                 secret(
                     HttpAuthScheme::Basic,
-                    "The same as the password, under any client id (RFC 6749, section 2.3.1).",
+                    "The same secret as the password, with any client id (RFC 6749, section 2.3.1).",
                 ),
             ),
         ];

@@ -164,7 +164,7 @@ async fn end_session(
 
 /// A login that sets a cookie.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `credentials` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `credentials` reads, so that all errors are reported at once")]
 struct LoginRequest {
     /// The e-mail address, in any letter case.
     username: String,

@@ -36,7 +36,7 @@ where
 
 /// The form of a login or a refresh.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the form that `grant` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the form that `grant` reads, so that all errors are reported at once")]
 struct TokenRequest {
     /// `password` (default) or `refresh_token`.
     #[schema(pattern = "^(password|refresh_token)$")]

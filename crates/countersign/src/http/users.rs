@@ -102,7 +102,7 @@ impl UserPrivate {
 
 /// A registration.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `registration` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `registration` reads, so that all errors are reported at once")]
 struct UserCreate {
     /// The public name: 1 to 50 characters of any script, at least one of them visible, and no `@`.
     #[schema(min_length = 1, max_length = 50)]
@@ -226,7 +226,7 @@ async fn get_user(State(accounts): State<Accounts>, PathId(id): PathId<UserId>) 
 
 /// Changes to an account; fields that are missing or null stay unchanged.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `changes` reads, so that all its errors are told at once")]
+#[expect(dead_code, reason = "documents the body that `changes` reads, so that all errors are reported at once")]
 struct UserUpdate {
     #[schema(min_length = 1, max_length = 50)]
     username: Option<String>,

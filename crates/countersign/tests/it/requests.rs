@@ -103,7 +103,7 @@ async fn a_body_with_an_encoding_is_refused_by_its_name_and_another_is_asked_for
             let answer = app.anonymous().send_request(request.body(Body::from(body.clone())).unwrap()).await;
             let told = answer.problem(415, "unsupported_media_type");
             let name = coding.rsplit(' ').next().unwrap();
-            assert_eq!(told["detail"], format!("Expected a body without Content-Encoding, not one in {name}"));
+            assert_eq!(told["detail"], format!("Expected a body without Content-Encoding, not {name}"));
             assert_eq!(answer.headers["accept-encoding"], "identity");
         }
     }
