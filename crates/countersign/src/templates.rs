@@ -1,9 +1,9 @@
-//! How pages and mails are put together: embedded templates, those that a folder puts over them, and the texts of a language.
-//! Apart from both, because they share the catalogue, and because hosts and operators add to all three alike.
+//! Templates of pages and mails: the embedded ones, overrides from a folder, and the texts of each language. Apart from pages and
+//! mails, because they share the catalogue, and hosts and operators extend both the same way.
 //!
-//! Names end in `.html`, where everything that is put in is escaped, or in `.txt`, where nothing is. In a template,
-//! `t("key", name=value)` is a text of the catalogue, `asset("site.css")` is where a style sheet, script or drawing is
-//! fetched, and `language` and `direction` are those of whoever reads it.
+//! In templates named `.html` all values are escaped, in those named `.txt` none are. In a template, `t("key", name=value)` is a
+//! text of the catalogue, `asset("site.css")` is the URL of a style sheet, script or drawing, and `language` and `direction` are
+//! those of the reader.
 
 mod assets;
 mod folder;
@@ -21,20 +21,20 @@ pub use minijinja::{Value, context};
 use crate::catalogue::{self, Argument, Catalogue, TextFile};
 use crate::model::Language;
 
-/// Templates and texts, checked; cheap to clone. The default are the library's own, put together when they are first used, which
-/// takes a megabyte: a host with templates of its own never does.
+/// Templates and texts, checked; cheap to clone. The default is the library's own, built on first use, which takes a megabyte: a
+/// host with its own templates never builds it.
 #[derive(Clone, Default)]
 pub struct Templates(Option<Arc<Parts>>);
 
 struct Parts {
     catalogue: Arc<Catalogue>,
-    /// One for each language of the catalogue, in its order, so that `t` has it in macros too.
+    /// One for each language of the catalogue, in its order, so that `t` works in macros too.
     environments: Vec<Environment<'static>>,
     default_language: Language,
     assets: Arc<Assets>,
 }
 
-/// What [`Templates`] are made of: the library's own, then a host's, then an operator's folder, each over the former.
+/// The layers of [`Templates`]: the library's own, then a host's, then an operator's folder, each overriding the former.
 pub struct TemplatesBuilder {
     files: BTreeMap<String, String>,
     assets: BTreeMap<String, String>,
@@ -43,16 +43,16 @@ pub struct TemplatesBuilder {
     default_language: Language,
 }
 
-/// Everything that is wrong with templates and texts, each with the file's name and the line.
+/// All errors in templates and texts, each with its file and line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct InvalidTemplates(pub Vec<String>);
 
-/// A template that could not be put together.
+/// A template that failed to render.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {reason}")]
 pub struct TemplateError {
-    /// The template, and the line where it is known.
+    /// The template, and the line if known.
     pub place: String,
     /// What went wrong.
     pub reason: String,
@@ -105,21 +105,21 @@ const EMBEDDED: [(&str, &str); 39] = embedded![
 ];
 
 impl TemplatesBuilder {
-    /// Adds templates of a host, by name; one of the same name replaces the library's.
+    /// Adds a host's templates by name; they replace the library's of the same name.
     #[must_use]
     pub fn templates(mut self, templates: &[(&str, &str)]) -> Self {
         self.files.extend(templates.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())));
         self
     }
 
-    /// Adds style sheets, scripts and drawings of a host, by name; one of the same name replaces the library's.
+    /// Adds a host's style sheets, scripts and drawings by name; they replace the library's of the same name.
     #[must_use]
     pub fn assets(mut self, assets: &[(&str, &str)]) -> Self {
         self.assets.extend(assets.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())));
         self
     }
 
-    /// Adds texts of a host in a language, in Fluent's syntax; one by the same key replaces the library's.
+    /// Adds a host's texts in a language, in Fluent's syntax; they replace the library's of the same key.
     #[must_use]
     pub fn texts(mut self, language: &Language, source: &str) -> Self {
         self.texts.push(TextFile {
@@ -130,22 +130,22 @@ impl TemplatesBuilder {
         self
     }
 
-    /// Puts a folder's files over all others: templates by their path below it, texts of `locales/<language>.ftl`,
-    /// and the style sheets, scripts and drawings in `assets`.
+    /// Adds a folder whose files override all others: templates by their path in it, texts from `locales/<language>.ftl`, and the
+    /// style sheets, scripts and drawings in `assets`.
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// The language of those who want none that there is; otherwise English.
+    /// Sets the language for readers who accept none of those available; English by default.
     #[must_use]
     pub fn default_language(mut self, language: Language) -> Self {
         self.default_language = language;
         self
     }
 
-    /// Reads the folder and checks everything: syntax, and that every text which a template names by its key is there.
+    /// Reads the folder and checks everything: the syntax, and that every text that a template names exists.
     pub fn build(self) -> Result<Templates, InvalidTemplates> {
         Ok(Templates(Some(Arc::new(self.parts()?))))
     }
@@ -197,7 +197,7 @@ impl TemplatesBuilder {
 }
 
 impl Templates {
-    /// Begins with the library's own.
+    /// Starts with the library's own templates.
     pub fn builder() -> TemplatesBuilder {
         TemplatesBuilder {
             files: EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect(),
@@ -223,20 +223,20 @@ impl Templates {
         &self.parts().assets
     }
 
-    /// The language of those who want none that there is.
+    /// The language for readers who accept none of those available.
     pub fn default_language(&self) -> &Language {
         &self.parts().default_language
     }
 
-    /// The language that there is for somebody who wants `language`.
+    /// Returns the available language closest to `language`.
     pub fn closest(&self, language: &Language) -> &Language {
         language.closest(self.catalogue().languages()).unwrap_or(&self.parts().default_language)
     }
 
-    /// The language that there is for a request's `Accept-Language` header.
+    /// Returns the available language that fits a request's `Accept-Language` header best.
     pub fn negotiate(&self, accept_language: Option<&str>) -> &Language {
         accept_language
-            // Programs that take anything get what others do who say nothing.
+            // A client that accepts anything gets the same as one that sends no header.
             .filter(|header| header.trim() != "*")
             .and_then(|header| Language::negotiate(header, self.catalogue().languages()))
             .unwrap_or(&self.parts().default_language)
@@ -247,7 +247,7 @@ impl Templates {
         self.parts().environments.iter().take(1).flat_map(Environment::templates).map(|(name, _)| name)
     }
 
-    /// Puts a template together in the language closest to this one.
+    /// Renders a template in the available language closest to this one.
     ///
     /// # Panics
     /// Never: the language is one of the catalogue's.
@@ -259,8 +259,8 @@ impl Templates {
     }
 }
 
-/// Puts a value in, escaped where the template asks for it. minijinja's own way escapes slashes too, and would make links hard
-/// to recognise for whoever looks at the source of a mail.
+/// Writes a value, escaped if the template requires it. minijinja's own formatter also escapes slashes, which makes links hard to
+/// recognise in the source of a mail.
 fn put_in(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
         return escape_formatter(out, state, value);
@@ -280,7 +280,7 @@ fn put_in(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
     Ok(())
 }
 
-/// The same templates for readers of one language.
+/// Returns the same templates for readers of one language.
 fn speaking(
     mut environment: Environment<'static>,
     catalogue: &Arc<Catalogue>,
@@ -293,7 +293,7 @@ fn speaking(
         let mut values = Vec::new();
         for name in named.args() {
             let value = named.get::<Value>(name)?;
-            // In a plain text the marks would end up in what people copy.
+            // In plain text, people would copy the marks along with the value.
             let is_markup = *state.auto_escape() == AutoEscape::Html;
             values.push((name, if is_markup { isolated(value, &language) } else { value }));
         }
@@ -318,8 +318,8 @@ fn speaking(
     environment
 }
 
-/// A text that runs the other way than its sentence, between marks that keep it from turning what stands around it (Unicode
-/// Standard Annex 9, section 2.4). An element would do the same, but not in an attribute.
+/// Wraps a text of the other direction in marks that isolate it from the surrounding sentence (Unicode Standard Annex 9,
+/// section 2.4). An element would do the same, but not in an attribute.
 fn isolated(value: Value, sentence: &Language) -> Value {
     match value.as_str() {
         Some(text) if sentence.is_crossed_by(text) => Value::from(format!("\u{2068}{text}\u{2069}")),
@@ -339,7 +339,7 @@ impl TemplateError {
     }
 }
 
-/// The keys that a template names outright in `t("…")`, with their lines.
+/// Returns the literal keys in a template's `t("…")` calls, with their lines.
 fn keys(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let calls = source.match_indices("t(").filter(|(start, _)| {
         !source[..*start].ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | '.'))

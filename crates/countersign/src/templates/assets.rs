@@ -1,5 +1,5 @@
-//! Decides which style sheets, scripts and drawings the pages have, and under which address each is fetched: one that changes
-//! with its content, so that browsers may keep it for good.
+//! The style sheets, scripts and drawings of the pages. The URL of each changes with its content, so that browsers may cache it
+//! forever.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-/// Where they are, below the site's own address.
+/// Their path on the site.
 const FOLDER: &str = "/assets";
-/// Enough of the hash to tell any two sets of files apart.
+/// Enough bytes of the hash to tell any two sets of files apart.
 const VERSION_BYTES: usize = 9;
 
 /// A file that pages fetch.
@@ -17,7 +17,7 @@ const VERSION_BYTES: usize = 9;
 pub struct Asset {
     /// Its media type.
     pub media_type: &'static str,
-    /// What stands in it.
+    /// Its content.
     pub content: String,
 }
 
@@ -44,12 +44,12 @@ const EMBEDDED: [(&str, &str); 9] = embedded![
     "theme.js",
 ];
 
-/// The library's own.
+/// Returns the library's own files.
 pub(super) fn embedded() -> BTreeMap<String, String> {
     EMBEDDED.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect()
 }
 
-/// What a file is by the end of its name; `None` for one that pages do not fetch.
+/// Returns the media type for a file name's extension; `None` for files that pages do not fetch.
 pub(super) fn media_type(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "css" => Some("text/css; charset=utf-8"),
@@ -60,7 +60,7 @@ pub(super) fn media_type(name: &str) -> Option<&'static str> {
 }
 
 impl Assets {
-    /// One version for all files, because scripts name one another by relative addresses.
+    /// Makes one version for all files, because scripts refer to each other by relative URLs.
     pub(super) fn new(files: BTreeMap<String, String>) -> Self {
         let mut hash = Sha256::new();
         for (name, content) in &files {
@@ -77,17 +77,17 @@ impl Assets {
         Self { version, files: files.collect() }
     }
 
-    /// The path by which a file is fetched; `None` if there is none of this name.
+    /// Returns the path of a file; `None` if there is none of this name.
     pub fn url(&self, name: &str) -> Option<String> {
         self.files.contains_key(name).then(|| format!("{FOLDER}/{}/{name}", self.version))
     }
 
-    /// The file of this name.
+    /// Returns the file of this name.
     pub fn find(&self, name: &str) -> Option<&Asset> {
         self.files.get(name)
     }
 
-    /// The part of the paths that changes with the content of any file.
+    /// Returns the part of the paths that changes with the content of any file.
     pub fn version(&self) -> &str {
         &self.version
     }

@@ -1,4 +1,4 @@
-//! Decides which files of an operator's folder are templates, texts and assets.
+//! Reads templates, texts and assets from an operator's folder.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,12 +9,12 @@ use super::assets::media_type;
 use crate::catalogue::TextFile;
 use crate::model::Language;
 
-/// A folder given by mistake is not read to its end.
+/// Limits of files, bytes in each, and depth, so that a folder given by mistake is not read to its end.
 const FILES_MAX: usize = 1_000;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const DEPTH_MAX: usize = 4;
 
-/// What a folder has.
+/// The files of a folder.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) templates: Vec<(String, String)>,
@@ -22,8 +22,8 @@ pub(super) struct Found {
     pub(super) assets: Vec<(String, String)>,
 }
 
-/// Reads `*.html` and `*.txt` as templates, `locales/*.ftl` as texts, and what may be an asset in `assets`. Other files, and those that begin with a dot, are
-/// left alone.
+/// Reads `*.html` and `*.txt` as templates, `locales/*.ftl` as texts, and files in `assets` with a known extension as assets.
+/// Ignores other files, and those whose name starts with a dot.
 pub(super) fn read(folder: &Path, problems: &mut Vec<String>) -> Found {
     let mut found = Found::default();
     read_level(folder, "", 0, &mut found, problems);
