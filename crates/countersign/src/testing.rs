@@ -1,8 +1,7 @@
-//! How a whole application is tested: its real router on a database of its own, callers as types, a clock that is
-//! wound by hand.
+//! Tests of a whole application: its real router on a database of its own, typed callers, and a manual clock.
 //!
-//! Every answer is compared with the application's OpenAPI document: an answer that the document does not describe fails
-//! the test.
+//! Every response is checked against the application's OpenAPI document: a response that the document does not describe fails the
+//! test.
 
 mod browser;
 mod caller;
@@ -46,17 +45,17 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct ManualClock(Mutex<Timestamp>);
 
 impl ManualClock {
-    /// A clock that shows this instant.
+    /// Makes a clock that shows this instant.
     pub fn at(instant: Timestamp) -> Self {
         Self(Mutex::new(instant))
     }
 
-    /// The instant it shows.
+    /// Returns the instant it shows.
     pub fn now(&self) -> Timestamp {
         *self.0.lock().expect("no test panics while it holds the clock")
     }
 
-    /// Goes forward, or back by a negative duration.
+    /// Moves the clock forward, or back by a negative duration.
     pub fn advance(&self, by: SignedDuration) {
         *self.0.lock().expect("no test panics while it holds the clock") += by;
     }
@@ -70,23 +69,23 @@ impl Clock for ManualClock {
 
 /// An application for one test.
 pub struct TestApp {
-    /// Its clock.
+    /// The clock of the application.
     pub clock: Arc<ManualClock>,
     accounts: Accounts,
     db: Arc<TempDb>,
-    /// Where its pictures are, unless it is configured otherwise.
+    /// The folder of its pictures, unless configured otherwise.
     media: Arc<TempDir>,
     router: Router,
     contract: Arc<Contract>,
 }
 
 impl TestApp {
-    /// The accounts alone, with safe defaults but cheap hashes.
+    /// Starts the accounts alone, with safe defaults but cheap hashes.
     pub async fn start() -> Self {
         Self::with(|_| ()).await
     }
 
-    /// The accounts alone, configured.
+    /// Starts the accounts alone, with a changed configuration.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let media = media_folder();
         let mut config = with_media(cheap_config(secrets::generate_secret_key()), &media);
@@ -94,12 +93,12 @@ impl TestApp {
         Self::assemble(Arc::new(TempDb::new(&[&MIGRATIONS]).await), media, start_clock(), config, accounts_alone)
     }
 
-    /// A host application with migrations of its own.
+    /// Starts a host application with its own migrations.
     pub async fn host(migrations: &[&Migrations], host: impl FnOnce(Accounts) -> (Router, OpenApi)) -> Self {
         Self::host_with(migrations, |_| (), host).await
     }
 
-    /// A host application whose accounts are configured.
+    /// Starts a host application with a changed configuration of its accounts.
     pub async fn host_with(
         migrations: &[&Migrations],
         configure: impl FnOnce(&mut Config),
@@ -112,8 +111,8 @@ impl TestApp {
         Self::assemble(Arc::new(TempDb::new(&sets).await), media, start_clock(), config, host)
     }
 
-    /// Another instance of the accounts alone, on the same database and by the same clock. It begins with the secret key of
-    /// this one.
+    /// Starts another instance of the accounts alone, with the same database and clock. Its configuration starts with this
+    /// instance's secret key.
     #[must_use]
     pub fn another_instance(&self, configure: impl FnOnce(Config) -> Config) -> Self {
         let key = self.accounts.config().secret_keys()[0].clone();
@@ -134,48 +133,48 @@ impl TestApp {
         Self { clock, accounts, db, media, router, contract }
     }
 
-    /// The handle, for calls that do not go through HTTP.
+    /// Returns the handle, for calls that bypass HTTP.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
     }
 
-    /// The mails that were captured.
+    /// Returns the captured mails.
     pub fn mailbox(&self) -> &Mailbox {
         self.accounts.mailbox().expect("a test captures mail unless it says otherwise")
     }
 
-    /// Does everything that was promised and is due; how many jobs that were.
+    /// Runs all due jobs, and returns their number.
     pub async fn run_jobs(&self) -> usize {
         self.accounts.run_due_jobs().await.expect("the database answers")
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn db(&self) -> &Db {
         self.db.db()
     }
 
-    /// Somebody who looks at pages and is not logged in.
+    /// Returns a browser without a login.
     pub fn browser(&self) -> Browser {
         Browser::new(self.anonymous())
     }
 
-    /// The folder of its pictures, as its default storage has them.
+    /// Returns the folder of its pictures in the default storage.
     pub fn pictures_folder(&self) -> PathBuf {
         self.media.path().join("profile_pics")
     }
 
-    /// Somebody who is not logged in.
+    /// Returns a caller without a login.
     pub fn anonymous(&self) -> Caller {
         self.bearer(None)
     }
 
-    /// Somebody who presents this access token.
+    /// Returns a caller with this access token.
     pub fn bearer(&self, token: Option<String>) -> Caller {
         let contract = Arc::clone(&self.contract);
         Caller { router: self.router.clone(), contract, token, address: ClientAddress::Host, cookie: None }
     }
 
-    /// A new user by this name, with the address `<name>@example.com` and [`PASSWORD`], logged in.
+    /// Registers a user of this name, with the address `<name>@example.com` and [`PASSWORD`], and logs them in.
     pub async fn user(&self, name: &str) -> User {
         let email = format!("{name}@example.com");
         let anonymous = self.anonymous();
@@ -187,7 +186,7 @@ impl TestApp {
     }
 }
 
-/// Safe defaults, but cheap hashes, and mail is captured.
+/// Returns safe defaults, but with cheap hashes and captured mail.
 pub fn cheap_config(secret_key: SecretKey) -> Config {
     let mut config = Config::new(secret_key, site_url());
     config.password.hash_parameters = HashParameters::new(32, 1, 1).expect("legal costs");
@@ -195,7 +194,7 @@ pub fn cheap_config(secret_key: SecretKey) -> Config {
     config
 }
 
-/// Where the site of a test is.
+/// Returns the URL of a test's site.
 fn site_url() -> SiteUrl {
     "http://localhost:8000".parse().expect("the address of a site")
 }

@@ -1,4 +1,4 @@
-//! A browser for tests: with cookies that are kept, and forms as a browser sends them.
+//! A browser for tests: it keeps cookies and submits forms as browsers do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use super::caller::form;
 use super::{Answer, Caller};
 
-/// Somebody with a browser.
+/// A browser.
 pub struct Browser {
     caller: Caller,
     cookies: Mutex<BTreeMap<String, String>>,
@@ -26,22 +26,22 @@ impl Browser {
         self.send("GET", path, "same-origin", Body::empty()).await
     }
 
-    /// Sends a form of the site's own.
+    /// Submits a form of the site.
     pub async fn submit(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         self.send("POST", path, "same-origin", Body::from(form(pairs))).await
     }
 
-    /// Sends a form that stands on a page of another site.
+    /// Submits a form from a page of another site.
     pub async fn submit_from_elsewhere(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         self.send("POST", path, "cross-site", Body::from(form(pairs))).await
     }
 
-    /// Logs in by the page.
+    /// Logs in on the login page.
     pub async fn log_in(&self, email: &str, password: &str) -> Answer {
         self.submit("/login", &[("username", email), ("password", password)]).await
     }
 
-    /// Sends the form, and opens the page that one is sent on to.
+    /// Submits a form and opens the page that it redirects to.
     pub async fn submit_and_follow(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         let answer = self.submit(path, pairs).await;
         assert_eq!(answer.status, 303, "{path}: {}", answer.text());
@@ -49,7 +49,7 @@ impl Browser {
         self.open(&to).await
     }
 
-    /// The value of a cookie.
+    /// Returns the value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.lock().expect("no test panics while it holds the cookies").get(name).cloned()
     }

@@ -1,4 +1,4 @@
-//! Those who send requests in a test, and the answers that they get.
+//! The clients of a test, and the responses that they get.
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -24,7 +24,7 @@ pub(super) fn form(pairs: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-/// Somebody who sends requests.
+/// A client that sends requests.
 #[derive(Clone)]
 pub struct Caller {
     pub(super) router: Router,
@@ -34,7 +34,7 @@ pub struct Caller {
     pub(super) cookie: Option<String>,
 }
 
-/// Somebody who has an account and is logged in.
+/// A registered user who is logged in.
 pub struct User {
     /// The user's id.
     pub id: UserId,
@@ -52,12 +52,12 @@ impl Deref for User {
 }
 
 impl Caller {
-    /// The access token that is presented.
+    /// Returns the access token that it sends.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// The same, over a network: from this address. Otherwise it is the test itself that calls.
+    /// Returns the same caller on a network, with this address. Without it, the test itself is the caller.
     ///
     /// # Panics
     /// When the text is not an IP address.
@@ -66,19 +66,19 @@ impl Caller {
         Self { address: ClientAddress::Known(address.parse().expect("an address")), ..self.clone() }
     }
 
-    /// The same, over a network, where nothing tells from which address.
+    /// Returns the same caller on a network, with an unknown address.
     #[must_use]
     pub fn at_unknown_address(&self) -> Self {
         Self { address: ClientAddress::Unknown, ..self.clone() }
     }
 
-    /// The same, with this cookie.
+    /// Returns the same caller with this cookie.
     #[must_use]
     pub fn with_cookie(&self, name: &str, value: &str) -> Self {
         Self { cookie: Some(format!("{name}={value}")), ..self.clone() }
     }
 
-    /// Looks at pages.
+    /// Returns a browser of this caller.
     pub fn browser(&self) -> Browser {
         Browser::new(self.clone())
     }
@@ -118,7 +118,7 @@ impl Caller {
         self.send("POST", path, "application/x-www-form-urlencoded", form(pairs)).await
     }
 
-    /// Sends `PATCH` with a file in the field `file` of a form.
+    /// Sends `PATCH` with a form that has a file in the field `file`.
     pub async fn upload(&self, path: &str, file_name: &str, bytes: &[u8]) -> Answer {
         let head = format!(
             "--frontier\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
@@ -153,7 +153,7 @@ impl Caller {
             ClientAddress::Known(address) => {
                 request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 4711)));
             }
-            // Unless the request itself says from where it comes.
+            // A request may name its own peer.
             ClientAddress::Host if request.extensions().get::<ConnectInfo<SocketAddr>>().is_none() => {
                 request.extensions_mut().insert(ClientAddress::Host);
             }
@@ -169,10 +169,10 @@ impl Caller {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
+    /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
@@ -181,20 +181,20 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Asserts the status; the JSON of the body, or null if it has none.
+    /// Asserts the status, and returns the JSON of the body, or null if it has none.
     ///
     /// # Panics
-    /// When the status is another.
+    /// If the status differs.
     #[track_caller]
     pub fn ok(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// Asserts a problem of this status and code; the JSON of the body.
+    /// Asserts a problem of this status and code, and returns the JSON of the body.
     ///
     /// # Panics
-    /// When it is another.
+    /// If the response differs.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.ok(status);
@@ -204,14 +204,14 @@ impl Answer {
         body
     }
 
-    /// The value of a cookie that it sets.
+    /// Returns the value of a cookie that the response sets.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let set = self.headers.get_all(SET_COOKIE).iter().filter_map(|header| header.to_str().ok());
         let pair = set.filter_map(|text| text.split(';').next()?.split_once('=')).find(|(found, _)| *found == name);
         pair.map(|(_, value)| value.to_owned())
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -1,5 +1,4 @@
-//! The comparison of an answer with the OpenAPI document, which every test makes by the way. Apart from the callers, because it
-//! keeps what it has compiled of the document.
+//! Checks every response in a test against the OpenAPI document. Apart from the callers, because it caches the compiled schemas.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +12,7 @@ use super::Answer;
 
 pub(super) struct Contract {
     document: Value,
-    /// Compiled on first use, by path template, method, status and content type.
+    /// Compiled on first use; by path template, method, status and content type.
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
@@ -24,7 +23,7 @@ impl Contract {
     }
 
     /// # Panics
-    /// When the answer is not described.
+    /// If the document does not describe the response.
     #[track_caller]
     pub(super) fn check(&self, method: &str, path: &str, answer: &Answer) {
         let Some(operations) = self.operations(path) else {
@@ -57,7 +56,7 @@ impl Contract {
         assert!(faults.is_empty(), "{method} {path} {}: {body}\n{}", answer.status, faults.join("\n"));
     }
 
-    /// The path template that describes `path`; a literal segment goes before a parameter.
+    /// Returns the path template that describes `path`; a literal segment takes precedence over a parameter.
     fn operations(&self, path: &str) -> Option<&str> {
         let matches = |template: &&String| {
             let (template, path) = (template.split('/'), path.split('/'));

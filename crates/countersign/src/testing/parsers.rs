@@ -1,5 +1,5 @@
-//! Bytes of anybody's choice, given to every parser of ours, and what has to hold whatever they are. Property tests and
-//! fuzzers (`crates/countersign/fuzz`) call the same.
+//! Every parser of ours on arbitrary bytes, with the properties that must hold. Property tests and fuzzers
+//! (`crates/countersign/fuzz`) share these functions.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -24,10 +24,10 @@ use crate::secrets::generate_secret_key;
 use crate::secrets::one_time_secret::hash_of;
 use crate::secrets::session_secret::{PresentedCookie, PresentedRefreshToken};
 
-/// Takes any bytes; panics if what has to hold does not.
+/// Takes any bytes; panics if a property does not hold.
 pub type Parser = fn(&[u8]);
 
-/// All of them, by name.
+/// All parsers, by name.
 pub const PARSERS: [(&str, Parser); 14] = [
     ("json_body", json_body),
     ("form_body", form_body),
@@ -45,7 +45,7 @@ pub const PARSERS: [(&str, Parser); 14] = [
     ("picture_profile", picture_profile),
 ];
 
-/// Decoding what says that it needs more is left out: it would be the memory that is tried.
+/// Pictures that need more memory than this, in bytes, are not decoded: that would test the memory, not the decoder.
 const PICTURE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| super::cheap_config(generate_secret_key()));
@@ -62,7 +62,7 @@ fn request(content_type: &'static str, bytes: &[u8]) -> Request<Body> {
     Request::post("/").header(CONTENT_TYPE, content_type).body(Body::from(bytes.to_vec())).expect("a request")
 }
 
-/// Reads fields of every kind, some of which are there.
+/// Reads fields of every kind, some of which exist.
 fn read(mut fields: Fields) {
     let _ = fields.required("username", Username::parse);
     let _ = fields.optional("email", EmailAddress::parse);
@@ -73,7 +73,7 @@ fn read(mut fields: Fields) {
     let _ = fields.into_problem();
 }
 
-/// A JSON object in a body: what is taken, another parser takes for an object too.
+/// A JSON object in a body: whatever our parser accepts, another parser reads as an object too.
 pub fn json_body(bytes: &[u8]) {
     let body = JsonBody::from_request(request("application/json", bytes), &()).now_or_never();
     if let Ok(JsonBody(fields)) = body.expect("the body is in memory") {
@@ -84,7 +84,7 @@ pub fn json_body(bytes: &[u8]) {
     }
 }
 
-/// A form in a body, of either type.
+/// A form in a body, of either media type.
 pub fn form_body(bytes: &[u8]) {
     for content_type in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=frontier"] {
         let body = FormBody::from_request(request(content_type, bytes), &()).now_or_never();
@@ -127,7 +127,7 @@ fn parts(content_type: &str, body: &[u8], sizes: usize) -> Option<Result<(Parts,
     Some(Ok((parts, multipart.is_finished())))
 }
 
-/// The `Content-Type` in the first line and a body after it: it is taken apart alike however it is cut.
+/// The `Content-Type` in the first line, followed by a body: the result is the same however the body is split.
 pub fn multipart(bytes: &[u8]) {
     let (first, body) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1));
     let own = format!("multipart/form-data; {}", text(first));
@@ -135,7 +135,7 @@ pub fn multipart(bytes: &[u8]) {
         let whole = parts(content_type, body, body.len().max(1));
         for sizes in [1, 7] {
             let cut = parts(content_type, body, sizes);
-            // A head that is too long is noticed earlier or later.
+            // A header that is too long is noticed earlier or later, depending on the split.
             if let (Some(Ok(whole)), Some(Ok(cut))) = (&whole, &cut) {
                 assert_eq!(whole, cut, "in pieces of {sizes}");
             }
@@ -148,7 +148,7 @@ pub fn multipart(bytes: &[u8]) {
     }
 }
 
-/// `Accept-Language`: one of those at hand, or none.
+/// `Accept-Language`: the result is an available language, or none.
 pub fn accept_language(bytes: &[u8]) {
     let available = ["en", "de", "pt-BR", "zh-Hant"].map(|tag| Language::parse(tag).expect("a tag"));
     if let Some(found) = Language::negotiate(&text(bytes), &available) {
@@ -161,7 +161,7 @@ pub fn accept_language(bytes: &[u8]) {
     }
 }
 
-/// `X-Forwarded-For` and `Forwarded`: nobody is believed who is not trusted, and what a trusted proxy adds counts.
+/// `X-Forwarded-For` and `Forwarded`: entries count only from a trusted proxy, and the one that it adds counts.
 pub fn forwarded(bytes: &[u8]) {
     let written = text(bytes);
     let (proxy, client) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([203, 0, 113, 7]));
@@ -176,7 +176,7 @@ pub fn forwarded(bytes: &[u8]) {
     }
 }
 
-/// An e-mail address: the stored form is its own, and stands in a header and in a session with a mail server.
+/// An e-mail address: its stored form parses to itself, and is safe in a header and in SMTP commands.
 pub fn email_address(bytes: &[u8]) {
     let Ok(address) = EmailAddress::parse(&text(bytes)) else { return };
     assert!(EmailAddress::parse(address.as_str()) == Ok(address.clone()), "{}", address.as_str());
@@ -189,7 +189,7 @@ pub fn email_address(bytes: &[u8]) {
     assert!(domain.is_ascii());
 }
 
-/// A username: shown as it is kept, and its key is that of its key.
+/// A username: its stored form parses to itself, with the same key.
 pub fn username(bytes: &[u8]) {
     let Ok(name) = Username::parse(&text(bytes)) else { return };
     let again = Username::parse(name.as_str()).expect("what is kept is a name");
@@ -198,7 +198,7 @@ pub fn username(bytes: &[u8]) {
     assert!(!name.key().is_empty() && !name.key().contains('@'));
 }
 
-/// An access token: none is believed that was not signed here.
+/// An access token: none is accepted that was not signed here.
 pub fn access_token(bytes: &[u8]) {
     static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
         let policy = TokenPolicy::new("https://a.example".to_owned());
@@ -210,7 +210,7 @@ pub fn access_token(bytes: &[u8]) {
     assert!(!matches!(verdict, Verdict::Believed(_)));
 }
 
-/// Refresh tokens, session cookies and one-time tokens: none is genuine that was not made here.
+/// Refresh tokens, session cookies and one-time tokens: none is genuine that was not issued here.
 pub fn session_secrets(bytes: &[u8]) {
     static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(std::slice::from_ref(key())));
     let text = text(bytes);
@@ -226,7 +226,7 @@ pub fn session_secrets(bytes: &[u8]) {
     }
 }
 
-/// `Cookie`: what is taken for the session stands in it.
+/// `Cookie`: an accepted session value is part of the header.
 pub fn cookie_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let mut headers = HeaderMap::new();
@@ -239,14 +239,14 @@ pub fn cookie_header(bytes: &[u8]) {
     }
 }
 
-/// The head of a picture: refused, or it is known what decoding takes.
+/// The header of a picture: it is rejected, or the memory for decoding is known.
 pub fn picture_head(bytes: &[u8]) {
     if let Ok(candidate) = Candidate::inspect(bytes) {
         assert!(candidate.memory_bytes() > 0);
     }
 }
 
-/// A picture: refused, or a JPEG of ours.
+/// A picture: it is rejected, or becomes a JPEG that we encoded.
 pub fn picture(bytes: &[u8]) {
     if let Ok(candidate) = Candidate::inspect(bytes)
         && candidate.memory_bytes() <= PICTURE_BYTES_MAX
@@ -256,9 +256,9 @@ pub fn picture(bytes: &[u8]) {
     }
 }
 
-/// A colour profile, in pictures of one, three and four colours: whatever it is, it does not keep one from being taken.
+/// A colour profile, in pictures of one, three and four channels: no profile makes a picture unusable.
 pub fn picture_profile(bytes: &[u8]) {
-    /// As much as segments of a JPEG hold.
+    /// Bytes that fit into one segment of a JPEG.
     const PIECE_BYTES: usize = 60_000;
     static PICTURES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
         use jpeg_encoder::ColorType::{Cmyk, Luma, Rgb};
@@ -269,7 +269,7 @@ pub fn picture_profile(bytes: &[u8]) {
             file
         })
     });
-    // One of them for each case: what takes time is the picture and not the profile.
+    // One picture for each case: the picture takes the time, not the profile.
     let picture = &PICTURES[bytes.len() % PICTURES.len()];
     let pieces = bytes.len().div_ceil(PIECE_BYTES).max(1);
     let file = super::pictures::jpeg_with_profile(picture, bytes, pieces);

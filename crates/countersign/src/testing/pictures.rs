@@ -1,9 +1,9 @@
-//! Pictures that the tests upload: good ones of every format, damaged ones by the thousand, and those that were made to do
-//! harm. Behind the feature `testing`, as fuzzers and hosts' tests take them too.
+//! Test pictures: valid ones of every format, thousands of damaged ones, and malicious ones. Public with the feature `testing`,
+//! because fuzzers and hosts' tests use them too.
 
 use std::io::Write as _;
 
-/// Pictures of four quarters, red and green over blue and yellow, in the forms that this crate cannot write itself.
+/// Pictures of four quarters, red and green over blue and yellow, in formats that this crate cannot write itself.
 pub const SAMPLES: &[(&str, &[u8])] = &[
     ("lossy.webp", include_bytes!("../../assets/pictures/lossy.webp")),
     ("alpha.webp", include_bytes!("../../assets/pictures/alpha.webp")),
@@ -15,19 +15,19 @@ pub const SAMPLES: &[(&str, &[u8])] = &[
     ("grey.jpg", include_bytes!("../../assets/pictures/grey.jpg")),
 ];
 
-/// Red, green, blue and yellow, as the quarters are from left to right and top to bottom.
+/// Red, green, blue and yellow, in the order of the quarters from left to right and top to bottom.
 pub const QUARTERS: [[u8; 3]; 4] = [[200, 30, 30], [30, 160, 30], [30, 30, 200], [230, 200, 40]];
 
-/// Numbers that look random and are the same each time (xorshift64*, Marsaglia 2003, Vigna 2016).
+/// Pseudo-random numbers, reproducible from a seed (xorshift64*, Marsaglia 2003, Vigna 2016).
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// A sequence of its own for each seed.
+    /// Makes a sequence that differs for each seed.
     pub fn seeded(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// The next one below `end`.
+    /// Returns the next number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -37,7 +37,7 @@ impl Numbers {
     }
 }
 
-/// Rows of the four quarters.
+/// Returns the pixel rows of the four quarters.
 pub fn quarters(width: u32, height: u32) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {
@@ -49,7 +49,7 @@ pub fn quarters(width: u32, height: u32) -> Vec<u8> {
     rgb
 }
 
-/// A JPEG of these pixels, with the Exif orientation `orientation` if it is not 0.
+/// Encodes a JPEG of these pixels, with the Exif orientation `orientation` unless it is 0.
 pub fn jpeg(width: u16, height: u16, rgb: &[u8], orientation: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, 90);
@@ -62,7 +62,7 @@ pub fn jpeg(width: u16, height: u16, rgb: &[u8], orientation: u8) -> Vec<u8> {
     file
 }
 
-/// A PNG of these bytes.
+/// Encodes a PNG of these bytes.
 pub fn png(width: u32, height: u32, colours: png::ColorType, depth: png::BitDepth, bytes: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
@@ -74,7 +74,7 @@ pub fn png(width: u32, height: u32, colours: png::ColorType, depth: png::BitDept
     file
 }
 
-/// The same JPEG with a colour profile, in so many segments.
+/// Returns the same JPEG with a colour profile in this many segments.
 pub fn jpeg_with_profile(jpeg: &[u8], profile: &[u8], pieces: usize) -> Vec<u8> {
     let chunks: Vec<&[u8]> = profile.chunks(profile.len().div_ceil(pieces).max(1)).collect();
     let byte = |number: usize| u8::try_from(number).expect("few pieces");
@@ -85,13 +85,13 @@ pub fn jpeg_with_profile(jpeg: &[u8], profile: &[u8], pieces: usize) -> Vec<u8> 
     [&jpeg[..2], &segments.collect::<Vec<_>>().concat(), &jpeg[2..]].concat()
 }
 
-/// A segment of a JPEG, from its marker on.
+/// Makes a segment of a JPEG, including its marker.
 pub fn jpeg_segment(marker: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len() + 2).expect("a short segment");
     [&[0xff, marker], &length.to_be_bytes()[..], content].concat()
 }
 
-/// A PNG of these bytes, 8 bits a sample, with a colour profile.
+/// Encodes a PNG of these bytes, with 8 bits a sample and a colour profile.
 pub fn png_with_profile(width: u32, height: u32, colours: png::ColorType, bytes: &[u8], profile: &[u8]) -> Vec<u8> {
     let mut info = png::Info::with_size(width, height);
     info.color_type = colours;
@@ -104,7 +104,7 @@ pub fn png_with_profile(width: u32, height: u32, colours: png::ColorType, bytes:
     file
 }
 
-/// A PNG of one value throughout, which takes few bytes for any size.
+/// Encodes a PNG of one value throughout, which is small at any size.
 pub fn flat_png(width: u32, height: u32, colours: png::ColorType, depth: png::BitDepth) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
@@ -122,7 +122,7 @@ pub fn flat_png(width: u32, height: u32, colours: png::ColorType, depth: png::Bi
     file
 }
 
-/// A GIF of so many frames of one colour.
+/// Encodes a GIF of this many frames of one colour.
 pub fn gif(width: u16, height: u16, frames: u32) -> Vec<u8> {
     let palette = [200, 30, 30, 0, 0, 0];
     let mut file = Vec::new();
@@ -137,14 +137,14 @@ pub fn gif(width: u16, height: u16, frames: u32) -> Vec<u8> {
     file
 }
 
-/// A lossless WebP of these pixels.
+/// Encodes a lossless WebP of these pixels.
 pub fn webp(width: u32, height: u32, rgb: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     image_webp::WebPEncoder::new(&mut file).encode(rgb, width, height, image_webp::ColorType::Rgb8).expect("a WebP");
     file
 }
 
-/// The same with a colour profile.
+/// Encodes the same with a colour profile.
 pub fn webp_with_profile(width: u32, height: u32, rgb: &[u8], profile: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = image_webp::WebPEncoder::new(&mut file);
@@ -153,7 +153,7 @@ pub fn webp_with_profile(width: u32, height: u32, rgb: &[u8], profile: &[u8]) ->
     file
 }
 
-/// A good picture of every format.
+/// Returns valid pictures of every format.
 pub fn good() -> Vec<(String, Vec<u8>)> {
     let rgb = quarters(640, 480);
     let mut all: Vec<(String, Vec<u8>)> =
@@ -165,7 +165,7 @@ pub fn good() -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// One of the good pictures, cut off or with bits turned over; the same for the same seed.
+/// Returns one of the valid pictures, truncated or with flipped bits; the same for the same seed.
 pub fn damaged(good: &[(String, Vec<u8>)], seed: u64) -> (String, Vec<u8>) {
     let mut numbers = Numbers::seeded(seed);
     let (name, bytes) = &good[numbers.below(good.len())];
@@ -173,7 +173,7 @@ pub fn damaged(good: &[(String, Vec<u8>)], seed: u64) -> (String, Vec<u8>) {
     if numbers.below(3) == 0 {
         bytes.truncate(numbers.below(bytes.len()));
     } else {
-        // Half of the flips go into the head, where the sizes and tables are.
+        // Half of the flips go into the header, where the sizes and tables are.
         let reach = if numbers.below(2) == 0 { bytes.len().min(700) } else { bytes.len() };
         for _ in 0..=numbers.below(12) {
             let at = numbers.below(reach);
@@ -183,7 +183,7 @@ pub fn damaged(good: &[(String, Vec<u8>)], seed: u64) -> (String, Vec<u8>) {
     (name.clone(), bytes)
 }
 
-/// Files that are small and ask for much, or pretend to be something else.
+/// Returns small files that need many resources, or pretend to be something else.
 pub fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     use png::BitDepth::{Eight, One, Sixteen};
     use png::ColorType::{Grayscale, Rgb, Rgba};
@@ -229,7 +229,7 @@ pub fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// So many zeros, as zlib has them: by the way of a PNG of one row.
+/// Returns this many zeros, compressed by zlib, extracted from a PNG.
 fn deflated_zeros(count: u32) -> Vec<u8> {
     let file = flat_png(16_000, count / 16_000, png::ColorType::Grayscale, png::BitDepth::Eight);
     let mut data = Vec::new();
@@ -244,7 +244,7 @@ fn deflated_zeros(count: u32) -> Vec<u8> {
     data
 }
 
-/// The same PNG with a chunk behind the header.
+/// Returns the same PNG with a chunk after the header.
 pub fn with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
     let length = u32::try_from(content.len()).expect("a short chunk");
@@ -252,7 +252,7 @@ pub fn with_chunk(png: &[u8], kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     [&png[..HEADER_END], &length.to_be_bytes(), &kind, content, &sum.to_be_bytes(), &png[HEADER_END..]].concat()
 }
 
-/// The check sum of PNG (ISO 15948, annex D).
+/// Returns the checksum of PNG (ISO 15948, annex D).
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 })
@@ -263,7 +263,7 @@ fn with_comment(jpeg: &[u8], text: &[u8]) -> Vec<u8> {
     [&jpeg[..2], &jpeg_segment(0xfe, text), &jpeg[2..]].concat()
 }
 
-/// Says another size in the frame header.
+/// Declares another size in the frame header.
 fn resized(jpeg: &[u8], width: u16, height: u16) -> Vec<u8> {
     let frame = jpeg.windows(2).position(|marker| matches!(marker, [0xff, 0xc0..=0xc2])).expect("a frame");
     let mut resized = jpeg.to_vec();
@@ -280,7 +280,7 @@ fn many_scans(jpeg: &[u8], count: usize) -> Vec<u8> {
     [&jpeg[..end], &jpeg[scan..end].repeat(limit), &jpeg[end..]].concat()
 }
 
-/// Bits, the lowest of each byte first.
+/// A bit writer, lowest bit of each byte first.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,
@@ -299,13 +299,13 @@ impl Bits {
         }
     }
 
-    /// A code of one symbol.
+    /// Writes a code of one symbol.
     fn push_single_code(&mut self, symbol: u32) {
         self.push(0b101, 3);
         self.push(symbol, 8);
     }
 
-    /// A code of eleven symbols with lengths up to 10, for which a decoder makes a table of 1,024 entries.
+    /// Writes a code of eleven symbols with lengths up to 10, for which a decoder makes a table of 1,024 entries.
     fn push_wide_code(&mut self) {
         self.push(0, 1);
         self.push(15, 4);
@@ -322,12 +322,12 @@ impl Bits {
     }
 }
 
-/// A lossless WebP of one pixel whose codes take more than a gigabyte once they are tables.
+/// Makes a lossless WebP of one pixel whose codes take over a gigabyte as tables.
 fn webp_of_many_codes() -> Vec<u8> {
     let mut bits = Bits::default();
     bits.push(0x2f, 8);
-    bits.push(0, 14); // one pixel wide
-    bits.push(0, 14); // and high
+    bits.push(0, 14); // width: one pixel
+    bits.push(0, 14); // height: one pixel
     bits.push(0, 4); // no alpha, version 0
     bits.push(0, 1); // no transform
     bits.push(0, 1); // no colour cache

@@ -1,9 +1,9 @@
-//! Colour profiles that the tests put into pictures: those of well-known spaces, and one of inks. Beside `pictures`, as
-//! fuzzers begin with them too.
+//! Colour profiles for test pictures: those of well-known colour spaces, and one of inks. Apart from `pictures`, because fuzzers
+//! start from them too.
 
 use moxcms::ColorProfile;
 
-/// A good profile of every kind.
+/// Returns a valid profile of every kind.
 pub fn good() -> Vec<Vec<u8>> {
     let mut all = vec![of_inks()];
     all.extend(
@@ -18,8 +18,8 @@ pub fn good() -> Vec<Vec<u8>> {
     all
 }
 
-/// A profile of four inks by a table of two steps each (ICC.1:2022, section 10.10): brightness is what is left by black,
-/// cyan takes away red, magenta green and yellow blue, as far as CIELAB has numbers for that.
+/// Makes a profile of four inks with a table of two steps each (ICC.1:2022, section 10.10): black reduces brightness, cyan absorbs
+/// red, magenta green and yellow blue, within the range of CIELAB.
 pub fn of_inks() -> Vec<u8> {
     let mut table = Vec::new();
     for corner in 0..16_u8 {

@@ -1,4 +1,4 @@
-//! The mail server that tests send to: a real one of its own program, Debian's `python3-aiosmtpd`, as strict as it is told.
+//! The mail server of the tests: a real one in its own process, Debian's `python3-aiosmtpd`, as strict as configured.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use crate::mail::{RootCertificates, SmtpLogin, SmtpPolicy, SmtpTls};
 
-/// A mail server on this machine, which ends with this value.
+/// A mail server on this machine, which stops when dropped.
 ///
-/// It takes everything, except that for the local parts `refused` and `relayed` it answers 550 and 554, for `later` 451, for
-/// `vanished` and `unverified` 550 and 554 when it has the whole mail, and for `silence` nothing at all. The sender
-/// `forbidden` is refused by 550.
+/// It accepts all mail, with these exceptions: for the local parts `refused` and `relayed` it answers 550 and 554, for `later` 451,
+/// for `vanished` and `unverified` 550 and 554 after the whole mail, and for `silence` nothing at all. It rejects the sender
+/// `forbidden` with 550.
 pub struct SmtpServer {
     child: Child,
     port: u16,
@@ -26,33 +26,33 @@ pub struct SmtpServer {
     moods: std::sync::Mutex<mpsc::Receiver<()>>,
 }
 
-/// How a mail server treats whatever comes.
+/// How a mail server treats incoming mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpMood {
-    /// It takes mail; as it begins.
+    /// It accepts mail; the initial mood.
     Taking,
     /// It answers 451 to every recipient.
     Busy,
     /// It does not answer to any recipient.
     Silent,
-    /// It answers 451 to a recipient that it has not been asked for before.
+    /// It answers 451 to the first attempt for each recipient.
     Greylisting,
     /// It drops the connection in the middle of every mail.
     Dropping,
 }
 
-/// With which names a mail server wants to be greeted.
+/// The greetings that a mail server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpHello {
-    /// With any.
+    /// Any name.
     Anything,
-    /// With full names and addresses; others it refuses then, by 501, or at the recipient, by 504.
+    /// Full names and addresses; it rejects others with 501 at the greeting, or with 504 at the recipient.
     Full(SmtpRefusal),
-    /// With full names alone, likewise.
+    /// Only full names; it rejects others in the same way.
     Names(SmtpRefusal),
 }
 
-/// When a mail server says that it does not like how it was greeted.
+/// When a mail server rejects a greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpRefusal {
     /// At once.
@@ -61,16 +61,16 @@ pub enum SmtpRefusal {
     AtRecipient,
 }
 
-/// What a mail server asks of those who send.
+/// What a mail server requires of its clients.
 #[derive(Clone)]
 pub struct SmtpServerOptions {
-    /// How connections are encrypted.
+    /// The encryption of connections.
     pub tls: SmtpTls,
-    /// Name and password that one has to log in with.
+    /// The name and password that a client must log in with.
     pub login: Option<(String, String)>,
-    /// Whether it takes addresses that are not ASCII (RFC 6531).
+    /// Whether it accepts addresses that are not ASCII (RFC 6531).
     pub smtputf8: bool,
-    /// How it wants to be greeted.
+    /// The greetings that it accepts.
     pub hello: SmtpHello,
 }
 
@@ -81,12 +81,12 @@ impl Default for SmtpServerOptions {
     }
 }
 
-/// A test waits so long for a mail before it fails.
+/// How long a test waits for a mail before it fails.
 const MAIL_WAIT_MAX: Duration = Duration::from_secs(20);
 const MAILS_MAX: usize = 100_000;
 
 impl SmtpServer {
-    /// Starts it on a free port.
+    /// Starts a server on a free port.
     pub fn start(options: SmtpServerOptions) -> Self {
         let tls = match options.tls {
             SmtpTls::Off => "off",
@@ -102,7 +102,7 @@ impl SmtpServer {
         let asked = if refusal == SmtpRefusal::AtGreeting { "ehlo" } else { "rcpt" };
         let hello = json!({ "accepted": accepted, "asked": asked });
         let told = json!({ "tls": tls, "login": login, "smtputf8": options.smtputf8, "hello": hello });
-        // What Debian packages, whatever other Python is on the path.
+        // Debian's Python, whatever other Python is on the path.
         let mut child = Command::new("/usr/bin/python3")
             .args(["-c", include_str!("smtp_server.py"), &told.to_string()])
             .stdin(Stdio::piped())
@@ -134,10 +134,10 @@ impl SmtpServer {
         }
     }
 
-    /// Changes how it treats whatever comes from now on.
+    /// Changes how it treats mail from now on.
     ///
     /// # Panics
-    /// When it does not obey.
+    /// If the server does not obey.
     pub fn set_mood(&mut self, mood: SmtpMood) {
         let name = match mood {
             SmtpMood::Taking => "taking",
@@ -152,17 +152,17 @@ impl SmtpServer {
         moods.recv_timeout(MAIL_WAIT_MAX).expect("the server obeys in time");
     }
 
-    /// Its port on 127.0.0.1.
+    /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its own certificate, in PEM, for `localhost`.
+    /// Returns its own certificate for `localhost`, in PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// How it wants to be spoken to.
+    /// Returns the settings to send mail to it.
     pub fn policy(&self) -> SmtpPolicy {
         let login = self.options.login.clone();
         SmtpPolicy {
@@ -174,14 +174,15 @@ impl SmtpServer {
         }
     }
 
-    /// The next mail that it received: `from`, `to`, `tls`, `login`, `hello`, `smtputf8`, `peer_port`, `content` as it came, and
-    /// what Python's parser made of it: `type`, `headers` as pairs, `parts` with `type`, `charset`, `encoding` and `text`, `defects`.
+    /// Returns the next mail that it received: `from`, `to`, `tls`, `login`, `hello`, `smtputf8`, `peer_port`, `content` as
+    /// received, and the result of Python's parser: `type`, `headers` as pairs, `parts` with `type`, `charset`, `encoding` and
+    /// `text`, `defects`.
     pub async fn next_mail(&self) -> Value {
         let mut mails = self.mails.lock().await;
         timeout(MAIL_WAIT_MAX, mails.recv()).await.expect("a mail comes in time").expect("the server runs")
     }
 
-    /// What has been received and not been looked at.
+    /// Returns the mails received since the last look.
     pub async fn mails_so_far(&self) -> Vec<Value> {
         let mut mails = self.mails.lock().await;
         std::iter::from_fn(|| mails.try_recv().ok()).collect()
