@@ -1,8 +1,8 @@
 //! The HTTP API of the accounts: one file per URL resource, plus what requests and responses share.
 //!
 //! A session cookie counts only in requests from the site's own pages, whatever the method, so other sites cannot reach a host's
-//! routes behind [`CurrentUser`](current_user::CurrentUser), WebSockets included. Scripts of other origins cannot read responses: a
-//! host that serves a single-page application from another origin wraps these routes in a `tower_http::cors::CorsLayer`, with a
+//! routes behind [`CurrentUser`](current_user::CurrentUser), a WebSocket included. Scripts of other origins cannot read responses:
+//! a host that serves a single-page application from another origin wraps these routes in a `tower_http::cors::CorsLayer`, with a
 //! list of origins and without credentials, and its pages log in with tokens.
 
 mod challenge;
@@ -91,7 +91,7 @@ impl<T: Serialize> IntoResponse for Private<T> {
     }
 }
 
-/// Larger than most responses.
+/// Initial capacity of a body, in bytes: more than most responses need.
 const BODY_BYTES: usize = 512;
 const HEADERS: usize = 12;
 

@@ -1,5 +1,5 @@
-//! Templates of pages and mails: the embedded ones, overrides from a folder, and the texts of each language. Apart from pages and
-//! mails, because they share the catalogue, and hosts and operators extend both the same way.
+//! Templates of pages and mails: the embedded ones, overrides from a folder, and the texts of each language. Separate from pages
+//! and mails, because they share the catalogue, and hosts and operators extend both the same way.
 //!
 //! In templates named `.html` all values are escaped, in those named `.txt` none are. In a template, `t("key", name=value)` is a
 //! text of the catalogue, `asset("site.css")` is the URL of a style sheet, script or drawing, and `language` and `direction` are

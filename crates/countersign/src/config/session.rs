@@ -19,7 +19,7 @@ pub struct SessionPolicy {
     /// How long an exchanged refresh token is still accepted, for lost responses and second tabs; after that, sending it ends its
     /// session.
     pub refresh_replay_window: SignedDuration,
-    /// How long a login counts as recent.
+    /// How long a login counts as recent, from when the password was entered.
     pub reauthentication_ttl: SignedDuration,
     /// Maximum number of sessions cached in memory, whose requests need no database; 0 turns the cache off.
     pub cache_max: usize,

@@ -89,7 +89,7 @@ impl Jar {
     /// Returns the values of this name in order, across all `Cookie` lines (RFC 9113, section 8.2.3).
     ///
     /// Other programs on the same host name may set cookies of any content, which must not break ours: the header is split as
-    /// bytes, and nothing is parsed of other cookies but where they end.
+    /// bytes, and other cookies are skipped unparsed.
     fn find<'h>(self, headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
         let prefix = self.kind.prefix().as_bytes();
         let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));

@@ -1,5 +1,5 @@
 //! Handlers of `/media` and the default picture's path: immutable pictures that every cache may store, every site may show, and no
-//! browser executes. Apart from `users`, because no response here is JSON.
+//! browser executes. Separate from `users`, because no response here is JSON.
 
 use std::ops::Range;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The OpenAPI security schemes, under the names that endpoint descriptions refer to. Apart, because a host's own endpoints refer
-//! to them too.
+//! The OpenAPI security schemes, under the names that endpoint descriptions refer to. Separate, because a host's own endpoints
+//! refer to them too.
 
 use utoipa::Modify;
 use utoipa::openapi::security::{

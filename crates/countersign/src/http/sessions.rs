@@ -192,9 +192,9 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
 
 /// Log in with a cookie
 ///
-/// For browsers: sets a session cookie that scripts cannot read, instead of returning tokens. Each login starts a new session and
-/// ends that of the cookie sent along. A second cookie makes the device a known one, so that password guessing from elsewhere
-/// cannot lock it out; a `brief` login does not get it.
+/// For browsers: sets a session cookie that scripts cannot read, instead of returning tokens. Each login starts a new session, and
+/// ends the one of the cookie in the request. A second cookie makes the device a known one, so that password guessing from
+/// elsewhere cannot lock it out; a `brief` login does not get it.
 #[utoipa::path(
     post,
     path = "/api/users/login",

@@ -1,4 +1,4 @@
-//! The host that a request names, and the site that caused it (RFC 9110, section 7.2; Fetch Metadata; RFC 6454). Apart from the
+//! The host that a request names, and the site that caused it (RFC 9110, section 7.2; Fetch Metadata; RFC 6454). Separate from the
 //! cookies, because everything that trusts a browser must read these the same way.
 
 use axum::extract::{FromRef, FromRequestParts};

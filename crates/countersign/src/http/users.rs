@@ -133,7 +133,7 @@ fn registration(mut fields: Fields, client: ClientInfo) -> Result<Register, Prob
     }
 }
 
-/// Register
+/// Register a user
 ///
 /// Depends on the setting `REGISTRATION`: with `open` and `invite` the response is the new account, and a mail asks the user to
 /// confirm the address; with `verified` the response is the same for every address, and the account is created when the address is

@@ -1,4 +1,4 @@
-//! Checks every response in a test against the OpenAPI document. Apart from the callers, because it caches the compiled schemas.
+//! Checks every response in a test against the OpenAPI document. Separate from the callers, because it caches the compiled schemas.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

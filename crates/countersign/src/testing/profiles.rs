@@ -1,4 +1,4 @@
-//! Colour profiles for test pictures: those of well-known colour spaces, and one of inks. Apart from `pictures`, because fuzzers
+//! Colour profiles for test pictures: those of well-known colour spaces, and one of inks. Separate from `pictures`, because fuzzers
 //! start from them too.
 
 use moxcms::ColorProfile;

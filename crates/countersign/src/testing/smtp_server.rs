@@ -182,7 +182,7 @@ impl SmtpServer {
         timeout(MAIL_WAIT_MAX, mails.recv()).await.expect("a mail comes in time").expect("the server runs")
     }
 
-    /// Returns the mails received since the last look.
+    /// Returns the received mails that were not returned before.
     pub async fn mails_so_far(&self) -> Vec<Value> {
         let mut mails = self.mails.lock().await;
         std::iter::from_fn(|| mails.try_recv().ok()).collect()

@@ -1,4 +1,4 @@
-//! Reads a body into fields: which media types are accepted, and the errors for others. Apart from the fields, which do not know
+//! Reads a body into fields: which media types are accepted, and the errors for others. Separate from the fields, which do not know
 //! where they come from.
 
 use axum::body::Bytes;
@@ -76,7 +76,7 @@ impl<S: Send + Sync> FromRequest<S> for FormBody {
             }
             Some(MULTIPART) => parts(&content_type, &body)?,
             None if body.is_empty() => Vec::new(),
-            // Only for JSON the API's contract has a 422.
+            // The API's contract has a 422 only for JSON.
             Some(json) if is_json(json) => {
                 let missing = Invalid::new("missing", wrong_type(FORMS, Some(json)));
                 return Ok(Self(Fields { missing, ..Fields::of_pairs(Place::Body, Vec::new()) }));

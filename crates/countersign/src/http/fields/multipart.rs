@@ -1,5 +1,5 @@
-//! A streaming parser of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1). Apart from its users, a form in memory and a
-//! picture on its way to disk. It buffers only the latest piece and the header of one part.
+//! A streaming parser of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1), which buffers only the latest piece and the header
+//! of one part. Separate from its two users: forms in memory, and uploads of pictures.
 
 use crate::http::problem::{Problem, UNREADABLE_BODY};
 

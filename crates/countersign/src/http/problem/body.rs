@@ -14,10 +14,10 @@ use crate::TooManyAttempts;
 /// The media type of a problem (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The media type that OAuth clients expect of errors (RFC 6749, section 5.2).
+/// The media type in which OAuth clients expect errors (RFC 6749, section 5.2).
 pub(super) const JSON: &str = "application/json";
 
-/// When clients should retry after an error of the database or the hashing pool, in seconds.
+/// How long clients should wait before a retry after an error of the database or the hashing pool, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// A problem on the wire (RFC 9457, section 3.1).

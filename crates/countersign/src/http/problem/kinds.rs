@@ -9,7 +9,7 @@ kinds! {
     /// The body is incomplete.
     UNREADABLE_BODY = "unreadable_body", 400, "Unreadable body",
         "The request's body is incomplete or malformed.";
-    /// The request has no access token.
+    /// The request has no credentials.
     NOT_AUTHENTICATED = "not_authenticated", 401, "Not authenticated",
         "The endpoint requires an `Authorization: Bearer` header or a session cookie, and the request has neither.";
     /// The access token is invalid.

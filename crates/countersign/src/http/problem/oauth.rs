@@ -1,5 +1,5 @@
 //! Errors for OAuth clients: with the members and the media type of RFC 6749, section 5.2, because these clients read no other.
-//! Apart from the other problems, so that an OAuth endpoint cannot return one without them.
+//! Separate from the other problems, so that an OAuth endpoint cannot return one without them.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

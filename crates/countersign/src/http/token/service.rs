@@ -1,5 +1,5 @@
 //! A service that introspects tokens, authenticated by a secret that it shares with this server: a bearer token (RFC 7662, section
-//! 2.1) or the HTTP Basic password (RFC 6749, section 2.3.1). Apart from the users, who do not authenticate here.
+//! 2.1) or the HTTP Basic password (RFC 6749, section 2.3.1). Separate from `current_user`, because services are not users.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
