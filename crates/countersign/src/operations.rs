@@ -1,4 +1,5 @@
-//! Verbs by subject, one file each, with their input, outcome and closed error.
+//! The operations of [`Accounts`](crate::Accounts), grouped by subject, one file each with its input, outcome and
+//! closed error.
 
 mod account;
 mod email;

@@ -1,4 +1,4 @@
-//! Accounts as a whole: how they come to be, what is said in them, and how they go.
+//! Operations on whole accounts: registration, invitations, profile edits and deletion.
 
 mod delete;
 pub(super) mod edit_profile;

@@ -1,4 +1,4 @@
-//! E-mail addresses: proven, changed, changed back.
+//! E-mail addresses: verification, changes, and undoing a change.
 
 mod change;
 pub(super) mod prove;

@@ -1,4 +1,4 @@
-//! Passwords: changed by their owner, or chosen again by the reader of a mail.
+//! Passwords: changed by the user, or reset by mail.
 
 pub(super) mod change;
 pub(super) mod forgot;

@@ -1,4 +1,4 @@
-//! Profile pictures.
+//! Profile pictures: upload, removal and backup.
 
 pub(super) mod back_up;
 pub(super) mod remove;

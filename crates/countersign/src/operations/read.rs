@@ -1,4 +1,4 @@
-//! Plain reads: what `http/`, `pages/` and hosts show without deciding anything.
+//! Read-only queries, which `http/`, `pages/` and hosts show as they are.
 
 use countersign_db::DbError;
 use jiff::Timestamp;
@@ -10,12 +10,12 @@ use crate::secrets::one_time_secret::hash_of;
 use crate::store;
 
 impl Accounts {
-    /// What everybody may see of a user; `None` when there is no such user.
+    /// Returns the public profile of a user, or `None` if there is no such user.
     pub async fn find_profile(&self, id: UserId) -> Result<Option<Profile>, DbError> {
         store::users::find_profile(self.db().read().await?.conn(), id).await
     }
 
-    /// How a user's address stands; `None` when there is no such user.
+    /// Returns whether a user's address is verified, and the pending new one; `None` if there is no such user.
     pub async fn find_email_state(&self, id: UserId) -> Result<Option<EmailState>, DbError> {
         let mut read = self.db().read().await?;
         let Some(is_verified) = store::users::find_verification(read.conn(), id).await? else { return Ok(None) };
@@ -23,25 +23,25 @@ impl Accounts {
         Ok(Some(EmailState { is_verified: is_verified == Verification::Verified, pending }))
     }
 
-    /// When somebody last logged in, as far as their session is still there.
+    /// Returns when the newest session that still exists began.
     pub async fn newest_login_at(&self) -> Result<Option<Timestamp>, DbError> {
         store::sessions::find_newest_created_at(self.db().read().await?.conn()).await
     }
 
-    /// Where a user is logged in, the session used last first; at most 100.
+    /// Lists a user's live sessions, most recently used first, at most 100.
     pub async fn list_sessions(&self, user: UserId) -> Result<Vec<Session>, DbError> {
         store::sessions::list_of_user(self.db().read().await?.conn(), user, self.clock().now()).await
     }
 
-    /// The address of the registration that a token from a mail completes, for which its password is asked; `None` for all
-    /// other tokens.
+    /// Returns the address of the registration that a mailed token completes, or `None` for any other token. A page
+    /// asks for the registration's password with it.
     pub async fn find_registration_address(&self, token: &SecretString) -> Result<Option<EmailAddress>, DbError> {
         let found = self.find_mailed(token, TokenPurpose::CompleteRegistration).await?;
         Ok(found.map(|token| token.address))
     }
 
-    /// The address of the account whose password a token from a mail replaces; `None` for all other tokens. It came to that
-    /// address, so its holder learns nothing.
+    /// Returns the address of the account whose password a mailed token resets, or `None` for any other token. The
+    /// token was sent to that address, so its holder learns nothing new.
     pub async fn find_reset_address(&self, token: &SecretString) -> Result<Option<EmailAddress>, DbError> {
         let found = self.find_mailed(token, TokenPurpose::ResetPassword).await?;
         Ok(found.filter(|token| token.user.is_some()).map(|token| token.address))

@@ -1,4 +1,4 @@
-//! Sessions: how they begin, are recognised, go on, and end.
+//! Sessions: login, authentication of requests, refresh, reauthentication and logout.
 
 mod authenticate;
 mod end;

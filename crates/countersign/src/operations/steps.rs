@@ -1,4 +1,4 @@
-//! What several verbs do alike.
+//! Steps shared by several operations.
 
 pub(super) mod attempts;
 pub(super) mod challenge;

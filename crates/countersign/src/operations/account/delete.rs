@@ -1,4 +1,5 @@
-//! What goes with a user: everything that refers to one, in the same transaction; the picture's file goes after it.
+//! Account deletion: removes a user and every row that refers to it in one transaction, and the picture's file
+//! afterwards.
 
 use countersign_db::DbError;
 
@@ -10,10 +11,10 @@ use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
-    /// Deletes a user with all sessions and whatever a host's tables refer to one by cascade; the name and the address
-    /// become free. Deleting a user who is gone already is no error.
+    /// Deletes a user with all sessions and every row of a host's tables that refers to it by cascade. The name and the
+    /// address become free. Succeeds if the user no longer exists.
     ///
-    /// What is kept is that and when things happened to the account, without addresses and browsers.
+    /// Keeps the account's events and their times, without network addresses and user agents.
     pub async fn delete_account(&self, user: UserId, client: &ClientInfo) -> Result<(), DbError> {
         let mut change = self.change(Changed::User(user)).await?;
         if store::users::find_contact(change.conn(), user).await?.is_none() {

@@ -1,5 +1,5 @@
-//! What of a profile can change: the name and the address, if nobody else has them. Another address ends the other
-//! sessions, because it is what people log in with. Where addresses have to be proven, it waits for that instead.
+//! Profile edits: the username and the e-mail address, both unique. A new address ends the other sessions, because
+//! users log in with it. Where registration requires proof of the address, a new one applies only after it is proven.
 
 use countersign_db::DbError;
 
@@ -14,34 +14,34 @@ use crate::operations::steps::record_event::Happened;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// What to change; `None` leaves as it is.
+/// Profile fields to change; `None` keeps the current value.
 pub struct EditProfile {
     /// The public name.
     pub username: Option<Username>,
-    /// The private address. With [`RegistrationMode::Verified`] it becomes another only when that has been proven.
+    /// The private address. Unless the mode is [`RegistrationMode::Open`], the new one applies only after it is proven.
     pub email: Option<EmailAddress>,
-    /// The session that asks; another address ends all others.
+    /// The session that makes the request. A new address ends all others.
     pub session: SessionId,
-    /// Who is asking.
+    /// The client that makes the request.
     pub client: ClientInfo,
 }
 
-/// Why nothing was changed.
+/// Why the profile was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum EditProfileError {
-    /// Somebody else has this name.
+    /// Another user has this name.
     #[error("the username is taken")]
     UsernameTaken,
-    /// Somebody else has this address.
+    /// Another user has this address.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// The user is gone.
+    /// The user no longer exists.
     #[error("the user is gone")]
     UserGone,
-    /// Too many mails for this network or this address.
+    /// Too many mails requested by this network or sent to this address.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -52,8 +52,8 @@ impl Accounts {
     /// Changes a user's name, address or both.
     pub async fn edit_profile(&self, user: UserId, edit: EditProfile) -> Result<User, EditProfileError> {
         let EditProfile { username, email, session, client } = edit;
-        // Where anybody may register without a proof, a registration tells as much of an address, and the API's contract has it count
-        // at once.
+        // With open registration, registering already reveals whether an address is taken, and the API contract
+        // requires a new address to apply at once.
         let must_prove = self.config().registration.mode != RegistrationMode::Open;
         let (email, to_prove) = if must_prove { (None, email) } else { (email, None) };
         let mut change = self.change(Changed::User(user)).await?;
@@ -66,7 +66,7 @@ impl Accounts {
         let edited = match edited {
             Ok(edited) => edited.ok_or(EditProfileError::UserGone)?,
             Err(DbError::UniqueViolation) => {
-                // PostgreSQL answers nothing more in a transaction that failed.
+                // PostgreSQL accepts no further statements in a failed transaction.
                 change.roll_back().await?;
                 return Err(self.who_has_it(user, username.as_ref()).await?);
             }

@@ -1,4 +1,4 @@
-//! An invitation: a code for so many registrations, for a while, perhaps for one address alone.
+//! Invitations: codes for a limited number of registrations, with an expiry and optionally for a single address.
 
 use countersign_db::DbError;
 use jiff::SignedDuration;
@@ -13,7 +13,7 @@ use crate::store;
 use crate::store::invitations::NewInvitation;
 
 impl Accounts {
-    /// Makes an invitation; its code is told only here.
+    /// Creates an invitation and returns its code. Only the hash is stored, so the code cannot be shown again.
     pub async fn invite(
         &self,
         address: Option<&EmailAddress>,

@@ -1,4 +1,4 @@
-//! Registration, as its mode admits it: a name and an address that nobody has yet.
+//! Registration under each mode, with a name and an address that are not taken.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::session_cache::Changed;
 use crate::store;
 use crate::store::users::NewUser;
 
-/// What a registration needs.
+/// Input of a registration.
 pub struct Register {
     /// The public name.
     pub username: Username,
@@ -30,51 +30,52 @@ pub struct Register {
     pub email: EmailAddress,
     /// The password.
     pub password: Password,
-    /// The code of an invitation.
+    /// The code of an invitation, if the client has one.
     pub invitation: Option<SecretString>,
-    /// The proof of work, where one is asked for.
+    /// The proof of work, if one is required.
     pub challenge_solution: Option<ChallengeSolution>,
-    /// Who is asking.
+    /// The client that makes the request.
     pub client: ClientInfo,
 }
 
-/// What a registration came to.
+/// The result of a registration.
 #[derive(Debug)]
 pub enum Registered {
-    /// The user is there.
+    /// The user was created.
     User(User),
-    /// A mail was promised. Whoever reads the address learns there how it goes on, also when it has an account already.
+    /// A mail was enqueued. It tells the reader of the address how to continue, even if that address already has an
+    /// account.
     AwaitsProof,
 }
 
-/// Why nobody was registered.
+/// Why the registration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// The registration is closed.
+    /// Registration is closed.
     #[error("the registration is closed")]
     Closed,
-    /// There is no such invitation, or it has run out, is used up, or is for another address.
+    /// The invitation does not exist, has expired, is used up, or is for another address.
     #[error("the invitation is not valid")]
     InvalidInvitation,
-    /// A proof of work has to be done first.
+    /// A proof of work is required first.
     #[error(transparent)]
     ChallengeRequired(#[from] ChallengeRequired),
-    /// One of the most common passwords.
+    /// The password is one of the most common ones.
     #[error("the password is among the most common ones")]
     CommonPassword,
-    /// Somebody has this name, in this or another spelling.
+    /// Another user has this name, possibly in another spelling.
     #[error("the username is taken")]
     UsernameTaken,
-    /// Somebody has this address.
+    /// Another user has this address.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// Too many registrations of this network, or too many mails to this address.
+    /// Too many registrations from this network, or too many mails to this address.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -84,7 +85,7 @@ from_db_error!(RegisterError);
 impl Accounts {
     /// Registers a user.
     ///
-    /// The password is hashed before the database is asked, so that a taken name costs the asker as much as a free one.
+    /// Hashes the password before querying the database, so that a taken name costs the client as much as a free one.
     pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
         let registered = self.try_register(register).await;
         self.tally().registrations.add(match &registered {
@@ -161,7 +162,7 @@ impl Change<'_> {
         };
         self.record(Happened::by_owner(EventKind::Registered, id, None), client).await?;
         let purpose = TokenPurpose::VerifyEmail;
-        // An address that has got too many mails gets none: the account is there, and the mail can be asked for later.
+        // An address over its mail limit gets none: the account exists, and the user can request the mail later.
         self.enqueue_token_mail(TokenMail {
             purpose,
             cause: Cause::Account,
@@ -175,7 +176,8 @@ impl Change<'_> {
         Ok(user)
     }
 
-    /// Nobody owns anything before the address is proven, so several may wait for the same name or address.
+    /// Stores a registration until its address is proven. It reserves nothing, so several may wait for the same name or
+    /// address.
     async fn await_proof(
         &mut self,
         username: &Username,

@@ -1,4 +1,4 @@
-//! Another address for an account, asked for by its user: a mail to the new one, whose reader confirms it.
+//! Requested address changes: a mail to the new address, which its reader confirms.
 
 use crate::accounts::Accounts;
 use crate::limits::Limit;
@@ -9,7 +9,8 @@ use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
-    /// Enqueues a mail to `address`, by which it becomes this user's. Nothing tells the caller whether somebody has it.
+    /// Enqueues a mail to `address` with a link that makes it this user's. The caller cannot tell whether the address
+    /// is taken.
     pub async fn request_email_change(
         &self,
         user: UserId,
@@ -33,7 +34,7 @@ impl Accounts {
         };
         match change.enqueue_token_mail(mail).await? {
             Enqueued::TooMany(limited) => Err(limited.into()),
-            // Nothing comes of it if the session has ended meanwhile.
+            // If the session has ended meanwhile, nothing is sent.
             Enqueued::Token(_) | Enqueued::SessionOver => Ok(change.commit().await?),
         }
     }

@@ -1,5 +1,5 @@
-//! What follows when somebody shows that they read an address: it is verified, an account comes to be, or the
-//! address takes the place of another.
+//! Proof of an address by a mailed link or code. It verifies the address, completes a registration or completes an
+//! address change.
 
 use std::sync::Arc;
 
@@ -21,68 +21,68 @@ use crate::session_cache::Changed;
 use crate::store;
 use crate::store::users::NewUser;
 
-/// What came by mail.
+/// A secret that came by mail.
 pub enum AddressProof {
-    /// What the link carries.
+    /// The token in the link.
     Token(SecretString),
-    /// The six digits, which count for their address alone.
+    /// The six-digit code, which is valid only with its address.
     Code {
-        /// Where they were sent.
+        /// The address that it was sent to.
         address: EmailAddress,
-        /// The digits.
+        /// The code.
         code: OneTimeCode,
     },
 }
 
-/// What is to be proven, and by whom.
+/// Input of a proof.
 pub struct ProveAddress {
-    /// What came by mail.
+    /// The secret that came by mail.
     pub proof: AddressProof,
-    /// For a registration: its password. Several may wait for one address, and the proof counts for the one that the reader of
-    /// the address made.
+    /// For a registration: its password. Several registrations may wait for one address; the password selects the one
+    /// that the reader of the address made.
     pub password: Option<Password>,
-    /// Another name for the account that comes to be, where somebody has taken the one that was asked for.
+    /// For a registration: another username, if the requested one has been taken meanwhile.
     pub username: Option<Username>,
-    /// Who is asking.
+    /// The client that makes the request.
     pub client: ClientInfo,
 }
 
-/// What the proof was for.
+/// What the proof completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProvenAddress {
     /// The address of this user is verified.
     Verified(UserId),
-    /// This account has come to be; one can log in now.
+    /// This account was created; the user can log in now.
     Registered(UserId),
-    /// The address has become this user's.
+    /// This user's address was changed.
     Changed(UserId),
 }
 
-/// Why nothing was proven.
+/// Why the proof was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ProveAddressError {
-    /// Unknown, used, superseded or expired; or the code was wrong too often.
+    /// The link or code is unknown, used, superseded or expired, or the code was wrong too often.
     #[error("the link or code is not valid")]
     Invalid,
-    /// It completes a registration, and the password of that is missing; the proof can be used again with it.
+    /// The proof completes a registration, but its password is missing. The proof stays valid.
     #[error("the password of the registration is missing")]
     PasswordRequired,
-    /// No registration of this address has that password; the proof can be used again.
+    /// No registration for this address has that password. The proof stays valid.
     #[error("the password is not that of the registration")]
     WrongPassword,
-    /// Too many passwords are being hashed; the proof can be used again.
+    /// Too many passwords are being hashed. The proof stays valid.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Somebody has the name by now; the proof can be used again with another.
+    /// Another user has the name now. The proof stays valid for another name.
     #[error("the username is taken")]
     UsernameTaken,
-    /// Somebody has the address by now.
+    /// Another user has the address now.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// Too many secrets were presented by this network.
+    /// This network presented too many secrets.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -90,7 +90,7 @@ pub enum ProveAddressError {
 from_db_error!(ProveAddressError);
 
 impl Accounts {
-    /// Takes what came by mail as the proof that the caller reads that address.
+    /// Accepts a mailed secret as proof that the caller reads the address.
     pub async fn prove_address(&self, prove: ProveAddress) -> Result<ProvenAddress, ProveAddressError> {
         let ProveAddress { proof, password, username, client } = prove;
         self.take(Limit::Secret, &client)?;
@@ -113,7 +113,7 @@ impl Accounts {
         }
     }
 
-    /// A try is counted before the code is compared, and stays counted.
+    /// Counts the attempt before comparing the code, and does not refund it.
     async fn find_by_code(
         &self,
         address: &EmailAddress,
@@ -175,7 +175,8 @@ impl Accounts {
         Ok(ProvenAddress::Changed(user))
     }
 
-    /// The reader of an address follows a mail of any of the registrations that wait for it; the password says which is theirs.
+    /// Completes a registration. The mail of any registration that waits for the address proves it; the password
+    /// selects the reader's own.
     async fn complete_registration(
         &self,
         token: &OneTimeToken,

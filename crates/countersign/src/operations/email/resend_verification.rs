@@ -1,4 +1,4 @@
-//! The mail that asks to confirm an address, once more.
+//! Resending of the verification mail.
 
 use crate::accounts::Accounts;
 use crate::limits::Limit;
@@ -8,7 +8,7 @@ use crate::operations::steps::enqueue_mail::{Cause, TokenMail};
 use crate::store;
 
 impl Accounts {
-    /// Promises once more the mail that asks to confirm an address, if it waits for that. Nothing tells the caller whether.
+    /// Enqueues another verification mail if the address is unverified. The caller cannot tell whether it is.
     pub async fn resend_verification(
         &self,
         address: &EmailAddress,

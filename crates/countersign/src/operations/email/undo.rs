@@ -1,4 +1,5 @@
-//! The way back for the reader of the former address: a change is undone, and everything opened since is closed.
+//! Undoing an address change: the reader of the former address gets the account back, and access gained since is
+//! revoked.
 
 use countersign_db::DbError;
 use secrecy::SecretString;
@@ -15,19 +16,19 @@ use crate::secrets::password_hash;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why nothing was undone.
+/// Why the change was not undone.
 #[derive(Debug, thiserror::Error)]
 pub enum UndoEmailChangeError {
-    /// Unknown, used or expired.
+    /// The token is unknown, used or expired.
     #[error("the link is not valid")]
     InvalidToken,
-    /// Somebody else has the former address by now.
+    /// Another user has the former address now.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// Too many secrets were presented by this network; the token can be used again.
+    /// This network presented too many secrets; the token stays valid.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -35,9 +36,9 @@ pub enum UndoEmailChangeError {
 from_db_error!(UndoEmailChangeError);
 
 impl Accounts {
-    /// Makes the former address the user's again, by a token that was sent there. Whoever changed it knows the password or
-    /// sits at an open session, so both are out: all sessions end, the password is void, and a mail lets a new one be
-    /// chosen.
+    /// Restores the former address with a token that was mailed to it. The person who changed the address knows the
+    /// password or has an open session. So all sessions end, the password is void, and a mail lets the user choose a
+    /// new one.
     pub async fn undo_email_change(
         &self,
         token: &SecretString,
@@ -60,7 +61,7 @@ impl Accounts {
             Err(error) => return Err(error.into()),
         }
         change.void(Act::AddressChangeUndone, user, None).await?;
-        // Not the older ones: they belong to those who had the account before this address came to it.
+        // Keep older undo tokens: they belong to the readers of addresses that the account had before this one.
         store::one_time_tokens::delete_undos_after(change.conn(), user, &token).await?;
         let language = token.language;
         let purpose = TokenPurpose::ResetPassword;

@@ -1,5 +1,4 @@
-//! What it takes to change a password: the present one. All other sessions end, and so do the mails that would let
-//! another be chosen.
+//! Password changes, which require the current password. All other sessions end, and pending password resets are void.
 
 use std::sync::Arc;
 
@@ -16,30 +15,30 @@ use crate::secrets::hashing_pool::Overloaded;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// What a change of the password needs.
+/// Input of a password change.
 pub struct ChangePassword {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// The session that asks; it goes on.
+    /// The session that makes the request. It continues.
     pub session: SessionId,
-    /// The present password.
+    /// The current password.
     pub current: Password,
-    /// The one that takes its place.
+    /// The new password.
     pub new: Password,
-    /// Who is asking.
+    /// The client that makes the request.
     pub client: ClientInfo,
 }
 
 /// Why the password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangePasswordError {
-    /// Another password than the present one, or it was changed at the same time.
+    /// The current password is wrong, or was changed concurrently.
     #[error("the present password is another")]
     WrongPassword,
-    /// The session that asks has ended.
+    /// The session that makes the request has ended.
     #[error("the session is over")]
     SessionOver,
-    /// The new one is among the most common.
+    /// The new password is one of the most common ones.
     #[error("the password is among the most common ones")]
     CommonPassword,
     /// Too many wrong passwords in this session.
@@ -48,7 +47,7 @@ pub enum ChangePasswordError {
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -56,8 +55,9 @@ pub enum ChangePasswordError {
 from_db_error!(ChangePasswordError);
 
 impl Accounts {
-    /// Changes a user's password. The session that asks goes on with the secrets that are returned: its earlier cookie and refresh
-    /// token are void, and its earlier access tokens, until they expire, count for no recent login.
+    /// Changes a user's password and returns new tokens for the session that makes the request. Its earlier cookie and
+    /// refresh token are void. Its earlier access tokens stay valid until they expire but no longer count as a recent
+    /// login.
     pub async fn change_password(&self, change: ChangePassword) -> Result<Tokens, ChangePasswordError> {
         if self.is_too_common(&change.new) {
             return Err(ChangePasswordError::CommonPassword);

@@ -1,4 +1,4 @@
-//! The way back in for a user who has forgotten the password: a mail with a secret, to the account's address.
+//! Forgotten passwords: mails a secret to the account's address.
 
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
@@ -9,16 +9,16 @@ use crate::operations::steps::challenge::ChallengeRequired;
 use crate::operations::steps::enqueue_mail::{Cause, TokenMail};
 use crate::store;
 
-/// Why no mail was promised.
+/// Why no mail was enqueued.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgotPasswordError {
-    /// A proof of work has to be done first.
+    /// A proof of work is required first.
     #[error(transparent)]
     ChallengeRequired(#[from] ChallengeRequired),
-    /// Too many mails for this network or this address.
+    /// Too many mails requested by this network or sent to this address.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -35,8 +35,7 @@ impl From<RequestMailError> for ForgotPasswordError {
 }
 
 impl Accounts {
-    /// Promises a mail by which a new password can be chosen, if somebody has this address. Nothing tells the caller
-    /// whether.
+    /// Enqueues a mail with a password reset link, if a user has this address. The caller cannot tell whether one has.
     pub async fn forgot_password(
         &self,
         address: &EmailAddress,

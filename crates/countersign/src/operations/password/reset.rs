@@ -1,4 +1,4 @@
-//! A new password, by the secret that was sent to the account's address.
+//! Password reset, by a secret that was mailed to the account's address.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why no new password was set.
+/// Why the password was not reset.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetPasswordError {
-    /// Unknown, used, superseded or expired, or the user is gone or has another address now.
+    /// The token is unknown, used, superseded or expired, or the user no longer exists or has another address.
     #[error("the reset token is not valid")]
     InvalidToken,
-    /// The password is among the most common; the token can be used again.
+    /// The password is one of the most common ones. The token stays valid.
     #[error("the password is among the most common ones")]
     CommonPassword,
-    /// Too many secrets were presented by this network; the token can be used again.
+    /// This network presented too many secrets. The token stays valid.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Too many passwords are being hashed; the token can be used again.
+    /// Too many passwords are being hashed. The token stays valid.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -38,9 +38,9 @@ pub enum ResetPasswordError {
 from_db_error!(ResetPasswordError);
 
 impl Accounts {
-    /// Sets a new password by a token from a mail. That proves control of the address, so it ends all sessions, voids what was
-    /// pending and clears failed attempts. Returns the cookie by which this device is known from then on; see
-    /// [`Tokens::device_cookie`].
+    /// Sets a new password with a mailed token. That proves control of the address, so it ends all sessions, voids what
+    /// was pending and clears failed attempts. Returns the device cookie by which this device is known from then on;
+    /// see [`Tokens::device_cookie`].
     ///
     /// [`Tokens::device_cookie`]: crate::Tokens::device_cookie
     pub async fn reset_password(

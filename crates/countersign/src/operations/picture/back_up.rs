@@ -1,6 +1,6 @@
-//! The pictures that belong to a copy of the database, though their users replace them while it is made.
+//! Pictures for a backup of the database, while users may still replace them.
 //!
-//! None of this needs [`Accounts`](crate::Accounts): an operator who makes a backup need not have the secrets.
+//! None of this needs [`Accounts`](crate::Accounts), so an operator can make a backup without the secrets.
 
 use countersign_db::{Db, DbError};
 use jiff::Timestamp;
@@ -8,36 +8,36 @@ use jiff::Timestamp;
 use crate::model::{PictureFile, UserId};
 use crate::store;
 
-/// How many users [`list_pictures`] returns at the most.
+/// Page size of [`list_pictures`].
 const PAGE: u32 = 256;
 
-/// What became of a picture that a copy of the database names and the storage does not have.
+/// Why the storage lacks a picture that the database copy names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingPicture {
-    /// Its user has another one by now, and so the copy has.
+    /// The user has another picture now, and so has the copy.
     Replaced(PictureFile),
-    /// Its user took it away or is gone, and in the copy the user has none now.
+    /// The user removed the picture or no longer exists. The user has no picture in the copy now.
     Removed,
-    /// Its user still has it: the storage has lost it. The copy is as it was.
+    /// The user still has this picture: the storage lost it. The copy is unchanged.
     Lost,
 }
 
-/// How many users have a picture.
+/// Returns how many users have a picture.
 pub async fn count_pictures(db: &Db) -> Result<u64, DbError> {
     let count = store::image_files::count(db.read().await?.conn()).await?;
     Ok(count.unsigned_abs())
 }
 
-/// Users who have a picture: the next ones `after` one of them, in the order of ids, until there are none. `None` instead of
-/// a file where its name is none that this program gives, so that the storage cannot have it.
+/// Lists users with a picture in the order of ids, starting after `after`; empty at the end. The file is `None` if its
+/// name is not one that this program gives, so that the storage cannot have it.
 pub async fn list_pictures(db: &Db, after: Option<UserId>) -> Result<Vec<(UserId, Option<PictureFile>)>, DbError> {
     let rows = store::image_files::list(db.read().await?.conn(), after, PAGE).await?;
     Ok(rows.into_iter().map(|(user, file)| (user, file.parse().ok())).collect())
 }
 
-/// Has a copy follow the database that it was made of, as to one user's picture whose file has gone meanwhile.
+/// Updates a copy of the database from the live one for one user whose picture file is gone.
 ///
-/// A file goes only after its user has got another one, so the present row tells what happened.
+/// A file is deleted only after its user has another one, so the live row says what happened.
 pub async fn follow_picture(
     live: &Db,
     copy: &Db,

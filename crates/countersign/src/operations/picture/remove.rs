@@ -1,4 +1,4 @@
-//! How a user loses the picture: the user refers to none from the commit on, and the file goes after.
+//! Removal of a profile picture: the commit removes the reference, and the file is deleted afterwards.
 
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
@@ -6,16 +6,16 @@ use crate::model::{User, UserId};
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why nothing was removed.
+/// Why no picture was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveProfilePictureError {
-    /// There is no picture.
+    /// The user has no picture.
     #[error("there is no picture")]
     NoPicture,
-    /// The user is gone.
+    /// The user no longer exists.
     #[error("the user is gone")]
     UserGone,
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -23,9 +23,9 @@ pub enum RemoveProfilePictureError {
 from_db_error!(RemoveProfilePictureError);
 
 impl Accounts {
-    /// Takes a user's picture away.
+    /// Removes a user's picture.
     pub async fn remove_profile_picture(&self, user: UserId) -> Result<User, RemoveProfilePictureError> {
-        // Each further turn is lost to another picture of the same user.
+        // Repeats only if another change of the same user's picture won the race.
         loop {
             let mut change = self.change(Changed::User(user)).await?;
             let now = change.now();

@@ -1,5 +1,5 @@
-//! How a user gets another picture: the new file is there before the user refers to it, and the old one goes after.
-//! Whatever is cut off in between, the user's picture can be fetched.
+//! Upload of a profile picture: the new file is stored before the user refers to it, and the old one is deleted
+//! afterwards. An interruption at any point leaves a picture that can be fetched.
 
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
@@ -10,22 +10,22 @@ use crate::secrets::random_picture_file;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why the picture stayed as it was.
+/// Why the picture was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SetProfilePictureError {
-    /// The upload is no picture that can be used; the text says why.
+    /// The upload is not a usable picture; the text says why.
     #[error("not a usable picture: {0}")]
     Invalid(String),
-    /// Too many pictures are waiting to be decoded.
+    /// Too many pictures wait to be decoded.
     #[error("too many pictures are waiting to be decoded")]
     Overloaded,
     /// The picture could not be stored.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The user is gone.
+    /// The user no longer exists.
     #[error("the user is gone")]
     UserGone,
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -45,13 +45,13 @@ impl From<PrepareError> for SetProfilePictureError {
 }
 
 impl Accounts {
-    /// An upload that takes as many bytes as a picture may have, unless this network has sent too many.
+    /// Returns an upload that accepts up to the maximum size of a picture, unless this network has uploaded too often.
     pub fn new_upload(&self, client: &ClientInfo) -> Result<Upload, TooManyAttempts> {
         self.take(Limit::Upload, client)?;
         Ok(Upload::new(self.config().media.upload_bytes_max))
     }
 
-    /// Gives a user the picture in `upload`: a JPEG, PNG, GIF or WebP, of which a square of 300 by 300 pixels is made.
+    /// Sets a user's picture from `upload`: a JPEG, PNG, GIF or WebP, from which a square of 300 by 300 pixels is made.
     pub async fn set_profile_picture(&self, user: UserId, upload: Upload) -> Result<User, SetProfilePictureError> {
         let prepared = self.decoding().prepare(upload).await?;
         let file = random_picture_file();
@@ -59,7 +59,7 @@ impl Accounts {
         storage.put(&file, prepared).await?;
         let set = self.refer_to_picture(user, &file).await;
         if let Err(error) = &set {
-            // After a failed commit the row may refer to it all the same. Then the sweep decides, later.
+            // After a failed commit the row may still refer to the file, so the sweep decides later.
             if !matches!(error, SetProfilePictureError::Internal(_)) {
                 let _ = storage.delete(&file).await;
             }
@@ -68,7 +68,7 @@ impl Accounts {
     }
 
     async fn refer_to_picture(&self, user: UserId, file: &PictureFile) -> Result<User, SetProfilePictureError> {
-        // Each further turn is lost to another picture of the same user.
+        // Repeats only if another change of the same user's picture won the race.
         loop {
             let mut change = self.change(Changed::User(user)).await?;
             let now = change.now();

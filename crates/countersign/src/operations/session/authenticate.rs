@@ -1,4 +1,4 @@
-//! Whom a token or a cookie speaks for: its user, while the session behind it lives.
+//! Authentication of requests: returns the user of an access token or session cookie while its session is alive.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,19 +14,20 @@ use crate::secrets::session_secret::PresentedCookie;
 use crate::session_cache::{Changed, Note, SessionCache, Trust, Watch};
 use crate::store;
 
-/// A session in use is noted as such no more often than this.
+/// Minimum interval between updates of a session's last use.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
-/// A request waits no longer than this until that is noted.
+/// How long a request waits for that update.
 const NOTE_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// So many cookies of one request are looked up that have the form of ours. What is no such cookie does not count.
+/// How many well-formed session cookies are looked up per request. Malformed ones do not count.
 const SESSION_COOKIES_MAX: usize = 8;
 
-/// More connections than all instances together have to PostgreSQL.
+/// An upper bound on open transactions: more than all instances together have connections to PostgreSQL.
 const UNCOMMITTED_MAX: i64 = 10_000;
 
 impl Accounts {
-    /// Who logged in to get this access token; `None` when it is not ours, has expired, or its session or user is gone.
+    /// Verifies an access token. Returns `None` if it is not ours, has expired, or its session or user no longer
+    /// exists.
     pub async fn verify_access_token(&self, token: &str) -> Result<Option<Authenticated>, InternalError> {
         let now = self.clock().now();
         let Some(bearer) = self.believe(token, now).await? else {
@@ -38,12 +39,12 @@ impl Accounts {
         };
         self.note_use_if_due(&session, now).await;
         let mut authenticated = session.authenticated.clone();
-        // What its user has proven since counts for the tokens that were issued since.
+        // A later reauthentication counts only for tokens issued since.
         authenticated.authenticated_at = authenticated.authenticated_at.min(bearer.authenticated_at);
         Ok(Some(authenticated))
     }
 
-    /// Who logged in to get this session cookie; `None` when it is not ours, or its session or user is gone.
+    /// Verifies a session cookie. Returns `None` if it is not ours, or its session or user no longer exists.
     pub async fn verify_session_cookie(&self, cookie: &str) -> Result<Option<Authenticated>, InternalError> {
         match PresentedCookie::parse(cookie) {
             Some(cookie) => self.verify_presented_cookie(&cookie).await,
@@ -51,11 +52,11 @@ impl Accounts {
         }
     }
 
-    /// Whom the session cookies of one request speak for.
+    /// Verifies all session cookies of one request.
     ///
-    /// A browser keeps one that we have set. If there are others of its name, something else has set them, and they count for
-    /// nothing while they are not genuine. Two genuine ones of different sessions open neither: which of them was planted, so
-    /// that somebody acts in an account which is not theirs, cannot be seen.
+    /// A browser keeps one cookie that we set. Others of the same name were set by something else and are ignored
+    /// unless they are genuine. Two genuine cookies of different sessions are both refused: either may have been
+    /// planted to make the user act in another account, and we cannot tell which.
     pub(crate) async fn verify_session_cookies(
         &self,
         cookies: impl Iterator<Item = &str>,
@@ -91,7 +92,7 @@ impl Accounts {
             self.tally().session_hit();
             return Ok(Some(session));
         }
-        // Boxed, because few requests come here, and the others would carry its room with them.
+        // Boxed: few requests get here, and the others would carry the size of this future.
         Box::pin(self.look_up_live_session(id, now)).await
     }
 
@@ -115,8 +116,8 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Whether the cache may be used now, after reading what other instances have changed if that is due. One request does
-    /// that, and the others do not wait for it.
+    /// Whether the cache may be used now. Reads the changes of other instances first if that is due. One request does
+    /// so, and the others do not wait for it.
     async fn may_trust(&self, cache: &SessionCache) -> bool {
         let trust = cache.trust();
         if trust == Trust::Fresh {
@@ -144,7 +145,7 @@ impl Accounts {
             }
             tracing::debug!("the session cache is emptied: changes may have been missed");
         }
-        // Notes with lower numbers may still be uncommitted, but not more than there are connections.
+        // Rows with lower numbers may still be uncommitted, but at most one per connection.
         let floor = store::changes::find_newest(read.conn()).await? - UNCOMMITTED_MAX;
         cache.begin_anew(watch, floor);
         let notes = list_notes(read.conn(), floor).await?;
@@ -152,8 +153,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// A session that is used does not become idle; writing that down for each request would make every read a write. That
-    /// it cannot be written down is no reason to refuse a genuine session.
+    /// Records that a session is in use, so that it does not become idle. Updates are rare, because one per request
+    /// would turn every read into a write. A failed update does not refuse a genuine session.
     async fn note_use_if_due(&self, session: &LiveSession, now: Timestamp) {
         let horizon = Horizon::new(now, SignedDuration::ZERO);
         if now.duration_since(session.last_seen_at) >= SEEN_EVERY || horizon.is_beyond(session.last_seen_at) {
@@ -161,10 +162,11 @@ impl Accounts {
         }
     }
 
-    /// Goes on in a task of its own when it takes too long, and is left to the next request when many do.
+    /// Continues in a background task if it takes too long. Skipped if too many such tasks are running; the next
+    /// request tries again.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the permit bounds how many there are, and the database how long they take"
+        reason = "the permit limits the number of tasks, and the database their duration"
     )]
     async fn note_use_in_time(&self, session: SessionId, horizon: Horizon) {
         let Ok(permit) = Arc::clone(self.notes_of_use()).try_acquire_owned() else { return };
@@ -172,7 +174,7 @@ impl Accounts {
         let accounts = self.clone();
         let noting = tokio::spawn(async move {
             match accounts.note_use(session, horizon).await {
-                // Once for each outage; whatever else is written says so for itself.
+                // Logged once per outage; other writes report their own failures.
                 Err(error) if is_writable => {
                     let error = &error as &(dyn std::error::Error + 'static);
                     tracing::warn!(error, "that sessions are used cannot be noted");
@@ -194,7 +196,7 @@ impl Accounts {
         change.commit().await
     }
 
-    /// When a session that is used now becomes idle.
+    /// Returns when a session used now becomes idle.
     pub(in crate::operations) fn idle_end(&self, now: Timestamp) -> Timestamp {
         later(now, self.config().session.idle_ttl)
     }

@@ -1,4 +1,4 @@
-//! How sessions end before their time: one, all others, or the one that a token belongs to.
+//! Logout: ends one session, all other sessions, or the session of a token.
 
 use countersign_db::DbError;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,7 +13,7 @@ use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
-    /// Ends a session of this user; whether there was one. Its tokens are refused with the next request.
+    /// Ends a session of this user and returns whether it existed. Its tokens are refused from the next request on.
     pub async fn end_session(&self, user: UserId, session: SessionId, client: &ClientInfo) -> Result<bool, DbError> {
         let mut change = self.change(Changed::Session(user, session)).await?;
         let ended = change.void(Act::SessionEnded, user, Some(session)).await? > 0;
@@ -24,7 +24,7 @@ impl Accounts {
         Ok(ended)
     }
 
-    /// Ends all sessions of this user but one, and voids links that are on their way; how many sessions there were.
+    /// Ends all sessions of this user except `kept`, voids pending links, and returns how many sessions ended.
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId, client: &ClientInfo) -> Result<u64, DbError> {
         let mut change = self.change(Changed::User(user)).await?;
         let ended = change.void(Act::OthersLoggedOut, user, Some(kept)).await?;
@@ -33,8 +33,7 @@ impl Accounts {
         Ok(ended)
     }
 
-    /// Ends the session that a token belongs to, be it a refresh or an access token (RFC 7009). A text that is neither is
-    /// no error: there is nothing to end.
+    /// Ends the session of a refresh or access token (RFC 7009). Any other text is ignored: there is nothing to end.
     pub async fn revoke(&self, token: &SecretString, client: &ClientInfo) -> Result<(), InternalError> {
         let now = self.clock().now();
         if let Some(token) = PresentedRefreshToken::parse(token) {

@@ -1,4 +1,4 @@
-//! What another service may learn of a token that was presented to it (RFC 7662).
+//! Token introspection for other services (RFC 7662).
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,17 +10,17 @@ use crate::model::{Authenticated, LiveSession, Methods, SessionId, User};
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::store;
 
-/// A token that is valid now.
+/// A token that is currently valid.
 pub struct ActiveToken {
-    /// Whose it is.
+    /// The user it belongs to.
     pub user: User,
-    /// The session that it belongs to.
+    /// The session it belongs to.
     pub session: SessionId,
-    /// Which of the two it is.
+    /// Access or refresh token.
     pub kind: TokenKind,
-    /// When the user last proved who they are, as far as this token counts for it.
+    /// When the user last authenticated, as far as this token proves it.
     pub authenticated_at: Timestamp,
-    /// How they did.
+    /// The methods of that authentication.
     pub methods: Methods,
 }
 
@@ -29,7 +29,7 @@ pub struct ActiveToken {
 pub enum TokenKind {
     /// Sent with each request.
     Access,
-    /// Gets the next tokens.
+    /// Exchanged for new tokens.
     Refresh,
 }
 
@@ -41,7 +41,7 @@ impl ActiveToken {
 }
 
 impl Accounts {
-    /// What a token is good for at the moment; `None` when for nothing.
+    /// Returns what a token currently grants, or `None` if it grants nothing.
     pub async fn introspect(&self, token: &SecretString) -> Result<Option<ActiveToken>, InternalError> {
         let now = self.clock().now();
         if let Some(token) = PresentedRefreshToken::parse(token) {
@@ -63,7 +63,7 @@ impl Accounts {
         Ok(found.filter(is_valid).map(|found| ActiveToken::new(found.authenticated, TokenKind::Refresh)))
     }
 
-    /// Whether this is the secret that other services ask about tokens with.
+    /// Returns whether `secret` is the configured introspection secret, compared in constant time.
     pub fn may_introspect(&self, secret: &str) -> bool {
         let known = self.config().tokens.introspection_secret.as_ref();
         known.is_some_and(|known| known.expose().as_bytes().ct_eq(secret.as_bytes()).into())

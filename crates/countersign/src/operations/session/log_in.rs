@@ -1,4 +1,4 @@
-//! How a name and a password are compared, and a session begins when they belong together.
+//! Login: compares an identifier and a password, and starts a session if they match.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,31 +23,32 @@ use crate::session_cache::Changed;
 use crate::store;
 use crate::store::users::Credentials;
 
-/// What a login presents.
+/// Input of a login.
 pub struct LogIn {
-    /// The e-mail address, or the username where [`LoginBy`] allows it; any text. What copying brings along at its ends is left out.
+    /// The e-mail address, or the username where [`LoginBy`] allows it; any text. Whitespace and invisible characters
+    /// around it, as left by copying, are ignored.
     pub identifier: String,
     /// The password.
     pub password: Password,
-    /// How long the login is meant to last.
+    /// How long the session should last.
     pub stay: Stay,
-    /// Who is asking.
+    /// The client that makes the request.
     pub client: ClientInfo,
 }
 
-/// What a login came to.
+/// The result of a login.
 pub enum LogInOutcome {
-    /// A session has begun.
+    /// A session has started.
     Session(Tokens),
-    /// The password is right, and a second factor is asked for. No version reaches this yet.
+    /// The password is correct, and a second factor is required. No version returns this yet.
     SecondStep(SecondStep),
 }
 
-/// A login that lacks its second step. No second factor exists yet, so this has no values.
+/// A login that still needs its second step. No second factor exists yet, so this type has no values.
 pub struct SecondStep(Infallible);
 
 impl LogInOutcome {
-    /// The tokens of the session.
+    /// Returns the tokens of the session.
     pub fn into_tokens(self) -> Tokens {
         match self {
             Self::Session(tokens) => tokens,
@@ -56,23 +57,22 @@ impl LogInOutcome {
     }
 }
 
-/// Why nobody was logged in.
+/// Why the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogInError {
-    /// No such user, or another password: deliberately one case.
+    /// No such user, or a wrong password. Deliberately one case.
     #[error("the identifier and the password do not belong together")]
     WrongCredentials,
-    /// The password is right, but nobody has shown yet that they read the address, and [`RegistrationMode::Verified`] asks
-    /// that.
+    /// The password is correct, but the address is not verified, as [`RegistrationMode::Verified`] requires.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
-    /// Too many logins of this network have failed, or of this account.
+    /// Too many failed logins from this network or for this account.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -80,13 +80,13 @@ pub enum LogInError {
 from_db_error!(LogInError);
 
 impl LogInError {
-    /// Whether nothing can be learnt from it about a password.
+    /// Whether the error does not count as a wrong guess.
     fn is_no_guess(&self) -> bool {
         matches!(self, Self::EmailNotVerified | Self::Overloaded(_))
     }
 }
 
-/// What was typed, as far as it can be somebody's.
+/// The typed identifier, parsed as far as it can match a user.
 enum Identifier {
     Address(EmailAddress),
     Username(Username),
@@ -129,14 +129,14 @@ struct Guess<'g> {
     password: Password,
     stay: Stay,
     client: &'g ClientInfo,
-    /// The device, if the user who was found has logged in with it before.
+    /// The device, if the user has logged in on it before.
     device: Option<KnownDevice>,
     attempt: &'g Attempt,
 }
 
 impl Accounts {
-    /// Logs a user in, or says which step is left. An unknown identifier costs the same work as a wrong password, and is limited in the same way. A device
-    /// that the user has logged in with before counts for itself alone.
+    /// Logs a user in, or returns the remaining step. An unknown identifier costs as much work as a wrong password and
+    /// has the same limits. Known devices have their own attempt counter.
     pub async fn log_in(&self, log_in: LogIn) -> Result<LogInOutcome, LogInError> {
         let logged_in = self.try_log_in(log_in).await.map(LogInOutcome::Session);
         self.tally().logins.add(match &logged_in {
@@ -154,7 +154,7 @@ impl Accounts {
         let LogIn { identifier, password, stay, client } = log_in;
         let identifier = Identifier::parse(&identifier, self.config().login_by);
         let claimed = self.devices_of(&client);
-        // A client that shows no device is counted before anything is looked up, so that a flood does not keep others from the
+        // A client without a device cookie is counted before any lookup, so that a flood does not keep others from the
         // database.
         let network = if claimed.is_empty() { Some(self.admit_stranger(&client)?) } else { None };
         let found = self.find_credentials(&identifier).await?;
@@ -186,7 +186,7 @@ impl Accounts {
         logged_in
     }
 
-    /// Counts a try of the client's network, unless there would be no place for it to wait.
+    /// Counts an attempt for the client's network, unless the hashing queue has no place for it.
     fn admit_stranger(&self, client: &ClientInfo) -> Result<Taken, LogInError> {
         self.hashing().find_place(client.asker(Standing::Stranger))?;
         Ok(self.take(Limit::LogIn, client)?)
@@ -239,11 +239,11 @@ impl Accounts {
         // The user was changed or deleted after we read the hash.
         let session = change.start_session(start).await?.ok_or(LogInError::WrongCredentials)?;
         match device {
-            // What others have tried stays: a user who logs in now and then must not give them new tries.
+            // Keep the failures of strangers: a user who logs in now and then must not give an attacker new attempts.
             None => self.refund_attempt(change.conn(), attempt).await?,
             Some(_) => self.forget_attempts(change.conn(), attempt).await?,
         }
-        // The first device of all is no news to anybody.
+        // The first device needs no notice.
         let others = store::known_devices::note(change.conn(), user, &client.device(), now).await?;
         if others.is_some_and(|others| others > 0) {
             let news = Happened::by_owner(EventKind::NewSignIn, user, Some(session.session));

@@ -1,4 +1,4 @@
-//! Recent logins: a user who is logged in proves once more who they are.
+//! Reauthentication: a user who is logged in proves their identity again.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::secrets::hashing_pool::Overloaded;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why nothing was confirmed.
+/// Why the reauthentication failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReauthenticateError {
-    /// Another password.
+    /// The password is wrong.
     #[error("the password is not the user's")]
     WrongPassword,
-    /// The session or the user is gone.
+    /// The session or the user no longer exists.
     #[error("the session is over")]
     SessionOver,
     /// Too many wrong passwords in this session.
@@ -32,7 +32,7 @@ pub enum ReauthenticateError {
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
@@ -40,8 +40,8 @@ pub enum ReauthenticateError {
 from_db_error!(ReauthenticateError);
 
 impl Accounts {
-    /// Takes the password once more. What was known of the session until then is void: another one goes on in its place, which
-    /// counts as freshly logged in.
+    /// Checks the password again. Replaces the session with a new one that counts as freshly logged in; the old
+    /// session's secrets are void.
     pub async fn reauthenticate(
         &self,
         user: UserId,
@@ -87,8 +87,8 @@ impl Accounts {
         Ok(self.issue_tokens(&next, now).await?)
     }
 
-    /// Whether a login is recent and strong enough for an act that an unattended browser must not allow. An instant that only a
-    /// wrong clock can have written is not recent: asking once more locks nobody out.
+    /// Whether an authentication is recent and strong enough for an act that an unattended browser must not allow. A
+    /// time in the future was written by a wrong clock and is not recent: authenticating again locks nobody out.
     pub fn is_recent(&self, authenticated_at: Timestamp, methods: Methods, at_least: Strength) -> bool {
         let now = self.clock().now();
         methods.strength() >= at_least

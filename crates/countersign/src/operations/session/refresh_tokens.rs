@@ -1,5 +1,5 @@
-//! What a refresh token gets: new tokens once, the same successor again for a moment, and after that the end of
-//! its session, because then two have it and one of them stole it.
+//! Refresh token rotation with reuse detection. A token is exchanged once and yields the same successor again within
+//! the replay window. After that, presenting it ends the session, because two parties hold it and one of them stole it.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -16,33 +16,33 @@ use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why no tokens were given.
+/// Why no tokens were issued.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshTokensError {
-    /// Not one of ours, or its session is over.
+    /// The token is not ours, or its session has ended.
     #[error("the refresh token is not valid")]
     Invalid,
-    /// It had been exchanged longer ago than is forgiven. The session has been ended.
+    /// The token was exchanged before the replay window. The session has been ended.
     #[error("the refresh token had been used before")]
     Reused,
-    /// Too many refresh tokens of this network were refused.
+    /// Too many refresh tokens from this network were refused.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
 
 from_db_error!(RefreshTokensError);
 
-/// What a genuine token's number means.
+/// What the counter of a genuine token means.
 enum Turn {
-    /// It is the valid one, and is exchanged by this. So is one that comes later than the database says: then the database
-    /// was restored from a copy that knows less than we have given out.
+    /// The current token, which this request exchanges. A token newer than the database knows counts too: the database
+    /// was restored from a backup that is older than the token.
     Now,
-    /// It was exchanged a moment ago: a lost answer, or another tab.
+    /// Exchanged within the replay window: a lost response, or another tab.
     JustBefore,
-    /// It was exchanged long ago.
+    /// Exchanged before the replay window.
     Past,
 }
 
@@ -91,8 +91,8 @@ impl Accounts {
         Ok((self.issue_tokens(&issue, now).await?, turn))
     }
 
-    /// The update decides: of many who present the valid token at once, one exchanges it, and the others find that it was
-    /// exchanged just before.
+    /// Advances the counter with one conditional update: of concurrent requests with the current token, one exchanges
+    /// it, and the others find that it was just exchanged.
     async fn take_turn(
         &self,
         token: &PresentedRefreshToken,
@@ -116,18 +116,19 @@ impl Accounts {
         }
         let rotated_at = store::refresh_rotations::find(change.conn(), token.session, counter).await?;
         match rotated_at {
-            // Forgiven for a moment from now on, not for as long as the clock was ahead.
+            // A time in the future was written by a fast clock: start the replay window now, instead of extending it by
+            // the error.
             Some(rotated_at) if Horizon::new(now, SignedDuration::ZERO).is_beyond(rotated_at) => {
                 store::refresh_rotations::date(change.conn(), token.session, counter, now).await?;
                 change.commit().await?;
                 Ok(Turn::JustBefore)
             }
             Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
-            // The session was ended while we looked.
+            // The session was ended concurrently.
             None if store::sessions::find_live(change.conn(), token.session, now).await?.is_none() => {
                 Err(RefreshTokensError::Invalid)
             }
-            // Too long ago, or so long that it is forgotten.
+            // Exchanged too long ago, or so long ago that the row was deleted.
             Some(_) | None => Ok(Turn::Past),
         }
     }

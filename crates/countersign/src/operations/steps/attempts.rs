@@ -1,5 +1,5 @@
-//! What counts as an attempt, and when one is taken back: before anything is compared, so that of many at once each
-//! counts, and in the same way whether or not there is anybody to be guessed at.
+//! Attempt counting: an attempt is counted as failed before anything is compared, so that concurrent guesses all count,
+//! and in the same way whether or not the user exists. Success refunds it.
 
 use countersign_db::{Conn, DbError};
 use jiff::Timestamp;
@@ -15,27 +15,27 @@ use crate::secrets::device_cookie::KnownDevice;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Why no mail was promised.
+/// Why no mail was enqueued.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestMailError {
-    /// Too many mails for this network or this address.
+    /// Too many mails requested by this network or sent to this address.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// Something broke.
+    /// An internal error.
     #[error(transparent)]
     Internal(#[from] InternalError),
 }
 
 from_db_error!(RequestMailError);
 
-/// An attempt that counts as failed until it is taken back.
+/// A reserved failure. `refund_attempt` cancels it.
 pub(in crate::operations) struct Attempt {
-    /// `None` where nothing is limited.
+    /// `None` if limits are off.
     key: Option<AttemptKey>,
 }
 
 impl Accounts {
-    /// Counts a try of the client's network.
+    /// Counts an attempt for the client's network.
     pub(in crate::operations) fn take(&self, limit: Limit, client: &ClientInfo) -> Result<Taken, TooManyAttempts> {
         let taken = self.limiter().take(limit, client.network(), self.clock().now());
         taken.inspect_err(|limited| self.count_refusal(limited))
@@ -45,18 +45,18 @@ impl Accounts {
         self.tally().refusals.add(limited.policy);
     }
 
-    /// The devices that a client logs in from, as its genuine cookies say; which of them is that of the user is still to be seen.
+    /// Returns the devices of the client's genuine cookies. The caller checks which one belongs to the user.
     pub(in crate::operations) fn devices_of(&self, client: &ClientInfo) -> Vec<KnownDevice> {
         let now = self.clock().now();
         client.device_cookies.iter().filter_map(|cookie| self.keys().read_device_cookie(cookie, now)).collect()
     }
 
-    /// Whether a cookie is that of a device, whoever has logged in with it.
+    /// Whether this is the genuine device cookie of any user.
     pub(crate) fn is_device_cookie(&self, cookie: &SecretString) -> bool {
         self.keys().read_device_cookie(cookie, self.clock().now()).is_some()
     }
 
-    /// Counts an attempt as failed, before it is made.
+    /// Counts an attempt as failed before it is made.
     pub(in crate::operations) async fn reserve_attempt<E>(&self, counted: &Counted<'_>) -> Result<Attempt, E>
     where
         E: From<DbError> + From<TooManyAttempts>,
@@ -73,7 +73,7 @@ impl Accounts {
             self.count_refusal(&limited);
             limited
         };
-        // Most of those who have to wait are told so without a turn at writing.
+        // Most limited clients are refused here, without waiting for a write.
         let next_at = store::attempts::find_next_at(self.db().read().await?.conn(), &key, horizon).await?;
         if next_at.is_some_and(|next_at| next_at > now) {
             return Err(limited(next_at).into());
@@ -91,7 +91,7 @@ impl Accounts {
         Ok(Attempt { key: Some(key) })
     }
 
-    /// Takes an attempt back that was not in vain, in the transaction of what it was for.
+    /// Refunds an attempt in the transaction of the operation that it was for.
     pub(in crate::operations) async fn refund_attempt(&self, conn: Conn<'_>, attempt: &Attempt) -> Result<(), DbError> {
         match &attempt.key {
             Some(key) => store::attempts::refund(conn, key).await,
@@ -99,7 +99,7 @@ impl Accounts {
         }
     }
 
-    /// The same for one that was not made, or led to nothing else.
+    /// Like `refund_attempt`, but in its own transaction, for an attempt that was not made or changed nothing else.
     async fn refund_attempt_alone(&self, attempt: &Attempt) -> Result<(), DbError> {
         if attempt.key.is_none() {
             return Ok(());
@@ -109,7 +109,7 @@ impl Accounts {
         change.commit().await
     }
 
-    /// Takes an attempt back when what it was for failed by an error that says nothing about a password.
+    /// Refunds an attempt if its operation failed with an error that does not count as a wrong guess.
     pub(in crate::operations) async fn settle_attempt<T, E: From<DbError>>(
         &self,
         attempt: &Attempt,
@@ -122,7 +122,7 @@ impl Accounts {
         done
     }
 
-    /// Forgets an attempt and all before it.
+    /// Deletes an attempt and all before it.
     pub(in crate::operations) async fn forget_attempts(
         &self,
         conn: Conn<'_>,
@@ -134,8 +134,8 @@ impl Accounts {
         }
     }
 
-    /// Forgets what strangers have tried with a user's names: the password is another now. What devices have tried fades by
-    /// itself.
+    /// Clears failed attempts of strangers on a user's identifiers, because the password has changed. Those of known
+    /// devices expire anyway.
     pub(in crate::operations) async fn forget_strangers(
         &self,
         mut conn: Conn<'_>,
@@ -152,7 +152,7 @@ impl Accounts {
         }
     }
 
-    /// Counts a mail to an address; how long the next has to wait when that was one too many.
+    /// Counts a mail to an address. Returns how long to wait if it exceeds the limit.
     pub(super) async fn count_mail(
         &self,
         mut conn: Conn<'_>,

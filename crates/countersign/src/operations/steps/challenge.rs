@@ -1,4 +1,4 @@
-//! The proof of work before an act that costs much: each challenge counts once.
+//! Proof of work before an expensive operation; each challenge counts once.
 
 use countersign_db::DbError;
 
@@ -9,29 +9,29 @@ use crate::secrets::challenge::Unsolved;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// A proof of work has to be done first.
+/// A proof of work is required first.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{fault}")]
 pub struct ChallengeRequired {
-    /// Why what was presented is not enough.
+    /// Why the presented solution is not accepted.
     pub fault: ChallengeFault,
-    /// One that can be solved now.
+    /// A challenge to solve now.
     pub next: Challenge,
 }
 
-/// Why a proof of work does not count.
+/// Why a proof of work is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChallengeFault {
-    /// There is none.
+    /// No solution was presented.
     #[error("A proof of work is required")]
     Missing,
-    /// It is for no challenge of ours, for another act or for less work, or the work was not done.
+    /// The solution is for an unknown challenge, for another act or for less work, or the work was not done.
     #[error("The proof of work is wrong")]
     Wrong,
-    /// It comes too late.
+    /// The challenge has expired.
     #[error("The proof of work comes too late")]
     Expired,
-    /// It counted before.
+    /// The challenge was used before.
     #[error("The proof of work was used before")]
     Spent,
 }
@@ -46,7 +46,7 @@ impl From<Unsolved> for ChallengeFault {
 }
 
 impl Accounts {
-    /// A new challenge for an act. Nothing is kept of it.
+    /// Issues a challenge for an act. Nothing is stored.
     pub fn issue_challenge(&self, purpose: ChallengePurpose) -> Challenge {
         let ChallengePolicy { ttl, .. } = self.config().challenge;
         let (bits, now) = (self.challenge_bits(), self.clock().now());
@@ -54,13 +54,14 @@ impl Accounts {
         Challenge { text: self.keys().issue_challenge(purpose, bits, expires_at), bits, expires_in: ttl }
     }
 
-    /// A challenge to be solved while somebody fills in a form, where one may be asked for: whoever has to send the form
-    /// again has to type the password again, too.
+    /// Issues a challenge to solve while a user fills in a form, if one may be required. Otherwise the user would have
+    /// to send the form again and retype the password.
     pub fn offer_challenge(&self, purpose: ChallengePurpose) -> Option<Challenge> {
         (self.config().challenge.when != ChallengeWhen::Off).then(|| self.issue_challenge(purpose))
     }
 
-    /// Refuses who has not done the work, if it is asked for now. A solution counts once, whatever becomes of the act.
+    /// Refuses the request if work is required now and was not done. A solution counts once, whatever the outcome of
+    /// the act.
     pub(in crate::operations) async fn demand_challenge<E>(
         &self,
         purpose: ChallengePurpose,
@@ -78,7 +79,7 @@ impl Accounts {
         }
     }
 
-    /// The one rule by which work is asked for.
+    /// The only rule for when work is required.
     fn asks_for_work(&self) -> bool {
         match self.config().challenge.when {
             ChallengeWhen::Off => false,

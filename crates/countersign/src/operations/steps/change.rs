@@ -1,5 +1,5 @@
-//! The unit of work: one transaction that changes an account, with all that belongs to its commit. No operation opens a write
-//! transaction in another way, so none can forget a note for the caches or lock rows in another order.
+//! The unit of work: one transaction that changes an account, with its cache note and its jobs. No operation opens a
+//! write transaction in another way, so none can omit the note for the caches or lock rows in another order.
 
 use countersign_db::{Conn, DbError, Tx};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::session_cache::{Changed, Forgetting};
 use crate::store;
 use crate::store::jobs::Horizons;
 
-/// A transaction; rolled back when it is dropped.
+/// A write transaction; rolled back on drop.
 pub(in crate::operations) struct Change<'a> {
     pub(in crate::operations) accounts: &'a Accounts,
     tx: Tx,
@@ -20,9 +20,9 @@ pub(in crate::operations) struct Change<'a> {
 }
 
 impl Accounts {
-    /// Begins a transaction. The user's row is locked first, whatever else is written, so that changes of one user take turns
-    /// and never wait for each other in a circle. When the transaction has ended, this instance's cache has forgotten what
-    /// changed, also if the request was dropped between the commit and what follows it.
+    /// Begins a transaction. The user's row is locked first, so that changes to one user are serialised and cannot
+    /// deadlock. When the transaction ends, this instance evicts the changed entries from its cache, even if the
+    /// request is dropped right after the commit.
     pub(in crate::operations) async fn change(&self, what: Changed) -> Result<Change<'_>, DbError> {
         let forgetting = self.session_cache().map(|cache| Forgetting::new(cache.clone(), what));
         let mut tx = self.db().write().await?;
@@ -36,7 +36,7 @@ impl Accounts {
 }
 
 impl Change<'_> {
-    /// When the change takes place.
+    /// The time of the change.
     pub(in crate::operations) fn now(&self) -> Timestamp {
         self.now
     }
@@ -46,8 +46,8 @@ impl Change<'_> {
         self.tx.conn()
     }
 
-    /// Enqueues a job, to be done after the commit. Without a worker in this process it is logged that earlier jobs wait: else
-    /// a host that forgot to run them would answer that mails are sent, and none would ever go.
+    /// Enqueues a job that runs after the commit. If this process has no worker and earlier jobs are overdue, logs a
+    /// warning: otherwise a host that forgot to run jobs would answer that mails are sent, and none would be.
     pub(in crate::operations) async fn enqueue(&mut self, job: &Job) -> Result<(), DbError> {
         let now = self.now;
         store::jobs::insert(self.conn(), JobId::new(now), job, now).await?;
@@ -77,7 +77,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Undoes everything. Dropping does the same, without waiting for it.
+    /// Rolls back. Dropping does the same without waiting for it.
     pub(in crate::operations) async fn roll_back(self) -> Result<(), DbError> {
         self.tx.roll_back().await
     }

@@ -1,5 +1,4 @@
-//! What follows when the address of an account has become another: the reader of the old one can take it back, and nothing
-//! of the old time goes on.
+//! Consequences of an address change: the reader of the old address can undo it, and old secrets are void.
 
 use countersign_db::DbError;
 
@@ -17,7 +16,7 @@ pub(in crate::operations) enum NewAddress {
 }
 
 impl Change<'_> {
-    /// Voids what a change of address voids, records it, and mails the old address its way back.
+    /// Voids what the change voids, records it, and mails an undo link to the old address.
     pub(in crate::operations) async fn follow_change_of_address(
         &mut self,
         user: UserId,
@@ -32,7 +31,7 @@ impl Change<'_> {
         };
         self.void(act, user, present).await?;
         self.record(Happened::by_owner(EventKind::EmailChanged, user, present), client).await?;
-        // An address that nobody has proven may be a stranger's, so mails to it are counted, and this one may be one too many.
+        // An unverified address may be a stranger's, so mails to it are counted, and this one may exceed the limit.
         let cause = match before.verification {
             Verification::Verified => Cause::Reader,
             Verification::Unverified => Cause::Account,

@@ -1,4 +1,4 @@
-//! How a presented password is compared with what is stored for a user, if there is one.
+//! Password verification against the stored hash of a user, if there is one.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::session_cache::Changed;
 use crate::store;
 
 impl Accounts {
-    /// The stored hash if the password is its own. A hash that cannot be read, or none, matches nothing and costs as much.
+    /// Returns the stored hash if the password matches. An unreadable or missing hash matches nothing and costs as
+    /// much.
     pub(in crate::operations) async fn check_password(
         &self,
         asker: Asker,
@@ -23,8 +24,8 @@ impl Accounts {
         Ok(self.hashing().verify(asker, &hash, password).await?.then_some(hash))
     }
 
-    /// The same for somebody who has shown nothing yet, and at a cost that does not tell what is stored: a wrong password is computed
-    /// by all recipes that stored hashes have.
+    /// Like `check_password`, but for a client that has proven nothing yet: the cost does not reveal the stored hash,
+    /// because a wrong password is hashed with every recipe that stored hashes use.
     pub(in crate::operations) async fn check_password_alike<E>(
         &self,
         asker: Asker,
@@ -42,7 +43,7 @@ impl Accounts {
         let noted = noted.iter().map(|(recipe, _)| recipe.as_str());
         let recipes = RecipesInUse::new(&self.config().password.hash_parameters, noted);
         if !recipes.cover(&hash) {
-            // Somebody has written it into the database since it was looked through.
+            // The hash was written to the database after the recipes were read.
             let mut change = self.change(Changed::Nothing).await?;
             let now = change.now();
             store::password_recipes::note(change.conn(), &hash.recipe(), now).await?;

@@ -1,4 +1,4 @@
-//! What a password that is chosen must be, and how it becomes what is stored.
+//! The rules for a new password, and its hashing.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::model::{Asker, Password};
 use crate::secrets::hashing_pool::Overloaded;
 
 impl Accounts {
-    /// Whether a password is among the most common, and those are refused.
+    /// Whether the password is one of the most common ones and the configuration refuses those.
     pub(in crate::operations) fn is_too_common(&self, password: &Password) -> bool {
         self.config().password.blocklist == Blocklist::Common && password.is_common()
     }
 
-    /// The hash of a password at the present costs.
+    /// Hashes a password with the configured parameters.
     pub(in crate::operations) async fn hash_password(
         &self,
         asker: Asker,

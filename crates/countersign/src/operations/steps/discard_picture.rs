@@ -1,4 +1,4 @@
-//! When a file that no user refers to any more goes: after the commit of the change that took it from its user.
+//! Deletion of a picture file that no user refers to, after the commit of the change that replaced it.
 
 use countersign_db::DbError;
 
@@ -6,9 +6,9 @@ use super::change::Change;
 use crate::model::Job;
 
 impl Change<'_> {
-    /// Has the file deleted once the transaction is committed; without one there is nothing to do.
+    /// Enqueues the deletion of the file, if there is one.
     pub(in crate::operations) async fn discard_picture(&mut self, file: Option<&str>) -> Result<(), DbError> {
-        // A name that is none of ours was never a file of ours.
+        // A name in another form was never a file of ours.
         match file.and_then(|file| file.parse().ok()) {
             Some(file) => self.enqueue(&Job::DeletePicture(file)).await,
             None => Ok(()),

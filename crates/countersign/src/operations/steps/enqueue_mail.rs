@@ -1,5 +1,5 @@
-//! The two ways in which a change causes a mail: a secret, or a notice. Each is counted for its address here, and its job is written in
-//! the change's own transaction and done after it.
+//! The two kinds of mail that a change enqueues: a secret or a notice. Each counts against its address here. The job is
+//! written in the change's transaction and runs after it.
 
 use countersign_db::DbError;
 use jiff::SignedDuration;
@@ -19,47 +19,48 @@ use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
 use crate::store;
 
-/// Who causes a mail with a secret.
+/// What causes a mail with a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::operations) enum Cause {
-    /// Anybody can, so it is counted for its address, whether or not somebody has that.
+    /// Any client can cause it, so it counts against the address, whether or not an account has it.
     Anybody,
-    /// An act on the account that has the address, which nobody has proven. It is counted apart, because how many mails are left of
-    /// those that anybody can cause must not tell that there is an account.
+    /// An act on the account that has the address, which is unverified. It has its own counter: how many mails are left
+    /// of those that anybody can cause must not reveal that the account exists.
     Account,
-    /// Somebody by an address that its reader has proven, which has to be done again before the next. So it is not counted: what others
-    /// use up must not keep the owner's way back from the owner.
+    /// An act of the address's reader, who has to prove the address again before the next one. It is not counted: an
+    /// attacker must not be able to use up the owner's way back.
     Reader,
 }
 
-/// A secret that is to be sent.
+/// A secret to mail.
 pub(in crate::operations) struct TokenMail<'s> {
     pub(in crate::operations) purpose: TokenPurpose,
     pub(in crate::operations) cause: Cause,
-    /// Who asks.
+    /// The client that requests it.
     pub(in crate::operations) client: &'s ClientInfo,
-    /// `None` when nobody has the address, or nobody yet.
+    /// `None` if no user has the address, or none yet.
     pub(in crate::operations) user: Option<UserId>,
-    /// The session that asks. The token is worth nothing once it has ended.
+    /// The session that requests it. The token is void once the session has ended.
     pub(in crate::operations) session: Option<SessionId>,
     pub(in crate::operations) address: &'s EmailAddress,
     pub(in crate::operations) language: Language,
 }
 
-/// What became of a mail with a secret.
+/// The result of enqueuing a mail with a secret.
 pub(in crate::operations) enum Enqueued {
     Token(OneTimeTokenId),
-    /// The session that asks has ended.
+    /// The session that requests it has ended.
     SessionOver,
-    /// The address has got as many as it may.
+    /// The address has reached its limit.
     TooMany(TooManyAttempts),
 }
 
 impl Change<'_> {
-    /// Enqueues a mail with a new secret. Earlier tokens of the same user and purpose are superseded; not those that undo, because a
-    /// second change must not remove the owner's way back.
+    /// Enqueues a mail with a new secret. Supersedes earlier tokens of the same user and purpose, except undo tokens,
+    /// because a second change must not remove the owner's way back.
     ///
-    /// Where nobody has the address the same is written and superseded, so that it takes as long; no mail comes of it.
+    /// If no user has the address, the same rows are written and superseded, so that it takes as long, but no mail is
+    /// sent.
     pub(in crate::operations) async fn enqueue_token_mail(&mut self, mail: TokenMail<'_>) -> Result<Enqueued, DbError> {
         let TokenMail { purpose, cause, client, user, session, address, language } = mail;
         let (accounts, now) = (self.accounts, self.now());
@@ -97,8 +98,8 @@ impl Change<'_> {
         Ok(Enqueued::Token(id))
     }
 
-    /// Enqueues the notice of an event to its user; not to an address that nobody has proven, whose reader may be a stranger, and
-    /// not beyond the limit.
+    /// Enqueues the notice of an event to its user. Sends none to an unverified address, whose reader may be a
+    /// stranger, and none above the limit.
     pub(super) async fn enqueue_notice(
         &mut self,
         event: EventId,
@@ -118,12 +119,12 @@ impl Change<'_> {
 }
 
 impl Accounts {
-    /// Enqueues a mail with a secret that anybody can ask for.
+    /// Enqueues a mail with a secret that any client can request.
     pub(in crate::operations) async fn mail_token_alone(&self, mail: TokenMail<'_>) -> Result<(), RequestMailError> {
-        // Where there is nobody, nobody's row is locked, which takes as long.
+        // Without a user, lock the row of the nil id, which takes as long.
         let mut change = self.change(Changed::Rows(mail.user.unwrap_or(Uuid::nil().into()))).await?;
         match change.enqueue_token_mail(mail).await {
-            // The user was deleted after we looked.
+            // The user was deleted after the lookup.
             Err(DbError::ForeignKeyViolation) => Ok(()),
             Err(error) => Err(error.into()),
             Ok(Enqueued::TooMany(limited)) => Err(limited.into()),
@@ -142,7 +143,7 @@ impl Accounts {
         }
     }
 
-    /// What somebody who asks reads, as far as they say.
+    /// Returns the language of the client, negotiated from its `Accept-Language` header.
     pub(in crate::operations) fn language_of(&self, client: &ClientInfo) -> Language {
         self.config().mail.templates.negotiate(client.languages.as_deref()).clone()
     }

@@ -1,4 +1,4 @@
-//! What a client gets for a session: an access token for a while, and the refresh token that gets the next one.
+//! The tokens of a session: a short-lived access token, a refresh token, and a cookie for browsers.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -8,26 +8,26 @@ use crate::error::InternalError;
 use crate::model::{Methods, SessionId, Stay, UserId, later};
 use crate::secrets::access_token::Bearer;
 
-/// What a client needs to act as a user.
+/// The tokens by which a client acts as a user.
 pub struct Tokens {
-    /// The session that they are of.
+    /// The session they belong to.
     pub session: SessionId,
-    /// How long it is meant to last, which says how long a browser keeps the cookie.
+    /// How long the session should last, which determines how long a browser keeps the cookie.
     pub stay: Stay,
     /// The access token, a JWT.
     pub access_token: SecretString,
-    /// How long it is valid.
+    /// How long the access token is valid.
     pub expires_in: SignedDuration,
-    /// The refresh token, valid once; opaque.
+    /// The refresh token; opaque, and valid once.
     pub refresh_token: SecretString,
-    /// For browsers, instead of the two: the session's cookie.
+    /// For browsers, instead of the two tokens: the session cookie.
     pub session_cookie: SecretString,
-    /// For browsers, after a login: the cookie by which this device is known from then on, so that whoever guesses at the
-    /// account from elsewhere does not keep its user out. It opens nothing. A device that others use, too, gets none.
+    /// For browsers, after a login: the device cookie. It marks a known device, so that an attacker who guesses from
+    /// elsewhere does not lock the user out. It opens nothing. Shared devices get none.
     pub device_cookie: Option<SecretString>,
 }
 
-/// A session, as far as its tokens depend on it.
+/// The parts of a session that its tokens depend on.
 pub(in crate::operations) struct Issue {
     pub(in crate::operations) user: UserId,
     pub(in crate::operations) session: SessionId,
@@ -36,12 +36,12 @@ pub(in crate::operations) struct Issue {
     pub(in crate::operations) stay: Stay,
     pub(in crate::operations) salt: Vec<u8>,
     pub(in crate::operations) refresh_counter: u64,
-    /// When the session ends, whatever happens; no token outlives it.
+    /// The absolute end of the session; no token outlives it.
     pub(in crate::operations) expires_at: Timestamp,
 }
 
 impl Accounts {
-    /// Makes the tokens; nothing of them is stored.
+    /// Makes the tokens. None of them is stored.
     pub(in crate::operations) async fn issue_tokens(
         &self,
         issue: &Issue,

@@ -1,4 +1,4 @@
-//! Which keys sign and verify at the moment, and when the database is asked for new ones.
+//! The keyring of an instance: which keys sign and verify now, and when it is reloaded from the database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ use crate::session_cache::Changed;
 use crate::store;
 use crate::store::signing_keys::StoredKey;
 
-/// So soon a key that another instance has made or withdrawn is noticed, where keys are kept in the database.
+/// Reload interval: how soon an instance notices a stored key that another one created or retired.
 const RELOAD_EVERY: SignedDuration = SignedDuration::from_secs(5);
-/// One request reads them, and the others go on with those that there are until these are so old. Then all wait.
+/// One request reloads while the others use the old keyring, up to this age. Then all wait.
 const TRUSTED_MAX: SignedDuration = SignedDuration::from_secs(35);
-/// When a token names a key that is not known, they are read at once, but no more often than this.
+/// Minimum interval between reloads for tokens with an unknown key id.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Accounts {
@@ -35,7 +35,7 @@ impl Accounts {
         Ok(self.keyring(now).await?.sign(bearer, methods, now, expires_at)?)
     }
 
-    /// What an access token says, if it is believed.
+    /// Verifies an access token and returns its claims, or `None` if it is not valid.
     pub(in crate::operations) async fn believe(
         &self,
         token: &str,
@@ -51,8 +51,8 @@ impl Accounts {
         })
     }
 
-    /// What a token says whose key may be a new one of another instance. The keys are read, once for everybody who asks
-    /// meanwhile. Whoever sends made-up tokens has the database asked once a second and keeps nobody else waiting longer.
+    /// Verifies a token whose key another instance may have just created. Reloads the keys once for all requests that
+    /// wait meanwhile. Forged tokens cause at most one reload per second and delay no other requests.
     async fn look_for_key(&self, token: &str, now: Timestamp) -> Result<Verdict, InternalError> {
         let asked_at = Instant::now();
         let mut lookup = self.key_lookup().lock().await;
@@ -65,7 +65,8 @@ impl Accounts {
         Ok(self.read_keyring(&mut lookup, asked_at).await?.verify(token, now))
     }
 
-    /// The keys, fresh enough. HS256 needs none from the database, except to believe what another algorithm has signed.
+    /// Returns a keyring that is fresh enough. HS256 needs no stored keys, except to verify tokens of another
+    /// algorithm.
     pub(crate) async fn keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let loaded = self.loaded_keyring();
         let needs_none =
@@ -73,12 +74,12 @@ impl Accounts {
         if needs_none || !is_older(loaded.loaded_at, RELOAD_EVERY, now) {
             return Ok(loaded.keyring);
         }
-        // Boxed, as everything that few requests do: axum moves what a handler may have to keep to the heap each time.
+        // Boxed like other rare paths: axum allocates a handler's whole future on the heap for each request.
         Box::pin(self.renew_keyring(loaded, now)).await
     }
 
-    /// The keys in the place of those that are due to be read again. A withdrawn one is believed no longer than
-    /// [`TRUSTED_MAX`], however slow the database is.
+    /// Reloads a keyring that is due. A retired key is accepted for at most [`TRUSTED_MAX`], however slow the database
+    /// is.
     async fn renew_keyring(&self, due: LoadedKeyring, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let asked_at = Instant::now();
         let may_go_on = !is_older(due.loaded_at, TRUSTED_MAX, now);
@@ -100,7 +101,7 @@ impl Accounts {
         }
     }
 
-    /// Reads the keys, unless somebody has begun to after `asked_at`: then it is what that came to.
+    /// Reads the keys, or returns the result of a read that began after `asked_at`.
     async fn read_keyring(&self, lookup: &mut KeyLookup, asked_at: Instant) -> Result<Arc<Keyring>, InternalError> {
         if lookup.failed_at.is_some_and(|begun_at| begun_at >= asked_at) {
             return Err(InternalError::KeysUnread);
@@ -114,14 +115,14 @@ impl Accounts {
         loaded
     }
 
-    /// Reads the keys after something was done to them.
+    /// Reloads the keyring after its keys have changed.
     pub(in crate::operations) async fn reload_keyring(&self) -> Result<Arc<Keyring>, InternalError> {
-        // A reading that is under way may not know of it: it must not come to its end after this one.
+        // A read in progress may miss the change, so it must not finish after this one.
         let mut lookup = self.key_lookup().lock().await;
         self.read_keyring(&mut lookup, Instant::now()).await
     }
 
-    /// Reads the keys anew, and makes one if the algorithm has none yet.
+    /// Loads the keys, and creates one if the algorithm has none yet.
     async fn load_keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let algorithm = self.config().tokens.signing_algorithm;
         let mut stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
@@ -167,7 +168,7 @@ impl Accounts {
         Ok(key.kid)
     }
 
-    /// Seals every key under the present `SECRET_KEY`; how many were under another.
+    /// Encrypts every key under the current `SECRET_KEY`, and returns how many were under another.
     pub(in crate::operations) async fn reseal(&self) -> Result<usize, InternalError> {
         let keys = self.config().secret_keys();
         let mut change = self.change(Changed::Nothing).await?;
@@ -193,13 +194,13 @@ fn is_older(instant: Option<Timestamp>, age: SignedDuration, now: Timestamp) -> 
     instant.is_none_or(|instant| now.duration_since(instant).abs() >= age)
 }
 
-/// Of the keys in use, the one that became active last; the list is in this order.
+/// Returns the active key that became active last; `stored` is in that order.
 fn signing(stored: &[StoredKey], algorithm: SigningAlgorithm, now: Timestamp) -> Option<&StoredKey> {
     let active = |key: &&StoredKey| key.retired_at.is_none() && key.algorithm == algorithm && key.active_from <= now;
     stored.iter().rev().find(active)
 }
 
-/// What every key is good for. One verifies until the last token that it can have signed has expired.
+/// Describes the state of each key. A superseded key verifies until the last token that it may have signed has expired.
 pub(in crate::operations) fn described(
     stored: &[StoredKey],
     token_ttl: SignedDuration,
@@ -220,7 +221,7 @@ pub(in crate::operations) fn described(
         });
         match successor {
             None => SigningKeyState::Signing,
-            // An instance goes on signing until it has read the keys again.
+            // An instance signs with the old key until it reloads.
             Some(successor) if now.duration_since(successor.active_from) <= token_ttl + RELOAD_EVERY + RELOAD_EVERY => {
                 SigningKeyState::Superseded
             }

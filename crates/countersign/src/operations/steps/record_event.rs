@@ -1,4 +1,5 @@
-//! The one writer of events: what happened to an account, in the transaction that did it. A host's hook is told at the same place.
+//! The only writer of events: records what happened to an account in the transaction that did it, and calls the host's
+//! hook.
 
 use countersign_db::DbError;
 
@@ -6,7 +7,7 @@ use super::change::Change;
 use crate::model::{Actor, ClientInfo, Event, EventId, EventKind, SessionId, UserId};
 use crate::store;
 
-/// What is to be recorded.
+/// An event to record.
 #[derive(Clone, Copy)]
 pub(in crate::operations) struct Happened {
     kind: EventKind,
@@ -16,19 +17,19 @@ pub(in crate::operations) struct Happened {
 }
 
 impl Happened {
-    /// A user did it to their own account, perhaps by a session.
+    /// An act of a user on their own account, possibly in a session.
     pub(in crate::operations) fn by_owner(kind: EventKind, user: UserId, session: Option<SessionId>) -> Self {
         Self { kind, actor: Actor::User(user), subject: user, session }
     }
 
-    /// We did it, to protect the account.
+    /// An act of the system to protect the account.
     pub(in crate::operations) fn by_system(kind: EventKind, subject: UserId, session: Option<SessionId>) -> Self {
         Self { kind, actor: Actor::System, subject, session }
     }
 }
 
 impl Change<'_> {
-    /// Records an event, and tells the host's hook.
+    /// Records an event and calls the host's hook.
     pub(in crate::operations) async fn record(
         &mut self,
         happened: Happened,
@@ -53,7 +54,7 @@ impl Change<'_> {
         Ok(event.id)
     }
 
-    /// Records an event, and enqueues the notice to its user.
+    /// Records an event and enqueues a notice to its user.
     pub(in crate::operations) async fn record_and_notify(
         &mut self,
         happened: Happened,

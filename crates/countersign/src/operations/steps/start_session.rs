@@ -1,5 +1,5 @@
-//! How every session begins: for a user, by what they proved, and under a condition on the user's row that is checked and
-//! locked in the same transaction. No other code inserts a session, so none can leave the condition out.
+//! The start of every session: for a user, by the methods they proved, under a condition on the user's row that is
+//! checked and locked in the same transaction. No other code inserts a session, so none can omit the condition.
 
 use countersign_db::DbError;
 
@@ -12,33 +12,33 @@ use crate::store;
 use crate::store::sessions::NewSession;
 use crate::store::users::LoginCondition;
 
-/// A session that is to begin.
+/// A session to start.
 pub(in crate::operations) struct StartSession<'s> {
     pub(in crate::operations) user: UserId,
-    /// How the user proved who they are.
+    /// How the user authenticated.
     pub(in crate::operations) methods: Methods,
     pub(in crate::operations) stay: Stay,
-    /// The stored hash that the password was compared with: it must still be the user's.
+    /// The stored hash that the password was compared with; it must still be the user's.
     pub(in crate::operations) password_hash: &'s str,
-    /// A hash of the same password that takes its place.
+    /// A new hash of the same password to store in its place.
     pub(in crate::operations) upgrade: Option<&'s str>,
-    /// What the user was found by: it must still be theirs.
+    /// The identifier that the user was found by; it must still be theirs.
     pub(in crate::operations) found_by: FoundBy<'s>,
     pub(in crate::operations) client: &'s ClientInfo,
 }
 
-/// What led to a user.
+/// How the user was found.
 #[derive(Clone, Copy)]
 pub(in crate::operations) enum FoundBy<'f> {
     Email(&'f EmailAddress),
     Username(&'f Username),
-    /// A session of theirs, or nothing.
+    /// By no identifier, for example by an existing session.
     Nothing,
 }
 
 impl Change<'_> {
-    /// Begins a session; `None` when the condition no longer holds. It must be the first thing that the transaction does with
-    /// the user's rows.
+    /// Starts a session, or returns `None` if the condition no longer holds. It must be the first access of the
+    /// transaction to the user's rows.
     pub(in crate::operations) async fn start_session(
         &mut self,
         start: &StartSession<'_>,
@@ -81,8 +81,8 @@ impl Change<'_> {
         }))
     }
 
-    /// Gives a session that goes on new secrets in place of its cookie and refresh token, after its user has proven once more who
-    /// they are; `None` when it has ended.
+    /// Replaces the cookie and refresh token of a session whose user has proven their identity again. Returns `None` if
+    /// it has ended.
     pub(in crate::operations) async fn renew_session(
         &mut self,
         user: UserId,

@@ -1,5 +1,5 @@
-//! What every act voids, by one [`table`] of acts and of everything that can still open something. A new act or a new secret
-//! does not compile until somebody has decided about it.
+//! Revocation: every act voids secrets by one [`table`] of acts and of all secrets that can still open something. A new
+//! act or secret does not compile until the table covers it.
 
 mod table;
 
@@ -12,8 +12,8 @@ use crate::model::{SessionId, TokenPurpose, UserId};
 use crate::store;
 
 impl Change<'_> {
-    /// Voids what an act voids; how many sessions ended. `present` is the session that acts, or that the act is about. What comes
-    /// in place of its secrets is up to the act. Links that a session asked for are worth nothing once it has ended.
+    /// Voids what `act` voids, and returns how many sessions ended. `present` is the session that acts, or that the act
+    /// is about. The caller issues replacements. Links requested by a session are void once it has ended.
     pub(in crate::operations) async fn void(
         &mut self,
         act: Act,
@@ -45,7 +45,7 @@ impl Change<'_> {
                         }
                     }
                 }
-                // The first goes with its session or gets another salt, the other is bound to the password's hash.
+                // Present secrets end with their session or its salt; device cookies are bound to the password hash.
                 Secret::PresentSecrets | Secret::DeviceCookies => {}
             }
         }
@@ -53,7 +53,7 @@ impl Change<'_> {
     }
 }
 
-/// What a one-time token is in the table.
+/// Returns the table's secret for a one-time token.
 fn opens(purpose: TokenPurpose) -> Secret {
     match purpose {
         TokenPurpose::VerifyEmail => Secret::VerificationLinks,
@@ -65,7 +65,7 @@ fn opens(purpose: TokenPurpose) -> Secret {
     }
 }
 
-/// The table, for the test that plays it over HTTP: the names of an act, of a secret, and of what becomes of it.
+/// Returns the table as names of act, secret and fate, for the test that checks it over HTTP.
 #[cfg(feature = "testing")]
 pub fn voids() -> Vec<[String; 3]> {
     let names = |act: Act, secret| [format!("{act:?}"), format!("{secret:?}"), format!("{:?}", act.fate_of(secret))];

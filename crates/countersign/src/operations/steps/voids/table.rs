@@ -1,57 +1,57 @@
-//! The table: which act voids what. It has no imports, so that a test can compile it alone with another act or another
-//! secret and see that this is refused.
+//! The table of acts and the secrets that they void. It has no imports, so that a test can compile it alone with
+//! another act or secret and see the compiler refuse it.
 
-/// What happens to an account. "Present" below is the session that acts, or that the act is about.
+/// An act on an account. "Present" below is the session that acts, or that the act is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     PasswordChanged,
-    /// By a link that came to the address.
+    /// By a link mailed to the address.
     PasswordReset,
     OthersLoggedOut,
     SessionEnded,
-    /// A refresh token was presented for the second time.
+    /// An exchanged refresh token was presented again.
     RefreshTokenReused,
     Reauthenticated,
-    /// To an address whose reader has confirmed it.
+    /// To a confirmed address.
     AddressChanged,
-    /// To an address that nobody has confirmed.
+    /// To an unconfirmed address.
     AddressSet,
-    /// By a link that came to the former address.
+    /// By a link mailed to the former address.
     AddressChangeUndone,
     AccountDeleted,
 }
 
-/// What can still open something.
+/// A secret that can still open something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Secret {
-    /// Cookies and tokens of other sessions, and the links that these have asked for.
+    /// Cookies and tokens of other sessions, and links requested by them.
     OtherSessions,
     /// Access tokens of the present session, until they expire.
     PresentAccessTokens,
-    /// Its cookie and its refresh token.
+    /// Cookie and refresh token of the present session.
     PresentSecrets,
     ResetLinks,
     VerificationLinks,
-    /// They make another address the user's.
+    /// Make another address the user's.
     ChangeLinks,
-    /// They bring back an address after a change to one that was confirmed.
+    /// Restore the former address after a change to a confirmed one.
     UndoLinks,
-    /// They bring back an address after a change to one that was not.
+    /// Restore the former address after a change to an unconfirmed one.
     UnprovenUndoLinks,
-    /// Registrations of the same address that wait for its proof. They are nobody's yet.
+    /// Registrations of the same address that wait for its proof. They belong to no user yet.
     WaitingRegistrations,
-    /// They open nothing, but keep guessers from locking a device out.
+    /// Open nothing, but keep an attacker from locking out a known device.
     DeviceCookies,
 }
 
-/// What becomes of a secret.
+/// What happens to a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Kept,
     Void,
-    /// Void, and the person who acts gets another one.
+    /// Void, and the acting client gets a new one.
     Replaced,
-    /// Void, if it belongs to a later change than the one that is undone.
+    /// Void if it belongs to a later change than the undone one.
     VoidIfLater,
 }
 
@@ -70,8 +70,8 @@ impl Act {
         Self::AccountDeleted,
     ];
 
-    /// What the act does to a secret.
-    #[expect(clippy::too_many_lines, reason = "a table is read as one")]
+    /// Returns what the act does to a secret.
+    #[expect(clippy::too_many_lines, reason = "a table is read as a whole")]
     pub(crate) const fn fate_of(self, secret: Secret) -> Fate {
         use Act as A;
         use Fate::{Kept, Replaced, Void, VoidIfLater};
@@ -94,7 +94,7 @@ impl Act {
                 | A::Reauthenticated
                 | A::AddressChangeUndone
                 | A::AccountDeleted => Void,
-                // A client that knows of no other goes on with the one it has; it counts for no recent login any more.
+                // The client keeps the only token that it has, but the token no longer counts as a recent login.
                 A::PasswordChanged | A::OthersLoggedOut | A::AddressChanged | A::AddressSet => Kept,
             },
             S::PresentSecrets => match self {
@@ -119,7 +119,7 @@ impl Act {
             S::VerificationLinks => match self {
                 A::PasswordReset | A::AddressChanged | A::AddressChangeUndone | A::AccountDeleted => Void,
                 A::AddressSet => Replaced,
-                // They prove an address that is the user's already.
+                // They prove an address that is already the user's.
                 A::PasswordChanged
                 | A::OthersLoggedOut
                 | A::SessionEnded
@@ -139,7 +139,7 @@ impl Act {
             S::UndoLinks => match self {
                 A::AddressChangeUndone => VoidIfLater,
                 A::AccountDeleted => Void,
-                // The way back of an owner whose password, sessions and mailbox are a thief's.
+                // The way back of an owner whose password, sessions and mailbox were stolen.
                 A::PasswordChanged
                 | A::PasswordReset
                 | A::OthersLoggedOut
@@ -151,7 +151,7 @@ impl Act {
             },
             S::UnprovenUndoLinks => match self {
                 A::AddressChangeUndone => VoidIfLater,
-                // Somebody put an address on the account, and its reader takes the account over.
+                // Somebody set this address on an account, and its reader takes the account over.
                 A::PasswordReset | A::AccountDeleted => Void,
                 A::PasswordChanged
                 | A::OthersLoggedOut
@@ -173,7 +173,7 @@ impl Act {
                 | A::AddressChangeUndone
                 | A::AccountDeleted => Kept,
             },
-            // Bound to the hash of the password.
+            // Bound to the password hash.
             S::DeviceCookies => match self {
                 A::PasswordChanged | A::PasswordReset => Replaced,
                 A::AddressChangeUndone | A::AccountDeleted => Void,
