@@ -1,4 +1,4 @@
-//! What a user, an address, a password and an id are: parsed once, then trusted. No I/O, no serde, no SQL.
+//! The types of users, addresses, passwords, ids and events: parsed once, then trusted. No I/O, no serde, no SQL.
 
 mod challenge;
 mod client;

@@ -1,21 +1,21 @@
-//! Decides what a client may be asked to compute before an act that costs us much, and how it answers.
+//! Proof-of-work challenges that a client solves before an expensive operation, and their solutions.
 
 use jiff::SignedDuration;
 
-/// The act that a proof of work is for; one for one act is nothing for another.
+/// The operation that a proof of work is for. It is not valid for any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengePurpose {
-    /// Registering.
+    /// Registration.
     Register,
-    /// Asking for a new password.
+    /// A password reset request.
     ForgotPassword,
 }
 
 impl ChallengePurpose {
-    /// All of them.
+    /// All purposes.
     pub const ALL: [Self; 2] = [Self::Register, Self::ForgotPassword];
 
-    /// Its name in requests.
+    /// Returns the name in requests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Register => "register",
@@ -23,35 +23,35 @@ impl ChallengePurpose {
         }
     }
 
-    /// The act of this name.
+    /// Returns the purpose of this name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 }
 
-/// A proof of work to be done: a decimal number has to be found so that SHA-256 (FIPS 180-4) of `<text>:<number>` begins
-/// with so many zero bits.
+/// A proof-of-work challenge: find a decimal number so that SHA-256 (FIPS 180-4) of `<text>:<number>` begins with
+/// `bits` zero bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// Some 80 characters of URL-safe Base64; opaque.
+    /// About 80 characters of URL-safe Base64; opaque.
     pub text: String,
-    /// How many zero bits: with each the work doubles.
+    /// The number of zero bits. Each one doubles the work.
     pub bits: u8,
-    /// How long it can be answered.
+    /// How long it can be solved.
     pub expires_in: SignedDuration,
 }
 
-/// What a client answers, not yet known to be right: `<text>:<number>`.
+/// A solution as presented, not verified yet: `<text>:<number>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChallengeSolution(String);
 
 impl ChallengeSolution {
-    /// Any text; it is only looked at.
+    /// Wraps any text without checking it.
     pub fn presented(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The challenge that it is for, and the number. `None` when it has another form.
+    /// Returns the challenge and the number, or `None` if the form is wrong.
     pub(crate) fn parts(&self) -> Option<(&str, &str)> {
         const DIGITS_MAX: usize = 20;
         let (challenge, number) = self.0.split_once(':')?;
@@ -59,7 +59,7 @@ impl ChallengeSolution {
         is_number.then_some((challenge, number))
     }
 
-    /// What is hashed.
+    /// Returns the bytes to hash.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

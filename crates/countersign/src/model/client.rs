@@ -1,24 +1,24 @@
-//! What is known of who sends a request before they have said who they are.
+//! What is known about the client of a request before it authenticates.
 
 use std::net::IpAddr;
 
 use secrecy::SecretString;
 
-/// From which address a call comes. A host that learns it in another way than by axum's `ConnectInfo`, such as behind a Unix
-/// socket, puts one into the extensions of each request.
+/// The address that a request comes from. A host that learns it in another way than by axum's `ConnectInfo`, for
+/// example behind a Unix socket, puts one into the extensions of each request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAddress {
-    /// From none: the host's own code calls. It is not limited as a network.
+    /// The host's own code. Network limits do not apply to it.
     #[default]
     Host,
-    /// Over a network, from an address that is not known. All who come so share the limits of one network.
+    /// A network client whose address is not known. All such clients share the limits of one network.
     Unknown,
-    /// From this one.
+    /// A network client with this address.
     Known(IpAddr),
 }
 
 impl ClientAddress {
-    /// The address, if it is known: IPv4 as such.
+    /// Returns the address, if it is known. An IPv4 address mapped to IPv6 is returned as IPv4.
     pub fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Host | Self::Unknown => None,
@@ -27,41 +27,40 @@ impl ClientAddress {
     }
 }
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Clone, Debug, Default)]
 pub struct ClientInfo {
-    /// The address.
+    /// The network address.
     pub address: ClientAddress,
-    /// What it calls itself, at most 200 characters.
+    /// The `User-Agent` header, at most 200 characters.
     pub user_agent: Option<String>,
-    /// The languages it prefers, as its `Accept-Language` header says; at most 200 characters.
+    /// The `Accept-Language` header, at most 200 characters.
     pub languages: Option<String>,
-    /// The cookies of the device, as they were presented: one of each user who has logged in with it, if they are genuine,
-    /// which is still to be seen.
+    /// The device cookies as presented, one for each user who has logged in on the device. They are not verified yet.
     pub device_cookies: Vec<SecretString>,
 }
 
-/// What one customer of a network provider usually has: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177).
+/// The network of one customer of a provider: an IPv4 address, or an IPv6 network of 64 bits (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
     V4(u32),
     V6(u64),
-    /// All whose address is not known.
+    /// All clients whose address is not known.
     Unknown,
-    /// None: the host's own code.
+    /// No network: the host's own code.
     Host,
 }
 
-/// In which line somebody waits for a password to be hashed.
+/// The queue in which a request waits for a password to be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Anybody.
+    /// Any client.
     Stranger,
-    /// Whoever has shown who they are before: by a login on this device, or by reading their mail.
+    /// A client that has authenticated before, by a login on this device or by reading its mail.
     Known,
 }
 
-/// Somebody who waits for a password to be hashed.
+/// A request that waits for a password to be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) network: Network,
@@ -69,7 +68,7 @@ pub(crate) struct Asker {
 }
 
 impl ClientInfo {
-    /// What it is, as far as that stays the same from one login to the next: the name of the program without its version.
+    /// Returns what stays the same from one login to the next: the words of the user agent without version numbers.
     pub(crate) fn device(&self) -> String {
         let name = self.user_agent.as_deref().unwrap_or_default();
         let mut device = String::with_capacity(name.len());
@@ -85,7 +84,7 @@ impl ClientInfo {
         device
     }
 
-    /// The network that the address belongs to. Whoever has a whole one can take any address in it.
+    /// Returns the network of the address. A client that has a whole network can take any address in it.
     pub(crate) fn network(&self) -> Network {
         match (self.address.ip(), self.address) {
             (Some(IpAddr::V4(address)), _) => Network::V4(address.to_bits()),
@@ -95,7 +94,7 @@ impl ClientInfo {
         }
     }
 
-    /// Somebody who waits, as they stand.
+    /// Returns this client as a request in the hashing queue.
     pub(crate) fn asker(&self, standing: Standing) -> Asker {
         Asker { network: self.network(), standing }
     }

@@ -1,8 +1,8 @@
-//! Decides which passwords are too common to protect anybody.
+//! The list of passwords that are too common to protect an account.
 //!
-//! The list is Django's `common-passwords.txt` (some 20,000 passwords, counted in published leaks) without the entries of
-//! fewer than 8 characters, which the length rule refuses anyway, and without those that a wrong character set had
-//! spoiled. It is lower-case, sorted by bytes and without repetitions; a test keeps it so.
+//! The list is Django's `common-passwords.txt` (some 20,000 passwords, counted in published leaks), without entries of
+//! fewer than 8 characters, which the length rule refuses anyway, and without those damaged by a wrong character set.
+//! It is in lower case, sorted by bytes and free of duplicates; a test checks that.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 static COMMON: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// Whether `password` is on the list, in whatever case it is written.
+/// Whether `password` is on the list, ignoring case.
 pub(crate) fn is_common(password: &str) -> bool {
     let lower_case = Zeroizing::new(password.to_lowercase());
     COMMON.binary_search(&lower_case.as_str()).is_ok()

@@ -1,16 +1,17 @@
-//! What a browser is in words of ours. What a client calls itself may be any text, so it never reaches a mail.
+//! Browser names for mails, from a closed list: a client can put any text into its user agent, so that never reaches a
+//! mail.
 
-/// A browser and the system that it runs on, from a closed list of names.
+/// A browser and its operating system, from closed lists of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Such as `Firefox`.
+    /// For example `Firefox`.
     pub browser: &'static str,
-    /// Such as `Linux`.
+    /// For example `Linux`.
     pub system: &'static str,
 }
 
-/// Part of a user agent, and the name of the browser that has it. Each also has those of browsers that it wants to be taken for, so
-/// the order counts.
+/// Part of a user agent, and the browser that has it. Browsers also include the names of those they imitate, so the
+/// order matters.
 const BROWSERS: [(&str, &str); 8] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -32,7 +33,7 @@ const SYSTEMS: [(&str, &str); 7] = [
 ];
 
 impl Device {
-    /// The device of a `User-Agent` header (RFC 9110, section 10.1.5); `None` for other programs and unknown ones.
+    /// Parses a `User-Agent` header (RFC 9110, section 10.1.5); `None` for other programs and unknown ones.
     pub fn parse(user_agent: &str) -> Option<Self> {
         let find = |names: &[(&str, &'static str)]| {
             names.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)

@@ -1,4 +1,4 @@
-//! An e-mail address in one form: apart from users, because addresses that belong to nobody get mail too.
+//! E-mail addresses in canonical form. They are separate from users, because addresses without a user get mail too.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 
 use super::trim_pasted;
 
-/// An address in its one stored form: lower-cased, the domain in Unicode.
+/// An address in canonical form: lower case, the domain in Unicode.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
@@ -23,8 +23,8 @@ pub struct InvalidEmailAddress;
 const EMAIL_CHARACTERS_MAX: usize = 120;
 
 impl EmailAddress {
-    /// Parses and brings into the stored form, so that equal addresses are equal texts. White space and invisible characters around
-    /// the address do not count: copying brings them along.
+    /// Parses an address and converts it to canonical form, so that equal addresses are equal texts. Ignores whitespace
+    /// and invisible characters around it, as left by copying.
     pub fn parse(text: &str) -> Result<Self, InvalidEmailAddress> {
         let refuse = |()| InvalidEmailAddress;
         let text = trim_pasted(text);
@@ -52,12 +52,12 @@ impl EmailAddress {
         Ok(Self(address))
     }
 
-    /// The stored form.
+    /// Returns the canonical form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What mail servers know it by: the local part, and the domain in ASCII (RFC 5891).
+    /// Returns the form that mail servers use: the local part, and the domain in ASCII (RFC 5891).
     pub(crate) fn to_wire(&self) -> (&str, String) {
         let (local, domain) = self.0.rsplit_once('@').expect("it was parsed");
         let ascii = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
@@ -70,7 +70,7 @@ fn is_hidden(character: char) -> bool {
 }
 
 impl fmt::Debug for EmailAddress {
-    /// Addresses are private: what logs a structure must not log this.
+    /// Hides the address. Addresses are private, and logging a structure must not reveal one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress(…)")
     }

@@ -1,43 +1,43 @@
-//! Events: what happened to an account, by whom, with what outcome and from where.
+//! Account events: what happened to an account, who did it, with what outcome and from where.
 
 use jiff::Timestamp;
 
 use super::{EventId, SessionId, UserId};
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The account came to be.
+    /// The account was created.
     Registered,
-    /// The reader of the account's e-mail address confirmed it.
+    /// The address was verified.
     EmailVerified,
-    /// A session began: a login, or the password once more.
+    /// A session started, by login or reauthentication.
     SessionBegun,
-    /// A session was ended: logged out, or ended from another one.
+    /// A session ended by logout, or was ended from another session.
     SessionEnded,
-    /// All sessions but the present one were ended.
+    /// All sessions except the present one were ended.
     OtherSessionsEnded,
-    /// A refresh token was presented that had been exchanged before; its session was ended.
+    /// An exchanged refresh token was presented again, and its session was ended.
     RefreshTokenReused,
-    /// A login from a device that was not seen before.
+    /// A login from a new device.
     NewSignIn,
-    /// The password was changed by its owner.
+    /// The user changed the password.
     PasswordChanged,
-    /// A new password was chosen by the reader of a mail.
+    /// The password was reset by mail.
     PasswordReset,
-    /// The username became another.
+    /// The username was changed.
     UsernameChanged,
-    /// The e-mail address became another.
+    /// The e-mail address was changed.
     EmailChanged,
-    /// The reader of the former e-mail address took a change of it back.
+    /// The reader of the former address undid an address change.
     EmailChangeUndone,
     /// The account was deleted.
     AccountDeleted,
 }
 
 impl EventKind {
-    /// As many as there are: one more does not compile before it stands here.
+    /// All kinds. The length makes a new kind fail to compile until it is listed here.
     const ALL: [Self; Self::AccountDeleted as usize + 1] = [
         Self::Registered,
         Self::EmailVerified,
@@ -54,7 +54,7 @@ impl EventKind {
         Self::AccountDeleted,
     ];
 
-    /// Its name in the database and in logs.
+    /// Returns the name in the database and in logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Registered => "registered",
@@ -77,7 +77,7 @@ impl EventKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether what was tried came about.
+    /// Returns the outcome of the attempt.
     pub fn outcome(self) -> Outcome {
         match self {
             Self::RefreshTokenReused => Outcome::Failure,
@@ -86,10 +86,10 @@ impl EventKind {
     }
 }
 
-/// Whether what was tried came about.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did.
+    /// It succeeded.
     Success,
     /// It was refused.
     Failure,
@@ -104,18 +104,18 @@ impl Outcome {
     }
 }
 
-/// Who did it.
+/// Who caused an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Actor {
     /// A user.
     User(UserId),
-    /// The accounts themselves, because of what somebody unknown tried.
+    /// The system, because of what an unknown client tried.
     System,
 }
 
 impl Actor {
-    /// Its kind and id in the database.
+    /// Returns the kind and id for the database.
     pub(crate) fn columns(self) -> (&'static str, Option<UserId>) {
         match self {
             Self::User(user) => ("user", Some(user)),
@@ -124,24 +124,24 @@ impl Actor {
     }
 }
 
-/// An event, as it is recorded and as [`Hooks`](crate::Hooks) get it.
+/// An event as it is recorded and passed to [`Hooks`](crate::Hooks).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its id; later events have greater ones.
+    /// The id. Later events have greater ids.
     pub id: EventId,
-    /// What happened.
+    /// The kind.
     pub kind: EventKind,
-    /// Who did it.
+    /// Who caused it.
     pub actor: Actor,
-    /// To whose account it happened.
+    /// The user whose account it concerns.
     pub subject: UserId,
-    /// The session that it is about, or by which it was done.
+    /// The session that it concerns, or that caused it.
     pub session: Option<SessionId>,
     /// The IP address of the client.
     pub address: Option<String>,
-    /// What the client calls itself, at most 200 characters.
+    /// The client's `User-Agent`, at most 200 characters.
     pub user_agent: Option<String>,
-    /// When.
+    /// When it happened.
     pub happened_at: Timestamp,
 }

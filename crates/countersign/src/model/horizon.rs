@@ -1,22 +1,23 @@
-//! How far ahead a stored instant is believed. A clock that is wrong for a moment writes instants that lie ahead once it is right
-//! again; what lies further ahead than a right clock can have written counts as now, so that nobody waits for it.
+//! Protection against wrong clocks. A clock that runs ahead writes instants that lie in the future once it is right
+//! again. A stored instant further ahead than a right clock can have written counts as now, so that nothing waits for
+//! it.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How far the clocks of two instances may be apart.
+/// How far the clocks of two instances may differ.
 pub(crate) const CLOCKS_APART_MAX: SignedDuration = SignedDuration::from_secs(60);
 
-/// An instant so much later, or the last that there is.
+/// Returns `instant` plus `by`, or the last instant on overflow.
 pub(crate) fn later(instant: Timestamp, by: SignedDuration) -> Timestamp {
     instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// An instant so much earlier, or the first that there is.
+/// Returns `instant` minus `by`, or the first instant on overflow.
 pub(crate) fn earlier(instant: Timestamp, by: SignedDuration) -> Timestamp {
     instant.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-/// Now, and the latest instant that another instance can have written.
+/// The current time, and the latest instant that another instance can have written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Horizon {
     now: Timestamp,
@@ -24,28 +25,28 @@ pub(crate) struct Horizon {
 }
 
 impl Horizon {
-    /// For instants that are written at most `ahead_max` ahead.
+    /// Creates a horizon for instants that are written at most `ahead_max` ahead.
     pub(crate) fn new(now: Timestamp, ahead_max: SignedDuration) -> Self {
         let ahead_max = ahead_max.saturating_add(CLOCKS_APART_MAX);
         Self { now, latest: later(now, ahead_max) }
     }
 
-    /// The present instant.
+    /// Returns the current time.
     pub(crate) fn now(self) -> Timestamp {
         self.now
     }
 
-    /// The latest instant that is believed, for SQL to compare with.
+    /// Returns the latest plausible instant, for SQL to compare with.
     pub(crate) fn latest(self) -> Timestamp {
         self.latest
     }
 
-    /// Whether only a clock that was wrong can have written this.
+    /// Whether only a wrong clock can have written this instant.
     pub(crate) fn is_beyond(self, instant: Timestamp) -> bool {
         instant > self.latest
     }
 
-    /// The instant, or now in place of one that is not believed.
+    /// Returns the instant, or now if it is not plausible.
     pub(crate) fn believe(self, instant: Timestamp) -> Timestamp {
         if self.is_beyond(instant) { self.now } else { instant }
     }

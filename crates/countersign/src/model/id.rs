@@ -1,11 +1,11 @@
-//! Decides what an entity's id looks like: a UUID in its canonical form, and a type of its own per entity.
+//! Entity ids: a UUID in its canonical form, with a separate type per entity.
 
-/// Why a text is not an id.
+/// The text is not a valid id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Input should be a valid UUID")]
 pub struct InvalidId;
 
-/// Defines an id type over a UUID: one per entity, so that one cannot be taken for another.
+/// Defines an id type over a UUID. Each entity has its own, so that ids cannot be mixed up.
 #[macro_export]
 macro_rules! entity_id {
     ($(#[$docs:meta])* $visibility:vis $name:ident) => {
@@ -14,12 +14,12 @@ macro_rules! entity_id {
         $visibility struct $name(::uuid::Uuid);
 
         impl $name {
-            /// A new id, ordered by time (UUIDv7, RFC 9562, section 5.7).
+            /// Creates a new id, ordered by time (UUIDv7, RFC 9562, section 5.7).
             $visibility fn new(now: ::jiff::Timestamp) -> Self {
                 Self($crate::operator::random_uuid_v7(now))
             }
 
-            /// The bare UUID, for a column.
+            /// Returns the bare UUID, for a column.
             $visibility fn uuid(self) -> ::uuid::Uuid {
                 self.0
             }
@@ -40,7 +40,7 @@ macro_rules! entity_id {
         impl ::std::str::FromStr for $name {
             type Err = $crate::model::InvalidId;
 
-            /// Only the hyphenated form of 36 characters, so that one id has one spelling (but for case).
+            /// Parses only the hyphenated form of 36 characters, so that an id has one spelling, except for case.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match ::uuid::Uuid::try_parse(text) {
                     Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),

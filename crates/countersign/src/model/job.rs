@@ -1,4 +1,4 @@
-//! Decides which work is done later, by whoever comes first: each names by an id what it is about, and holds nothing else.
+//! Background jobs. Each holds only the id of its subject, so that any instance can run it.
 
 use std::str::FromStr;
 
@@ -7,32 +7,32 @@ use jiff::Timestamp;
 use super::{OneTimeTokenId, PictureFile};
 
 crate::entity_id! {
-    /// Which job. The mail that it sends has the same id.
+    /// The id of a job. The mail that it sends has the same id.
     pub JobId
 }
 
 crate::entity_id! {
-    /// Which event of an account's safety.
+    /// The id of an account event.
     pub EventId
 }
 
-/// Work that is done later.
+/// A background job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     /// Send a one-time token to its address.
     SendToken(OneTimeTokenId),
-    /// Tell a user what happened to the account.
+    /// Send a notice of an event to the user.
     SendNotice(EventId),
-    /// Delete the file of a picture that its user has no more.
+    /// Delete the file of a picture that its user no longer has.
     DeletePicture(PictureFile),
-    /// Take away what has run out; comes again by itself.
+    /// Delete expired rows; periodic.
     Sweep,
-    /// Delete files of pictures that nobody has; comes again by itself.
+    /// Delete picture files that no user refers to; periodic.
     SweepPictures,
 }
 
 impl Job {
-    /// Its name in the database and in logs.
+    /// Returns the name in the database and in logs.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::SendToken(_) => "send_token",
@@ -43,7 +43,7 @@ impl Job {
         }
     }
 
-    /// The id of what it is about.
+    /// Returns the id of the subject.
     pub(crate) fn subject(&self) -> String {
         match self {
             Self::SendToken(id) => id.to_string(),
@@ -53,7 +53,7 @@ impl Job {
         }
     }
 
-    /// `None` when it was written by a version that knows more kinds.
+    /// Parses a job; `None` if a newer version wrote it and this one does not know its kind.
     pub(crate) fn parse(kind: &str, subject: &str) -> Option<Self> {
         match kind {
             "send_token" => OneTimeTokenId::from_str(subject).ok().map(Self::SendToken),
@@ -66,35 +66,34 @@ impl Job {
     }
 }
 
-/// A job as it waits, for an operator to look at.
+/// A queued job, for an operator to inspect.
 #[derive(Clone, Debug)]
 pub struct QueuedJob {
-    /// Which.
+    /// The id.
     pub id: JobId,
-    /// What it does.
+    /// The kind.
     pub kind: String,
-    /// When it was promised.
+    /// When it was enqueued.
     pub created_at: Timestamp,
-    /// When it is tried next.
+    /// When it runs next.
     pub run_at: Timestamp,
-    /// How often it was tried.
+    /// The number of attempts so far.
     pub attempts: u32,
-    /// Since when it is not tried any more.
+    /// When it was marked failed.
     pub failed_at: Option<Timestamp>,
-    /// Why it did not work the last time.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
 }
 
-/// How much there is to be done later.
+/// The size of the job queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobBacklog {
-    /// Jobs whose time has come and that nobody is at.
+    /// Jobs that are due and not being run.
     pub due: u64,
-    /// Jobs whose time is still to come: those that come again by themselves, those that did not work and are tried again,
-    /// and those that somebody is at.
+    /// Jobs that are not due yet: periodic ones, failed ones that wait for a retry, and those being run.
     pub later: u64,
-    /// Jobs that are not tried any more.
+    /// Jobs that were marked failed.
     pub given_up: u64,
-    /// Since when the one that has waited longest is due.
+    /// When the longest waiting job became due.
     pub due_since: Option<Timestamp>,
 }

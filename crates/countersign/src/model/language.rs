@@ -1,28 +1,28 @@
-//! A language: its tag, its direction, and which of those at hand somebody wants.
+//! Languages: tags, text direction, and negotiation of the best available one.
 
 use std::cmp::Reverse;
 use std::fmt;
 
 use unic_langid::{CharacterDirection, LanguageIdentifier};
 
-/// A language by its tag (BCP 47), such as `en`, `de` or `pt-BR`.
+/// A language by its tag (BCP 47), for example `en`, `de` or `pt-BR`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Language(LanguageIdentifier);
 
-/// The text is no language tag of language, script, region and variants, or longer than 35 characters.
+/// The text is not a language tag of language, script, region and variants, or is longer than 35 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("accepted is a language tag such as en, de or pt-BR")]
 pub struct InvalidLanguage;
 
-/// The room that RFC 5646, section 4.4.1, recommends for a tag.
+/// The length that RFC 5646, section 4.4.1, recommends to support.
 const TAG_BYTES_MAX: usize = 35;
-/// Of a header that names more languages, the rest is not read.
+/// Further languages in a header are ignored.
 const RANGES_MAX: usize = 32;
 
 impl Language {
-    /// Parses a tag; letter case does not matter.
+    /// Parses a tag, ignoring case.
     pub fn parse(tag: &str) -> Result<Self, InvalidLanguage> {
-        // The parser lets other characters through in some places.
+        // The parser accepts other characters in some places.
         let is_of_a_tag = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if tag.len() > TAG_BYTES_MAX || !tag.bytes().all(is_of_a_tag) {
             return Err(InvalidLanguage);
@@ -31,17 +31,17 @@ impl Language {
         if identifier.language.is_empty() { Err(InvalidLanguage) } else { Ok(Self(identifier)) }
     }
 
-    /// What plural rules go by.
+    /// Returns the identifier that plural rules use.
     pub(crate) fn identifier(&self) -> &LanguageIdentifier {
         &self.0
     }
 
-    /// This language without script, region and variants: `pt` of `pt-BR`.
+    /// Returns this language without script, region and variants: `pt` of `pt-BR`.
     pub(crate) fn widest(&self) -> Self {
         Self(LanguageIdentifier::from_parts(self.0.language, None, None, &[]))
     }
 
-    /// The value of HTML's `dir`: `ltr` or `rtl`.
+    /// Returns the value of HTML's `dir`: `ltr` or `rtl`.
     pub fn direction(&self) -> &'static str {
         match self.0.character_direction() {
             CharacterDirection::RTL => "rtl",
@@ -49,19 +49,19 @@ impl Language {
         }
     }
 
-    /// Whether a text has letters that run against this language, as Arabic ones do in English.
+    /// Whether a text has letters that run against this language, for example Arabic ones in English.
     pub(crate) fn is_crossed_by(&self, text: &str) -> bool {
         let is_rtl = self.direction() == "rtl";
         text.chars().any(|c| (c.is_alphabetic() || is_from_right(c)) && is_from_right(c) != is_rtl)
     }
 
-    /// The best of `available` for somebody who wants this language: the same, a wider one, or another kind of it.
+    /// Returns the best match of `available` for this language: the same, a wider one, or another variant of it.
     pub fn closest<'a>(&self, available: &'a [Self]) -> Option<&'a Self> {
         look_up(&self.to_string(), available)
     }
 
-    /// The best of `available` for an `Accept-Language` header (RFC 9110, section 12.5.4; RFC 4647, section 3.4). What
-    /// cannot be understood is passed over; `None` when nothing fits.
+    /// Returns the best match of `available` for an `Accept-Language` header (RFC 9110, section 12.5.4; RFC 4647,
+    /// section 3.4), or `None` if nothing matches. Skips elements that cannot be parsed.
     pub fn negotiate<'a>(accept_language: &str, available: &'a [Self]) -> Option<&'a Self> {
         let mut ranges: Vec<(&str, u16)> =
             accept_language.split(',').take(RANGES_MAX).filter_map(parse_range).collect();
@@ -78,14 +78,14 @@ impl Language {
     }
 }
 
-/// Whether a character stands in one of the blocks that are written from right to left (`DerivedBidiClass.txt` of Unicode, the
-/// defaults of `R` and `AL`).
+/// Whether a character is in one of the right-to-left blocks (`DerivedBidiClass.txt` of Unicode, the defaults of `R`
+/// and `AL`).
 fn is_from_right(c: char) -> bool {
     matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
 impl Default for Language {
-    /// English, which has every text.
+    /// English, the only language that has every text.
     fn default() -> Self {
         Self::parse("en").expect("a language tag")
     }
@@ -97,7 +97,7 @@ impl fmt::Display for Language {
     }
 }
 
-/// One element of the header: the range, and its weight in thousandths.
+/// Parses one element of the header: the range, and its weight in thousandths.
 fn parse_range(element: &str) -> Option<(&str, u16)> {
     let mut parts = element.split(';').map(str::trim);
     let range = parts.next().filter(|range| !range.is_empty() && range.len() <= TAG_BYTES_MAX)?;
@@ -109,7 +109,7 @@ fn parse_range(element: &str) -> Option<(&str, u16)> {
     Some((range, weight))
 }
 
-/// `0`, `1`, or either with up to three decimals.
+/// Parses `0`, `1`, or either with up to three decimals.
 fn parse_weight(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -123,7 +123,7 @@ fn parse_weight(text: &str) -> Option<u16> {
     }
 }
 
-/// Takes subtags from the end of the range until something fits.
+/// Removes subtags from the end of the range until a language matches.
 fn look_up<'a>(range: &str, available: &'a [Language]) -> Option<&'a Language> {
     let mut range = range;
     loop {

@@ -1,6 +1,6 @@
-//! How somebody proved who they are, and how much that is worth.
+//! Authentication methods, and the assurance that they give.
 
-/// One way to prove it.
+/// An authentication method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Method {
@@ -11,7 +11,7 @@ pub enum Method {
 impl Method {
     const ALL: [Self; 1] = [Self::Password];
 
-    /// Its name in the database and in the `amr` claim (RFC 8176, section 2).
+    /// Returns the name in the database and in the `amr` claim (RFC 8176, section 2).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "pwd",
@@ -19,15 +19,15 @@ impl Method {
     }
 }
 
-/// What a session was begun with.
+/// The methods that started a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Methods(u8);
 
-/// How much a login is worth (NIST SP 800-63B); an act can ask for one at least.
+/// The assurance level of a login (NIST SP 800-63B). An operation can require a minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Strength {
-    /// Nothing that this version knows.
+    /// No method that this version knows.
     Unknown,
     /// One factor.
     OneFactor,
@@ -37,17 +37,17 @@ impl Methods {
     /// The password alone.
     pub const PASSWORD: Self = Self(1 << Method::Password as u8);
 
-    /// The methods, in the order of the list.
+    /// Returns the methods in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Method> {
         Method::ALL.into_iter().filter(move |method| self.0 & (1 << *method as u8) != 0)
     }
 
-    /// What they are worth together.
+    /// Returns the assurance level of the methods together.
     pub fn strength(self) -> Strength {
         if self.0 == 0 { Strength::Unknown } else { Strength::OneFactor }
     }
 
-    /// As the database has them. A name that only a later version knows is worth nothing to this one.
+    /// Parses the database form. Ignores names that only a later version knows.
     pub(crate) fn parse(text: &str) -> Self {
         let known = |name: &str| Method::ALL.into_iter().find(|method| method.as_str() == name);
         Self(text.split(' ').filter_map(known).fold(0, |all, method| all | 1 << method as u8))
@@ -62,7 +62,7 @@ impl std::fmt::Display for Methods {
 }
 
 impl Strength {
-    /// The `acr` claim (`OpenID` Connect Core, section 2).
+    /// Returns the `acr` claim (`OpenID` Connect Core, section 2).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "0",

@@ -1,12 +1,13 @@
-//! The code of a mail as a person types or pastes it: apart from the secret that it is compared with, which nobody types.
+//! The six-digit code of a mail as a user types or pastes it. It is separate from the stored secret, which nobody
+//! types.
 
 use icu_properties::props::{EnumeratedProperty as _, GeneralCategory};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Six digits, which may be those of a mail.
+/// Six digits as presented, not verified yet.
 pub struct OneTimeCode(SecretString);
 
-/// The text has more or fewer digits.
+/// The text does not have six digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Code should have 6 digits")]
 pub struct InvalidOneTimeCode;
@@ -14,8 +15,8 @@ pub struct InvalidOneTimeCode;
 const DIGITS: usize = 6;
 
 impl OneTimeCode {
-    /// Takes the digits of a text, those of any script, and ignores all other characters: a pasted code may have spaces or hyphens
-    /// in it.
+    /// Takes the decimal digits of a text in any script and ignores all other characters: a pasted code may contain
+    /// spaces or hyphens.
     ///
     /// ```
     /// use countersign::model::OneTimeCode;
@@ -24,18 +25,19 @@ impl OneTimeCode {
     /// assert!(OneTimeCode::parse("12345").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Self, InvalidOneTimeCode> {
-        // One more is enough to know that they are too many.
+        // One digit more is enough to see that there are too many.
         let digits: SecretString = text.chars().filter_map(value_of).take(DIGITS + 1).collect::<String>().into();
         if digits.expose_secret().len() == DIGITS { Ok(Self(digits)) } else { Err(InvalidOneTimeCode) }
     }
 
-    /// The digits in ASCII.
+    /// Returns the digits in ASCII.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// The digit in ASCII. Decimal digits stand in runs from zero to nine (The Unicode Standard, section 4.6), which may follow each other.
+/// Returns the digit in ASCII. Decimal digits come in runs from zero to nine (The Unicode Standard, section 4.6), which
+/// may be adjacent.
 fn value_of(character: char) -> Option<char> {
     let is_digit = |character: &char| GeneralCategory::for_char(*character) == GeneralCategory::DecimalNumber;
     if !is_digit(&character) {

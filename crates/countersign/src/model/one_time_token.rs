@@ -1,28 +1,29 @@
-//! What can be proven by a secret that came by mail.
+//! One-time tokens: secrets sent by mail, each for one purpose.
 
 use jiff::Timestamp;
 
 use super::{EmailAddress, Language, SessionId, UserId};
 
 crate::entity_id! {
-    /// Which one-time token.
+    /// The id of a one-time token.
     pub OneTimeTokenId
 }
 
-/// What a one-time token is good for; one made for one purpose is nothing for another.
+/// What a one-time token is for. It is not valid for any other purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenPurpose {
-    /// Show that a user's address is read by them.
+    /// Verify the address of a user.
     VerifyEmail,
-    /// Show the same of an address that shall become a user's.
+    /// Verify an address and create the account that waits for it.
     CompleteRegistration,
-    /// Choose a new password.
+    /// Set a new password.
     ResetPassword,
-    /// Make another address the user's.
+    /// Change the user's address to this one.
     ConfirmEmailChange,
-    /// Make the former address the user's again, after a change to one that was confirmed.
+    /// Restore the former address after a change to a confirmed one.
     UndoEmailChange,
-    /// The same after a change to one that was not: its reader may be the account's owner, and the former one a stranger.
+    /// Restore the former address after a change to an unconfirmed one: the reader of the new address may be the owner,
+    /// and the reader of the former one a stranger.
     UndoUnprovenChange,
 }
 
@@ -36,7 +37,7 @@ impl TokenPurpose {
         Self::UndoUnprovenChange,
     ];
 
-    /// Its name in the database.
+    /// Returns the name in the database.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
@@ -52,26 +53,26 @@ impl TokenPurpose {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 
-    /// Whether it brings a former address back.
+    /// Whether it restores a former address.
     pub(crate) fn undoes(self) -> bool {
         matches!(self, Self::UndoEmailChange | Self::UndoUnprovenChange)
     }
 
-    /// Whether only the newest of a user counts.
+    /// Whether only the newest one of a user is valid.
     pub(crate) fn is_superseded(self) -> bool {
         !self.undoes() && self != Self::CompleteRegistration
     }
 }
 
-/// A one-time token as it is kept: all but the secret itself.
+/// A stored one-time token: everything but the secret itself.
 pub(crate) struct OneTimeToken {
     pub(crate) id: OneTimeTokenId,
     pub(crate) purpose: TokenPurpose,
-    /// `None` when nobody has the address, or nobody yet.
+    /// `None` if no user has the address, or none yet.
     pub(crate) user: Option<UserId>,
-    /// The session that asked for it.
+    /// The session that requested it.
     pub(crate) session: Option<SessionId>,
-    /// Where it is sent.
+    /// The address that it is sent to.
     pub(crate) address: EmailAddress,
     pub(crate) language: Language,
     pub(crate) salt: Vec<u8>,

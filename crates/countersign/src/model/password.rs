@@ -1,20 +1,20 @@
-//! Decides which passwords may be chosen, and in which form one is hashed.
+//! Passwords: the rules for new ones, and their normalised form.
 
 use icu_normalizer::ComposingNormalizer;
 use zeroize::Zeroizing;
 
 use super::common_passwords;
 
-/// A password in the form that is hashed (NFC). It cannot be printed and is wiped when dropped.
+/// A password, normalised to NFC for hashing. It cannot be printed and is wiped on drop.
 pub struct Password(Zeroizing<String>);
 
-/// Why a password may not be chosen.
+/// Why a new password is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
     /// Fewer than 8 characters.
     #[error("String should have at least 8 characters")]
     TooShort,
-    /// More than 1,024 bytes: a bound on work, far above what people type.
+    /// More than 1,024 bytes. Limits the work, far above what people type.
     #[error("Password should have at most 1024 bytes")]
     TooLong,
 }
@@ -23,7 +23,7 @@ const PASSWORD_CHARACTERS_MIN: usize = 8;
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
 impl Password {
-    /// A password that somebody wants to have from now on.
+    /// Parses a new password by the rules.
     pub fn choose(text: &str) -> Result<Self, InvalidPassword> {
         let password = Self::presented(text);
         if password.0.chars().count() < PASSWORD_CHARACTERS_MIN {
@@ -35,19 +35,19 @@ impl Password {
         Ok(password)
     }
 
-    /// A password that somebody presents to log in; any text, it is only compared.
+    /// Normalises a presented password. Any text is accepted, since it is only compared.
     ///
-    /// Typed on different keyboards the same password can arrive composed or decomposed; NFC makes them one.
+    /// Different keyboards send the same password composed or decomposed; NFC unifies them.
     pub fn presented(text: &str) -> Self {
         Self(Zeroizing::new(ComposingNormalizer::new_nfc().normalize(text).into_owned()))
     }
 
-    /// Whether it is among the most common ones.
+    /// Whether the password is one of the most common ones.
     pub(crate) fn is_common(&self) -> bool {
         common_passwords::is_common(&self.0)
     }
 
-    /// The bytes that are hashed.
+    /// Returns the bytes to hash.
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
     }

@@ -1,14 +1,14 @@
-//! Decides what a profile picture's file may be called.
+//! File names of profile pictures.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a profile picture's file: 32 hexadecimal digits in lower case, then `.jpg`. It is random, and the file's
-/// content never changes. No other text is one, so none leads out of the folder.
+/// The file name of a profile picture: 32 hexadecimal digits in lower case, then `.jpg`. It is random, and the file's
+/// content never changes. No other text parses, so a name cannot lead out of the folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PictureFile(String);
 
-/// The text is no such name.
+/// The text is not the name of a picture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a picture's file")]
 pub struct InvalidPictureFile;
@@ -16,17 +16,17 @@ pub struct InvalidPictureFile;
 const DIGITS: usize = 32;
 
 impl PictureFile {
-    /// The name with these digits.
+    /// Creates the name from a random number.
     pub(crate) fn of_random(random: u128) -> Self {
         Self(format!("{random:032x}.jpg"))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The digits alone.
+    /// Returns the digits alone.
     pub fn digits(&self) -> &str {
         &self.0[..DIGITS]
     }

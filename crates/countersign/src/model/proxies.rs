@@ -1,47 +1,47 @@
-//! Proxies: which of them are believed, and the address that a request came from behind them.
+//! Trusted proxies, and the client address behind them.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// Proxies that are believed about whom they speak for. By default none is.
+/// Proxies whose forwarding header is trusted. By default none is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyPolicy {
-    /// The networks that they are in.
+    /// The networks of the proxies.
     pub trusted: Vec<IpNet>,
-    /// The one header that is read; all others are left alone, because a client can send them.
+    /// The only header that is read. Others are ignored, because a client can send them.
     pub header: ForwardedHeader,
 }
 
-/// A header by which a proxy says whom it speaks for.
+/// A header in which a proxy names the client it forwards for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`: addresses separated by commas, the newest last.
     #[default]
     XForwardedFor,
-    /// `Forwarded` (RFC 7239): likewise, each as the parameter `for`.
+    /// `Forwarded` (RFC 7239), in the same order, each address as the parameter `for`.
     Forwarded,
 }
 
-/// More proxies than anybody has in a row.
+/// More proxies than any deployment chains.
 const HOPS_MAX: usize = 16;
 
 impl ProxyPolicy {
-    /// Whether this is one of the proxies.
+    /// Whether this address is a trusted proxy.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted.iter().any(|network| network.contains(&peer))
     }
 
-    /// The address of the client. A trusted peer is asked for whom it speaks, then that one if it is trusted too, and so on;
-    /// what stands further to the left was written by the client itself and is never reached. Where an entry cannot be
-    /// understood, the last address that could be counts.
+    /// Returns the client's address. Walks the header from the right while each address is trusted; entries further to
+    /// the left were written by the client and are never reached. If an entry cannot be parsed, returns the last
+    /// address that could be.
     ///
-    /// `lines` are the values of the header, in their order.
+    /// `lines` are the values of the header in order.
     pub fn client_address<'l>(&self, peer: IpAddr, lines: impl DoubleEndedIterator<Item = &'l str>) -> IpAddr {
         let mut address = peer.to_canonical();
-        // From the right and without regard to quotes: an open one further to the left must not swallow what follows it.
+        // From the right, ignoring quotes: an unclosed quote further to the left must not swallow later entries.
         let mut entries = lines.rev().flat_map(|line| line.rsplit(','));
         for _ in 0..HOPS_MAX {
             if !self.trusts(address) {
@@ -57,7 +57,7 @@ impl ProxyPolicy {
 }
 
 impl ForwardedHeader {
-    /// Its name, in lower case.
+    /// Returns the name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::XForwardedFor => "x-forwarded-for",
@@ -65,7 +65,7 @@ impl ForwardedHeader {
         }
     }
 
-    /// The address in one entry; `None` for a name, `unknown`, or anything else.
+    /// Parses the address of one entry; `None` for a name, `unknown`, or anything else.
     fn read(self, entry: &str) -> Option<IpAddr> {
         match self {
             Self::XForwardedFor => parse_node(entry.trim()),
@@ -85,7 +85,7 @@ impl fmt::Display for ForwardedHeader {
     }
 }
 
-/// An address, with or without a port; one of IPv6 in brackets if it has one.
+/// Parses an address with an optional port. An IPv6 address with a port is in brackets.
 fn parse_node(node: &str) -> Option<IpAddr> {
     if let Ok(address) = node.parse() {
         return Some(address);
@@ -151,7 +151,7 @@ mod tests {
             for (header, entry) in
                 [(ForwardedHeader::XForwardedFor, "203.0.113.7"), (ForwardedHeader::Forwarded, "for=203.0.113.7")]
             {
-                // The proxy adds to the line, or adds a line.
+                // The proxy appends to the line, or appends a line.
                 prop_assert_eq!(resolve(header, "10.0.0.1", &[&format!("{written}, {entry}")]), "203.0.113.7");
                 prop_assert_eq!(resolve(header, "10.0.0.1", &[&written, entry]), "203.0.113.7");
                 prop_assert_eq!(resolve(header, "203.0.113.7", &[&written]), "203.0.113.7");

@@ -1,26 +1,26 @@
-//! A session: what stands behind a login until it ends.
+//! A session, from login to its end.
 
 use jiff::Timestamp;
 
 use super::{Methods, User};
 
 crate::entity_id! {
-    /// A session's id: what an access token's `sid` claim names.
+    /// The id of a session: the `sid` claim of access tokens.
     pub SessionId
 }
 
-/// How long a login is meant to last, as its user says when they log in.
+/// How long a login should last, as the user chooses when logging in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stay {
-    /// As long as sessions last: on a device of the user's own.
+    /// For the normal session lifetime, on the user's own device.
     #[default]
     Kept,
-    /// While the browser is open, and some hours at the most: on a device that others use, too.
+    /// While the browser is open, and at most a few hours: on a shared device.
     Brief,
 }
 
 impl Stay {
-    /// Its name in the database and in requests.
+    /// Returns the name in the database and in requests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -28,50 +28,51 @@ impl Stay {
         }
     }
 
-    /// The one of this name.
+    /// Returns the value of this name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Kept, Self::Brief].into_iter().find(|stay| stay.as_str() == name)
     }
 }
 
-/// A session as its user sees it in a list.
+/// A session in the list that its user sees.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The id.
     pub id: SessionId,
-    /// When it began.
+    /// When it started.
     pub created_at: Timestamp,
     /// When it was last used, to within a few minutes.
     pub last_seen_at: Timestamp,
     /// When it ends unless it is used before.
     pub expires_at: Timestamp,
-    /// The address it was begun or last refreshed from.
+    /// The address that it was started or last refreshed from.
     pub address: Option<String>,
-    /// What the browser or program calls itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }
 
-/// Somebody who is logged in.
+/// A logged-in user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authenticated {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// By which session.
+    /// The session.
     pub session: SessionId,
-    /// When they last proved who they are, as far as what they present can tell: an access token of before counts for that time.
+    /// When the user last authenticated, as far as the presented secret proves it: an older access token keeps its
+    /// earlier time.
     pub authenticated_at: Timestamp,
-    /// How they did.
+    /// The methods of that authentication.
     pub methods: Methods,
 }
 
-/// A session that has not ended, with all that depends on it.
+/// A session that has not ended, with everything that depends on it.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSession {
     pub(crate) authenticated: Authenticated,
     pub(crate) salt: Vec<u8>,
     pub(crate) refresh_counter: u64,
     pub(crate) stay: Stay,
-    /// When it ends, whatever happens.
+    /// The absolute end.
     pub(crate) expires_at: Timestamp,
     /// When it ends unless it is used.
     pub(crate) idle_expires_at: Timestamp,

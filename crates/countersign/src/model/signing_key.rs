@@ -1,13 +1,13 @@
-//! Keys that sign access tokens: their algorithms and states.
+//! Signing keys of access tokens: their algorithms and states.
 
 use std::fmt;
 
 use jiff::Timestamp;
 
-/// An algorithm that signs access tokens (RFC 7518, section 3.1; RFC 8037).
+/// A signature algorithm of access tokens (RFC 7518, section 3.1; RFC 8037).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SigningAlgorithm {
-    /// HMAC with SHA-256 under `SECRET_KEY` itself: whoever can verify can sign.
+    /// HMAC with SHA-256 under `SECRET_KEY` itself. Verifiers need the same key and could sign with it.
     #[default]
     Hs256,
     /// Ed25519.
@@ -19,7 +19,7 @@ pub enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    /// The name in a token's header.
+    /// Returns the name in a token's header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -29,7 +29,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// The algorithm of this name.
+    /// Returns the algorithm of this name.
     pub fn of_name(name: &str) -> Option<Self> {
         [Self::Hs256, Self::EdDsa, Self::Es256, Self::Rs256].into_iter().find(|algorithm| algorithm.as_str() == name)
     }
@@ -41,47 +41,47 @@ impl fmt::Display for SigningAlgorithm {
     }
 }
 
-/// A key that is kept in the database, without the key itself.
+/// A signing key in the database, without its key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
-    /// The `kid` of tokens that it signs.
+    /// The `kid` of the tokens that it signs.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm.
     pub algorithm: SigningAlgorithm,
-    /// When it was made, and published.
+    /// When it was created and published.
     pub created_at: Timestamp,
-    /// From when on it is used.
+    /// When it starts to sign.
     pub active_from: Timestamp,
-    /// What it is good for now.
+    /// Its current state.
     pub state: SigningKeyState,
 }
 
-/// What a signing key is good for.
+/// The state of a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigningKeyState {
-    /// Verifiers can see it already; it will sign from `active_from` on.
+    /// It is published, and will sign from `active_from` on.
     Published,
     /// It signs.
     Signing,
-    /// A later one signs; tokens of this one are still valid.
+    /// A later key signs. Tokens of this one are still valid.
     Superseded,
     /// Its last token has expired.
     Expired,
-    /// It was withdrawn; its tokens are refused.
+    /// It was retired, and its tokens are refused.
     Retired,
 }
 
 impl SigningKeyState {
-    /// Whether tokens that it signed are believed.
+    /// Whether tokens signed by it are accepted.
     pub fn verifies(self) -> bool {
         matches!(self, Self::Published | Self::Signing | Self::Superseded)
     }
 }
 
-/// A secret as it is stored: nonce, then ciphertext and tag.
+/// An encrypted secret as stored: nonce, then ciphertext and tag.
 #[derive(Clone)]
 pub(crate) struct Sealed {
     pub(crate) bytes: Vec<u8>,
-    /// A name for the `SECRET_KEY` that opens it.
+    /// The id of the `SECRET_KEY` that decrypts it.
     pub(crate) by: String,
 }

@@ -1,4 +1,4 @@
-//! Users, and which names they may take.
+//! Users, and the rules for usernames.
 
 use std::fmt;
 
@@ -10,31 +10,31 @@ use super::visible::{is_legible, longest_stack, shows_something};
 use super::{EmailAddress, Language};
 
 crate::entity_id! {
-    /// A user's id.
+    /// The id of a user.
     pub UserId
 }
 
-/// A user as the operations see one. The password hash is not part of it.
+/// A user as operations return one, without the password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The id.
     pub id: UserId,
-    /// The public name, as it was typed.
+    /// The public name as typed.
     pub username: String,
-    /// The private address, lower-cased.
+    /// The private address in lower case.
     pub email: String,
     /// The profile picture's file name.
     pub image_file: Option<String>,
 }
 
 impl User {
-    /// What everybody may see of them.
+    /// Returns the public part.
     pub fn profile(&self) -> Profile {
         Profile { id: self.id, username: self.username.clone(), image_file: self.image_file.clone() }
     }
 }
 
-/// What everybody may see of a user.
+/// The public part of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// The id.
@@ -45,67 +45,67 @@ pub struct Profile {
     pub image_file: Option<String>,
 }
 
-/// Whether a user has shown that they read their address.
+/// Whether a user's address is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verification {
     Verified,
     Unverified,
 }
 
-/// How a user's address stands.
+/// The state of a user's address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EmailState {
-    /// Whether they have shown that they read it.
+    /// Whether the user has proven that they read it.
     pub is_verified: bool,
-    /// The address that takes its place when that is proven.
+    /// The new address, which waits to be proven.
     pub pending: Option<EmailAddress>,
 }
 
-/// How mail reaches a user.
+/// A user as a recipient of mail.
 pub(crate) struct Contact {
     pub(crate) username: String,
     pub(crate) email: EmailAddress,
-    /// What they read; `None` when they never said.
+    /// The user's language, or `None` if it was never set.
     pub(crate) language: Option<Language>,
-    /// Whether they have shown that they read the address; who has not may be a stranger who typed it.
+    /// Whether the address is verified. If not, its reader may be a stranger.
     pub(crate) verification: Verification,
 }
 
-/// A name that passed [`Username::parse`], and the key that it is unique by.
+/// A valid username, and the key that makes it unique.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Username {
     text: String,
     key: String,
 }
 
-/// Why a text is not a username.
+/// Why a text is not a valid username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUsername {
-    /// Nothing visible is left.
+    /// No visible character is left.
     #[error("Username should have at least 1 visible character")]
     Blank,
     /// More than 50 characters.
     #[error("String should have at most 50 characters")]
     TooLong,
-    /// A control or unassigned character, or an invisible one that its neighbours do not need.
+    /// A control or unassigned character, or an invisible one that its context does not need.
     #[error("Username should not contain control or invisible characters")]
     Unprintable,
-    /// More than 4 combining marks on one character, which would be drawn over other lines.
+    /// More than 4 combining marks on one character, which would overlap other lines.
     #[error("Username should have at most 4 combining marks in a row")]
     Stacked,
-    /// An at sign would make it look like an e-mail address.
+    /// An at sign, which would make the name look like an e-mail address.
     #[error("Username should not contain @")]
     AtSign,
 }
 
 const USERNAME_CHARACTERS_MAX: usize = 50;
-/// As UTS #39, section 5.4, has it: enough for the languages that are written today.
+/// From UTS #39, section 5.4: enough for the languages in use today.
 const MARKS_IN_A_ROW_MAX: usize = 4;
 
 impl Username {
-    /// Trims, makes one space of several, normalises to NFC and checks: 1 to 50 characters of any script, at least one of which
-    /// shows something. Invisible ones are taken where a script or an emoji needs them: joiners by the rules A1, A2 and B of
-    /// UAX #31, section 2.3, and in emoji sequences; variation selectors after what they vary.
+    /// Trims, collapses spaces, normalises to NFC and checks: 1 to 50 characters of any script, at least one of them
+    /// visible. Invisible characters are accepted where a script or an emoji needs them: joiners by rules A1, A2 and B
+    /// of UAX #31, section 2.3, and in emoji sequences; variation selectors after a base character.
     pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
         let text = with_single_spaces(&ComposingNormalizer::new_nfc().normalize(text.trim()));
         if !shows_something(&text) {
@@ -128,12 +128,12 @@ impl Username {
         Ok(Self { text, key })
     }
 
-    /// The name as it is shown.
+    /// Returns the name as displayed.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Equal for two names that differ only in case, in compatible forms of the same characters, or in invisible ones.
+    /// Returns the key, which is equal for names that differ only in case, compatibility forms or invisible characters.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -145,7 +145,7 @@ impl fmt::Debug for Username {
     }
 }
 
-/// Browsers show a run of spaces as one.
+/// Collapses runs of spaces, which browsers show as one.
 fn with_single_spaces(text: &str) -> String {
     let mut single = String::with_capacity(text.len());
     for character in text.chars() {
@@ -158,8 +158,8 @@ fn with_single_spaces(text: &str) -> String {
     single
 }
 
-/// Unicode's caseless compatibility match (The Unicode Standard, section 3.13, D146): NFKC and full case folding until
-/// neither changes anything, ignorable characters left out.
+/// Returns the key for Unicode's caseless compatibility match (The Unicode Standard, section 3.13, D146): NFKC and full
+/// case folding until stable, without ignorable characters.
 fn caseless_key(text: &str) -> String {
     let nfkc = ComposingNormalizer::new_nfkc();
     let visible: String = text.chars().filter(|c| !DefaultIgnorableCodePoint::for_char(*c)).collect();
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(Username::parse(" e\u{301}ve ").unwrap().as_str(), "éve");
         assert_eq!(Username::parse("Ada \u{a0}\u{3000}Lovelace").unwrap().as_str(), "Ada Lovelace");
         assert!(Username::parse(&"ä".repeat(50)).is_ok());
-        // A letter with four marks, which Hebrew has.
+        // A letter with four marks, as in Hebrew.
         assert!(Username::parse("ש\u{5c1}\u{5bc}\u{5b8}\u{5bd}").is_ok());
     }
 
@@ -234,8 +234,8 @@ mod tests {
 
     #[test]
     fn no_invisible_character_makes_another_name_of_a_taken_one() {
-        // Whatever the rules of a name are, these show nothing between two characters: by the properties of Unicode, and as fonts have
-        // them.
+        // Independently of the rules for names, these are invisible between two characters: by their Unicode
+        // properties, and in common fonts.
         let is_invisible = |c: &char| {
             let category = GeneralCategory::for_char(*c);
             DefaultIgnorableCodePoint::for_char(*c)

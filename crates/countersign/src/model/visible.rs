@@ -1,5 +1,5 @@
-//! Which characters of a text show something, and where a script needs one that does not: apart from the types of texts, because
-//! names, addresses, codes and a host's own fields ask the same.
+//! Visible and invisible characters, and where a script needs an invisible one. It is separate from the text types,
+//! because names, addresses, codes and a host's own fields share these rules.
 
 use icu_properties::props::{
     BinaryProperty as _, CanonicalCombiningClass, DefaultIgnorableCodePoint, EmojiModifier, EnumeratedProperty as _,
@@ -7,8 +7,8 @@ use icu_properties::props::{
     VariationSelector,
 };
 
-/// Whether a reader sees anything of a text: a character beside white space, controls, fillers, joiners, other characters
-/// without a glyph, and combining marks, which are nothing without a character before them.
+/// Whether a text shows anything to a reader. Whitespace, controls, fillers, joiners, other characters without a glyph,
+/// and combining marks, which need a character before them, show nothing.
 ///
 /// ```
 /// use countersign::model::shows_something;
@@ -20,13 +20,13 @@ pub fn shows_something(text: &str) -> bool {
     text.chars().any(|character| !is_empty(character) && !GeneralCategoryGroup::Mark.contains(category(character)))
 }
 
-/// The text without what copying brings along at its ends: white space, and characters that are invisible everywhere.
+/// Removes what copying leaves at the ends of a text: whitespace, and characters that are invisible everywhere.
 pub(crate) fn trim_pasted(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || DefaultIgnorableCodePoint::for_char(character))
 }
 
-/// Whether each character of a text shows something, is white space, or is invisible where its script or an emoji needs it. A
-/// text is looked at from each of its characters, so its length should be bounded.
+/// Whether each character of a text is visible, whitespace, or invisible where its script or an emoji needs it. The
+/// work grows with the square of the length, so callers should limit it.
 pub(super) fn is_legible(text: &[char]) -> bool {
     (0..text.len()).all(|at| {
         let (before, after) = (&text[..at], &text[at + 1..]);
@@ -40,7 +40,7 @@ pub(super) fn is_legible(text: &[char]) -> bool {
     })
 }
 
-/// The longest run of marks that are drawn above, below or around one character.
+/// Returns the length of the longest run of marks drawn above, below or around one character.
 pub(super) fn longest_stack(text: &[char]) -> usize {
     let (mut longest, mut marks) = (0, 0);
     for character in text.iter().filter(|character| !DefaultIgnorableCodePoint::for_char(**character)) {
@@ -54,7 +54,7 @@ const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
 const EMOJI_PRESENTATION: char = '\u{fe0f}';
 
-/// Characters whose glyph is empty, though by their properties they are letters and symbols like others: the object replacement
+/// Characters with an empty glyph, although their properties are those of letters and symbols: the object replacement
 /// character, the empty Braille pattern, a filler of Khitan, blanks of Egyptian hieroglyphs, and a note without a head.
 const WITHOUT_GLYPH: [char; 6] = ['\u{2800}', '\u{fffc}', '\u{13441}', '\u{13442}', '\u{16fe4}', '\u{1d159}'];
 
@@ -62,7 +62,7 @@ fn category(character: char) -> GeneralCategory {
     GeneralCategory::for_char(character)
 }
 
-/// Shows nothing, whatever stands beside it.
+/// Whether a character shows nothing in any context.
 fn is_empty(character: char) -> bool {
     character.is_whitespace()
         || DefaultIgnorableCodePoint::for_char(character)
@@ -70,7 +70,7 @@ fn is_empty(character: char) -> bool {
         || matches!(category(character), GeneralCategory::Control | GeneralCategory::Format)
 }
 
-/// Shows something on every device, or is a space.
+/// Whether a character is visible on every device, or a space.
 fn is_printable(character: char) -> bool {
     match category(character) {
         GeneralCategory::SpaceSeparator => true,
@@ -83,7 +83,7 @@ fn is_stacked(character: char) -> bool {
     matches!(category(character), GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
 }
 
-/// Rule A1 of UAX #31, section 2.3: a non-joiner parts two letters that would be written in one stroke.
+/// Rule A1 of UAX #31, section 2.3: a non-joiner separates two letters that would be joined.
 fn parts_cursive_letters(before: &[char], after: &[char]) -> bool {
     let is_letter = |character: &&char| JoiningType::for_char(**character) != JoiningType::Transparent;
     let (Some(left), Some(right)) = (before.iter().rev().find(is_letter), after.iter().find(is_letter)) else {
@@ -94,21 +94,21 @@ fn parts_cursive_letters(before: &[char], after: &[char]) -> bool {
         && Script::for_char(*left) == Script::for_char(*right)
 }
 
-/// Rule A2: a non-joiner after a virama keeps two consonants from becoming one sign.
+/// Rule A2: a non-joiner after a virama keeps two consonants from forming a conjunct.
 fn parts_a_conjunct(before: &[char], after: &[char]) -> bool {
     let right = after.iter().find(|character| !is_reordered_mark(**character));
     let is_letter = |character: &char| GeneralCategoryGroup::Letter.contains(category(*character));
     virama_of(before).is_some_and(|script| right.is_some_and(|c| is_letter(c) && Script::for_char(*c) == script))
 }
 
-/// Rule B: a joiner after a virama chooses a form of the consonant, unless a dependent vowel follows.
+/// Rule B: a joiner after a virama selects a form of the consonant, unless a dependent vowel follows.
 fn shapes_a_conjunct(before: &[char], after: &[char]) -> bool {
     let is_vowel =
         |character: &char| IndicSyllabicCategory::for_char(*character) == IndicSyllabicCategory::VowelDependent;
     virama_of(before).is_some() && !after.first().is_some_and(is_vowel)
 }
 
-/// The script of the virama at the end of a text, and of the letter that it belongs to.
+/// Returns the script of the virama at the end of a text, if it follows a letter of that script.
 fn virama_of(before: &[char]) -> Option<Script> {
     let is_virama = |character: char| CanonicalCombiningClass::for_char(character) == CanonicalCombiningClass::Virama;
     let others = before.iter().rev().take_while(|c| is_reordered_mark(**c) && !is_virama(**c)).count();
@@ -119,13 +119,13 @@ fn virama_of(before: &[char]) -> Option<Script> {
     (is_virama(*virama) && is_theirs).then_some(script)
 }
 
-/// A mark that normalisation may put before or after its neighbours.
+/// Whether normalisation may reorder this mark among its neighbours.
 fn is_reordered_mark(character: char) -> bool {
     category(character) == GeneralCategory::NonspacingMark
         && CanonicalCombiningClass::for_char(character) != CanonicalCombiningClass::NotReordered
 }
 
-/// An emoji that consists of several (UTS #51, definition ED-15a).
+/// Whether a joiner connects two emoji (UTS #51, definition ED-15a).
 fn joins_pictographs(before: &[char], after: &[char]) -> bool {
     let before = match before {
         [base @ .., last] if *last == EMOJI_PRESENTATION || EmojiModifier::for_char(*last) => base,
@@ -135,7 +135,7 @@ fn joins_pictographs(before: &[char], after: &[char]) -> bool {
     before.last().is_some_and(is_pictograph) && after.first().is_some_and(is_pictograph)
 }
 
-/// Shows nothing itself, and has two letters or digits of its script written as one.
+/// Whether an invisible character stacks two letters or digits of its script.
 fn stacks_letters(character: char) -> bool {
     const TIFINAGH_CONSONANT_JOINER: char = '\u{2d7f}';
     matches!(
@@ -173,7 +173,7 @@ mod tests {
             "ক্\u{200d}ষ",
             "ශ්\u{200d}රී",
             "അവന്\u{200d}",
-            // Emoji: a family, a skin tone, a presentation, one that ends in a presentation.
+            // Emoji: a family, a skin tone, a presentation selector, and one that ends in such a selector.
             "👩\u{200d}👩\u{200d}👧",
             "👩🏽\u{200d}💻",
             "❤\u{fe0f}\u{200d}🔥",
@@ -203,7 +203,7 @@ mod tests {
                 ("\u{94d}", "ष"),
                 ("क्\u{200c}", "ष"),
                 ("क्\u{200d}", "ष"),
-                // An emoji and something else.
+                // An emoji and another character.
                 ("👩", ""),
                 ("👩", "a"),
                 ("a", "👩"),
@@ -213,7 +213,7 @@ mod tests {
                 assert!(!legible(&format!("{before}{joiner}{after}")), "{before:?} {joiner:?} {after:?}");
             }
         }
-        // Each has its own places.
+        // Each joiner has its own places.
         for text in ["می\u{200d}خواهم", "👩\u{200c}👩", "क्\u{200d}\u{93f}", "क्\u{200c}", "ب\u{200c}ܒ"]
         {
             assert!(!legible(text), "{text:?}");
