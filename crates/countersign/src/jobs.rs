@@ -1,9 +1,10 @@
-//! When work that was promised is done, and how often it is tried: in every instance, by the first to take it.
+//! Background jobs: when they run, retries and periodic work. Every instance runs jobs, and each job is run by the
+//! first to claim it.
 //!
-//! A job is written in the transaction that causes it. Whoever takes it moves its time ahead by [`LEASE`]; if they die, it is
-//! due again when that time comes. So each is done at least once, and twice only by somebody who died after the work and
-//! before saying so, or was stopped for longer than the lease, or has a clock that is minutes wrong: a time that lies further ahead
-//! than any wait is that of such a clock, and counts as now.
+//! A job is written in the transaction that causes it. An instance claims it by moving its time ahead by [`LEASE`]. If
+//! the instance dies, the job is due again at that time. So a job runs at least once. It runs twice only if an instance
+//! dies between the work and recording it, is suspended for longer than the lease, or has a clock that is minutes
+//! wrong. A time further ahead than any wait comes from such a clock and counts as now.
 
 mod mail;
 mod pictures;
@@ -29,35 +30,35 @@ use crate::secrets;
 use crate::store;
 use crate::store::jobs::{Claimed, Horizons};
 
-/// Jobs of one instance at the same time.
+/// Concurrent jobs per instance.
 const AT_ONCE: usize = 8;
-/// What others have promised, and what is due again, is looked for so often; what this instance promised, at once.
+/// How often the queue is checked for jobs of other instances and for retries. Jobs of this instance start at once.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// One try.
+/// Maximum duration of one attempt.
 const TRY_MAX: Duration = Duration::from_mins(1);
-/// How long a job is somebody's: longer than a try takes with all that is written after it.
+/// How long a claimed job is reserved: longer than an attempt and recording its outcome.
 const LEASE: SignedDuration = SignedDuration::from_mins(2);
-/// The wait after the first failure; it doubles with each.
+/// The wait after the first failure. It doubles with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
-/// The furthest that a job lies ahead which is done once: the longest wait with what chance adds to it. A lease is shorter.
+/// The furthest that a one-off job is scheduled ahead: the longest wait plus jitter. A lease is shorter.
 const ONCE_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(6);
-/// What has not worked for so long is given up.
+/// Jobs older than this are marked failed.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(48);
-/// When serving stops, tries under way may take so long.
+/// How long running attempts may take to finish when serving stops.
 const STOP_MAX: Duration = Duration::from_secs(5);
-/// How often what has run out is taken away, by one of the instances.
+/// How often expired rows are deleted, by one of the instances.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
-/// How often files of pictures that nobody has are looked for, by one of the instances.
+/// How often picture files without a user are deleted, by one of the instances.
 const SWEEP_PICTURES_EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// Jobs that a list shows.
+/// Maximum number of jobs in a list.
 const LIST_MAX: i64 = 1_000;
 
-/// Why a job is not done.
+/// Why a job failed.
 enum JobError {
-    /// It may work later.
+    /// A retry may succeed.
     Later(String),
-    /// It will never work.
+    /// A retry cannot succeed.
     Never(String),
 }
 
@@ -75,8 +76,8 @@ impl From<SendMailError> for JobError {
 }
 
 impl Accounts {
-    /// Does what was promised, until `stop` comes; then what is under way may be finished, and the rest is handed back. To
-    /// be run by every instance, once.
+    /// Runs jobs until `stop` completes. Running attempts may then finish, and claimed jobs that have not started are
+    /// released. Every instance calls this once.
     pub async fn run_jobs(&self, stop: impl Future<Output = ()>) {
         let _at_work = self.workers().arrive();
         let mut stop = std::pin::pin!(stop);
@@ -130,7 +131,7 @@ impl Accounts {
         }
     }
 
-    /// Does what is due, and what that promises, until nothing is left; how many jobs that were. For tests and commands.
+    /// Runs due jobs, and those that they enqueue, until none is left. Returns how many ran. For tests and commands.
     pub async fn run_due_jobs(&self) -> Result<usize, DbError> {
         let mut done = 0;
         loop {
@@ -145,17 +146,17 @@ impl Accounts {
         }
     }
 
-    /// What waits and what was given up, the oldest first; at most 1,000.
+    /// Lists waiting and failed jobs, oldest first, at most 1,000.
     pub async fn list_jobs(&self) -> Result<Vec<QueuedJob>, DbError> {
         store::jobs::list(self.db().read().await?.conn(), LIST_MAX).await
     }
 
-    /// How much is to be done, in the database that all instances share.
+    /// Returns the size of the queue, which all instances share.
     pub async fn job_backlog(&self) -> Result<JobBacklog, DbError> {
         store::jobs::count_backlog(self.db().read().await?.conn(), horizons(self.clock().now())).await
     }
 
-    /// Tries a job again at once, or all that were given up; how many.
+    /// Retries a job now, or all failed ones. Returns how many.
     pub async fn retry_jobs(&self, id: Option<JobId>) -> Result<u64, DbError> {
         let mut tx = self.db().write().await?;
         let retried = store::jobs::retry(tx.conn(), id, self.clock().now()).await?;
@@ -164,7 +165,7 @@ impl Accounts {
         Ok(retried)
     }
 
-    /// All instances promise the same ones.
+    /// Enqueues the periodic jobs. Their fixed ids are the same for all instances.
     async fn promise_sweep(&self) -> Result<(), DbError> {
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
@@ -173,7 +174,7 @@ impl Accounts {
         tx.commit().await
     }
 
-    /// Looks without writing first: most of the time there is nothing.
+    /// Reads before writing: usually no job is due.
     async fn take_jobs(&self, max: usize) -> Result<Vec<Claimed>, DbError> {
         let now = self.clock().now();
         let max = i64::try_from(max).unwrap_or(i64::MAX);
@@ -254,7 +255,7 @@ impl Accounts {
     }
 }
 
-/// How often a job comes again by itself.
+/// Returns the interval of a periodic job.
 fn period(job: &Job) -> Option<SignedDuration> {
     match job {
         Job::Sweep => Some(SWEEP_EVERY),
@@ -263,15 +264,15 @@ fn period(job: &Job) -> Option<SignedDuration> {
     }
 }
 
-/// Doubled with each failure, and up to a fifth longer or shorter by chance, so that what failed together does not come
-/// again together.
+/// Doubles with each failure, plus or minus up to a fifth of jitter, so that jobs that failed together do not retry
+/// together.
 fn wait(attempts: u32) -> SignedDuration {
     let doubled = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(WAIT_MAX);
     let chance = i32::from(u16::from_be_bytes(secrets::bytes()) % 401) - 200;
     doubled + doubled * chance / 1_000
 }
 
-/// What comes again comes again within a day.
+/// Periodic jobs are scheduled at most a day ahead.
 fn horizons(now: Timestamp) -> Horizons {
     Horizons { once: Horizon::new(now, ONCE_AHEAD_MAX), again: Horizon::new(now, SWEEP_PICTURES_EVERY) }
 }

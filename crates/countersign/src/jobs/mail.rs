@@ -1,4 +1,4 @@
-//! What a mail says, by how things are when it is sent; and that none is sent that has become pointless.
+//! Mail jobs: what a mail says depends on the state when it is sent, and a mail that is no longer needed is not sent.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ use crate::secrets::one_time_secret::OneTimeSecret;
 use crate::store;
 
 impl Accounts {
-    /// Sends a one-time token to its address, or what its purpose has become in the meantime.
+    /// Sends a one-time token to its address, or the mail that its purpose has become meanwhile.
     pub(super) async fn send_token(&self, id: OneTimeTokenId, job: JobId) -> Result<(), JobError> {
         let now = self.clock().now();
         let found = store::one_time_tokens::find(self.db().read().await?.conn(), id).await?;
@@ -25,7 +25,7 @@ impl Accounts {
         match (token.purpose, token.user) {
             (TokenPurpose::CompleteRegistration, _) => self.send_registration(&token, job, now).await,
             (TokenPurpose::VerifyEmail, None) => self.send_registration_again(&token, job, now).await,
-            // It stays until it is superseded or runs out, like that of somebody who has the address.
+            // Keep it until it is superseded or expires, like the token of an existing user.
             (_, None) => Ok(()),
             (_, Some(user)) => self.send_users_token(&token, user, job, now).await,
         }
@@ -39,7 +39,7 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<(), JobError> {
         let Some(contact) = store::users::find_contact(self.db().read().await?.conn(), user).await? else {
-            return Ok(()); // and the token with it
+            return Ok(()); // the token was deleted with the user
         };
         let is_theirs = contact.email == token.address;
         let links = &self.config().links;
@@ -55,7 +55,7 @@ impl Accounts {
             }
             TokenPurpose::ConfirmEmailChange => {
                 if self.find_owner(&token.address).await?.is_some() {
-                    // It stays like one that is sent: the account shows which address waits for its proof.
+                    // Keep it like one that is sent: the account shows which address waits for its proof.
                     return Ok(());
                 }
                 let secret = self.secret_of(token)?;
@@ -69,14 +69,14 @@ impl Accounts {
             }
             _ => return self.drop_token(token.id).await,
         };
-        // At another address than the account's the name may be that of a stranger or of a thief.
+        // At another address than the account's, the name may be that of a stranger or a thief.
         let proven = if is_theirs { contact.verification } else { Verification::Unverified };
         let language = contact.language.unwrap_or_else(|| token.language.clone());
         let recipient = recipient(token.address.clone(), contact.username, proven, language);
         Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
     }
 
-    /// What whoever tried to register learns: how it goes on, or that they have an account already.
+    /// Mails how to complete the registration, or that the address already has an account.
     async fn send_registration(&self, token: &OneTimeToken, job: JobId, now: Timestamp) -> Result<(), JobError> {
         let links = &self.config().links;
         if let Some(owner) = self.find_owner(&token.address).await? {
@@ -99,7 +99,7 @@ impl Accounts {
         Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
     }
 
-    /// Nobody who waits to be verified has the address, but perhaps a registration does.
+    /// No unverified user has the address, but a registration may wait for it.
     async fn send_registration_again(&self, token: &OneTimeToken, job: JobId, now: Timestamp) -> Result<(), JobError> {
         let waiting = store::one_time_tokens::find_registration(self.db().read().await?.conn(), token, now).await?;
         if let Some(registration) = waiting
@@ -110,15 +110,15 @@ impl Accounts {
         Ok(())
     }
 
-    /// Tells a user what happened to the account.
+    /// Notifies a user of an account event.
     pub(super) async fn send_notice(&self, id: EventId, job: JobId) -> Result<(), JobError> {
         let now = self.clock().now();
         let mut read = self.db().read().await?;
         let Some(event) = store::events::find(read.conn(), id).await? else {
-            return Ok(()); // and the user with it
+            return Ok(()); // the event was deleted
         };
         let contact = store::users::find_contact(read.conn(), event.subject).await?;
-        // The address may have become another since, which nobody has proven.
+        // The address may have changed since and be unverified.
         let Some(contact) = contact.filter(|contact| contact.verification == Verification::Verified) else {
             return Ok(());
         };
@@ -135,7 +135,7 @@ impl Accounts {
             EventKind::PasswordChanged | EventKind::PasswordReset => {
                 Message::PasswordChanged { at, reset_link: self.config().link(&links.forgot_password) }
             }
-            // Of the others nobody is told; the old address hears of a change by the token that undoes it.
+            // Other events cause no notice. The old address learns of a change by its undo link.
             _ => return Ok(()),
         };
         let language = contact.language.unwrap_or_else(|| self.config().mail.templates.default_language().clone());
@@ -176,7 +176,7 @@ impl Accounts {
     }
 }
 
-/// Whom a mail is for. At an address that nobody has proven, a name must not lead to another site.
+/// Returns the recipient of a mail. At an unverified address, a username must not lead to another site.
 fn recipient(address: EmailAddress, username: String, proven: Verification, language: Language) -> Recipient {
     let username = match proven {
         Verification::Verified => username,
@@ -189,8 +189,8 @@ fn minutes(ttl: SignedDuration) -> u32 {
     u32::try_from(ttl.as_mins()).unwrap_or(u32::MAX)
 }
 
-/// Enough to recognise it by, not enough to write to it or to go there: the old address may be somebody else's by now, and the new one
-/// names a site of its owner's choice.
+/// Masks an address: recognisable, but useless for writing to it or visiting its site. The old address may be somebody
+/// else's by now, and the owner of the new one chose its domain.
 fn masked(address: &EmailAddress) -> String {
     let (local, domain) = address.as_str().split_once('@').unwrap_or((address.as_str(), ""));
     let first = |text: &str| text.chars().next().unwrap_or('?');

@@ -1,5 +1,5 @@
-//! Deletion of files that no user has: at once those that were replaced or removed, once a day those that were left by
-//! uploads that were cut off, when they are old enough not to be on their way to a user.
+//! Deletion of picture files that no user refers to: replaced or removed ones at once, and those of interrupted uploads
+//! once a day, when they are too old to belong to an upload in progress.
 
 use countersign_db::DbError;
 use jiff::SignedDuration;
@@ -10,11 +10,11 @@ use crate::media::{StorageError, StoredPicture};
 use crate::model::{PictureFile, earlier};
 use crate::store;
 
-/// How old a file has to be that is taken for nobody's. Between writing it and the commit that refers to it there are
-/// seconds, as far as the clocks of storage and server agree.
+/// Minimum age of a file to be deleted as unreferenced. Between writing a file and the commit that refers to it there
+/// are seconds, plus the difference between the clocks of storage and server.
 pub const PICTURE_AGE_MIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Why a sweep ended early.
+/// Why a sweep failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepPicturesError {
     /// The storage failed.
@@ -25,17 +25,17 @@ pub enum SweepPicturesError {
     Db(#[from] DbError),
 }
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweptPictures {
     /// Files that users refer to, or that are too young to tell.
     pub kept: u64,
-    /// Files that were deleted.
+    /// Deleted files.
     pub deleted: u64,
 }
 
 impl Accounts {
-    /// Deletes the files of the storage that no user refers to and that are at least so old; [`PICTURE_AGE_MIN`] is safe.
+    /// Deletes files that no user refers to and that are at least `age_min` old. [`PICTURE_AGE_MIN`] is safe.
     pub async fn sweep_pictures(&self, age_min: SignedDuration) -> Result<SweptPictures, SweepPicturesError> {
         let before = earlier(self.clock().now(), age_min);
         let storage = self.storage()?;
@@ -43,7 +43,7 @@ impl Accounts {
         let mut files = storage.list()?;
         while let Some(StoredPicture { file, written_at, .. }) = files.next().await? {
             let is_young = written_at > before;
-            // A connection for each file, so that none is held while the storage is waited for.
+            // One connection per file, so that none is held while waiting for the storage.
             if is_young || store::image_files::is_somebodys(self.db().read().await?.conn(), file.as_str()).await? {
                 swept.kept += 1;
             } else {

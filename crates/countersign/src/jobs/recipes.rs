@@ -1,5 +1,5 @@
-//! Of which recipes the stored password hashes are, looked up in the whole table of users once a day, and when the costs have become
-//! others.
+//! The hashing recipes of stored passwords, found by a scan of the users table once a day and whenever the configured
+//! cost changes.
 
 use countersign_db::DbError;
 use jiff::{SignedDuration, Timestamp};
@@ -11,8 +11,8 @@ use crate::store;
 const FOUND_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 impl Accounts {
-    /// Looks for the recipes, unless somebody has lately. Each look finds one hash of a beginning that was not seen yet, so the whole
-    /// table is read once, and parts of it as often as there are recipes.
+    /// Scans for recipes, unless a recent scan covers them. Each query finds one hash with a prefix not seen yet, so
+    /// the whole table is read once, and parts of it once per recipe.
     pub(super) async fn find_password_recipes(&self) -> Result<(), DbError> {
         let now = self.clock().now();
         let current = password_hash::decoy(&self.config().password.hash_parameters).recipe();

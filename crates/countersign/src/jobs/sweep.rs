@@ -1,8 +1,8 @@
-//! What is taken away when its time is over: sessions, one-time tokens, used challenges, invitations, devices not seen for long,
-//! attempts that are forgiven, events of long ago.
+//! Deletion of expired data: sessions, one-time tokens, used challenges, invitations, devices not seen for long,
+//! forgiven attempts, and old events.
 //!
-//! Where no index tells whose time is over, a reader walks through the table and the writer deletes by key what it found, if that is
-//! still so. An index would have to be kept by every login and every use of a session, which change these columns, so that a sweep
+//! Where no index finds expired rows, a reader walks through the table, and the writer deletes by key what it found, if
+//! it is still expired. Every login and every use of a session would have to update such an index, only so that a sweep
 //! reads less once in ten minutes.
 
 use countersign_db::DbError;
@@ -15,13 +15,13 @@ use crate::config::{FORGIVEN_AFTER, LimitPolicy};
 use crate::model::{EventId, Horizon, earlier};
 use crate::store::{self, SWEPT_AT_ONCE};
 
-/// A device that was not used for so long is a new one.
+/// A device not used for this long counts as new.
 const DEVICE_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// How long it is known what happened to an account.
+/// How long account events are kept.
 const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// What is found by walking through a table.
+/// Tables that are walked through.
 #[derive(Clone, Copy)]
 enum Walked {
     Sessions { now: Timestamp },
@@ -48,7 +48,7 @@ impl Accounts {
         Ok(self.find_password_recipes().await?)
     }
 
-    /// What an index finds.
+    /// Deletes what an index finds. Returns the largest number of rows deleted from one table.
     async fn sweep_expired(&self, now: Timestamp) -> Result<u64, DbError> {
         let oldest = EventId::new(earlier(now, EVENTS_KEPT));
         let mut tx = self.db().write().await?;
