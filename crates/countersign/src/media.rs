@@ -1,4 +1,4 @@
-//! Decides what becomes of pictures: how a stranger's bytes turn into a clean file, and where the files are kept.
+//! Pictures: conversion of untrusted uploads into clean files, and their storage.
 
 pub(crate) mod bucket;
 mod decoding_pool;

@@ -1,4 +1,4 @@
-//! Decides how a bucket is reached: where its requests go, what signs them, and how long they may take.
+//! Access to a bucket: endpoint, request signing and timeouts.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use secrecy::ExposeSecret as _;
 
 use crate::config::{Addressing, BucketPolicy};
 
-/// How long requests to a bucket may take.
+/// Timeouts and retries of requests to a bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct BucketPatience {
-    /// One request with everything that is tried again.
+    /// One request including its retries.
     pub request_time_max: Duration,
-    /// One attempt of it.
+    /// One attempt.
     pub attempt_time_max: Duration,
-    /// The connection to the server.
+    /// Connecting to the server.
     pub connect_time_max: Duration,
-    /// How often it is tried again.
+    /// Maximum number of retries.
     pub retries_max: usize,
 }
 
-/// Opens a bucket; makes no request yet.
+/// Opens a bucket without making a request.
 pub fn open_bucket(policy: &BucketPolicy, patience: BucketPatience) -> object_store::Result<AmazonS3> {
     let backoff = BackoffConfig {
         init_backoff: Duration::from_millis(100),

@@ -1,5 +1,5 @@
-//! Decides how many pictures are decoded at once and in how much memory: a fixed set of threads behind a bounded queue, and
-//! a budget that each decoding takes its share of before it begins.
+//! Concurrency and memory of picture decoding: a fixed set of threads behind a bounded queue, and a memory budget from
+//! which each decoding takes its share before it starts.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,18 +15,18 @@ use super::picture::{Candidate, InvalidPicture};
 use super::upload::Upload;
 use crate::config::MediaPolicy;
 
-/// Uploads waiting for a thread.
+/// Maximum number of uploads that wait for a thread.
 const QUEUE_MAX: usize = 256;
-/// How long one waits.
+/// Maximum time that an upload waits.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// Why an upload did not become a picture.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum PrepareError {
-    /// It is none.
+    /// It is not a valid picture.
     #[error(transparent)]
     Invalid(#[from] InvalidPicture),
-    /// The queue is full, or the turn did not come in time.
+    /// The queue is full, or the wait was too long.
     #[error("too many pictures are waiting to be decoded")]
     Overloaded,
     /// The upload's temporary file cannot be read.
@@ -34,11 +34,11 @@ pub(crate) enum PrepareError {
     Upload(Arc<std::io::Error>),
 }
 
-/// The threads that decode. They start with the first picture and end with the pool.
+/// The decoding threads. They start with the first picture and end with the pool.
 pub(crate) struct DecodingPool {
     threads: NonZeroUsize,
     budget: Arc<Budget>,
-    /// Places for uploads on their way in.
+    /// Permits for uploads being received.
     places: Semaphore,
     queue: OnceLock<SyncSender<Entry>>,
 }
@@ -55,12 +55,12 @@ impl DecodingPool {
         Self { threads: policy.decoding_threads, budget, places, queue: OnceLock::new() }
     }
 
-    /// A place for an upload, to be held until it is a picture; `None` when all are taken.
+    /// Reserves a place for an upload, to be held until its picture is finished; `None` when all are taken.
     pub(crate) fn admit(&self) -> Option<SemaphorePermit<'_>> {
         self.places.try_acquire().ok()
     }
 
-    /// Makes a finished picture of an upload.
+    /// Turns an upload into a finished picture.
     pub(crate) async fn prepare(&self, upload: Upload) -> Result<Bytes, PrepareError> {
         let queue = self.queue.get_or_init(|| start(self.threads, &self.budget));
         let (reply, answer) = oneshot::channel();
@@ -79,7 +79,7 @@ fn start(threads: NonZeroUsize, budget: &Arc<Budget>) -> SyncSender<Entry> {
         let (entries, budget) = (Arc::clone(&entries), Arc::clone(budget));
         let thread = thread::Builder::new().name(format!("pictures-{number}"));
         if let Err(error) = thread.spawn(move || work(&entries, &budget)) {
-            // The others do its work; with none at all the queue is closed, and everybody is told to come later.
+            // The other threads do its work. Without any, the queue is closed, and uploads are refused as overloaded.
             tracing::error!(%error, "a thread for pictures cannot be started");
         }
     }
@@ -93,12 +93,12 @@ fn work(entries: &Mutex<Receiver<Entry>>, budget: &Budget) {
             return; // the pool is gone
         };
         if reply.is_closed() {
-            continue; // nobody waits for it any more
+            continue; // the request was dropped
         }
-        // Decoders of strangers' bytes are not trusted to have no bug left.
+        // Decoders of untrusted bytes may still have bugs.
         let prepared = catch_unwind(AssertUnwindSafe(|| prepare(upload, budget)));
         let broken = || Err(InvalidPicture::Broken("the decoder panicked".to_owned()).into());
-        // Whoever asked may have gone.
+        // The request may have been dropped.
         let _ = reply.send(prepared.unwrap_or_else(|_| broken()));
     }
 }
@@ -107,13 +107,13 @@ fn prepare(upload: Upload, budget: &Budget) -> Result<Bytes, PrepareError> {
     let upload_share = budget.take(upload.bytes() as u64)?;
     let bytes = upload.into_bytes().map_err(|error| PrepareError::Upload(Arc::new(error)))?;
     let candidate = Candidate::inspect(&bytes)?;
-    // One share at a time: two threads that each hold one and wait for another would wait for ever.
+    // One share at a time: two threads that each hold one and wait for another would deadlock.
     drop(upload_share);
     let _share = budget.take(bytes.len() as u64 + candidate.memory_bytes())?;
     Ok(candidate.prepare()?.into())
 }
 
-/// Memory for decoding.
+/// The memory budget of decoding.
 struct Budget {
     bytes_max: u64,
     left: Mutex<u64>,
@@ -130,7 +130,7 @@ impl Budget {
         Self { bytes_max, left: Mutex::new(bytes_max), returned: Condvar::new() }
     }
 
-    /// Waits until so much is left. The others are done soon, as decoding takes no longer than it may.
+    /// Waits until this much memory is free. The wait is bounded, because decoding is.
     fn take(&self, bytes: u64) -> Result<Share<'_>, InvalidPicture> {
         if bytes > self.bytes_max {
             return Err(InvalidPicture::TooDear);

@@ -1,14 +1,14 @@
-//! Decides what the picture of a user looks like who has none: the first letter of the name on a colour drawn from the id,
-//! as SVG.
+//! The default picture of a user: the first letter of the name on a colour derived from the id, as SVG.
 
 use uuid::Uuid;
 
-/// The hues are apart far enough to be told from one another.
+/// Number of hues; few enough to be told apart.
 const HUES: u16 = 24;
 
-/// A square SVG image. The letter is the name's first that is one, in upper case; a name without any has none.
+/// Returns a square SVG image. Its letter is the first alphanumeric character of the name in upper case, if there is
+/// one.
 pub(crate) fn default_picture(id: Uuid, username: &str) -> String {
-    // The last bytes of an id are random, the first are its time.
+    // The last bytes of an id are random; the first are a timestamp.
     let random = u16::from_be_bytes([id.as_bytes()[14], id.as_bytes()[15]]);
     let hue = random % HUES * (360 / HUES);
     let letter: String = username
@@ -17,7 +17,7 @@ pub(crate) fn default_picture(id: Uuid, username: &str) -> String {
         .into_iter()
         .flat_map(char::to_uppercase)
         .collect();
-    // Of an alphanumeric character nothing has to be escaped.
+    // An alphanumeric character needs no escaping.
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 300 300\" width=\"300\" height=\"300\">\
          <rect width=\"300\" height=\"300\" fill=\"hsl({hue} 45% 42%)\"/>\

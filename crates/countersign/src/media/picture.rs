@@ -1,5 +1,6 @@
-//! From an upload to a profile picture: the bytes of a JPEG, PNG, GIF or WebP, recognised by what they are, become a square
-//! JPEG of our own that has nothing of them but the colours. A room of its own, as it is the one that decodes hostile bytes.
+//! Conversion of an upload to a profile picture: a JPEG, PNG, GIF or WebP, recognised by its content, becomes a square
+//! JPEG of our own that keeps nothing of the upload but the colours. It is a module of its own, because it decodes
+//! hostile bytes.
 
 mod colour;
 mod exif;
@@ -19,50 +20,50 @@ use rustix::time::{ClockId, clock_gettime};
 use self::colour::{Channels, Colours};
 use self::exif::Orientation;
 
-/// Width and height of the result.
+/// Width and height of the result, in pixels.
 pub(crate) const SIDE: u32 = 300;
-/// A picture is made smaller while it is decoded, but not below this: twice the result leaves the rest to a good filter.
+/// Pictures are reduced while decoded, but not below this: twice the result leaves the rest to a good filter.
 const SHORTER_SIDE_MIN: u32 = 2 * SIDE;
-/// Width or height of a picture; also the most that WebP can have.
+/// Maximum width or height; also the maximum of WebP.
 const DIMENSION_MAX: u32 = 16_384;
-/// Width times height of a JPEG: more than any telephone's camera has that does not mean to impress.
+/// Maximum width times height of a JPEG: more than ordinary phone cameras have.
 const JPEG_PIXELS_MAX: u64 = 64_500_000;
-/// Of the other formats, which cannot be decoded at a fraction of their size: a little more than a screen of 7,680 by 4,320.
-/// Sixteen such pictures at once are done within two seconds on two cores.
+/// Maximum width times height of the other formats, which cannot be decoded at reduced size: a little more than a
+/// screen of 7,680 by 4,320. Sixteen such pictures at once take less than two seconds on two cores.
 const PIXELS_MAX: u64 = 33_500_000;
-/// How long decoding one picture may take; some 20 times what a large photograph takes.
+/// Maximum CPU time to decode one picture; about 20 times what a large photograph takes.
 const DECODING_TIME_MAX: Duration = Duration::from_millis(1_200);
-/// Memory that the resizing and encoding of any picture takes, in bytes.
+/// Memory for resizing and encoding any picture, in bytes.
 const FINISHING_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Why bytes are no picture for us.
+/// Why bytes are not a usable picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidPicture {
-    /// None of the four formats.
+    /// Not one of the four formats.
     #[error("not a JPEG, PNG, GIF or WebP")]
     Format,
-    /// One of them, but broken.
+    /// One of the formats, but broken.
     #[error("broken: {0}")]
     Broken(String),
-    /// More pixels than are decoded.
+    /// More pixels than allowed.
     #[error("too many pixels")]
     TooLarge,
-    /// Decoding it would take more memory than one picture may have.
+    /// Decoding takes more memory than allowed.
     #[error("needs too much memory")]
     TooDear,
-    /// Decoding it took too long.
+    /// Decoding took too long.
     #[error("took too long to decode")]
     TooSlow,
 }
 
 impl InvalidPicture {
-    #[expect(clippy::needless_pass_by_value, reason = "so it goes into `map_err` as it is")]
+    #[expect(clippy::needless_pass_by_value, reason = "so that `map_err` can take it directly")]
     fn broken(error: impl ToString) -> Self {
         Self::Broken(error.to_string())
     }
 }
 
-/// The formats that are taken.
+/// The accepted formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Jpeg,
@@ -72,7 +73,7 @@ enum Format {
 }
 
 impl Format {
-    /// By the first bytes; what a file is called or said to be does not matter.
+    /// Recognises a format by its first bytes. File name and declared type do not matter.
     fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
@@ -84,17 +85,17 @@ impl Format {
     }
 }
 
-/// Bytes whose header has been read: it is known what decoding them takes.
+/// An upload whose header has been read, so that the cost of decoding it is known.
 pub(crate) struct Candidate<'b> {
     bytes: &'b [u8],
     format: Format,
     colours: Colours,
-    /// Upper bound of the memory that decoding takes beside the bytes themselves.
+    /// Upper bound on the memory for decoding, in addition to the bytes themselves.
     memory_bytes: u64,
 }
 
 impl<'b> Candidate<'b> {
-    /// Reads the header alone.
+    /// Reads only the header.
     pub(crate) fn inspect(bytes: &'b [u8]) -> Result<Self, InvalidPicture> {
         let format = Format::of(bytes).ok_or(InvalidPicture::Format)?;
         let (decoding_bytes, colours) = match format {
@@ -103,7 +104,7 @@ impl<'b> Candidate<'b> {
             Format::Gif => (gif::memory_bytes(bytes)?, Colours::Srgb),
             Format::WebP => (webp::memory_bytes(bytes)?, webp::colours(bytes)),
         };
-        // What was decoded is gone when its colours are converted.
+        // The decoder's memory is free again when colours are converted.
         let memory_bytes = decoding_bytes.max(colours.converting_bytes()) + colours.profile_bytes() + FINISHING_BYTES;
         Ok(Self { bytes, format, colours, memory_bytes })
     }
@@ -112,7 +113,7 @@ impl<'b> Candidate<'b> {
         self.memory_bytes
     }
 
-    /// The finished file: a JPEG of [`SIDE`] by [`SIDE`] pixels without metadata.
+    /// Returns the finished file: a JPEG of [`SIDE`] by [`SIDE`] pixels without metadata.
     pub(crate) fn prepare(self) -> Result<Vec<u8>, InvalidPicture> {
         let deadline = Deadline::after(DECODING_TIME_MAX);
         let decoded = match self.format {
@@ -121,7 +122,7 @@ impl<'b> Candidate<'b> {
             Format::Gif => gif::decode(self.bytes, &deadline),
             Format::WebP => webp::decode(self.bytes, &deadline),
         };
-        // Whatever a decoder makes of being cut off, the time is the cause.
+        // Whatever error a decoder returns when interrupted, the cause is the time.
         let decoded = if deadline.is_over() { Err(InvalidPicture::TooSlow) } else { decoded }?;
         square::finish(decoded, &self.colours)
     }
@@ -136,7 +137,7 @@ struct Decoded {
     orientation: Orientation,
 }
 
-/// Refuses dimensions that are not decoded; returns the number of pixels.
+/// Refuses dimensions above the limits; returns the number of pixels.
 fn check_dimensions(width: u32, height: u32, pixels_max: u64) -> Result<u64, InvalidPicture> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
@@ -148,16 +149,16 @@ fn check_dimensions(width: u32, height: u32, pixels_max: u64) -> Result<u64, Inv
     Ok(pixels)
 }
 
-/// A colour with an alpha channel, on white.
+/// Blends a colour with an alpha channel onto white.
 fn on_white(colour: u8, alpha: u8) -> u8 {
     let alpha = u16::from(alpha);
     let mixed = (u16::from(colour) * alpha + 255 * (255 - alpha) + 127) / 255;
-    // A mean of two bytes, so it is one.
+    // A mean of two bytes fits in a byte.
     u8::try_from(mixed).unwrap_or(u8::MAX)
 }
 
-/// When decoding has to be over: after so much of the thread's own time, so that a busy machine refuses no picture that an
-/// idle one would take.
+/// The end of the time for decoding. It is in CPU time of the thread, so that a busy machine refuses no picture that an
+/// idle one would accept.
 #[derive(Clone, Copy)]
 struct Deadline(Duration);
 
@@ -175,13 +176,13 @@ impl Deadline {
     }
 }
 
-/// The processor time that this thread has had.
+/// Returns the CPU time of this thread.
 fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
-/// Bytes that cannot be read any more when the time is over: so decoders end that offer no way to stop them.
+/// A reader that fails after the deadline. It ends decoders that offer no way to stop them.
 struct Timed<R> {
     inner: R,
     deadline: Deadline,
@@ -194,7 +195,7 @@ impl<R> Timed<R> {
     }
 
     fn tick(&mut self) -> io::Result<()> {
-        /// Looking at the clock costs as much as reading some hundred bytes.
+        /// Reading the clock costs as much as reading some hundred bytes.
         const READS_PER_LOOK: u32 = 1_024;
         self.reads = self.reads.wrapping_add(1);
         if self.reads.is_multiple_of(READS_PER_LOOK) && self.deadline.is_over() {

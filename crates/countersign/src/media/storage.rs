@@ -1,4 +1,4 @@
-//! Decides where pictures are kept: in a folder or in a bucket, one file each, written whole or not at all.
+//! Picture storage: a folder or a bucket with one file per picture, written completely or not at all.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,31 +18,31 @@ use super::bucket::{BucketPatience, open_bucket};
 use crate::config::{PICTURES_FOLDER, StoragePolicy};
 use crate::model::PictureFile;
 
-/// How long one request to the storage may take, with everything that is tried again.
+/// Maximum duration of a storage request including its retries.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(12);
-/// A browser waits for the answer.
+/// Short, because a browser waits for the answer.
 const PATIENCE: BucketPatience = BucketPatience {
     request_time_max: REQUEST_TIME_MAX,
     attempt_time_max: Duration::from_secs(5),
     connect_time_max: Duration::from_secs(2),
     retries_max: 2,
 };
-/// No picture of ours is larger, in bytes.
+/// Maximum size of a file, in bytes. Ours are smaller.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// The storage did not do what was asked of it.
+/// Why the storage failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// It answered, or did not answer, with an error.
+    /// The storage returned an error or did not answer.
     #[error("the picture storage: {0}")]
     Failed(#[from] object_store::Error),
-    /// It took too long.
+    /// The request took too long.
     #[error("the picture storage took too long")]
     TimedOut,
-    /// A file of the folder cannot be looked at.
+    /// A file of the folder cannot be inspected.
     #[error("the picture folder: {0}")]
     Folder(#[from] io::Error),
-    /// What was read is not what had been written.
+    /// The bytes read differ from those written.
     #[error("the picture storage gave back something else than was written")]
     Altered,
 }
@@ -50,9 +50,9 @@ pub enum StorageError {
 /// A file in the storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPicture {
-    /// Its name.
+    /// The name.
     pub file: PictureFile,
-    /// Its size, in bytes.
+    /// The size, in bytes.
     pub bytes: u64,
     /// When it was written, by the storage's clock.
     pub written_at: Timestamp,
@@ -69,13 +69,13 @@ enum Place {
 }
 
 impl Storage {
-    /// Opens what the policy says; makes no request yet.
+    /// Opens the configured storage without making a request.
     pub fn open(policy: &StoragePolicy) -> Result<Self, StorageError> {
         Ok(Self(match policy {
             StoragePolicy::Disk { folder } => {
-                // Where the program was started; it may change its folder later.
+                // Resolved now, because the program may change its working directory later.
                 let folder = std::path::absolute(folder)?.join(PICTURES_FOLDER);
-                // What the database refers to has to be there after a power cut, too.
+                // Files that the database refers to must survive a power cut.
                 Place::Disk { files: LocalFileSystem::new().with_fsync(true), folder }
             }
             StoragePolicy::S3(policy) => Place::Bucket(open_bucket(policy, PATIENCE)?),
@@ -100,23 +100,23 @@ impl Storage {
         Ok(self.prefix()?.join(file.as_str()))
     }
 
-    /// Writes a file; it is there as a whole once this is done, and not at all before.
+    /// Writes a file. It appears once it is complete, and not before.
     pub async fn put(&self, file: &PictureFile, bytes: Bytes) -> Result<(), StorageError> {
         let path = self.path(file)?;
         let options = match &self.0 {
-            // A folder keeps no attributes.
+            // A folder stores no attributes.
             Place::Disk { .. } => PutOptions::default(),
             Place::Bucket(_) => PutOptions { attributes: attributes(), ..PutOptions::default() },
         };
         in_time(self.store().put_opts(&path, bytes.into(), options)).await.map(drop)
     }
 
-    /// Reads a file; `None` when there is none.
+    /// Reads a file, or returns `None` if there is none.
     pub async fn get(&self, file: &PictureFile) -> Result<Option<Bytes>, StorageError> {
         let path = self.path(file)?;
         let read = in_time(async {
             let found = self.store().get_opts(&path, GetOptions::default()).await?;
-            // Somebody else's file.
+            // Not a file of ours.
             if found.meta.size > FILE_BYTES_MAX { Ok(None) } else { found.bytes().await.map(Some) }
         });
         match read.await {
@@ -125,7 +125,7 @@ impl Storage {
         }
     }
 
-    /// Deletes a file; one that is not there is no error.
+    /// Deletes a file. Succeeds if there is none.
     pub async fn delete(&self, file: &PictureFile) -> Result<(), StorageError> {
         let path = self.path(file)?;
         match in_time(self.store().delete(&path)).await {
@@ -134,13 +134,13 @@ impl Storage {
         }
     }
 
-    /// All files, in no order that could be relied on. Files with other names are left out.
+    /// Lists all files in no particular order. Skips files with other names.
     pub fn list(&self) -> Result<Listing<'_>, StorageError> {
         let prefix = self.prefix()?;
         Ok(Listing(self.store().list(Some(&prefix))))
     }
 
-    /// A URL by which anybody may read a file for so long; `None` where files are in a folder.
+    /// Returns a URL by which anybody can read a file for `valid_for`, or `None` if files are in a folder.
     pub async fn presign(&self, file: &PictureFile, valid_for: Duration) -> Result<Option<String>, StorageError> {
         match &self.0 {
             Place::Disk { .. } => Ok(None),
@@ -152,8 +152,8 @@ impl Storage {
         }
     }
 
-    /// Takes away what writes left behind that were cut off before `before`; returns how many files those were. A bucket
-    /// keeps nothing of such writes.
+    /// Deletes what writes that were interrupted before `before` left behind, and returns how many files that were. A
+    /// bucket keeps nothing of such writes.
     pub async fn delete_unfinished(&self, before: Timestamp) -> Result<u64, StorageError> {
         let Place::Disk { folder, .. } = &self.0 else {
             return Ok(0);
@@ -172,14 +172,14 @@ impl Storage {
                 Ok(Ok(written_at)) if written_at < before => {
                     deleted += u64::from(tokio::fs::remove_file(entry.path()).await.is_ok());
                 }
-                // Younger, finished in the meantime, or of a time that is none.
+                // Younger, finished meanwhile, or with an invalid time.
                 _ => {}
             }
         }
         Ok(deleted)
     }
 
-    /// Writes a small file, reads it and deletes it, to see whether everything that is needed is allowed.
+    /// Writes, reads and deletes a small file to check that the storage grants all permissions that are needed.
     pub async fn check(&self) -> Result<(), StorageError> {
         let file = crate::secrets::random_picture_file();
         let written = Bytes::from_static(b"a check of the storage; it may be deleted");
@@ -190,11 +190,11 @@ impl Storage {
     }
 }
 
-/// The files of a storage, one after another.
+/// The files of a storage, fetched one by one.
 pub struct Listing<'s>(BoxStream<'s, object_store::Result<ObjectMeta>>);
 
 impl Listing<'_> {
-    /// The next one; `None` at the end.
+    /// Returns the next file, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<StoredPicture>, StorageError> {
         while let Some(meta) = in_time(self.0.try_next()).await? {
             if let Some(picture) = stored(&meta) {
@@ -205,7 +205,7 @@ impl Listing<'_> {
     }
 }
 
-/// `<digits>.jpg#<number>`: what a write has its bytes in until it is finished.
+/// Whether this is the temporary name of an unfinished write: `<digits>.jpg#<number>`.
 fn is_unfinished(name: &str) -> bool {
     name.split_once('#').is_some_and(|(file, number)| {
         file.parse::<PictureFile>().is_ok() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
@@ -220,13 +220,13 @@ fn stored(meta: &ObjectMeta) -> Option<StoredPicture> {
     })
 }
 
-/// Waits for a request to the storage, but not for ever.
+/// Waits for a storage request, up to [`REQUEST_TIME_MAX`].
 async fn in_time<T>(request: impl Future<Output = object_store::Result<T>>) -> Result<T, StorageError> {
     let answer = tokio::time::timeout(REQUEST_TIME_MAX, request).await.map_err(|_| StorageError::TimedOut)?;
     Ok(answer?)
 }
 
-/// What browsers are told that have a file from the bucket itself.
+/// Returns the headers for browsers that fetch a file from the bucket directly.
 fn attributes() -> Attributes {
     Attributes::from_iter([
         (Attribute::ContentType, "image/jpeg"),

@@ -1,17 +1,17 @@
-//! Decides where an upload is while it comes in: a little of it in memory, the rest in a temporary file without a name. So
-//! many slow uploads take little memory, and nothing is left behind whatever happens.
+//! An upload while it arrives: a little of it in memory, the rest in an unnamed temporary file. Many slow uploads take
+//! little memory, and nothing is left behind after a crash.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::mem;
 
-/// How much of an upload is gathered in memory before it goes to the file, in bytes.
+/// How much of an upload is kept in memory before it is written to the file, in bytes.
 const GATHERED_BYTES_MAX: usize = 128 * 1024;
 
-/// Why an upload was not taken.
+/// Why an upload was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// It is larger than is allowed.
+    /// The upload exceeds the maximum size.
     #[error("too large")]
     TooLarge,
     /// The temporary file failed.
@@ -19,7 +19,7 @@ pub enum UploadError {
     Io(#[from] io::Error),
 }
 
-/// The bytes that have come so far.
+/// The bytes received so far.
 pub struct Upload {
     gathered: Vec<u8>,
     file: Option<File>,
@@ -28,12 +28,12 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Takes up to `bytes_max` bytes.
+    /// Creates an upload of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
         Self { gathered: Vec::new(), file: None, bytes: 0, bytes_max }
     }
 
-    /// The next bytes. What is written goes to the system's own cache, which takes it at once; so this does not wait.
+    /// Appends bytes. Writes go to the system's file cache, so this does not block.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         if bytes.len() > self.bytes_max - self.bytes {
             return Err(UploadError::TooLarge);
@@ -51,12 +51,12 @@ impl Upload {
         Ok(())
     }
 
-    /// How many bytes have come.
+    /// Returns how many bytes have been received.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// All of them, in memory.
+    /// Returns all bytes, in memory.
     pub(crate) fn into_bytes(mut self) -> io::Result<Vec<u8>> {
         let Some(mut file) = self.file else {
             return Ok(self.gathered);

@@ -1,6 +1,6 @@
-//! Which colours the numbers of a picture stand for, and how they become those of sRGB, which is what numbers stand for
-//! everywhere that come without a profile. Apart from the decoders, because only the finished square is converted: its
-//! pixels are few, and resizing goes before in any case.
+//! Colour spaces: what the numbers of a picture mean, and their conversion to sRGB, the default without a profile. They
+//! are separate from the decoders, because only the finished square is converted: it has few pixels, and resizing comes
+//! first anyway.
 
 use std::borrow::Cow;
 
@@ -9,26 +9,27 @@ use moxcms::{
     MatrixCoefficients, ParsingOptions, ToneReprCurve, TransferCharacteristics, TransformOptions, XyY,
 };
 
-/// A larger profile is passed over, in bytes. Those of cameras and screens take a few thousand, those of inks half a million.
+/// Maximum size of a profile, in bytes; larger ones are ignored. Those of cameras and screens take a few thousand,
+/// those of inks half a million.
 pub(super) const PROFILE_BYTES_MAX: usize = 1024 * 1024;
-/// More entries in its table are not a profile either; they have some twenty. Each can name one and the same large table,
-/// which is read again for each.
+/// Maximum number of tags in a profile; usual ones have some twenty. Every tag can refer to the same large table, which
+/// is then read again for each.
 const TAGS_MAX: u32 = 100;
 
-/// What a pixel consists of, 8 bits each.
+/// The channels of a pixel, 8 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channels {
     Grey,
     Rgb,
-    /// Cyan, magenta, yellow and black; 255 is all of it.
+    /// Cyan, magenta, yellow and black; 255 is full ink.
     Inks,
 }
 
-/// What a picture says of its colours.
+/// What a picture declares about its colours.
 pub(super) enum Colours {
-    /// That they are those of sRGB, or nothing, or nothing that can be understood.
+    /// They are sRGB, undeclared, or declared in a way that cannot be parsed.
     Srgb,
-    /// An ICC profile, which nobody has read yet.
+    /// An ICC profile, not parsed yet.
     Profile(Vec<u8>),
     /// Primaries and a curve.
     Described(Box<ColorProfile>),
@@ -39,8 +40,8 @@ impl Colours {
         profile.filter(|bytes| bytes.len() <= PROFILE_BYTES_MAX).map_or(Self::Srgb, Self::Profile)
     }
 
-    /// By the numbers of ITU-T H.273, unless they stand for light of more than a screen's range: what becomes of that on
-    /// paper or here is a matter of taste, and no two programs agree.
+    /// Creates colours from code points of ITU-T H.273. Returns `None` for high dynamic range: how to show that on a
+    /// screen is a matter of taste, and no two programs agree.
     pub(super) fn of_code_points(primaries: u8, transfer: u8) -> Option<Self> {
         let transfer_characteristics = TransferCharacteristics::try_from(transfer).ok()?;
         if is_of_high_range(transfer_characteristics) {
@@ -55,8 +56,8 @@ impl Colours {
         profile.red_trc.is_some().then(|| Self::Described(Box::new(profile)))
     }
 
-    /// By the exponent that the light was encoded with, and where white, red, green and blue lie in the CIE diagram of
-    /// 1931. What is missing, or cannot be, is as in sRGB.
+    /// Creates colours from the exponent that the light was encoded with, and the positions of white, red, green and
+    /// blue in the CIE diagram of 1931. Missing or impossible values are those of sRGB.
     pub(super) fn of_gamma(gamma: Option<f32>, points: Option<[(f32, f32); 4]>) -> Self {
         const OF_SRGB: [(f32, f32); 4] = [(0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06)];
         const NEARLY: f32 = 0.01;
@@ -66,7 +67,7 @@ impl Colours {
             pairs.all(|(point, own)| (point.0 - own.0).abs() <= NEARLY && (point.1 - own.1).abs() <= NEARLY)
         };
         let points = points.filter(|points| can_be(points) && !is_srgb(points));
-        // With its primaries, this exponent is what programs write that mean sRGB.
+        // With the primaries of sRGB, programs write this exponent when they mean sRGB.
         let stands_for_srgb = |gamma: f32| points.is_none() && (gamma - 1.0 / 2.2).abs() <= NEARLY;
         let gamma = gamma.filter(|gamma| (0.1..=10.0).contains(gamma) && !stands_for_srgb(*gamma));
         if gamma.is_none() && points.is_none() {
@@ -86,8 +87,8 @@ impl Colours {
         Self::Described(Box::new(profile))
     }
 
-    /// Memory that a conversion takes, beside the profile's bytes: each of seven tables can be all of the profile, the one
-    /// that counts is kept as floating-point numbers too, and a grid is made of it.
+    /// Returns the memory for a conversion, in addition to the profile's bytes. Each of seven tables can be as large as
+    /// the profile, the relevant one is also kept as floating-point numbers, and a grid is made of it.
     pub(super) fn converting_bytes(&self) -> u64 {
         const OF_ANY: u64 = 4 * 1024 * 1024;
         match self {
@@ -97,7 +98,7 @@ impl Colours {
         }
     }
 
-    /// Memory that is taken until the conversion.
+    /// Returns the memory that the profile takes until the conversion.
     pub(super) fn profile_bytes(&self) -> u64 {
         match self {
             Self::Srgb | Self::Described(_) => 0,
@@ -105,7 +106,7 @@ impl Colours {
         }
     }
 
-    /// Pixels of red, green and blue as sRGB has them.
+    /// Converts pixels to red, green and blue in sRGB.
     pub(super) fn to_srgb(&self, channels: Channels, pixels: Vec<u8>) -> Vec<u8> {
         self.converted(channels, &pixels).unwrap_or_else(|| match channels {
             Channels::Grey => grey_to_rgb(&pixels),
@@ -114,8 +115,8 @@ impl Colours {
         })
     }
 
-    /// `None` where nothing has to be converted, and where a profile is broken or that of another kind of picture: it
-    /// harms no picture that could be seen without it.
+    /// Returns `None` if nothing has to be converted, or if a profile is broken or for another kind of picture: a bad
+    /// profile must not prevent showing the picture.
     fn converted(&self, channels: Channels, pixels: &[u8]) -> Option<Vec<u8>> {
         let profile = match self {
             Self::Srgb => return None,
@@ -141,9 +142,9 @@ impl Colours {
     }
 }
 
-/// A profile of a range that an sRGB picture has room for.
+/// Parses a profile whose range fits an sRGB picture.
 fn read(bytes: &[u8]) -> Option<ColorProfile> {
-    /// Where the table of tags says how many they are (ICC.1:2022, section 7.3).
+    /// Position of the tag count (ICC.1:2022, section 7.3).
     const COUNT: std::ops::Range<usize> = 128..132;
     let count = u32::from_be_bytes(bytes.get(COUNT)?.try_into().ok()?);
     if count > TAGS_MAX {
@@ -159,8 +160,8 @@ fn read(bytes: &[u8]) -> Option<ColorProfile> {
     (!is_high).then_some(profile)
 }
 
-/// Whether both have the same primaries and curves, which is looked at instead of converting every pixel: most profiles are those
-/// of sRGB, in one form or another.
+/// Whether two profiles have the same primaries and curves. Checking that avoids converting every pixel, as most
+/// profiles are sRGB in one form or another.
 fn is_same(one: &ColorProfile, other: &ColorProfile) -> bool {
     const NEARLY: f64 = 0.000_5;
     const STEPS: u8 = 16;
@@ -190,7 +191,7 @@ fn is_of_high_range(transfer: TransferCharacteristics) -> bool {
     matches!(transfer, TransferCharacteristics::Smpte2084 | TransferCharacteristics::Hlg)
 }
 
-/// Whether there are colours between these primaries at all.
+/// Whether these primaries span any colours.
 fn can_be(points: &[(f32, f32); 4]) -> bool {
     const AREA_MIN: f32 = 0.01;
     let [white, red, green, blue] = points;
@@ -203,7 +204,7 @@ fn grey_to_rgb(pixels: &[u8]) -> Vec<u8> {
     pixels.iter().flat_map(|grey| [*grey; 3]).collect()
 }
 
-/// Ink becomes light, by the simple formula, for want of a profile of the inks.
+/// Converts inks to light by the simple formula, without a profile of the inks.
 fn inks_to_rgb(pixels: &[u8]) -> Vec<u8> {
     let light = |ink: u8, black: u8| {
         let light = u16::from(255 - ink) * u16::from(255 - black) / 255;

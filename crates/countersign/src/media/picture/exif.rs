@@ -1,6 +1,6 @@
-//! Decides which way up a picture is: the tag `Orientation` of Exif (version 2.32, section 4.6.4), and nothing else of it.
+//! Orientation of a picture: the tag `Orientation` of Exif (version 2.32, section 4.6.4). No other tag is read.
 
-/// What has to be done to the stored pixels, as Exif numbers it.
+/// The transformation of the stored pixels, as numbered by Exif.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Orientation {
     #[default]
@@ -28,13 +28,13 @@ impl Orientation {
         }
     }
 
-    /// From the TIFF structure that Exif data are, with or without `Exif\0\0` before it. Data that say nothing sensible
-    /// leave the picture as it is stored.
+    /// Reads the TIFF structure of Exif data, with or without a leading `Exif\0\0`. Invalid data leave the picture as
+    /// stored.
     pub(super) fn of_exif(data: &[u8]) -> Self {
         orientation(data.strip_prefix(b"Exif\0\0").unwrap_or(data)).map_or(Self::AsStored, Self::of_number)
     }
 
-    /// Where the pixel that belongs at `x`, `y` of a square is stored; `last` is the highest coordinate.
+    /// Returns where the pixel at `x`, `y` of a square is stored; `last` is the highest coordinate.
     pub(super) fn stored_at(self, x: usize, y: usize, last: usize) -> (usize, usize) {
         match self {
             Self::AsStored => (x, y),
@@ -49,7 +49,7 @@ impl Orientation {
     }
 }
 
-/// The tag's value in the first directory.
+/// Returns the tag's value in the first directory.
 fn orientation(tiff: &[u8]) -> Option<u16> {
     const TAG: u16 = 0x0112;
     const SHORT: u16 = 3;

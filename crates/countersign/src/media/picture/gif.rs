@@ -1,4 +1,4 @@
-//! GIF: the whole first frame, on white; the others are never looked at.
+//! GIF: the whole first frame, on white. Other frames are ignored.
 
 use gif::{ColorOutput, DecodeOptions, Decoder, MemoryLimit};
 
@@ -7,11 +7,11 @@ use super::exif::Orientation;
 use super::shrink::Shrink;
 use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions};
 
-/// A decoder, and width and height of the screen.
+/// A decoder, and the width and height of the screen.
 type Opened<'b> = (Decoder<&'b [u8]>, (u32, u32));
 
-/// The decoder in front of the first frame, and width and height of the screen: where the file says one that the frame does
-/// not fit in, it is made larger, as browsers do.
+/// Opens a file at its first frame, and returns width and height of the screen. A screen too small for the frame is
+/// enlarged, as browsers do.
 fn open(bytes: &[u8]) -> Result<Opened<'_>, InvalidPicture> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
@@ -20,7 +20,7 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, InvalidPicture> {
     }
     let mut decoder = options.read_info(bytes).map_err(InvalidPicture::broken)?;
     let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
-    // A screen of nothing is one that grows too.
+    // An empty screen grows too.
     check_dimensions(width.max(1), height.max(1), PIXELS_MAX)?;
     let frame = decoder.next_frame_info().map_err(InvalidPicture::broken)?;
     let frame = frame.ok_or_else(|| InvalidPicture::broken("no frame"))?;
@@ -31,7 +31,7 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, InvalidPicture> {
     Ok((decoder, (width, height)))
 }
 
-/// Memory for decoding, in bytes: one for each pixel, and the smaller picture.
+/// Returns the memory for decoding, in bytes: one for each pixel, and the reduced picture.
 pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     let (decoder, (width, height)) = open(bytes)?;
     Ok(decoder.buffer_size() as u64 + Shrink::memory_bytes(width, height) + bytes.len() as u64)
@@ -46,7 +46,7 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     let (left, top) = (usize::from(frame.left), usize::from(frame.top));
     let frame_width = usize::from(frame.width);
     let white = [u8::MAX; 3];
-    // An index that the palette does not have is white too.
+    // An index outside the palette is white too.
     let colour = |index: u8| {
         let at = usize::from(index) * 3;
         let found = palette.get(at..at + 3).filter(|_| frame.transparent != Some(index));

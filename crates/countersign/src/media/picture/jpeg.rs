@@ -1,5 +1,5 @@
-//! JPEG, decoded at a half, a quarter or an eighth of its size where that leaves enough of it, so that a photograph of 50
-//! megapixels takes the memory of a small one. Its markers are read here before a decoder sees them.
+//! JPEG, decoded at a half, a quarter or an eighth of its size if that leaves enough pixels, so that a photograph of 50
+//! megapixels takes the memory of a small one. Its markers are read here before the decoder sees them.
 
 use jpeg_decoder::{ColorTransform, PixelFormat};
 
@@ -7,18 +7,18 @@ use super::colour::{Channels, Colours};
 use super::exif::Orientation;
 use super::{Deadline, Decoded, InvalidPicture, JPEG_PIXELS_MAX, SHORTER_SIDE_MIN, Timed, check_dimensions};
 
-/// Scans of one picture. Cameras and editors write up to some twenty; each one is a pass over the whole picture.
+/// Maximum number of scans. Cameras and editors write up to some twenty; each is a pass over the whole picture.
 const SCANS_MAX: u32 = 100;
 const BLOCK: u32 = 8;
 
-/// What the markers of a JPEG (ITU-T T.81, annex B) say of it.
+/// What the markers of a JPEG (ITU-T T.81, annex B) declare.
 pub(super) struct Header {
     width: u16,
     height: u16,
     coding: Coding,
     /// Horizontal and vertical sampling factors.
     components: Vec<(u32, u32)>,
-    /// Where the decoder would take it for something else.
+    /// Set if the decoder would guess the colour model wrong.
     transform: Option<ColorTransform>,
     file_bytes: u64,
 }
@@ -31,13 +31,13 @@ enum Coding {
 }
 
 impl Header {
-    /// By how much the decoder makes it smaller.
+    /// Returns the factor by which the decoder reduces the picture.
     fn factor(&self) -> u32 {
         let shorter = u32::from(self.width.min(self.height));
         [8, 4, 2].into_iter().find(|factor| shorter / factor >= SHORTER_SIDE_MIN).unwrap_or(1)
     }
 
-    /// Blocks of each component in a row of units, and the number of such rows.
+    /// Returns the blocks of each component in a row of units, and the number of such rows.
     fn blocks(&self) -> (Vec<u64>, u64) {
         let widest = self.components.iter().map(|(horizontal, _)| *horizontal).max().unwrap_or(1);
         let highest = self.components.iter().map(|(_, vertical)| *vertical).max().unwrap_or(1);
@@ -47,8 +47,9 @@ impl Header {
         (self.components.iter().map(in_a_row).collect(), units_down)
     }
 
-    /// Each block takes a bit at least in the first scan of a progressive picture, and two in a sequential one: the codes
-    /// of its mean and of the end of its other values. Fewer mean that most of the picture is not there.
+    /// Whether the file is large enough for its dimensions. Each block takes at least one bit in the first scan of a
+    /// progressive picture, and two in a sequential one: the codes of its mean and of the end of its other values. With
+    /// fewer, most of the picture is missing.
     fn has_bytes_for_its_size(&self) -> bool {
         let (rows, units_down) = self.blocks();
         let bits = match self.coding {
@@ -58,7 +59,7 @@ impl Header {
         rows.iter().sum::<u64>() * units_down * bits <= self.file_bytes * 8
     }
 
-    /// Memory for decoding, in bytes.
+    /// Returns the memory for decoding, in bytes.
     pub(super) fn memory_bytes(&self) -> u64 {
         let factor = self.factor();
         let scaled_block = u64::from(BLOCK / factor);
@@ -77,19 +78,19 @@ impl Header {
     }
 }
 
-/// What the segments of JFIF and of Adobe say of the colours, where there are three.
+/// The colour model that JFIF and Adobe segments declare for three components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Model {
     Unsaid,
-    /// Of brightness and two differences, as JFIF always has it.
+    /// Brightness and two differences, as always in JFIF.
     Jfif,
-    /// Red, green and blue as they are. The decoder forgets that Adobe's segment says so if the components are numbered.
+    /// Red, green and blue. The decoder ignores that Adobe's segment says so if the components are numbered.
     Rgb,
 }
 
 impl Model {
     fn after(self, segment: &[u8]) -> Self {
-        /// Version and flags, of two bytes each, are between the name and what counts.
+        /// Offset of the value, after the name and after version and flags of two bytes each.
         const ADOBE_TRANSFORM: usize = 11;
         if segment.starts_with(b"JFIF\0") {
             Self::Jfif
@@ -101,14 +102,14 @@ impl Model {
     }
 }
 
-/// The profile, which can be in many segments; they come before the frame.
+/// Returns the profile, which can span many segments before the frame.
 pub(super) fn colours(bytes: &[u8]) -> Colours {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     let profile = decoder.read_info().ok().and_then(|()| decoder.icc_profile());
     Colours::of_profile(profile)
 }
 
-/// Walks over the markers; decodes nothing.
+/// Walks over the markers without decoding.
 pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
     const START_OF_SCAN: u8 = 0xda;
     const END_OF_IMAGE: u8 = 0xd9;
@@ -119,12 +120,12 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
     let mut model = Model::Unsaid;
     let mut at = 2;
     loop {
-        // Between segments there may be fill bytes; within a scan a marker is what no 0 and no restart follows.
+        // There may be fill bytes between segments. Within a scan, 0xff before 0 or a restart code is not a marker.
         let found = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0xff)).ok_or_else(cut_off)?;
         at += found + 1;
         let marker = *bytes.get(at).ok_or_else(cut_off)?;
         match marker {
-            // The next byte may begin the marker.
+            // The next byte may start the marker.
             0xff => continue,
             0x00 | 0x01 | 0xd0..=0xd8 => {
                 at += 1;
@@ -188,7 +189,7 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     let header = inspect(bytes)?;
     let mut decoder = jpeg_decoder::Decoder::new(Timed::new(bytes, deadline));
     decoder.read_info().map_err(InvalidPicture::broken)?;
-    // What was inspected has to be what is decoded.
+    // The decoder must see the size that was inspected.
     if decoder.info().is_none_or(|info| (info.width, info.height) != (header.width, header.height)) {
         return Err(InvalidPicture::broken("two sizes"));
     }
@@ -202,7 +203,7 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     let channels = match info.pixel_format {
         PixelFormat::RGB24 => Channels::Rgb,
         PixelFormat::L8 => Channels::Grey,
-        // The decoder takes all inks for stored as Adobe does, the wrong way round, and so do browsers.
+        // The decoder takes all inks for inverted, as Adobe stores them, and so do browsers.
         PixelFormat::CMYK32 => Channels::Inks,
         PixelFormat::L16 => return Err(InvalidPicture::broken("16 bits a sample")),
     };

@@ -1,4 +1,4 @@
-//! PNG, decoded row by row and made smaller meanwhile, whatever its depth of colour; text in it is passed over unread.
+//! PNG of any colour depth, decoded row by row and reduced meanwhile. Text in it is skipped.
 
 use std::io::Cursor;
 
@@ -9,10 +9,10 @@ use super::exif::Orientation;
 use super::shrink::Shrink;
 use super::{Deadline, Decoded, InvalidPicture, PIXELS_MAX, check_dimensions, on_white};
 
-/// What the decoder may allocate for a row, for inflating and for the few chunks that are read, in bytes.
+/// Memory limit of the decoder for a row, for inflating and for the few chunks that are read, in bytes.
 const LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
-/// Beside a profile, for reading it.
+/// Memory for reading a profile, in addition to the profile itself, in bytes.
 const PROFILE_LIMIT_BYTES: usize = 1024 * 1024;
 
 type Reader<'b> = png::Reader<Cursor<&'b [u8]>>;
@@ -29,7 +29,7 @@ fn open(bytes: &[u8]) -> Result<Reader<'_>, InvalidPicture> {
     decoder.read_info().map_err(InvalidPicture::broken)
 }
 
-/// Memory for decoding, in bytes: the whole picture only where it is interlaced.
+/// Returns the memory for decoding, in bytes: the whole picture only if it is interlaced.
 pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     let reader = open(bytes)?;
     let info = reader.info();
@@ -37,8 +37,8 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     Ok(LIMIT_BYTES as u64 + whole + Shrink::memory_bytes(info.width, info.height))
 }
 
-/// What the chunks say of the colours, in their order of precedence (PNG, third edition, section 4.3). Read by themselves, so
-/// that nothing in them keeps the pixels from being read.
+/// Returns the colours that the chunks declare, in their order of precedence (PNG, third edition, section 4.3). They
+/// are read separately, so that errors in them do not keep the pixels from being read.
 pub(super) fn colours(bytes: &[u8]) -> Colours {
     let limits = Limits { bytes: PROFILE_BYTES_MAX + PROFILE_LIMIT_BYTES };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);

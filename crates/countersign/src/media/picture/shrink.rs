@@ -1,21 +1,21 @@
-//! Decides how a picture is made smaller while its rows come in, so that its memory does not grow with its height: every
-//! square of so many pixels becomes their mean.
+//! Reduction of a picture while its rows arrive, so that its memory does not grow with its height: every square of
+//! pixels becomes their mean.
 
 use super::SHORTER_SIDE_MIN;
 
-/// Takes rows, keeps a picture smaller by a whole factor.
+/// Takes rows and keeps a picture reduced by an integer factor.
 pub(super) struct Shrink {
     factor: usize,
     width: usize,
     height: usize,
-    /// Sums of the rows that do not make up a row of the result yet.
+    /// Sums of the rows that do not yet make up a row of the result.
     sums: Vec<u32>,
     rows_summed: u32,
     rgb: Vec<u8>,
 }
 
 impl Shrink {
-    /// The largest factor that leaves the shorter side long enough.
+    /// Creates a reduction by the largest factor that leaves the shorter side long enough.
     pub(super) fn new(width: u32, height: u32) -> Self {
         let factor = (width.min(height) / SHORTER_SIDE_MIN).max(1) as usize;
         let (width, height) = ((width as usize).div_ceil(factor), (height as usize).div_ceil(factor));
@@ -23,13 +23,13 @@ impl Shrink {
         Self { factor, width, height, sums, rows_summed: 0, rgb: Vec::with_capacity(width * height * 3) }
     }
 
-    /// Memory that the result takes, in bytes.
+    /// Returns the memory of the result, in bytes.
     pub(super) fn memory_bytes(width: u32, height: u32) -> u64 {
         let factor = u64::from((width.min(height) / SHORTER_SIDE_MIN).max(1));
         u64::from(width).div_ceil(factor) * u64::from(height).div_ceil(factor) * 3
     }
 
-    /// The next row, red, green and blue, of as many pixels as the picture is wide.
+    /// Adds the next row: red, green and blue of each pixel across the width of the picture.
     pub(super) fn push(&mut self, row: &[u8]) {
         if self.factor == 1 {
             self.rgb.extend_from_slice(row);
@@ -48,13 +48,13 @@ impl Shrink {
         }
     }
 
-    /// The result, with its width and height; rows that did not come are white.
+    /// Returns the result with its width and height. Missing rows are white.
     pub(super) fn finish(mut self, source_width: u32) -> (u32, u32, Vec<u8>) {
         if self.rows_summed > 0 {
             self.flush(source_width as usize);
         }
         self.rgb.resize(self.width * self.height * 3, u8::MAX);
-        // Both are smaller than the picture's, which were of this type.
+        // Both are at most those of the picture, which have this type.
         let (width, height) = (u32::try_from(self.width), u32::try_from(self.height));
         (width.unwrap_or(u32::MAX), height.unwrap_or(u32::MAX), self.rgb)
     }

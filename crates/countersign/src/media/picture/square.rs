@@ -1,4 +1,5 @@
-//! From a decoded picture to the finished one: the middle of it, scaled, in sRGB, turned, and encoded. The same for all formats.
+//! The last steps, which are the same for all formats: crop the decoded picture to its middle, scale it, convert it to
+//! sRGB, turn it and encode it.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -9,14 +10,14 @@ use super::{Decoded, InvalidPicture, SIDE};
 
 const QUALITY: u8 = 85;
 
-/// The largest square in the middle, the right way up, as a JPEG.
+/// Returns the largest square in the middle, upright, as a JPEG.
 pub(super) fn finish(decoded: Decoded, colours: &Colours) -> Result<Vec<u8>, InvalidPicture> {
     let (channels, orientation) = (decoded.channels, decoded.orientation);
     let rgb = colours.to_srgb(channels, scaled(decoded)?);
     encode(&turned(rgb, orientation))
 }
 
-/// The largest square in the middle, by Lanczos of three lobes to [`SIDE`] by [`SIDE`].
+/// Scales the largest square in the middle to [`SIDE`] by [`SIDE`] with a three-lobed Lanczos filter.
 fn scaled(decoded: Decoded) -> Result<Vec<u8>, InvalidPicture> {
     let Decoded { width, height, channels, pixels, .. } = decoded;
     let side = f64::from(width.min(height));
@@ -29,7 +30,7 @@ fn scaled(decoded: Decoded) -> Result<Vec<u8>, InvalidPicture> {
     let (pixel, options) = match channels {
         Channels::Grey => (PixelType::U8, options),
         Channels::Rgb => (PixelType::U8x3, options),
-        // The fourth is an ink like the others.
+        // The fourth channel is an ink like the others.
         Channels::Inks => (PixelType::U8x4, options.use_alpha(false)),
     };
     let source = ImageRef::new(width, height, &pixels, pixel).map_err(InvalidPicture::broken)?;
@@ -38,7 +39,7 @@ fn scaled(decoded: Decoded) -> Result<Vec<u8>, InvalidPicture> {
     Ok(square.into_vec())
 }
 
-/// A square cut from the middle is the same before and after turning, so only the small one is turned.
+/// Turns the finished square. The middle square is the same before and after turning, so only the small one is turned.
 fn turned(stored: Vec<u8>, orientation: Orientation) -> Vec<u8> {
     if orientation == Orientation::AsStored {
         return stored;
@@ -60,7 +61,7 @@ fn encode(rgb: &[u8]) -> Result<Vec<u8>, InvalidPicture> {
     const { assert!(SIDE_U16 as u32 == SIDE) };
     let mut file = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, QUALITY);
-    // Half the colour in each direction, as nearly every camera does: a third fewer bytes.
+    // Half the colour resolution in each direction, like nearly every camera: a third fewer bytes.
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
     encoder.set_optimized_huffman_tables(true);
     encoder.encode(rgb, SIDE_U16, SIDE_U16, jpeg_encoder::ColorType::Rgb).map_err(InvalidPicture::broken)?;

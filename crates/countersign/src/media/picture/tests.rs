@@ -1,4 +1,4 @@
-//! Pictures in, pictures out: what becomes of good, turned, see-through, damaged and hostile ones.
+//! Results for valid, rotated, transparent, damaged and hostile pictures.
 
 mod colours;
 mod frames;
@@ -9,14 +9,14 @@ use crate::testing::pictures::{self, QUARTERS, quarters};
 
 use super::*;
 
-/// They take a while to make.
+/// Built once, because they take a while.
 static HOSTILE: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(pictures::hostile);
 
 fn prepare(bytes: &[u8]) -> Result<Vec<u8>, InvalidPicture> {
     Candidate::inspect(bytes)?.prepare()
 }
 
-/// The pixels of a finished file, which has to be what is promised.
+/// Returns the pixels of a finished file, after checking its promised properties.
 fn pixels(file: &[u8]) -> Vec<u8> {
     let mut decoder = jpeg_decoder::Decoder::new(file);
     let pixels = decoder.decode().unwrap();
@@ -27,7 +27,7 @@ fn pixels(file: &[u8]) -> Vec<u8> {
     pixels
 }
 
-/// The colours in the middles of the quarters.
+/// Returns the colours at the centres of the quarters.
 fn colours(file: &[u8]) -> [[u8; 3]; 4] {
     let pixels = pixels(file);
     [(75, 75), (225, 75), (75, 225), (225, 225)].map(|(x, y)| {
@@ -55,7 +55,7 @@ fn every_format_becomes_a_square_of_the_same_colours() {
             "alpha.webp" | "lossless.webp" => continue,
             _ => QUARTERS,
         };
-        // Inks are turned into light without a profile.
+        // Inks are converted without a profile.
         assert!(is_near(found, expected, 12), "{name}: {found:?}");
     }
 }
@@ -102,7 +102,7 @@ fn a_turned_picture_is_turned_back() {
 
 #[test]
 fn the_middle_of_a_picture_is_kept_and_small_ones_are_made_larger() {
-    // Black but for the middle square.
+    // Black except for the middle square.
     for (width, height) in [(900_u16, 300_u16), (300, 900), (2_600, 1_300), (90, 30), (1, 1)] {
         let (w, h) = (usize::from(width), usize::from(height));
         let side = w.min(h);
@@ -128,7 +128,7 @@ fn every_colour_type_and_depth_of_png_is_understood() {
         (Rgba, &[Eight, Sixteen]),
     ] {
         for depth in depths {
-            // As large as to be made smaller on the way.
+            // Large enough to be reduced while decoded.
             let prepared = prepare(&pictures::flat_png(1_300, 1_250, colours, *depth));
             assert!(prepared.is_ok(), "{colours:?} {depth:?}: {prepared:?}");
         }
@@ -188,7 +188,7 @@ fn what_asks_for_too_much_is_refused_before_it_is_decoded() {
 
 #[test]
 fn a_large_photograph_takes_little_memory_unless_it_is_progressive() {
-    // 48 megapixels; 4:4:4, as the encoder has it at this quality.
+    // 48 megapixels; 4:4:4, the encoder's choice at this quality.
     let photograph = pictures::jpeg(8_000, 6_000, &quarters(8_000, 6_000), 0);
     assert!(Candidate::inspect(&photograph).unwrap().memory_bytes() < 16_000_000);
     let mut progressive = photograph;

@@ -1,26 +1,26 @@
-//! Decides whether a lossless WebP asks for more tables of prefix codes than it may have: a file of 5 MiB can make a decoder
-//! build more than a gigabyte of them. Reads as far as those tables and decodes no picture (RFC 9649, sections 3 to 6).
+//! Limit on the prefix code tables of a lossless WebP: a file of 5 MiB can make a decoder build more than a gigabyte of
+//! them. Reads up to those tables and decodes no picture (RFC 9649, sections 3 to 6).
 
 use super::InvalidPicture;
 
-/// More is not taken for a picture of any size, in bytes. Encoders stay far below.
+/// Maximum size of the tables for a picture of any size, in bytes. Encoders stay far below.
 const TABLES_BYTES_MAX: u64 = 48 * 1024 * 1024;
-/// Codes that are longer than this go on from the table into a tree.
+/// Codes longer than this continue from the table into a tree.
 const TABLE_BITS: usize = 10;
 const LENGTH_MAX: usize = 15;
-/// Symbols for distances; there are fewer for lengths.
+/// Number of distance symbols. There are fewer for lengths.
 const DISTANCES: u32 = 40;
 
-/// An upper bound of what the tables of all lossless parts of the file take, in bytes.
+/// Returns an upper bound on the tables of all lossless parts of the file, in bytes.
 pub(super) fn tables_bytes(file: &[u8], canvas: (u32, u32)) -> Result<u64, InvalidPicture> {
     chunks(file.get(12..).unwrap_or_default(), canvas, Within::File)
 }
 
-/// Where chunks stand.
+/// Where chunks occur.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
     File,
-    /// A frame holds no frames.
+    /// A frame contains no frames.
     Frame,
 }
 
@@ -31,7 +31,7 @@ fn chunks(mut rest: &[u8], canvas: (u32, u32), within: Within) -> Result<u64, In
         let body = &after[..length.min(after.len())];
         bytes = bytes.max(match &header[..4] {
             b"VP8L" => Scan::new(body).picture()?,
-            // Alpha of the same coding, without its header.
+            // Alpha in the same coding, without its header.
             b"ALPH" if body.first().is_some_and(|flags| flags & 3 == 1) => {
                 Scan::new(&body[1..]).stream(canvas.0, canvas.1)?
             }
@@ -53,7 +53,7 @@ struct Scan<'b> {
     bit: usize,
 }
 
-/// A canonical prefix code: how many codes there are of each length, and their symbols in order.
+/// A canonical prefix code: the number of codes of each length, and their symbols in order.
 struct Code {
     counts: [u16; LENGTH_MAX + 1],
     symbols: Vec<u16>,
@@ -83,7 +83,7 @@ impl<'b> Scan<'b> {
         self.stream(width, height)
     }
 
-    /// Everything before the pixels: transforms, then the codes.
+    /// Reads everything before the pixels: transforms, then the codes.
     fn stream(&mut self, mut width: u32, height: u32) -> Result<u64, InvalidPicture> {
         let mut transforms = 0_u32;
         while self.bits(1)? == 1 {
@@ -129,8 +129,8 @@ impl<'b> Scan<'b> {
         Ok(bytes)
     }
 
-    /// Passes over a picture within the header; returns the highest red and green of its pixels as one number. A copy of
-    /// earlier pixels cannot be higher than those.
+    /// Skips a picture within the header. Returns the highest red and green of its pixels as one number; copies of
+    /// earlier pixels cannot be higher.
     fn small_picture(&mut self, width: u32, height: u32) -> Result<u32, InvalidPicture> {
         let cache_bits = self.cache_bits()?;
         let mut codes = Vec::with_capacity(5);
@@ -171,7 +171,7 @@ impl<'b> Scan<'b> {
         }
     }
 
-    /// A length or distance. A code of a single symbol can name one that its alphabet does not have.
+    /// Reads a length or distance. A code of a single symbol can name one outside its alphabet.
     fn prefixed(&mut self, symbol: u32) -> Result<u32, InvalidPicture> {
         if symbol < 4 {
             return Ok(symbol + 1);
@@ -272,7 +272,7 @@ impl Code {
         Self { counts, symbols }
     }
 
-    /// What a decoder keeps for it: a table by the first bits, and a tree for the longer codes.
+    /// Returns the memory of a decoder for the code: a table by the first bits, and a tree for longer codes.
     fn table_bytes(&self) -> u64 {
         const OBJECT_BYTES: u64 = 64;
         const ENTRY_BYTES: u64 = 4;
@@ -283,7 +283,7 @@ impl Code {
     }
 }
 
-/// Green with lengths and cache, red, blue, alpha, distance.
+/// Returns the alphabet sizes: green with lengths and cache, red, blue, alpha, distance.
 fn alphabets(cache_bits: u32) -> [u16; 5] {
     let cache = if cache_bits == 0 { 0 } else { 1 << cache_bits };
     [256 + 24 + cache, 256, 256, 256, 40]

@@ -1,4 +1,4 @@
-//! WebP: the picture, or the first frame of an animated one, on white.
+//! WebP: the picture, or the first frame of an animation, on white.
 
 use std::io::{self, BufRead, Cursor, Seek, SeekFrom};
 
@@ -17,8 +17,8 @@ fn open<'b>(bytes: &'b [u8], deadline: &Deadline) -> Result<Reader<'b>, InvalidP
     Ok(decoder)
 }
 
-/// Memory for decoding, in bytes: the planes or pixels of the decoder beside the result, and the tables of prefix codes,
-/// of which a small file can have very many.
+/// Returns the memory for decoding, in bytes: the planes or pixels of the decoder in addition to the result, and the
+/// tables of prefix codes, of which a small file can have very many.
 pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     let mut decoder = open(bytes, &Deadline::after(super::DECODING_TIME_MAX))?;
     let (width, height) = decoder.dimensions();
@@ -32,7 +32,7 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     Ok(u64::from(width) * u64::from(height) * bytes_a_pixel + tables + 2 * bytes.len() as u64)
 }
 
-/// The profile, if there is one.
+/// Returns the profile, if there is one.
 pub(super) fn colours(bytes: &[u8]) -> Colours {
     let decoder = open(bytes, &Deadline::after(super::DECODING_TIME_MAX));
     Colours::of_profile(decoder.ok().and_then(|mut decoder| decoder.icc_profile().ok().flatten()))
@@ -61,7 +61,7 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     })
 }
 
-/// In place: pixels with alpha become pixels on white.
+/// Replaces pixels with alpha by pixels on white, in place.
 fn flatten(pixels: &mut Vec<u8>) {
     let count = pixels.len() / 4;
     for index in 0..count {
@@ -75,7 +75,7 @@ fn flatten(pixels: &mut Vec<u8>) {
 
 impl BufRead for Timed<Cursor<&[u8]>> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        /// So that there are enough looks at the clock.
+        /// Small reads, so that the clock is checked often enough.
         const BYTES_MAX: usize = 64;
         self.tick()?;
         let rest = self.inner.fill_buf()?;

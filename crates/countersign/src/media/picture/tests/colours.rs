@@ -1,5 +1,5 @@
-//! The numbers of a picture become those of sRGB for the same colours. What they should be is calculated here from the
-//! definitions of the colour spaces, not by what converts them.
+//! Conversion of colours to sRGB. The expected values are computed from the definitions of the colour spaces, not by
+//! the code that converts.
 
 use ::png::BitDepth::{Eight, Sixteen};
 use ::png::ColorType;
@@ -9,8 +9,8 @@ use crate::testing::profiles;
 
 use super::*;
 
-/// A colour space: its curve, and the way from its light to that of sRGB, from the published primaries and white points
-/// (adapted by Bradford's method).
+/// A colour space: its curve, and the matrix from its linear light to that of sRGB, from the published primaries and
+/// white points (adapted by Bradford's method).
 struct Space {
     name: &'static str,
     to_linear: fn(f64) -> f64,
@@ -43,7 +43,7 @@ fn srgb_to_linear(value: f64) -> f64 {
     if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
 }
 
-/// The byte of sRGB for this much light.
+/// Returns the sRGB byte for this much light.
 fn srgb(light: f64) -> u8 {
     let light = light.clamp(0.0, 1.0);
     let value = if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 };
@@ -125,7 +125,7 @@ fn grey_pictures_have_profiles_too() {
     let alpha = [[100, 255]; 1_600];
     let alpha = pictures::png_with_profile(40, 40, ColorType::GrayscaleAlpha, alpha.as_flattened(), &profile);
     let jpeg = pictures::jpeg_with_profile(&jpeg(&[100; 1_600], jpeg_encoder::ColorType::Luma), &profile, 1);
-    // A profile of three colours says of grey what it says of equal amounts of them.
+    // A profile of three colours treats grey as equal amounts of them.
     let of_three = pictures::png_with_profile(40, 40, ColorType::Grayscale, &[100; 1_600], &adobe_rgb());
     for (file, expected) in
         [(grey, expected), (alpha, expected), (jpeg, expected), (of_three, [SPACES[1].srgb_of([100; 3]); 4])]
@@ -135,14 +135,14 @@ fn grey_pictures_have_profiles_too() {
     }
 }
 
-/// A JPEG of 40 by 40 pixels.
+/// Returns a JPEG of 40 by 40 pixels.
 fn jpeg(pixels: &[u8], colours: jpeg_encoder::ColorType) -> Vec<u8> {
     let mut file = Vec::new();
     jpeg_encoder::Encoder::new(&mut file, 100).encode(pixels, 40, 40, colours).unwrap();
     file
 }
 
-/// From CIELAB, of the white of D50, to sRGB.
+/// Converts CIELAB with the D50 white point to sRGB.
 fn srgb_of_lab(lightness: f64, red: f64, yellow: f64) -> [u8; 3] {
     let y = (lightness + 16.0) / 116.0;
     let part = |value: f64| if value > 6.0 / 29.0 { value.powi(3) } else { (value - 4.0 / 29.0) * 108.0 / 841.0 };
@@ -189,7 +189,7 @@ fn inks_without_a_profile_are_what_the_simple_formula_says() {
 #[test]
 fn what_is_no_profile_for_a_picture_leaves_it_as_it_is() {
     let whole = adobe_rgb();
-    // The table of tags begins at 132 with 12 bytes for each; many times the first is as good as once.
+    // The tag table begins at 132 with 12 bytes per tag; repeating the first one is as good as having it once.
     let many = [&whole[..128], &5_000_u32.to_be_bytes(), &whole[132..144].repeat(5_000), &whole[144..]].concat();
     let large = [&whole[..], &vec![0; 1024 * 1024]].concat();
     for (name, profile) in [
@@ -269,7 +269,7 @@ fn whatever_a_png_says_its_pixels_with_it_is_shown() {
     let deep_alpha: Vec<u8> =
         [200_u16 * 257, 30 * 257, 90 * 257, 128 * 257].map(u16::to_be_bytes).as_flattened().repeat(1_600);
     let deep_grey: Vec<u8> = (77_u16 * 257).to_be_bytes().repeat(1_600);
-    // Four colours, of which the second is seen through.
+    // Four colours, of which the second is transparent.
     let indexed = {
         let mut info = ::png::Info::with_size(40, 40);
         info.color_type = ColorType::Indexed;
@@ -310,7 +310,7 @@ fn whatever_a_png_says_its_pixels_with_it_is_shown() {
 
 #[test]
 fn a_jpeg_of_red_green_and_blue_is_not_taken_for_one_of_brightness() {
-    // Ycbcr is stored as it comes, so that these are three colours of any name.
+    // Ycbcr input is stored as it is, so these are three components of any meaning.
     let stored = jpeg(&[200, 30, 90].repeat(1_600), jpeg_encoder::ColorType::Ycbcr);
     let adobe = |transform: u8| pictures::jpeg_segment(0xee, &[&b"Adobe\0\x64\0\0\0\0"[..], &[transform]].concat());
     let header = 2 + 2 + usize::from(u16::from_be_bytes([stored[4], stored[5]]));

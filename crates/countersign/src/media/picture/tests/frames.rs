@@ -1,8 +1,8 @@
-//! The screen of a GIF and its first frame, which need not fit each other.
+//! The screen of a GIF and its first frame, which may differ in size and position.
 
 use super::*;
 
-/// A GIF that says this size of its screen, with one frame of the four quarters.
+/// Builds a GIF with this screen size and one frame of the four quarters.
 fn gif(screen: (u16, u16), place: (u16, u16), size: (u16, u16)) -> Vec<u8> {
     let palette = QUARTERS.concat();
     let (width, height) = (usize::from(size.0), usize::from(size.1));
@@ -30,12 +30,12 @@ fn a_frame_of_a_gif_stays_at_its_place_on_white() {
     let white = [255; 3];
     for (screen, place, size, expected) in [
         ((400, 400), (200, 200), (200, 200), [white, white, white, QUARTERS[0]]),
-        // The frame reaches beyond the screen, which grows.
+        // The frame exceeds the screen, which grows.
         ((300, 300), (200, 200), (200, 200), [white, white, white, QUARTERS[0]]),
         ((10, 10), (200, 0), (200, 400), [white, QUARTERS[0], white, QUARTERS[2]]),
     ] {
         let pixels = pixels(&prepare(&gif(screen, place, size)).unwrap());
-        // The middles of the quarters, and a little before them, where the frame's first quarter is.
+        // The centres of the quarters, and points a little before them, which lie in the frame's first quarter.
         let found = [(75, 75), (175, 75), (75, 175), (175, 175)].map(|(x, y)| {
             let at = (y * 300 + x) * 3;
             [pixels[at], pixels[at + 1], pixels[at + 2]]
