@@ -1,4 +1,4 @@
-//! The messages that the accounts send, and how they become mails.
+//! The messages of the accounts, and their rendering as mails.
 
 mod mailer;
 mod message;

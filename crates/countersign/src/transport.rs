@@ -1,5 +1,5 @@
-//! How a finished mail leaves: what it consists of, and the ways it can go. It is apart from the messages, so that the
-//! configuration can name a way without knowing what the accounts write.
+//! Mail transports: the finished mail, and the ways to send it. They are separate from the messages, so that the
+//! configuration can name a transport without knowing what the accounts write.
 
 mod error;
 mod hello;
@@ -17,23 +17,23 @@ pub use mailbox::Mailbox;
 pub use outgoing::{HeaderText, OutgoingMail, Sender};
 pub use smtp::{InvalidCertificate, RootCertificates, Smtp, SmtpLogin, SmtpPolicy, SmtpTls, SmtpTrial};
 
-/// The way mails go.
+/// How mails are sent.
 #[derive(Clone)]
 pub enum MailTransport {
     /// To a mail server.
     Smtp(SmtpPolicy),
-    /// Nowhere: the newest are kept in memory, to be looked at.
+    /// Not at all: the newest are kept in memory for inspection.
     Capture,
-    /// A way of the host's own.
+    /// By a transport of the host.
     Custom(Arc<dyn SendMail>),
 }
 
-/// A way that mails go.
+/// A mail transport.
 pub trait SendMail: Send + Sync + 'static {
-    /// Hands a mail over for delivery, within a bounded time. It may be handed over more than once, then with the
+    /// Hands over a mail for delivery, within a bounded time. The same mail may be handed over more than once, with the
     /// same message id.
     fn send(&self, mail: OutgoingMail) -> Sending<'_>;
 }
 
-/// What [`SendMail::send`] returns: an `async` block in a box.
+/// The return type of [`SendMail::send`]: a boxed `async` block.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), SendMailError>> + Send + 'a>>;

@@ -1,4 +1,4 @@
-//! How a message becomes a mail, and hands it over.
+//! Rendering of messages as mails, and handing them to the transport.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::transport::{
     HeaderText, MailTransport, Mailbox, OutgoingMail, SendMail, SendMailError, Sender, Smtp, host_of,
 };
 
-/// Puts mails together and sends them.
+/// Renders messages and sends them.
 pub struct Mailer {
     from: Sender,
     site_name: HeaderText,
@@ -25,7 +25,7 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// A mailer of the site at `site_url`, which is scheme and host.
+    /// Creates a mailer for the site at `site_url`, which is scheme and host.
     pub fn new(policy: &MailPolicy, site_url: &str) -> Self {
         let mut captured = None;
         let transport: Arc<dyn SendMail> = match &policy.transport {
@@ -43,19 +43,19 @@ impl Mailer {
         }
     }
 
-    /// The mails that were captured, if they are.
+    /// Returns the captured mails, or `None` if mails are sent.
     pub fn mailbox(&self) -> Option<&Mailbox> {
         self.mailbox.as_ref()
     }
 
-    /// Puts a message together and hands it over. The same `id` makes the same `Message-ID`.
+    /// Renders a message and sends it. The same `id` yields the same `Message-ID`.
     pub async fn send(&self, to: &Recipient, message: &Message, id: Uuid, now: Timestamp) -> Result<(), SendMailError> {
-        // The templates were tried at the start, so trying again later does not help.
+        // The templates were checked at startup, so a retry does not help.
         let mail = self.render(to, message, id, now).map_err(|error| SendMailError::Mail(error.to_string()))?;
         self.transport.send(mail).await
     }
 
-    /// Puts a message together.
+    /// Renders a message.
     pub fn render(
         &self,
         to: &Recipient,
@@ -86,8 +86,8 @@ impl Mailer {
     }
 }
 
-/// A name that mail programs would make a link of, without the characters that make it one: who registers with a stranger's address
-/// must not send them to another site.
+/// Removes from a username the characters by which mail programs would make it a link. A client that registers with a
+/// stranger's address must not send the stranger to another site.
 pub fn without_links(username: &str) -> String {
     let is_link = username.contains('/') || {
         let characters: Vec<char> = username.chars().collect();
@@ -98,13 +98,13 @@ pub fn without_links(username: &str) -> String {
     if is_link { username.replace(['.', '/', ':'], " ") } else { username.to_owned() }
 }
 
-/// Puts every message together in every language, so that what is wrong with a template shows at the start.
+/// Renders every message in every language, so that an invalid template is found at startup.
 ///
 /// # Errors
-/// What is wrong, each with the template's name and the line.
+/// All problems, each with the template's name and the line.
 ///
 /// # Panics
-/// Never: the address in it is one.
+/// Never: the address in it is valid.
 pub fn check_templates(templates: &Templates) -> Result<(), InvalidTemplates> {
     const URL: &str = "https://example.com";
     let policy =

@@ -1,4 +1,4 @@
-//! The messages that the accounts send, and what each of them says.
+//! The messages that the accounts send, and their contents.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,97 +8,97 @@ use crate::catalogue::{Argument, Catalogue, TextError};
 use crate::model::{Device, EmailAddress, Language};
 use crate::templates::{Value, context};
 
-/// Whom a message is for.
+/// The recipient of a message.
 #[derive(Clone)]
 pub struct Recipient {
-    /// Where it goes.
+    /// The address.
     pub address: EmailAddress,
-    /// How they are greeted, as it is put in: for an address that nobody has proven, see [`without_links`].
+    /// The name in the greeting, inserted as it is. For an unverified address, see [`without_links`].
     pub username: String,
-    /// What they read; the closest that there is is taken.
+    /// The preferred language. The closest available one is used.
     pub language: Language,
 }
 
-/// What can be said to a user. Links are whole addresses.
+/// A message to a user. Links are absolute URLs.
 pub enum Message {
-    /// Confirm that the address is yours.
+    /// Asks the user to verify an address.
     VerifyEmail {
-        /// Confirms it.
+        /// Verifies it.
         link: SecretString,
-        /// Confirms it too.
+        /// Verifies it too.
         code: SecretString,
-        /// How long both work.
+        /// Lifetime of both, in minutes.
         minutes: u32,
     },
-    /// Confirm that the address is yours, and the account comes to be.
+    /// Asks the reader to verify an address, which creates the account.
     CompleteRegistration {
-        /// Confirms it.
+        /// Verifies it.
         link: SecretString,
-        /// Confirms it too.
+        /// Verifies it too.
         code: SecretString,
-        /// How long both work.
+        /// Lifetime of both, in minutes.
         minutes: u32,
     },
-    /// Somebody tried to register with an address that has an account.
+    /// Tells a user that somebody tried to register with their address.
     AlreadyRegistered {
-        /// Where one logs in.
+        /// The login page.
         login_link: String,
-        /// Where one asks for a new password.
+        /// The page to request a password reset.
         reset_link: String,
     },
-    /// Choose a new password.
+    /// Lets the user choose a new password.
     ResetPassword {
-        /// Where that is done.
+        /// The page to choose it.
         link: SecretString,
-        /// How long it works.
+        /// Lifetime of the link, in minutes.
         minutes: u32,
     },
-    /// To the new address: confirm that it is yours.
+    /// Asks the reader of a new address to confirm it.
     ConfirmEmailChange {
         /// Confirms it.
         link: SecretString,
         /// Confirms it too.
         code: SecretString,
-        /// How long both work.
+        /// Lifetime of both, in minutes.
         minutes: u32,
     },
-    /// To the old address: the account has another now.
+    /// Tells the old address that the account has a new one.
     EmailChanged {
         /// The new address, masked.
         new_address: String,
-        /// Where the change is undone.
+        /// Undoes the change.
         undo_link: SecretString,
-        /// How long it works.
+        /// Lifetime of the link, in days.
         days: u32,
     },
-    /// A login from a device that was not seen before.
+    /// Notifies a user of a login from a new device.
     NewSignIn {
-        /// What it is; `None` for what is no browser that we know by name.
+        /// The device, or `None` if it is not a known browser.
         device: Option<Device>,
-        /// Where it is, as far as its IP address tells.
+        /// The IP address of the client.
         address: String,
-        /// When it was.
+        /// When the login happened.
         at: Timestamp,
-        /// Where sessions are ended.
+        /// The account page, where sessions can be ended.
         account_link: String,
     },
-    /// The password is another now.
+    /// Notifies a user that the password was changed.
     PasswordChanged {
         /// When it was changed.
         at: Timestamp,
-        /// Where one asks for a new password.
+        /// The page to request a password reset.
         reset_link: String,
     },
-    /// A refresh token came twice, and its session was ended.
+    /// Notifies a user that a refresh token was reused and its session was ended.
     RefreshTokenReused {
-        /// When it came again.
+        /// When it was reused.
         at: Timestamp,
-        /// Where sessions are looked at.
+        /// The account page, which lists the sessions.
         account_link: String,
     },
-    /// To an operator: mail works.
+    /// Tells an operator that mail works.
     Test {
-        /// When it was tried.
+        /// When the test was made.
         at: Timestamp,
     },
 }
@@ -107,10 +107,10 @@ const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * MINUTES_OF_HOUR;
 
 impl Message {
-    /// One of each, with links to the site at `url`, for previews.
+    /// Returns one message of each kind, with links to the site at `url`, for previews.
     ///
     /// # Panics
-    /// Never: the instant in it is one.
+    /// Never: the timestamp in it is valid.
     pub fn samples(url: &str) -> [Self; 10] {
         const TOKEN: &str = "kN2yq0LkVZ1m8sXr5tQ7uBw3cE6dF9gHjAxPzRyTvWo";
         let secret = |path: &str| SecretString::from(format!("{url}{path}?token={TOKEN}"));
@@ -140,7 +140,7 @@ impl Message {
         ]
     }
 
-    /// What its templates are called: `mail/<name>.html` and `mail/<name>.txt`.
+    /// Returns the name of its templates: `mail/<name>.html` and `mail/<name>.txt`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify_email",
@@ -156,7 +156,7 @@ impl Message {
         }
     }
 
-    /// What its templates put in, beside what every message has.
+    /// Returns the template variables, in addition to those of every message.
     pub(super) fn context(&self, catalogue: &Catalogue, language: &Language) -> Result<Value, TextError> {
         let lifetime = |minutes: u32| lifetime(catalogue, language, minutes);
         let moment = |at: Timestamp| moment(catalogue, language, at);
@@ -191,7 +191,7 @@ impl Message {
     }
 }
 
-/// In the largest unit that goes into it without a rest: `1 hour`, not `60 minutes`.
+/// Formats a lifetime in the largest unit that divides it: `1 hour`, not `60 minutes`.
 fn lifetime(catalogue: &Catalogue, language: &Language, minutes: u32) -> Result<String, TextError> {
     let (key, count) = match minutes {
         _ if minutes.is_multiple_of(MINUTES_OF_DAY) => ("duration-days", minutes / MINUTES_OF_DAY),

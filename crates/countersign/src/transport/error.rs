@@ -1,31 +1,32 @@
-//! Why a mail was not taken: whose fault that is, and with it whether the mail is tried again.
+//! Why a mail was not accepted: the cause, which determines whether the mail is retried.
 
 use std::fmt;
 
-/// Why a mail was not taken. The texts are for operators and have no addresses in them.
+/// Why a mail was not accepted. The texts are for operators and contain no addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendMailError {
-    /// Ours: the server refuses how it is spoken to, not this mail. Once the setting is right, the mail can go.
+    /// Our settings are wrong: the server refuses the way we use it, not this mail. The mail can go once the setting is
+    /// right.
     #[error("{reason}; look at {setting}")]
     Settings {
-        /// What is probably wrong.
+        /// The setting that is probably wrong.
         setting: MailSetting,
-        /// What the server said to it.
+        /// What the server replied.
         reason: String,
     },
-    /// The server's: it cannot be reached, is busy, breaks off, or did not answer in time.
+    /// The server is unreachable or busy, broke off, or did not answer in time.
     #[error("{0}")]
     Server(String),
-    /// The address's: no mail will ever be taken for it.
+    /// The address will never accept a mail.
     #[error("{0}")]
     Address(String),
-    /// The mail's: it cannot be put together, or the server will never take what is in it.
+    /// The mail cannot be rendered, or the server will never accept its content.
     #[error("{0}")]
     Mail(String),
 }
 
 impl SendMailError {
-    /// Whether the mail is given up. Otherwise it is tried again later.
+    /// Whether the mail is given up instead of retried.
     pub fn is_for_good(&self) -> bool {
         match self {
             Self::Settings { .. } | Self::Server(_) => false,
@@ -34,18 +35,18 @@ impl SendMailError {
     }
 }
 
-/// A setting that a mail server's refusal points to. Its text is the name that an operator knows it by.
+/// A setting that a mail server's refusal points to. Its text is the name that operators know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailSetting {
-    /// Which server it is: another may take the mail.
+    /// Which server is used: another may accept the mail.
     Server,
     /// How the connection is encrypted.
     Tls,
-    /// Who logs in.
+    /// The login.
     Login,
-    /// The name that the server is greeted with.
+    /// The name in the greeting.
     HelloName,
-    /// Who mail is from.
+    /// The sender of mails.
     From,
 }
 

@@ -1,5 +1,5 @@
-//! The name that a mail server is greeted with: a full domain name or an address literal (RFC 5321, section 4.1.1.1). Strict
-//! servers refuse anything else, above all the bare name of a machine.
+//! The name in the greeting of a mail server: a full domain name or an address literal (RFC 5321, section 4.1.1.1).
+//! Strict servers refuse anything else, especially a bare host name.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,13 +13,13 @@ use tokio::net::UdpSocket;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelloName(ClientId);
 
-/// The text is no name to greet mail servers with.
+/// The text is not a valid name for the greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("accepted is a full domain name such as accounts.example.org, or an address such as [192.0.2.1]")]
 pub struct InvalidHelloName;
 
 impl HelloName {
-    /// Reads a domain name of at least two labels, or an IP address with or without the brackets of a literal.
+    /// Parses a domain name of at least two labels, or an IP address with or without the brackets of a literal.
     pub fn parse(text: &str) -> Result<Self, InvalidHelloName> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         let bare = bare.strip_prefix("IPv6:").unwrap_or(bare);
@@ -30,12 +30,12 @@ impl HelloName {
         let ascii = Uts46::new()
             .to_ascii(name.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify)
             .map_err(|_| InvalidHelloName)?;
-        // The last label of a name is never a number: that would be a misspelt address.
+        // The last label of a name is never a number: that would be a mistyped address.
         let is_full = ascii.rsplit_once('.').is_some_and(|(_, last)| !last.bytes().all(|byte| byte.is_ascii_digit()));
         if is_full { Ok(Self(ClientId::Domain(ascii.into_owned()))) } else { Err(InvalidHelloName) }
     }
 
-    /// The name of the site at this URL, unless it is a bare one, or an address by which only this machine knows itself.
+    /// Returns the host of the site at this URL, unless it is a bare name or a loopback address.
     pub(super) fn of_site(url: &str) -> Option<Self> {
         let name = Self::parse(host_of(url)).ok()?;
         let is_loopback = match &name.0 {
@@ -46,13 +46,13 @@ impl HelloName {
         (!is_loopback).then_some(name)
     }
 
-    /// The address from which this machine speaks to the server, as far as that can be told.
+    /// Returns the local address of a connection to the server, as far as it can be determined.
     pub(super) async fn of_way_to(server: SocketAddr) -> Self {
         let unspecified: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        // A UDP socket is told its own address when it is connected, which sends nothing. It is that of a TCP connection too.
+        // Connecting a UDP socket sends nothing, but sets its local address, which a TCP connection would have too.
         let own = async {
             let socket = UdpSocket::bind(unspecified).await?;
             socket.connect(server).await?;
@@ -79,7 +79,7 @@ impl fmt::Display for HelloName {
     }
 }
 
-/// The host of a URL that is scheme, host and perhaps a port.
+/// Returns the host of a URL that consists of scheme, host and an optional port.
 pub(crate) fn host_of(url: &str) -> &str {
     let (_, authority) = url.split_once("://").unwrap_or(("", url));
     match authority.rsplit_once(':') {

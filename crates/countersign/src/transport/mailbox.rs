@@ -1,4 +1,4 @@
-//! The newest captured mails, kept in memory to be looked at.
+//! Captured mails: the newest ones, kept in memory for inspection.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,24 +7,24 @@ use uuid::Uuid;
 
 use super::{OutgoingMail, SendMail, Sending};
 
-/// Mails that were sent nowhere; cheap to clone.
+/// Captured mails, which are not sent; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Mailbox(Arc<Mutex<VecDeque<Arc<OutgoingMail>>>>);
 
 const MAILS_MAX: usize = 200;
 
 impl Mailbox {
-    /// What is kept, the newest first.
+    /// Returns the captured mails, newest first.
     pub fn list(&self) -> Vec<Arc<OutgoingMail>> {
         self.lock().iter().rev().cloned().collect()
     }
 
-    /// The newest to this address.
+    /// Returns the newest mail to this address.
     pub fn find_newest_to(&self, address: &str) -> Option<Arc<OutgoingMail>> {
         self.lock().iter().rev().find(|mail| mail.to.as_str() == address).cloned()
     }
 
-    /// The newest by this id, in the form of a UUID.
+    /// Returns the newest mail with this id, a UUID.
     pub fn find(&self, id: &str) -> Option<Arc<OutgoingMail>> {
         let id: Uuid = id.parse().ok()?;
         self.lock().iter().rev().find(|mail| mail.id == id).cloned()

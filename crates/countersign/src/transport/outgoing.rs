@@ -1,4 +1,4 @@
-//! What a mail consists of before it leaves, and that nothing in it can end a header early.
+//! A mail before it is sent, built so that nothing in it can end a header early.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use crate::model::EmailAddress;
 
-/// One line that may stand in a header: no line break, no other control character, at most 200 characters.
+/// A single line for a header: no line break or other control character, at most 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderText(String);
 
 const HEADER_CHARACTERS_MAX: usize = 200;
 
 impl HeaderText {
-    /// Makes one of any text: control characters become spaces, and what is too long is cut.
+    /// Makes one of any text: replaces control characters by spaces and truncates.
     pub fn new(text: &str) -> Self {
-        // Unicode's own line and paragraph separators are no control characters.
+        // Unicode's line and paragraph separators are not control characters.
         let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         let clean: String =
             text.chars().take(HEADER_CHARACTERS_MAX).map(|c| if is_break(c) { ' ' } else { c }).collect();
@@ -33,17 +33,17 @@ impl HeaderText {
     }
 }
 
-/// Who a mail is from.
+/// The sender of a mail.
 #[derive(Clone)]
 pub struct Sender {
-    /// The name that is shown.
+    /// The display name.
     pub name: Option<HeaderText>,
     /// The address.
     pub address: EmailAddress,
 }
 
 impl fmt::Display for Sender {
-    /// As a setting has it: the address, or `Name <address>`.
+    /// Formats the sender as in the setting: the address, or `Name <address>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address.as_str();
         match &self.name {
@@ -53,20 +53,20 @@ impl fmt::Display for Sender {
     }
 }
 
-/// A mail, ready to be sent. Its links and codes are secrets, so it cannot be printed.
+/// A mail, ready to be sent. It cannot be printed, because its links and codes are secrets.
 #[derive(Clone)]
 pub struct OutgoingMail {
-    /// What tells a repeated mail from a new one.
+    /// The id, which stays the same when the mail is sent again.
     pub id: Uuid,
     /// The right side of the message id: the site's host.
     pub host: String,
-    /// When it was put together.
+    /// When it was rendered.
     pub date: Timestamp,
-    /// Who it is from.
+    /// The sender.
     pub from: Sender,
-    /// Whom it is for.
+    /// The recipient.
     pub to: EmailAddress,
-    /// What it is about.
+    /// The subject.
     pub subject: HeaderText,
     /// The text part.
     pub text: String,
@@ -75,17 +75,17 @@ pub struct OutgoingMail {
 }
 
 impl OutgoingMail {
-    /// The `Message-ID` (RFC 5322, section 3.6.4): the same whenever this mail is sent again.
+    /// Returns the `Message-ID` (RFC 5322, section 3.6.4), which stays the same when this mail is sent again.
     pub fn message_id(&self) -> String {
         format!("<{}@{}>", self.id, self.host)
     }
 
-    /// The whole mail (RFC 5322): `multipart/alternative` of text and HTML, lines ended by CR LF.
+    /// Returns the whole mail (RFC 5322): `multipart/alternative` of text and HTML, with lines ending in CR LF.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.message().formatted()
     }
 
-    /// The headers as they are sent.
+    /// Returns the headers as they are sent.
     pub fn headers(&self) -> String {
         let bytes = self.to_bytes();
         let text = String::from_utf8_lossy(&bytes);
@@ -117,8 +117,8 @@ fn address(name: Option<&HeaderText>, address: &EmailAddress) -> Address {
     Address::new(name.map(|name| name.0.clone()), wire_address(address))
 }
 
-/// An address as servers know it: its domain in ASCII (RFC 5891), so that only an address whose local part is not ASCII asks
-/// them for SMTPUTF8.
+/// Returns an address as mail servers know it, with the domain in ASCII (RFC 5891), so that only a local part that is
+/// not ASCII requires SMTPUTF8.
 pub(super) fn wire_address(address: &EmailAddress) -> lettre::Address {
     let (local, domain) = address.to_wire();
     lettre::Address::new_dangerous(local, domain)

@@ -1,4 +1,4 @@
-//! How a mail is handed to a mail server (RFC 5321): by which policy, over connections that are kept for the next one.
+//! Delivery to a mail server (RFC 5321): the policy, and connections that are kept for the next mail.
 
 mod conversation;
 mod refusal;
@@ -14,28 +14,28 @@ use super::hello::HelloName;
 use super::{OutgoingMail, SendMail, SendMailError, Sending};
 use crate::model::EmailAddress;
 
-/// Where a mail server is, and how it is spoken to.
+/// Where a mail server is, and how to connect to it.
 #[derive(Clone)]
 pub struct SmtpPolicy {
-    /// Its name, which its certificate has to be for, or its IP address.
+    /// The host name, which the certificate must match, or the IP address.
     pub server: String,
-    /// Its port.
+    /// The port.
     pub port: u16,
     /// How the connection is encrypted.
     pub tls: SmtpTls,
-    /// Certificates that are trusted beside Mozilla's.
+    /// Certificates that are trusted in addition to Mozilla's.
     pub roots: Option<RootCertificates>,
-    /// Who logs in, if anybody.
+    /// The login, if the server requires one.
     pub login: Option<SmtpLogin>,
-    /// The name that it is greeted with. Without one it is the site's host, if that is a full name, or else the address that
-    /// this machine speaks from.
+    /// The name in the greeting. Defaults to the site's host if that is a full name, and to the local address of the
+    /// connection otherwise.
     pub hello_name: Option<HelloName>,
-    /// How long a mail may take in all, from connecting to the server's last word.
+    /// Maximum duration of a delivery, from connecting to the server's last reply.
     pub time_max: Duration,
 }
 
 impl Default for SmtpPolicy {
-    /// `localhost`, port 587, STARTTLS, nobody logs in, greeted by the site's name, 30 seconds.
+    /// `localhost`, port 587, STARTTLS, no login, greeted by the site's name, 30 seconds.
     fn default() -> Self {
         Self {
             server: "localhost".to_owned(),
@@ -52,34 +52,34 @@ impl Default for SmtpPolicy {
 /// How a connection to a mail server is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpTls {
-    /// It begins in the clear and must then change to TLS (RFC 3207).
+    /// Starts unencrypted and must then upgrade to TLS (RFC 3207).
     StartTls,
-    /// From the first byte on (RFC 8314, section 3.3).
+    /// TLS from the first byte on (RFC 8314, section 3.3).
     Implicit,
-    /// Not at all: for a server on this machine.
+    /// No encryption, for a server on this machine.
     Off,
 }
 
-/// Who logs in to a mail server.
+/// The login at a mail server.
 #[derive(Clone)]
 pub struct SmtpLogin {
-    /// The name.
+    /// The user name.
     pub username: String,
     /// The password.
     pub password: SecretString,
 }
 
-/// Certificates that are known to be some.
+/// Parsed root certificates.
 #[derive(Clone)]
 pub struct RootCertificates(Certificate);
 
-/// The text has no certificates in PEM (RFC 7468, section 5).
+/// The text contains no certificates in PEM (RFC 7468, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("accepted are certificates in PEM")]
 pub struct InvalidCertificate;
 
 impl RootCertificates {
-    /// Reads one or more certificates.
+    /// Parses one or more certificates.
     pub fn from_pem(pem: &[u8]) -> Result<Self, InvalidCertificate> {
         if !String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----") {
             return Err(InvalidCertificate);
@@ -91,16 +91,16 @@ impl RootCertificates {
     }
 }
 
-/// Connections that wait for the next mail, at the most.
+/// Maximum number of idle connections.
 const KEPT_MAX: usize = 4;
-/// How long they do: servers close them after some minutes (RFC 5321, section 4.5.3.2).
+/// How long an idle connection is kept: servers close them after some minutes (RFC 5321, section 4.5.3.2).
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// A mail server. Nothing is connected before the first mail.
+/// A mail server. It connects for the first mail.
 pub struct Smtp {
     policy: SmtpPolicy,
     tls: TlsParameters,
-    /// By the policy, or the site's; otherwise it depends on the way to the server.
+    /// From the policy or the site; otherwise it depends on the route to the server.
     hello_name: Option<HelloName>,
     kept: Arc<Mutex<Vec<Kept>>>,
 }
@@ -110,21 +110,21 @@ struct Kept {
     since: Instant,
 }
 
-/// What a server that was tried answered.
+/// The result of a trial conversation with a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SmtpTrial {
-    /// Whether it takes addresses that are not ASCII before the `@` (RFC 6531).
+    /// Whether the server accepts addresses with a local part that is not ASCII (RFC 6531).
     pub takes_utf8: bool,
-    /// Why it does not take mail for the sender's own address, if it does not.
+    /// Why the server refuses mail to the sender's own address, if it does.
     pub recipient_refusal: Option<SendMailError>,
 }
 
 impl Smtp {
-    /// The server that the policy names, for the site at `site_url`, which is scheme and host.
+    /// Creates a client of the policy's server, for the site at `site_url`, which is scheme and host.
     ///
     /// # Panics
-    /// Never: its certificates were tried when they were read.
+    /// Never: the certificates were checked when they were parsed.
     pub fn new(policy: SmtpPolicy, site_url: &str) -> Self {
         let mut tls = TlsParameters::builder(policy.server.clone());
         if let Some(RootCertificates(certificate)) = &policy.roots {
@@ -135,10 +135,10 @@ impl Smtp {
         Self { policy, tls, hello_name, kept: Arc::default() }
     }
 
-    /// Plays a conversation as far as a mail from `sender` to itself would be taken, and sends nothing.
+    /// Tries a conversation up to the recipient, for a mail from `sender` to itself, and sends nothing.
     ///
     /// # Errors
-    /// What the server refuses before it comes to the recipient.
+    /// What the server refuses before the recipient.
     pub async fn check(&self, sender: &EmailAddress) -> Result<SmtpTrial, SendMailError> {
         let mut conversation = Conversation::begin(self).await?;
         let trial = conversation.try_out(sender).await;
@@ -159,8 +159,8 @@ impl Smtp {
         }
     }
 
-    /// A connection is put back only after a mail went well: a mail that is given up half-way takes it along, so that the
-    /// server's late answer is never taken for the answer to another mail.
+    /// A connection is kept only after a successful delivery. If a mail is abandoned, its connection is dropped, so
+    /// that a late reply is never taken for the reply to another mail.
     async fn deliver(&self, mail: &OutgoingMail) -> Result<(), SendMailError> {
         let mut conversation = Conversation::resume(self).await?;
         match conversation.deliver(mail).await {

@@ -1,4 +1,5 @@
-//! One conversation with a mail server, command by command, so that a refusal is known by what it answers. It ends in time.
+//! An SMTP conversation, command by command, so that a refusal is known by the command that it answers. Its duration is
+//! bounded.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,13 +21,13 @@ use crate::transport::hello::HelloName;
 use crate::transport::outgoing::wire_address;
 use crate::transport::{MailSetting, OutgoingMail, SendMailError};
 
-/// A server that has said nothing for so long may be waiting for TLS.
+/// A server that is silent for this long may be waiting for TLS.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
-/// A kept connection shows within this time that it still works.
+/// How long a kept connection may take to show that it still works.
 const PROOF_MAX: Duration = Duration::from_secs(5);
-/// The answer to a goodbye is of no interest.
+/// How long to wait for the reply to a goodbye, which does not matter.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
-/// Where mail servers speak to one another. There none begins with TLS, and many shut out those who speak before them.
+/// The port for mail between servers. No server starts with TLS there, and many reject clients that speak first.
 const RELAY_PORT: u16 = 25;
 
 pub(super) struct Conversation<'s> {
@@ -35,13 +36,13 @@ pub(super) struct Conversation<'s> {
 }
 
 impl<'s> Conversation<'s> {
-    /// By a new connection, encrypted and logged in as the policy says.
+    /// Opens a new connection, encrypted and logged in as the policy says.
     pub(super) async fn begin(smtp: &'s Smtp) -> Result<Self, SendMailError> {
         let bounds = Bounds::from_now(smtp);
         Ok(Self { bounds, connection: bounds.connect().await? })
     }
 
-    /// By a kept connection that still answers, or by a new one.
+    /// Takes a kept connection that still answers, or opens a new one.
     pub(super) async fn resume(smtp: &'s Smtp) -> Result<Self, SendMailError> {
         let bounds = Bounds::from_now(smtp);
         let proof_max = PROOF_MAX.min(smtp.policy.time_max / 2);
@@ -53,7 +54,7 @@ impl<'s> Conversation<'s> {
         Ok(Self { bounds, connection: bounds.connect().await? })
     }
 
-    /// Until the server has taken the mail.
+    /// Delivers a mail. Returns once the server has accepted it.
     pub(super) async fn deliver(&mut self, mail: &OutgoingMail) -> Result<(), SendMailError> {
         let content = mail.message().formatted();
         let (from, to) = (wire_address(&mail.from.address), wire_address(&mail.to));
@@ -65,7 +66,7 @@ impl<'s> Conversation<'s> {
         Ok(())
     }
 
-    /// As far as a mail from this address to itself would go without its content.
+    /// Tries a mail from this address to itself without sending its content.
     pub(super) async fn try_out(&mut self, sender: &EmailAddress) -> Result<SmtpTrial, SendMailError> {
         let address = wire_address(sender);
         self.name_sender(&address, &address, b"").await?;
@@ -84,7 +85,7 @@ impl<'s> Conversation<'s> {
         self.connection
     }
 
-    /// Addresses that are not ASCII go only to servers that say that they take them (RFC 6531, section 3.2).
+    /// Sends MAIL FROM. Addresses that are not ASCII go only to servers that announce SMTPUTF8 (RFC 6531, section 3.2).
     async fn name_sender(&mut self, from: &Address, to: &Address, content: &[u8]) -> Result<(), SendMailError> {
         let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
         let mut parameters = Vec::new();
@@ -114,13 +115,13 @@ impl<'s> Conversation<'s> {
     }
 
     fn takes_utf8(&self) -> bool {
-        // Who announces the first must announce the second (RFC 6531, section 3.1), and it is needed with it.
+        // A server that announces the first must announce the second (RFC 6531, section 3.1), which is needed with it.
         let announced = [Extension::SmtpUtfEight, Extension::EightBitMime];
         announced.into_iter().all(|extension| self.connection.server_info().supports_feature(extension))
     }
 }
 
-/// With which server, and until when.
+/// The server of a conversation, and its deadline.
 #[derive(Clone, Copy)]
 struct Bounds<'s> {
     smtp: &'s Smtp,
@@ -139,7 +140,7 @@ impl<'s> Bounds<'s> {
         format!("{server}:{port}")
     }
 
-    /// Waits for the server in one phase, and says whose fault it is when that fails.
+    /// Waits for the server in one phase, and attributes a failure to its cause.
     async fn step<T>(
         &self,
         phase: Phase,
@@ -198,8 +199,8 @@ impl<'s> Bounds<'s> {
         Ok(Addresses { others, last })
     }
 
-    /// Connects and greets. A server that stays silent is asked on a second connection whether it begins with TLS, so that
-    /// the setting that is wrong need not be guessed at after a long wait.
+    /// Connects and greets. If the server stays silent, probes on a second connection whether it starts with TLS, so
+    /// that the wrong setting is reported without a long wait.
     async fn greet(&self) -> Result<Greeted, SendMailError> {
         let SmtpPolicy { port, tls, .. } = &self.smtp.policy;
         let addresses = self.look_up().await?;
@@ -224,7 +225,7 @@ impl<'s> Bounds<'s> {
         }
     }
 
-    /// The first of the addresses that is reachable. None of them may use up the time of the others.
+    /// Connects to the first reachable address. Each address gets an equal share of the time.
     async fn reach(&self, addresses: &Addresses, tls: Option<&TlsParameters>) -> Result<Greeted, Error> {
         let count = u32::try_from(addresses.others.len() + 1).unwrap_or(u32::MAX);
         let limit = Some(self.smtp.policy.time_max / count);
@@ -246,7 +247,7 @@ impl<'s> Bounds<'s> {
     }
 }
 
-/// Where a server may be reached, at least by one.
+/// The addresses of a server; at least one.
 struct Addresses {
     others: Vec<SocketAddr>,
     last: SocketAddr,

@@ -1,4 +1,4 @@
-//! What a mail server's refusal means: whether our settings, the server, the address or the mail is at fault (RFC 5321,
+//! Meaning of a mail server's refusal: whether our settings, the server, the address or the mail is at fault (RFC 5321,
 //! section 4.2; RFC 3463).
 
 use std::error::Error as _;
@@ -9,7 +9,7 @@ use lettre::transport::smtp::Error;
 
 use crate::transport::{MailSetting, SendMailError};
 
-/// How far a conversation has come. The same code means something else in each.
+/// How far a conversation has come. The same code means something different in each phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Until the server has been greeted.
@@ -38,7 +38,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Whose fault an error of this phase is. The text begins with `place`, and `recipient` is kept out of it.
+/// Returns the error by its cause. The text begins with `place` and does not contain `recipient`.
 pub(super) fn judge(place: &str, phase: Phase, error: &Error, recipient: &str) -> SendMailError {
     let reason = format!("{place}: {phase}: {}", without_addresses(&chain(error), recipient));
     let fault = match error.status() {
@@ -49,7 +49,7 @@ pub(super) fn judge(place: &str, phase: Phase, error: &Error, recipient: &str) -
         None if phase <= Phase::Tls && (error.is_client() || is_refused_handshake(error)) => {
             Fault::Setting(MailSetting::Tls)
         }
-        // It broke off, or says what nobody understands.
+        // The connection broke, or the reply is not valid.
         None => Fault::Server,
     };
     match fault {
@@ -72,7 +72,7 @@ fn fault_of_reply(phase: Phase, code: u16, text: &str) -> Fault {
     let text = text.to_ascii_lowercase();
     let named = named_setting(phase, code, &text);
     if code < 500 {
-        // A name that cannot be looked up is refused for the moment by some, and will be the next time too.
+        // Some servers refuse a name that they cannot look up only temporarily, but it will fail again.
         return if named == Some(MailSetting::HelloName) {
             Fault::Setting(MailSetting::HelloName)
         } else {
@@ -86,21 +86,21 @@ fn fault_of_reply(phase: Phase, code: u16, text: &str) -> Fault {
         (Phase::Login, _) => about_us(MailSetting::Login),
         (Phase::Sender, _) => about_us(MailSetting::From),
         _ if matches!(code, 502..=504 | 521 | 523 | 530 | 534 | 535 | 538) => about_us(MailSetting::Server),
-        // The sender's address, of all addresses.
+        // Codes about the sender's address, not the recipient's.
         (_, Some((1, 7 | 8))) => Fault::Setting(MailSetting::From),
-        // Nobody is there, no way leads there, or it is not ASCII (RFC 6531, section 3.5).
+        // No such mailbox, no route to it, or not ASCII (RFC 6531, section 3.5).
         (_, Some((1 | 2, _))) | (Phase::Recipient, Some((4 | 6, _))) => Fault::Address,
         (Phase::Recipient, Some(_)) => about_us(MailSetting::Server),
         (Phase::Recipient, None) => named.map_or(Fault::Address, Fault::Setting),
         (Phase::Content, Some((6, _) | (3, 4))) => Fault::Mail,
         (Phase::Content, _) if code == 552 => Fault::Mail,
         (Phase::Content, None) if named.is_none() && is_about_recipient(&text) => Fault::Address,
-        // Such as a sender that may not send: providers say so only now.
+        // For example a sender without permission: providers report that only now.
         (Phase::Content, _) => about_us(MailSetting::From),
     }
 }
 
-/// The setting that a reply speaks of, by its code or in words, which are all that many servers give.
+/// Returns the setting that a reply names, by its code or in words, which are all that many servers give.
 fn named_setting(phase: Phase, code: u16, text: &str) -> Option<MailSetting> {
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     // 503 is about the order of commands, whichever it names.
@@ -122,21 +122,21 @@ fn is_about_recipient(text: &str) -> bool {
     ["recipient", "mailbox", "user "].iter().any(|word| text.contains(word))
 }
 
-/// Subject and detail of an enhanced status code of class 5 (RFC 3463) that says something: at the beginning, or behind a `#`
-/// as qmail has it.
+/// Returns subject and detail of an enhanced status code of class 5 (RFC 3463) that gives a reason: at the beginning,
+/// or behind a `#` as in qmail.
 fn enhanced_code(text: &str) -> Option<(u16, u16)> {
     let first = text.split_whitespace().next();
     let marked = text.split_once("(#").map(|(_, rest)| rest.split(')').next().unwrap_or_default());
     let parse = |word: &str| {
         let mut numbers = word.strip_prefix("5.")?.splitn(2, '.').map(str::parse);
         let (subject, detail) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        // `5.0.0` and `5.3.0` stand for no reason in particular.
+        // `5.0.0` and `5.3.0` give no particular reason.
         (subject != 0 && (subject, detail) != (3, 0)).then_some((subject, detail))
     };
     first.and_then(parse).or_else(|| marked.and_then(parse))
 }
 
-/// Whether it is the TLS of both sides that do not agree, rather than the connection between them.
+/// Whether the TLS handshake was refused, rather than the connection broken.
 fn is_refused_handshake(error: &Error) -> bool {
     causes(error).any(|cause| {
         let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
@@ -144,7 +144,7 @@ fn is_refused_handshake(error: &Error) -> bool {
     })
 }
 
-/// Whether another address of the same server may be reachable where this one is not.
+/// Whether another address of the server may be reachable if this one is not.
 pub(super) fn is_unreachable(error: &Error) -> bool {
     use io::ErrorKind::{
         AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, PermissionDenied, TimedOut,
@@ -161,17 +161,17 @@ fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'stat
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
-/// An error with its causes.
+/// Formats an error with its causes.
 fn chain(error: &Error) -> String {
     causes(error)
         .map(ToString::to_string)
         .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
-/// More of what a server says is not needed to understand it.
+/// Maximum length of a quoted reply. More is not needed to understand it.
 const REASON_CHARACTERS_MAX: usize = 400;
 
-/// Servers repeat addresses in what they say, whole or the part before the `@`, and logs must not have them.
+/// Removes addresses, which servers repeat in full or as the local part, because logs must not contain them.
 pub(super) fn without_addresses(text: &str, recipient: &str) -> String {
     let local = recipient.split('@').next().unwrap_or_default().to_lowercase();
     let is_local = |word: &str| {
