@@ -1,4 +1,4 @@
-//! What an application holds: the [`Accounts`] handle.
+//! The [`Accounts`] handle, which an application holds.
 
 use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 
@@ -18,10 +18,10 @@ use crate::session_cache::SessionCache;
 use crate::tally::{AccountsMetrics, Tally};
 use crate::workers::Workers;
 
-/// Sessions whose use is noted at the same time. The others are noted when they are used again.
+/// How many sessions can have their use recorded at the same time. The others are recorded on their next use.
 const NOTES_OF_USE_MAX: usize = 4;
 
-/// The accounts of an application; cheap to clone. Its methods are what can be done, one file each in `operations/`.
+/// The accounts of an application; cheap to clone. Its methods are the operations, one file each in `operations/`.
 #[derive(Clone)]
 pub struct Accounts(Arc<Parts>);
 
@@ -31,13 +31,13 @@ struct Parts {
     clock: Arc<dyn Clock>,
     keyring: RwLock<LoadedKeyring>,
     key_lookup: tokio::sync::Mutex<KeyLookup>,
-    /// Of everything but access tokens.
+    /// Keys of everything but access tokens.
     keys: Keys,
     limiter: Limiter,
     session_cache: Option<Arc<SessionCache>>,
     notes_of_use: Arc<Semaphore>,
     hashing: HashingPool,
-    /// Opened when it is first needed: a host without pictures needs none.
+    /// Opened on first use: a host without pictures needs none.
     storage: OnceLock<Storage>,
     decoding: DecodingPool,
     mailer: Mailer,
@@ -48,15 +48,15 @@ struct Parts {
 }
 
 impl Accounts {
-    /// Accounts in this database, on the system's clock. The database must have [`crate::MIGRATIONS`].
+    /// Creates accounts in this database, with the system's clock. The database must have [`crate::MIGRATIONS`].
     pub fn new(db: Db, config: Config) -> Self {
         Self::with_clock(db, config, Arc::new(SystemClock))
     }
 
-    /// The same on another clock.
+    /// Creates accounts with another clock.
     ///
     /// # Panics
-    /// When the system has no thread to give for hashing.
+    /// If the system cannot start a hashing thread.
     pub fn with_clock(db: Db, config: Config, clock: Arc<dyn Clock>) -> Self {
         let token_keys: Vec<TokenKey> =
             config.secret_keys().iter().map(|key| TokenKey::of_secret(key, &config.tokens)).collect();
@@ -95,17 +95,17 @@ impl Accounts {
         }))
     }
 
-    /// The database, for a host's own tables beside ours.
+    /// Returns the database, also for a host's own tables.
     pub fn db(&self) -> &Db {
         &self.0.db
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The source of time.
+    /// Returns the clock.
     pub fn clock(&self) -> &dyn Clock {
         self.0.clock.as_ref()
     }
@@ -122,7 +122,7 @@ impl Accounts {
         keyring
     }
 
-    /// Held by the request that reads the keys.
+    /// Returns the lock that is held by the request that reads the keys.
     pub(crate) fn key_lookup(&self) -> &tokio::sync::Mutex<KeyLookup> {
         &self.0.key_lookup
     }
@@ -135,7 +135,7 @@ impl Accounts {
         self.0.session_cache.as_ref()
     }
 
-    /// What it takes to note that a session is used.
+    /// Returns the permits for recording that sessions are in use.
     pub(crate) fn notes_of_use(&self) -> &Arc<Semaphore> {
         &self.0.notes_of_use
     }
@@ -144,12 +144,13 @@ impl Accounts {
         &self.0.limiter
     }
 
-    /// To be called when a transaction is committed that promises a job. One that is forgotten is found a little later.
+    /// Wakes the worker. Call this after committing a transaction that enqueues a job; without it, the job runs a
+    /// little later.
     pub(crate) fn jobs_are_due(&self) {
         self.0.jobs_due.notify_one();
     }
 
-    /// Until somebody in this instance has promised a job.
+    /// Waits until this instance enqueues a job.
     pub(crate) async fn wait_for_jobs(&self) {
         self.0.jobs_due.notified().await;
     }
@@ -158,7 +159,8 @@ impl Accounts {
         &self.0.workers
     }
 
-    /// Says that requests come without the address of their client: limits then hold for all of them together.
+    /// Warns once that requests come without the client's address, so that network limits apply to all of them
+    /// together.
     pub(crate) fn warn_once_of_unknown_clients(&self) {
         self.0.unknown_clients.call_once(|| {
             tracing::warn!(
@@ -172,7 +174,7 @@ impl Accounts {
         &self.0.mailer
     }
 
-    /// The mails that were captured; `None` when they are sent.
+    /// Returns the captured mails, or `None` if mails are sent.
     pub fn mailbox(&self) -> Option<&Mailbox> {
         self.0.mailer.mailbox()
     }
@@ -181,7 +183,7 @@ impl Accounts {
         &self.0.hashing
     }
 
-    /// Where profile pictures are kept.
+    /// Returns the storage of profile pictures.
     pub fn storage(&self) -> Result<&Storage, StorageError> {
         if let Some(storage) = self.0.storage.get() {
             return Ok(storage);
@@ -194,12 +196,12 @@ impl Accounts {
         &self.0.decoding
     }
 
-    /// How the hashing of passwords goes.
+    /// Returns the metrics of password hashing.
     pub fn hashing_metrics(&self) -> HashingMetrics {
         self.hashing().metrics()
     }
 
-    /// What has been done since the start, by this instance.
+    /// Returns what this instance has done since its start.
     pub fn metrics(&self) -> AccountsMetrics {
         self.tally().read(self.session_cache().map_or(0, |cache| cache.len()))
     }

@@ -1,4 +1,4 @@
-//! Decides what a text is called in each language: a catalogue of Fluent files, ours and those that are put over them.
+//! Texts by language: a catalogue of Fluent files, the library's own and those that override them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
 use crate::model::Language;
 
-/// Texts by key and language. English has all of them; what another language lacks is taken from it.
+/// Texts by key and language. English has all of them, and other languages fall back to it.
 pub struct Catalogue {
     languages: Vec<Language>,
     texts: Vec<Texts>,
@@ -18,32 +18,32 @@ struct Texts {
     entries: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// A file of texts, in Fluent's syntax.
+/// A file of texts in Fluent syntax.
 pub struct TextFile {
-    /// What it is called when something is wrong in it.
+    /// The name in error messages.
     pub name: String,
-    /// Whose texts it has.
+    /// The language of the texts.
     pub language: Language,
-    /// What stands in it.
+    /// The content.
     pub source: String,
 }
 
-/// What a text has in place of a variable.
+/// The value of a variable in a text.
 #[derive(Clone, Copy, Debug)]
 pub enum Argument<'a> {
-    /// A text, taken as it is.
+    /// A text, inserted as it is.
     Text(&'a str),
-    /// A number, which plural rules go by.
+    /// A number, which selects plural forms.
     Number(i64),
 }
 
-/// Why there is no text.
+/// Why a text is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The key stands in no catalogue.
+    /// No catalogue has the key.
     #[error("there is no text {0}")]
     Unknown(String),
-    /// It has a variable that was not given, or refers to something that is not there.
+    /// The text has a variable without a value, or refers to something that does not exist.
     #[error("the text {key} cannot be put together: {reason}")]
     Incomplete {
         /// The key.
@@ -53,7 +53,7 @@ pub enum TextError {
     },
 }
 
-/// The library's own texts.
+/// Returns the library's own texts.
 pub(crate) fn embedded() -> Vec<TextFile> {
     let file = |tag: &str, source: &str| TextFile {
         name: format!("{tag}.ftl"),
@@ -64,10 +64,10 @@ pub(crate) fn embedded() -> Vec<TextFile> {
 }
 
 impl Catalogue {
-    /// Reads the files; a later one replaces texts of an earlier one of its language.
+    /// Parses the files. A later file overrides texts of an earlier one in the same language.
     ///
     /// # Errors
-    /// Everything that is wrong with them, each with the file's name and the line.
+    /// All problems in the files, each with the file's name and the line.
     pub fn new(files: Vec<TextFile>) -> Result<Self, Vec<String>> {
         let mut catalogue = Self { languages: Vec::new(), texts: Vec::new() };
         let mut problems = Vec::new();
@@ -83,7 +83,7 @@ impl Catalogue {
             let entries = entries(resource.source());
             let texts = catalogue.of_language(&file.language);
             for Entry { key, variables, .. } in &entries {
-                // The first one says which variables there are.
+                // The first file defines the variables.
                 texts.entries.entry(key.clone()).or_insert_with(|| variables.clone());
             }
             texts.bundle.add_resource_overriding(resource);
@@ -98,7 +98,7 @@ impl Catalogue {
     fn of_language(&mut self, language: &Language) -> &mut Texts {
         let at = self.languages.binary_search(language).unwrap_or_else(|at| {
             let mut bundle = FluentBundle::new_concurrent(vec![language.identifier().clone()]);
-            // Marks that nobody sees would end up in subjects and links.
+            // Invisible marks would end up in subjects and links.
             bundle.set_use_isolating(false);
             self.languages.insert(at, language.clone());
             self.texts.insert(at, Texts { bundle, entries: BTreeMap::new() });
@@ -107,7 +107,7 @@ impl Catalogue {
         &mut self.texts[at]
     }
 
-    /// A slip in a key or a variable shows by English not having it.
+    /// Returns what is wrong with an entry. A misspelt key or variable is one that English does not have.
     fn fault(&self, Entry { key, variables, .. }: &Entry) -> Option<String> {
         let Some(known) = self.entries(&Language::default()).and_then(|english| english.get(key)) else {
             return Some(format!("there is no text {key} in English"));
@@ -120,17 +120,17 @@ impl Catalogue {
         self.languages.binary_search(language).ok().map(|at| &self.texts[at].entries)
     }
 
-    /// The languages, in the order of their tags.
+    /// Returns the languages in the order of their tags.
     pub fn languages(&self) -> &[Language] {
         &self.languages
     }
 
-    /// Whether there is a text by this key.
+    /// Whether there is a text with this key.
     pub fn has(&self, key: &str) -> bool {
         self.entries(&Language::default()).is_some_and(|english| english.contains_key(key))
     }
 
-    /// The keys that a language takes from English.
+    /// Returns the keys that a language takes from English.
     pub fn missing(&self, language: &Language) -> Vec<&str> {
         let (Some(english), Some(own)) = (self.entries(&Language::default()), self.entries(language)) else {
             return Vec::new();
@@ -138,7 +138,7 @@ impl Catalogue {
         english.keys().filter(|key| !own.contains_key(*key)).map(String::as_str).collect()
     }
 
-    /// The text by this key, in this language, or in the one that it is a kind of, or else in English.
+    /// Returns the text of a key in this language, in the wider language that it belongs to, or else in English.
     pub fn text(
         &self,
         language: &Language,
@@ -178,7 +178,7 @@ struct Entry {
     variables: BTreeSet<String>,
 }
 
-/// The messages of a file, and which variables each has.
+/// Returns the messages of a file, with the variables of each.
 fn entries(source: &str) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for (index, line) in source.lines().enumerate() {

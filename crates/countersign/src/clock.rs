@@ -1,10 +1,10 @@
-//! Decides what time it is: the system's clock in life, one wound by hand in tests.
+//! The clock: the system's in production, a manual one in tests.
 
 use jiff::Timestamp;
 
-/// The source of time. Everything that depends on the time asks it, once per operation.
+/// The source of time. Everything that depends on time reads it, once per operation.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 

@@ -1,4 +1,5 @@
-//! A host's code inside the transactions of the accounts: what it writes is committed together with what happened, or not at all.
+//! Hooks: a host's code inside the transactions of the accounts. Its writes are committed together with the event, or
+//! not at all.
 
 use std::pin::Pin;
 
@@ -6,16 +7,18 @@ use countersign_db::{Conn, DbError};
 
 use crate::model::Event;
 
-/// What a hook returns: a future in a box, so that the trait can be used as an object.
+/// The return type of a hook: a boxed future, so that the trait can be used as an object.
 pub type HookFuture<'h> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + 'h>>;
 
-/// A host's code that runs when something has happened to an account; set as [`Config::hooks`](crate::config::Config::hooks).
+/// A host's code that runs when something happens to an account; set as
+/// [`Config::hooks`](crate::config::Config::hooks).
 ///
-/// It runs in the transaction that does it. What it writes by `conn` is committed with it, and an error undoes both: the user is
-/// answered that something broke. Keep it short, because on SQLite every writer waits for this transaction. Send nothing over a
-/// network and write no file: the transaction may still be undone. Insert a row into an outbox of your own instead.
+/// It runs in the transaction of the event. What it writes through `conn` is committed with the event, and an error
+/// rolls both back: the client gets an internal error. Keep it short, because on SQLite every writer waits for this
+/// transaction. Do not use the network or write files, because the transaction may still be rolled back. Insert a row
+/// into your own outbox instead.
 ///
-/// Kinds are added in any version: a hook passes over those that it does not know.
+/// Any version may add kinds: ignore those that you do not know.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -24,7 +27,7 @@ pub type HookFuture<'h> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Sen
 /// use countersign::{Event, HookFuture, Hooks};
 /// use countersign_db::{Conn, on_db};
 ///
-/// /// Everybody begins with ten credits, and nobody is registered without them.
+/// /// Gives every new user ten credits, and registers nobody without them.
 /// struct Credits;
 ///
 /// impl Hooks for Credits {
@@ -49,7 +52,7 @@ pub type HookFuture<'h> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Sen
 /// # }
 /// ```
 pub trait Hooks: Send + Sync {
-    /// Something has happened to an account. Of a deletion it is told while the account's rows are still there; of everything
-    /// else when they are as they will be.
+    /// Called for every event of an account. For a deletion, the account's rows still exist; for everything else, they
+    /// have their final state.
     fn happened<'h>(&'h self, event: &'h Event, conn: Conn<'h>) -> HookFuture<'h>;
 }

@@ -1,7 +1,7 @@
-//! How often one network may ask for what is costly or can be guessed at: a closed list of limits, each with a rate, in
-//! memory that is bounded.
+//! Rate limits per network, for operations that are expensive or open to guessing: a closed list of limits, each with a
+//! rate, in bounded memory.
 //!
-//! Each instance counts for itself. What is counted for an account is in the database; see [`LimitPolicy::wait`].
+//! Each instance counts separately. Attempts on an account are counted in the database; see [`LimitPolicy::wait`].
 
 mod rate;
 
@@ -14,24 +14,24 @@ use quick_cache::sync::Cache;
 use crate::config::{LimitPolicy, Rate};
 use crate::model::Network;
 
-/// How many counters are remembered, for networks times limits: some 8 MiB. Of more, those used least are forgotten, and what is
-/// forgotten starts afresh: whoever commands so many networks is not held by a limit for each of them.
+/// Maximum number of counters, for networks times limits: some 8 MiB. Beyond that, the least used are evicted and start
+/// afresh: an attacker with so many networks is not stopped by a limit per network.
 const REMEMBERED_MAX: usize = 65_536;
 
-/// What is limited for each network.
+/// What is limited per network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Limit {
-    /// Logins that fail.
+    /// Failed logins.
     LogIn,
     /// Registrations.
     Register,
-    /// Whatever sends a mail to an address of the client's choice.
+    /// Operations that mail an address of the client's choice.
     Mail,
-    /// Whatever takes a secret that came by mail.
+    /// Operations that accept a mailed secret.
     Secret,
-    /// Refresh tokens that are refused.
+    /// Refused refresh tokens.
     Refresh,
-    /// Pictures.
+    /// Picture uploads.
     Upload,
 }
 
@@ -48,15 +48,15 @@ impl Limit {
     }
 }
 
-/// Something was tried too often; it works again later. Nothing in it depends on whether an account exists.
+/// Too many attempts; a later one can succeed. Nothing in it depends on whether an account exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts; try again in {retry_after_seconds} seconds")]
 pub struct TooManyAttempts {
-    /// Which limit it was: a short name.
+    /// The name of the limit.
     pub policy: &'static str,
-    /// How often it may be tried.
+    /// How many attempts the window allows.
     pub quota: u32,
-    /// Within how many seconds.
+    /// Length of the window, in seconds.
     pub window_seconds: u32,
     /// When to try again, in seconds; at least 1.
     pub retry_after_seconds: u32,
@@ -65,7 +65,7 @@ pub struct TooManyAttempts {
 impl TooManyAttempts {
     pub(crate) fn new(policy: &'static str, quota: u32, window: SignedDuration, wait: SignedDuration) -> Self {
         let seconds = |duration: SignedDuration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-        // A part of a second counts as one, or a client that waits as long as it is told would be early.
+        // Round up, so that a client that waits as told is not early.
         let part = u32::from(wait.subsec_nanos() > 0);
         Self {
             policy,
@@ -80,19 +80,19 @@ impl TooManyAttempts {
     }
 }
 
-/// Counts for networks.
+/// Counters per network.
 pub(crate) struct Limiter {
     policy: Option<LimitPolicy>,
-    /// When each will have all its tries again, in microseconds since 1970: the one number that this takes (the "virtual
+    /// When each will have all its attempts again, in microseconds since 1970: the only state needed (the "virtual
     /// scheduling" of the generic cell rate algorithm, ITU-T I.371).
     full_at: Cache<(Limit, Network), Arc<AtomicI64>>,
 }
 
-/// A try that was counted.
+/// An attempt that was counted.
 pub(crate) struct Taken(Option<(Arc<AtomicI64>, Rate)>);
 
 impl Taken {
-    /// Does as if it had not been.
+    /// Refunds the attempt.
     pub(crate) fn give_back(self) {
         if let Some((full_at, rate)) = self.0 {
             full_at.fetch_sub(rate.interval_microseconds(), Ordering::Relaxed);
@@ -101,12 +101,12 @@ impl Taken {
 }
 
 impl Limiter {
-    /// Without a policy nothing is limited.
+    /// Creates a limiter. Without a policy nothing is limited.
     pub(crate) fn new(policy: Option<&LimitPolicy>) -> Self {
         Self { policy: policy.cloned(), full_at: Cache::new(REMEMBERED_MAX) }
     }
 
-    /// Counts a try of this network, if it has one left. The host's own code is not limited.
+    /// Counts an attempt of this network, if it has one left. The host's own code is not limited.
     pub(crate) fn take(&self, limit: Limit, network: Network, now: Timestamp) -> Result<Taken, TooManyAttempts> {
         let Some(policy) = self.policy.as_ref().filter(|_| network != Network::Host) else {
             return Ok(Taken(None));
@@ -115,7 +115,7 @@ impl Limiter {
         let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(AtomicI64::new(now)));
         let Ok(full_at) = self.full_at.get_or_insert_with(&(limit, network), fresh);
         let mut outcome = Ok(());
-        // Always `Ok`: there is always a next instant.
+        // Always `Ok`, because the closure never returns `None`.
         let _ = full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
             let (next, taken) = rate.take(full_at, now);
             outcome = taken;
@@ -156,7 +156,7 @@ mod tests {
         let limiter = limiter(3, 30);
         assert_eq!([0, 0, 0, 0].map(|seconds| take(&limiter, seconds)), [Ok(()), Ok(()), Ok(()), Err(10)]);
         assert_eq!([9, 10, 10].map(|seconds| take(&limiter, seconds)), [Err(1), Ok(()), Err(10)]);
-        // After the whole period all are there again, and never more.
+        // After the whole period all attempts are back, and never more.
         assert_eq!([100, 100, 100, 100].map(|seconds| take(&limiter, seconds)), [Ok(()), Ok(()), Ok(()), Err(10)]);
     }
 
@@ -178,7 +178,7 @@ mod tests {
         assert!(limiter.take(Limit::Register, Network::V4(1), at(0)).is_ok());
         let refusal = limiter.take(Limit::LogIn, Network::V4(1), at(0)).map(drop).unwrap_err();
         assert_eq!((refusal.policy, refusal.quota, refusal.window_seconds), ("login", 1, 60));
-        // Those whose address nobody knows are one.
+        // Clients without a known address count as one network.
         assert!(limiter.take(Limit::LogIn, Network::Unknown, at(0)).is_ok());
         assert!(limiter.take(Limit::LogIn, Network::Unknown, at(0)).is_err());
         for _ in 0..1_000 {
@@ -211,10 +211,10 @@ mod tests {
         for network in 0..4 * REMEMBERED_MAX as u64 {
             assert!(limiter.take(Limit::LogIn, Network::V6(network), at(0)).is_ok());
         }
-        // Each part of the cache rounds its share up.
+        // Each shard of the cache rounds its share up.
         let parts = thread::available_parallelism().map_or(1, NonZeroUsize::get) * 8;
         assert!(limiter.full_at.len() <= REMEMBERED_MAX + parts, "{}", limiter.full_at.len());
-        // The figure that the documents state.
+        // The number that the documents state.
         let each = size_of::<(Limit, Network)>() + size_of::<Arc<AtomicI64>>() + 3 * size_of::<usize>();
         assert!(each * REMEMBERED_MAX <= 8 * 1024 * 1024, "{each} bytes");
     }

@@ -1,9 +1,9 @@
-//! Which sessions are known without asking the database, and when an entry is stale.
+//! The session cache, and when an entry is stale.
 //!
-//! Within an instance the cache is exact: a change of a session or its user makes the cache forget it at the moment of the
-//! commit, and nothing that was read before that is put in after it. Across instances it is at most one second behind: every
-//! change is noted in the table `auth_changes`, and the notes are read twice a second while requests come. When they cannot
-//! be read, the cache is not used; when some may have been missed, it is emptied. No entry is used for longer than a minute.
+//! Within an instance the cache is exact: a change to a session or its user evicts it at the commit, and nothing read
+//! before that is inserted after it. Across instances it lags at most one second: every change is recorded as a note in
+//! the table `auth_changes`, and the notes are read twice a second while requests arrive. If they cannot be read, the
+//! cache is not used; if some may have been missed, it is cleared. No entry is used for longer than a minute.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,22 +16,22 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use crate::model::{LiveSession, SessionId, UserId};
 
-/// After this the notes are read again; meanwhile requests go on using the cache.
+/// Age at which the notes are read again; meanwhile requests keep using the cache.
 const POLL_EVERY: Duration = Duration::from_millis(500);
-/// After this it is not used until they have been.
+/// Age at which the cache is no longer used until the notes have been read.
 const TRUST_MAX: Duration = Duration::from_secs(1);
-/// Transactions commit in another order than their notes are numbered. None takes so long.
+/// Transactions commit in another order than their notes are numbered. None takes this long.
 const LATE_COMMIT_MAX: Duration = Duration::from_mins(1);
-/// A bound on what a note that never comes can do, such as one that was lost when a standby took over.
+/// Maximum age of an entry. Limits the damage of a note that never arrives, for example one lost in a failover.
 const AGE_SECONDS_MAX: u32 = 60;
-/// Users share these; a change of one costs the others of a slot one query each.
+/// Number of slots that users share. A change to one user costs the others of its slot one query each.
 const SLOTS: usize = 4096;
 
 pub(crate) struct SessionCache {
     entries: Cache<SessionId, Entry, UnitWeighter, RandomState>,
-    /// Grows when anything of a user of this slot changes, which makes the entries of before worthless.
+    /// Incremented when anything of a user in the slot changes, which invalidates earlier entries.
     changes: Box<[AtomicU32]>,
-    /// Grows with everything that is forgotten.
+    /// Incremented with every eviction.
     epoch: Mutex<u64>,
     polled_at: Mutex<Option<Instant>>,
     made_at: Instant,
@@ -42,48 +42,48 @@ pub(crate) struct SessionCache {
 #[derive(Clone)]
 struct Entry {
     session: Arc<LiveSession>,
-    /// In seconds since the cache was made.
+    /// In seconds since the cache was created.
     read_at: u32,
-    /// Of its user's slot.
+    /// The value of its user's slot in `changes`.
     change: u32,
 }
 
-/// A note of another instance, or of this one: its number, and what it says.
+/// A note of another instance or of this one: its number, and what changed.
 pub(crate) type Note = (i64, Changed);
 
 /// Which notes have been read.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Notes up to this number need not be read again; `None` before the first time.
+    /// Notes up to this number need not be read again; `None` before the first read.
     pub(crate) floor: Option<i64>,
     seen: BTreeMap<i64, Changed>,
-    /// The highest number at each reading of the last minute.
+    /// The highest number of each read in the last minute.
     highest: VecDeque<(Instant, i64)>,
 }
 
-/// Some notes may have been deleted before they were read, or the database is another.
+/// Some notes may have been deleted before they were read, or the database was replaced.
 #[derive(Debug)]
 pub(crate) struct Gap;
 
 /// Whether the cache may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// As it is.
+    /// Yes.
     Fresh,
-    /// As it is, but the notes should be read.
+    /// Yes, but the notes should be read.
     Due,
-    /// Only after they have been read.
+    /// Only after the notes have been read.
     Stale,
 }
 
-/// When a reading of the database began, as the cache counts.
+/// When a read of the database began, in the cache's own count.
 #[derive(Clone, Copy)]
 pub(crate) struct Epoch {
     forgotten: u64,
     read_at: u32,
 }
 
-/// What is about to change; when this is dropped, the cache has forgotten it.
+/// A pending change. On drop, the cache evicts what it changes.
 pub(crate) struct Forgetting {
     cache: Arc<SessionCache>,
     what: Changed,
@@ -92,11 +92,11 @@ pub(crate) struct Forgetting {
 /// What a transaction changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
-    /// Nothing of a user who is known beforehand.
+    /// Nothing of a user known beforehand.
     Nothing,
-    /// Rows of a user that the cache holds nothing of.
+    /// Rows of a user that the cache does not hold.
     Rows(UserId),
-    /// When a session was last used, which other instances need not know.
+    /// The last use of a session, which other instances need not know.
     Use(SessionId),
     Session(UserId, SessionId),
     /// All sessions of a user.
@@ -104,7 +104,7 @@ pub(crate) enum Changed {
 }
 
 impl Changed {
-    /// Whose row is locked.
+    /// Returns the user whose row is locked.
     pub(crate) fn user(self) -> Option<UserId> {
         match self {
             Self::Nothing | Self::Use(_) => None,
@@ -112,7 +112,7 @@ impl Changed {
         }
     }
 
-    /// What other instances have to forget: a session, or all of a user's.
+    /// Returns what other instances must evict: a session, or all of a user's.
     pub(crate) fn note(self) -> Option<(UserId, Option<SessionId>)> {
         match self {
             Self::Nothing | Self::Rows(_) | Self::Use(_) => None,
@@ -123,7 +123,7 @@ impl Changed {
 }
 
 impl SessionCache {
-    /// For at most this many sessions.
+    /// Creates a cache of at most this many sessions.
     pub(crate) fn new(sessions_max: usize) -> Self {
         Self {
             entries: Cache::with(
@@ -174,12 +174,12 @@ impl SessionCache {
         self.slot(session.authenticated.user.id)
     }
 
-    /// To be taken before the database is read.
+    /// Returns the current epoch. Call this before reading the database.
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch { forgotten: *lock(&self.epoch), read_at: self.seconds() }
     }
 
-    /// Keeps what was read, unless something has been forgotten since.
+    /// Inserts what was read, unless something was evicted meanwhile.
     pub(crate) fn put(&self, epoch: Epoch, session: Arc<LiveSession>) {
         let forgotten = lock(&self.epoch);
         if *forgotten == epoch.forgotten {
@@ -199,7 +199,7 @@ impl SessionCache {
         *forgotten += 1;
     }
 
-    /// Forgets everything, and begins to read the notes behind `newest`.
+    /// Clears the cache, and starts to read the notes above `floor`.
     pub(crate) fn begin_anew(&self, watch: &mut Watch, floor: i64) {
         *watch = Watch { floor: Some(floor), ..Watch::default() };
         let mut forgotten = lock(&self.epoch);
@@ -207,10 +207,10 @@ impl SessionCache {
         *forgotten += 1;
     }
 
-    /// Takes in the notes that were read at `begun`, which are all behind the floor. They are only ever deleted from the lowest
-    /// number up: so while the highest one that was read before is still there and says the same, none was missed.
+    /// Processes the notes read at `begun`, all of them above the floor. Notes are deleted only from the lowest number
+    /// up. So none was missed while the highest one of the previous read is still there and unchanged.
     pub(crate) fn take_in(&self, watch: &mut Watch, begun: Instant, notes: &[Note]) -> Result<(), Gap> {
-        // Also if the caller is dropped after a gap, the next one begins anew.
+        // After a gap the next read starts over, even if the caller is dropped.
         self.try_take_in(watch, begun, notes).inspect_err(|_| *watch = Watch::default())
     }
 
@@ -236,7 +236,7 @@ impl SessionCache {
                 break;
             }
             watch.highest.pop_front();
-            // The highest one itself is read each time.
+            // The highest note is read again each time.
             watch.floor = Some(highest - 1);
             watch.seen = watch.seen.split_off(&highest);
         }
@@ -258,7 +258,7 @@ impl Drop for Forgetting {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code that can panic runs while one is held.
+    // No code that can panic runs while a lock is held.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// A cache that began behind number 10 and has read these notes.
+    /// Returns the state of a cache that started above number 10 and has read these notes.
     fn watching(cache: &SessionCache, begun: Instant, notes: &[Note]) -> Watch {
         let mut watch = Watch::default();
         cache.begin_anew(&mut watch, 10);

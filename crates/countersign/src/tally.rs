@@ -1,16 +1,16 @@
-//! Decides what is counted of what the accounts do: how often, and never by whom.
+//! Counters of what the accounts do: how often, and never by whom.
 //!
-//! All names are in the lists below, so that no request can add one.
+//! All names are in the lists below, so no request can add one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Whatever is in no list, such as a job that only a newer version knows.
+/// Everything that is in no list, for example a job that only a newer version knows.
 const OTHER: &str = "other";
 
-/// How a login ended.
+/// Outcomes of logins.
 const LOGINS: &[&str] =
     &["succeeded", "wrong_credentials", "email_not_verified", "limited", "overloaded", "failed", OTHER];
-/// How a registration ended.
+/// Outcomes of registrations.
 const REGISTRATIONS: &[&str] = &[
     "registered",
     "awaits_proof",
@@ -25,38 +25,38 @@ const REGISTRATIONS: &[&str] = &[
     "failed",
     OTHER,
 ];
-/// What a refresh token got.
+/// Outcomes of token refreshes.
 const REFRESHES: &[&str] = &["exchanged", "repeated", "reused", "invalid", "limited", "failed", OTHER];
-/// Which limit refused.
+/// Limits that refused a request.
 const LIMITS: &[&str] = &["login", "register", "mail", "secret", "refresh", "upload", "account", "mail-address", OTHER];
 /// Kinds of jobs.
 const JOBS: &[&str] = &["send_token", "send_notice", "delete_picture", "sweep", "sweep_pictures", OTHER];
 
-/// What the accounts have done since they were opened: names from closed lists, and how often.
+/// What the accounts have done since they were opened: counts by names from closed lists.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AccountsMetrics {
-    /// Logins by how they ended: `succeeded`, `wrong_credentials`, `limited` …
+    /// Logins by outcome: `succeeded`, `wrong_credentials`, `limited` …
     pub logins: Vec<(&'static str, u64)>,
-    /// Registrations by how they ended: `registered`, `awaits_proof`, `email_taken` …
+    /// Registrations by outcome: `registered`, `awaits_proof`, `email_taken` …
     pub registrations: Vec<(&'static str, u64)>,
-    /// Refresh tokens by what they got: `exchanged`, `repeated` (the same answer again), `reused` (their session was ended) …
+    /// Token refreshes by outcome: `exchanged`, `repeated` (the same answer again), `reused` (the session was ended) …
     pub refreshes: Vec<(&'static str, u64)>,
-    /// Refusals by the limit that refused.
+    /// Refusals by limit.
     pub refusals: Vec<(&'static str, u64)>,
-    /// Jobs that were done, by kind.
+    /// Jobs that succeeded, by kind.
     pub jobs_done: Vec<(&'static str, u64)>,
-    /// Tries of jobs that did not work and will be repeated, by kind.
+    /// Job attempts that failed and will be retried, by kind.
     pub jobs_retried: Vec<(&'static str, u64)>,
-    /// Jobs that were given up, by kind.
+    /// Jobs that were marked failed, by kind.
     pub jobs_failed: Vec<(&'static str, u64)>,
-    /// Sessions that requests named, by whether they were in the cache: `hit`, `miss`.
+    /// Session lookups by whether the cache had the session: `hit`, `miss`.
     pub session_lookups: Vec<(&'static str, u64)>,
     /// Sessions in the cache now.
     pub sessions_cached: usize,
 }
 
-/// Counts for a list of names.
+/// Counters for a list of names.
 pub(crate) struct Counts {
     names: &'static [&'static str],
     counts: Box<[AtomicU64]>,
@@ -67,7 +67,7 @@ impl Counts {
         Self { names, counts: names.iter().map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// Counts one more. The lists are short, and a login costs far more than to look through one.
+    /// Counts one more. The search is linear: the lists are short, and a login costs far more.
     pub(crate) fn add(&self, name: &str) {
         let at = self.names.iter().position(|known| *known == name).unwrap_or(self.names.len() - 1);
         self.counts[at].fetch_add(1, Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Counts {
     }
 }
 
-/// Where everything is counted.
+/// All counters.
 pub(crate) struct Tally {
     pub(crate) logins: Counts,
     pub(crate) registrations: Counts,
@@ -108,12 +108,12 @@ impl Tally {
         }
     }
 
-    /// A session was found in the cache. Nearly every request comes here, so it is one addition.
+    /// Counts a session found in the cache. Nearly every request does this, so it is a single addition.
     pub(crate) fn session_hit(&self) {
         self.session_hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The database had to be asked for a session.
+    /// Counts a session that had to be read from the database.
     pub(crate) fn session_miss(&self) {
         self.session_misses.fetch_add(1, Ordering::Relaxed);
     }

@@ -1,17 +1,17 @@
-//! Who does jobs in this process, so that it is noticed when nobody does.
+//! The job workers in this process, so that their absence is noticed.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a job may wait for a worker before that is worth a warning; and how often one is given at the most.
+/// How long a job may wait for a worker before a warning, and the minimum interval between warnings.
 const UNATTENDED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// The workers of this process.
 #[derive(Default)]
 pub(crate) struct Workers {
     present: AtomicUsize,
-    /// When it was last looked whether jobs wait for one, in microseconds since 1970.
+    /// When the queue was last checked for waiting jobs, in microseconds since 1970.
     looked_at: AtomicI64,
 }
 
@@ -30,7 +30,8 @@ impl Workers {
         AtWork(self)
     }
 
-    /// When no worker is here: since when jobs wait too long, once a minute. A clock that was set back counts as a minute.
+    /// If there is no worker, returns the time since which due jobs have waited too long, at most once a minute. A
+    /// clock that was set back counts as a minute.
     pub(crate) fn missed_since(&self, now: Timestamp) -> Option<Timestamp> {
         if self.present.load(Ordering::Relaxed) > 0 {
             return None;
@@ -39,7 +40,7 @@ impl Workers {
         let (now, looked_at) = (now.as_microsecond(), self.looked_at.load(Ordering::Relaxed));
         let pause = i64::try_from(UNATTENDED_AFTER.as_micros()).unwrap_or(i64::MAX);
         let is_due = !(0..pause).contains(&now.saturating_sub(looked_at));
-        // Of several at once one looks.
+        // Of concurrent callers, one checks.
         let looks =
             is_due && self.looked_at.compare_exchange(looked_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         looks.then_some(long_ago)

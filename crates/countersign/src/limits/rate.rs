@@ -1,4 +1,4 @@
-//! How the tries of a rate are counted, and what a client is told that has none left.
+//! Counting of attempts by rate, and the refusal of a client that has none left.
 
 use jiff::SignedDuration;
 
@@ -6,29 +6,29 @@ use super::{Limit, TooManyAttempts};
 use crate::config::{FORGIVEN_AFTER, LimitPolicy, Rate};
 
 impl Rate {
-    /// After how long one try comes back. Rounded up, so that there are never more than may be.
+    /// Returns how long one attempt takes to come back, rounded up so that the rate is never exceeded.
     pub(crate) fn interval_microseconds(self) -> i64 {
         let period = i64::try_from(self.period().as_micros()).expect("a day at the most");
         let tries = i64::from(self.tries());
         period / tries + i64::from(period % tries > 0)
     }
 
-    /// The same.
+    /// Returns the interval as a duration.
     pub(crate) fn interval(self) -> SignedDuration {
         SignedDuration::from_micros(self.interval_microseconds())
     }
 
-    /// How far ahead the instant may be at which all tries are back, if there is to be one left.
+    /// Returns how far ahead the instant at which all attempts are back may be while one is left.
     pub(crate) fn slack(self) -> SignedDuration {
         SignedDuration::from_micros(self.interval_microseconds() * i64::from(self.tries() - 1))
     }
 
-    /// Takes one try of those that will all be back at an instant: the instant after that, or how long until one is left. All in
-    /// microseconds since 1970.
+    /// Takes one attempt. `full_at` is when all attempts will be back. Returns its new value, or how long to wait if
+    /// none is left. All in microseconds since 1970.
     pub(super) fn take(self, full_at: i64, now: i64) -> (i64, Result<(), SignedDuration>) {
         let interval = self.interval_microseconds();
         let fullest = now + interval * i64::from(self.tries());
-        // More than all tries are missing only when the clock was set back.
+        // It is later only if the clock was set back.
         let full_at = full_at.clamp(now, fullest);
         let wait = full_at + interval - fullest;
         if wait <= 0 { (full_at + interval, Ok(())) } else { (full_at, Err(SignedDuration::from_micros(wait))) }
@@ -47,7 +47,7 @@ impl LimitPolicy {
         }
     }
 
-    /// What a client is told that has to wait.
+    /// Returns the refusal for an account whose next attempt has to wait.
     pub(crate) fn account_limited(&self, wait: SignedDuration) -> TooManyAttempts {
         let tries = self.account_tries.get();
         let window = FORGIVEN_AFTER.saturating_mul(i32::try_from(tries).unwrap_or(i32::MAX));
