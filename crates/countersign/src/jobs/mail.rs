@@ -99,7 +99,7 @@ impl Accounts {
         Ok(self.mailer().send(&recipient, &message, job.uuid(), now).await?)
     }
 
-    /// No unverified user has the address, but a registration may wait for it.
+    /// Sends the mail of a registration that waits for the address, which no unverified user has.
     async fn send_registration_again(&self, token: &OneTimeToken, job: JobId, now: Timestamp) -> Result<(), JobError> {
         let waiting = store::one_time_tokens::find_registration(self.db().read().await?.conn(), token, now).await?;
         if let Some(registration) = waiting

@@ -33,8 +33,8 @@ impl Accounts {
         store::sessions::list_of_user(self.db().read().await?.conn(), user, self.clock().now()).await
     }
 
-    /// Returns the address of the registration that a mailed token completes, or `None` for any other token. A page
-    /// asks for the registration's password with it.
+    /// Returns the address of the registration that a mailed token completes, or `None` for any other token. The
+    /// user has to enter that registration's password.
     pub async fn find_registration_address(&self, token: &SecretString) -> Result<Option<EmailAddress>, DbError> {
         let found = self.find_mailed(token, TokenPurpose::CompleteRegistration).await?;
         Ok(found.map(|token| token.address))

@@ -27,7 +27,7 @@ impl HeaderText {
         Self(clean.trim().to_owned())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

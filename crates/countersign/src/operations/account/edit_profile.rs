@@ -1,5 +1,5 @@
 //! Profile edits: the username and the e-mail address, both unique. A new address ends the other sessions, because
-//! users log in with it. Where registration requires proof of the address, a new one applies only after it is proven.
+//! users log in with it. Unless registration is open, a new address applies only after it is proven.
 
 use countersign_db::DbError;
 

@@ -145,7 +145,7 @@ impl Accounts {
             }
             tracing::debug!("the session cache is emptied: changes may have been missed");
         }
-        // Rows with lower numbers may still be uncommitted, but at most one per connection.
+        // Notes with lower numbers may still be uncommitted, but at most one per connection.
         let floor = store::changes::find_newest(read.conn()).await? - UNCOMMITTED_MAX;
         cache.begin_anew(watch, floor);
         let notes = list_notes(read.conn(), floor).await?;

@@ -45,7 +45,7 @@ impl Change<'_> {
                         }
                     }
                 }
-                // Present secrets end with their session or its salt; device cookies are bound to the password hash.
+                // Present secrets end with the session or with its salt, and device cookies with the password hash.
                 Secret::PresentSecrets | Secret::DeviceCookies => {}
             }
         }

@@ -94,7 +94,7 @@ impl Act {
                 | A::Reauthenticated
                 | A::AddressChangeUndone
                 | A::AccountDeleted => Void,
-                // The client keeps the only token that it has, but the token no longer counts as a recent login.
+                // A client that has no other token keeps using this one, but it no longer counts as a recent login.
                 A::PasswordChanged | A::OthersLoggedOut | A::AddressChanged | A::AddressSet => Kept,
             },
             S::PresentSecrets => match self {
