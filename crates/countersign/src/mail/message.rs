@@ -23,18 +23,18 @@ pub struct Recipient {
 pub enum Message {
     /// Asks the user to verify an address.
     VerifyEmail {
-        /// Verifies it.
+        /// A link that verifies it.
         link: SecretString,
-        /// Verifies it too.
+        /// A code that verifies it too.
         code: SecretString,
         /// Lifetime of both, in minutes.
         minutes: u32,
     },
     /// Asks the reader to verify an address, which creates the account.
     CompleteRegistration {
-        /// Verifies it.
+        /// A link that verifies it.
         link: SecretString,
-        /// Verifies it too.
+        /// A code that verifies it too.
         code: SecretString,
         /// Lifetime of both, in minutes.
         minutes: u32,
@@ -55,9 +55,9 @@ pub enum Message {
     },
     /// Asks the reader of a new address to confirm it.
     ConfirmEmailChange {
-        /// Confirms it.
+        /// A link that confirms it.
         link: SecretString,
-        /// Confirms it too.
+        /// A code that confirms it too.
         code: SecretString,
         /// Lifetime of both, in minutes.
         minutes: u32,
@@ -66,7 +66,7 @@ pub enum Message {
     EmailChanged {
         /// The new address, masked.
         new_address: String,
-        /// Undoes the change.
+        /// A link that undoes the change.
         undo_link: SecretString,
         /// Lifetime of the link, in days.
         days: u32,

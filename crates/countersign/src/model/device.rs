@@ -1,5 +1,5 @@
-//! Browser names for mails, from a closed list: a client can put any text into its user agent, so that never reaches a
-//! mail.
+//! Browser names for mails, from a closed list: a client can put any text into its user agent, so none of it reaches
+//! a mail.
 
 /// A browser and its operating system, from closed lists of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -84,7 +84,7 @@ enum Model {
     Unsaid,
     /// Brightness and two differences, as always in JFIF.
     Jfif,
-    /// Red, green and blue. The decoder ignores that Adobe's segment says so if the components are numbered.
+    /// Red, green and blue, by Adobe's segment, which the decoder ignores if the components are numbered.
     Rgb,
 }
 
