@@ -1,11 +1,17 @@
-//! Accounts for axum applications, on SQLite or PostgreSQL.
+#![doc = include_str!("../README.md")]
 //!
-//! [`Accounts`] is the handle; its methods are what can be done: [`Accounts::register`], [`Accounts::log_in`],
-//! [`Accounts::verify_access_token`], [`Accounts::edit_profile`], [`Accounts::delete_account`]. The database must have
-//! [`MIGRATIONS`].
+//! # Where to look
 //!
-//! [`router`] is the HTTP API under `/api`; [`http::current_user::CurrentUser`] tells a host's own handlers
-//! who is calling.
+//! - [`Accounts`] is the handle. Its methods are the verbs: [`Accounts::register`], [`Accounts::log_in`],
+//!   [`Accounts::verify_access_token`], [`Accounts::edit_profile`], [`Accounts::delete_account`]. The database must have
+//!   [`MIGRATIONS`].
+//! - [`mount`] adds all routes; [`http`] and [`pages`] have them one by one.
+//! - [`CurrentUser`], [`OptionalUser`] and [`RecentlyAuthenticated`] are extractors for a host's own handlers;
+//!   [`pages::LoggedIn`] and [`pages::Visitor`] are those for pages.
+//! - [`config::Config`] holds every choice, with a default.
+//! - [`http::problem`] has the errors of the API, for hosts whose errors should look the same.
+//! - [`Hooks`] runs a host's code in the transactions of the accounts.
+//! - [`operator`] is for programs that run the accounts, and changes with any release.
 
 mod accounts;
 pub mod catalogue;
@@ -74,7 +80,7 @@ where
     router.merge(routes.with_state(accounts.clone())).merge(http::static_files(accounts))
 }
 
-/// The README's example compiles.
+/// The example of the repository's README compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+struct RepositoryReadme;
