@@ -1,4 +1,4 @@
-//! The commands that every host application has, and what they answer to their caller.
+//! The commands that every host application has, and their exit codes.
 
 mod archive;
 mod backup;
@@ -58,147 +58,148 @@ struct CommandLine {
 #[derive(Subcommand)]
 #[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
 enum Command {
-    /// Try it out on this machine: nothing to set up
+    /// Try it out on this machine without any setup
     ///
-    /// Listens on 127.0.0.1:8000, keeps the database and a generated secret under ./data, brings the schema up to date, and
-    /// says where everything is. Other machines cannot reach it; `serve` is for them.
+    /// Listens on 127.0.0.1:8000, keeps the database and a generated secret in ./data, migrates the schema, and prints
+    /// where everything is. Other machines cannot reach it; use `serve` for the public.
     Dev,
     /// Serve the public
     ///
-    /// Starts only when everything is in order: a strong SECRET_KEY, FRONTEND_URL and valid settings, a database whose schema is
-    /// exactly the one this program needs. Logs one JSON object a line to standard error. SIGTERM and SIGINT let requests under way
-    /// finish; a second signal ends at once.
+    /// Starts only if everything is in order: a strong SECRET_KEY, FRONTEND_URL and valid settings, and a database
+    /// whose schema this program can use. Logs one JSON object per line to standard error. SIGTERM and SIGINT let
+    /// requests in progress finish; a second signal exits at once.
     Serve,
-    /// Make a secret key
+    /// Generate a secret key
     ///
-    /// Prints 64 hexadecimal digits from the operating system's random source, and nothing else. Good for SECRET_KEY.
+    /// Prints 64 hexadecimal digits from the operating system's random source, and nothing else. Use it as SECRET_KEY.
     Secret {
-        /// Put it into .env as SECRET_KEY instead of printing it, and .env into .gitignore
+        /// Write it to .env as SECRET_KEY instead of printing it, and add .env to .gitignore
         #[arg(long)]
         write_env: bool,
-        /// Replace the SECRET_KEY that .env already has; everybody is logged out
+        /// Replace an existing SECRET_KEY in .env, which logs everybody out
         #[arg(long, requires = "write_env")]
         force: bool,
     },
-    /// Show or update the schema of the database
+    /// Show or update the database schema
     Migrate {
         #[command(subcommand)]
         command: MigrateCommand,
     },
-    /// Look at or change the keys that sign access tokens (EdDSA, ES256, RS256)
+    /// Manage the keys that sign access tokens (EdDSA, ES256, RS256)
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Move profile pictures to another storage, or clear away those that are nobody's
+    /// Copy profile pictures to another storage, or delete unused ones
     Media {
         #[command(subcommand)]
         command: MediaCommand,
     },
-    /// Write everything into one file: the database as it is at one moment, and the pictures
+    /// Back up the database and the pictures to one file
     ///
-    /// Works while the site runs, and needs no SECRET_KEY. The file is a tar archive with a SHA-256 of everything in it, for
-    /// your eyes only; it appears under its name when it is complete, in the place of an earlier backup. A bucket is reached by
-    /// the S3_ settings. PostgreSQL is backed up by its own tools, such as pg_dump. Ends with 1 when a picture was missing in the
-    /// storage.
+    /// Works while the site runs, and needs no SECRET_KEY. The database is copied as of one moment. The file is a tar
+    /// archive with SHA-256 sums of its parts, readable only by its owner; it appears under its name once it is
+    /// complete, and replaces an earlier backup. Buckets are accessed with the S3_ settings. PostgreSQL is backed up by
+    /// its own tools, such as pg_dump. Exits with status 1 if the storage lacked a picture.
     Backup {
-        /// Where it goes, such as backup.tar or s3://backups/countersign.tar
+        /// The destination, such as backup.tar or s3://backups/countersign.tar
         #[arg(value_name = "FILE")]
         place: PathBuf,
-        /// Encrypt it to this public key, which begins with age1; may be given several times. Otherwise to BACKUP_RECIPIENTS, and
-        /// if there are none to nobody
+        /// Encrypt to this public key, which begins with age1; repeatable. Defaults to BACKUP_RECIPIENTS; without any
+        /// recipient the backup is not encrypted
         #[arg(long = "recipient", value_name = "KEY", value_parser = parse_recipient)]
         recipients: Vec<Recipient>,
     },
-    /// Put back what `backup` wrote
+    /// Restore a backup
     ///
-    /// Checks all of the file before anything is touched. The database goes to where DATABASE_URL says, the pictures into
+    /// Verifies the whole file before it changes anything. The database is restored to DATABASE_URL, the pictures to
     /// MEDIA_DIR or the bucket. Stop the site first.
     Restore {
-        /// What `backup` wrote, also as s3://backups/countersign.tar
+        /// The backup, such as backup.tar or s3://backups/countersign.tar
         #[arg(value_name = "FILE")]
         place: PathBuf,
-        /// The file with the key that opens an encrypted backup
+        /// The file with the secret key for an encrypted backup
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
-        /// Replace the database that is there, and add to the pictures that are
+        /// Replace an existing database, and add to existing pictures
         #[arg(long)]
         force: bool,
     },
-    /// Make a key for encrypted backups
+    /// Generate a key pair for encrypted backups
     ///
-    /// Prints it as age-keygen does: the public key, which `backup --recipient` and BACKUP_RECIPIENTS take, in a comment, and
-    /// below it the secret one, which `restore --identity` needs. It is shown once; keep it where the backups are not.
+    /// Prints the format of age-keygen: the public key for `backup --recipient` and BACKUP_RECIPIENTS in a comment,
+    /// then the secret key for `restore --identity`. The key is not stored; keep it apart from the backups.
     BackupKey,
-    /// Move everything to another database, such as from SQLite to PostgreSQL
+    /// Copy everything to another database, such as from SQLite to PostgreSQL
     ///
-    /// Stop the site first. The target is an empty database, which gets the schema; rows are written in batches, and in the end
-    /// all of them are read back and compared. A copy that was cut off goes on when it is started again; until it is whole, no
-    /// site starts on the target. The source is left as it is, and pictures are not touched. Leave passwords out of the
-    /// addresses, which other users of the machine can see, and give them in PGPASSWORD or ~/.pgpass. Ends with 1 when the two
-    /// databases are not the same in the end.
+    /// Stop the site first. The target is an empty database; the command creates the schema, copies rows in batches,
+    /// then reads all of them back and compares. An interrupted copy resumes when the command is run again; until it is
+    /// complete, no site starts on the target. The source is not changed, and pictures are not copied. Other users of
+    /// the machine can see the arguments, so leave passwords out of them and use PGPASSWORD or ~/.pgpass. Exits with
+    /// status 1 if the databases differ at the end.
     Copy {
-        /// Where the rows are; DATABASE_URL if left out
+        /// The source; defaults to DATABASE_URL
         #[arg(long, value_name = "DATABASE")]
         from: Option<String>,
-        /// Where they go, such as sqlite:data/accounts.db or postgres://user@host:5432/database
+        /// The target, such as sqlite:data/accounts.db or postgres://user@host:5432/database
         #[arg(long, value_name = "DATABASE")]
         to: String,
     },
-    /// Look at the work that waits, such as mails, or try again what was given up
+    /// List background jobs, such as mails, or retry failed ones
     Jobs {
         #[command(subcommand)]
         command: JobsCommand,
     },
-    /// Make an invitation, for REGISTRATION=invite
+    /// Create an invitation, for REGISTRATION=invite
     ///
-    /// Prints its code and a link to the registration. The code is not shown again.
+    /// Prints its code and a link to the registration page. The code is not shown again.
     Invite {
-        /// Only for this address
+        /// The only address that may use it
         #[arg(long, value_parser = parse_address)]
         email: Option<EmailAddress>,
-        /// How many may register with it
+        /// How many users may register with it
         #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
         uses: u32,
-        /// How long it is valid
+        /// Lifetime in days
         #[arg(long, default_value = "7", value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,
     },
-    /// Look at the mails, or send one to try it
+    /// Preview the mails, or send a test mail
     Mail {
         #[command(subcommand)]
         command: MailCommand,
     },
-    /// Show every setting, its effective value and where it came from
+    /// Show every setting, its effective value and its source
     ///
-    /// Secrets are shown as (set). Ends with 1 when a setting cannot be used, and says why.
+    /// Secrets are shown as (set). Exits with status 1 if a setting is invalid, and says why.
     Settings,
     /// Check that everything is ready for `serve`
     ///
-    /// One line a check: ok, warn or fail, with what to do. Ends with 1 when any fails.
+    /// Prints one line per check: ok, warn or fail, with a remedy. Exits with status 1 if any check fails.
     Doctor {
-        /// Only show which address a request counts for that comes from this one, as TRUSTED_PROXIES and PROXY_HEADER have it
+        /// Only show the client address of a request from this peer, according to TRUSTED_PROXIES and PROXY_HEADER
         #[arg(long, value_name = "ADDRESS")]
         from: Option<IpAddr>,
-        /// With --from: the value of the header that it has
+        /// With --from: a value of the request's proxy header
         #[arg(long, value_name = "VALUE", requires = "from")]
         forwarded: Vec<String>,
     },
-    /// Ask a running server whether it is well, such as for a container's health check
+    /// Check the health of a running server, for example in a container's health check
     ///
-    /// Ends with 0 if GET /health is answered with 200 within five seconds. Without a URL it asks the server that these settings
-    /// would start on this machine. The certificate is not looked at: nothing is sent that is secret.
+    /// Exits with status 0 if GET /health answers 200 within five seconds. Without a URL it checks the server that
+    /// these settings would start on this machine. The certificate is not verified, because the request contains no
+    /// secrets.
     Health {
-        /// Its address, such as https://accounts.example.org; with a path, such as …/ready, that is asked for
+        /// The server's URL, such as https://accounts.example.org; a path, such as …/ready, replaces /health
         #[arg(value_name = "URL", value_parser = health::parse_url)]
         url: Option<axum::http::Uri>,
     },
-    /// Measure what password hashing costs on this machine, and recommend a setting
+    /// Measure password hashing on this machine and recommend a setting
     ///
-    /// Hashes at the configured costs and at those that RFC 9106 and OWASP recommend: milliseconds a hash, logins a second
-    /// at full load, memory. Ends with 1 when the configured costs are below the recommendations.
+    /// Measures the configured costs and those that RFC 9106 and OWASP recommend: milliseconds per hash, logins per
+    /// second at full load, memory. Exits with status 1 if the configured costs are below the recommendations.
     Tune {
-        /// How long to measure each setting
+        /// Seconds to measure each setting
         #[arg(long, default_value = "2", value_parser = seconds)]
         seconds: f64,
     },
@@ -208,9 +209,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum MigrateCommand {
-    /// List the migrations and whether the database has them; ends with 1 when it is not up to date
+    /// List the migrations and whether they are applied; exits with status 1 if the schema is not up to date
     Status,
-    /// Apply what is missing, all of it or nothing
+    /// Apply the pending migrations, all or none
     Up,
 }
 
@@ -219,11 +220,11 @@ fn seconds(text: &str) -> Result<f64, &'static str> {
     seconds.ok_or("accepted is a number from 0.1 to 600")
 }
 
-/// Why a command did not do its work, in words for whoever called it.
+/// Why a command failed, in words for the user.
 struct Failure(String);
 
 impl<E: std::error::Error> From<E> for Failure {
-    /// With the chain of causes: an operator needs the last of them.
+    /// Includes the chain of causes, because the last one often matters most.
     fn from(error: E) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();
@@ -250,14 +251,14 @@ fn parse_address(text: &str) -> Result<EmailAddress, InvalidEmailAddress> {
     EmailAddress::parse(text)
 }
 
-/// How a command that did its work found things.
+/// The result of a command that completed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finding {
     InOrder,
     NotInOrder,
 }
 
-/// The whole `main` of a host application: reads the command line and does what it says.
+/// The entire `main` of a host application: parses the command line and runs the command.
 pub fn run<H: Host>() -> ExitCode
 where
     Accounts: FromRef<H::State>,
@@ -325,7 +326,7 @@ fn wait_for(command: impl Future<Output = Result<Finding, Failure>>) -> Result<F
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }
 
-/// Reads the settings; warnings are complained of at once, problems end the command.
+/// Loads the settings. Prints warnings at once; problems fail the command.
 fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
     let Loaded { settings, warnings, .. } = load::<H>(purpose);
     for warning in warnings {
@@ -334,7 +335,7 @@ fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
     settings.map_err(|report| Failure(report.to_string()))
 }
 
-/// The accounts of the working directory's settings, for commands that change or show what is in the database.
+/// Opens the accounts of the configured database, for commands that change or show its contents.
 async fn open_accounts<H: Host>(purpose: Purpose) -> Result<Accounts, Failure> {
     let Settings { mail, mut shell, host } = settings_for::<H>(purpose)?;
     let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;

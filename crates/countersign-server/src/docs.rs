@@ -1,8 +1,7 @@
-//! Decides how the API is described to programs and to people: `/openapi.json`, and `/docs`, a page on which every
-//! operation can be tried.
+//! The API's documentation: `/openapi.json`, and `/docs`, a page to try every operation.
 //!
-//! Everything the page needs is in the binary, and its Content-Security-Policy lets it load nothing else. The page is
-//! [Swagger UI](https://github.com/swagger-api/swagger-ui), because it can sign in by the OAuth2 password flow.
+//! The page is embedded in the binary, and its Content-Security-Policy forbids loading anything else. It is [Swagger
+//! UI](https://github.com/swagger-api/swagger-ui), because that can log in with the OAuth2 password flow.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -28,7 +27,7 @@ use tower_http::decompression::DecompressionLayer;
 
 const PAGE: &str = include_str!("../assets/docs/page.html");
 
-/// `data:` is for the icons inside Swagger UI's style sheet. It needs neither inline scripts, inline styles nor `eval`.
+/// `data:` is for the icons in Swagger UI's style sheet. It needs no inline scripts, inline styles or `eval`.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -37,7 +36,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const JSON: &str = "application/json";
 const CSS: &str = "text/css; charset=utf-8";
 
-/// What the page refers to as `{{name}}`.
+/// The files that the page refers to as `{{name}}`.
 const ASSETS: [Asset; 5] = [
     Asset {
         name: "swagger-ui-bundle.js",
@@ -62,16 +61,16 @@ const ASSETS: [Asset; 5] = [
     },
 ];
 
-/// For what may be another content under the same address after the next release.
+/// For URLs whose content may change with the next release.
 const ASK_FIRST: &str = "no-cache";
-/// For what gets another address with another content.
+/// For URLs that contain a hash of the content.
 const KEEP: &str = "public, max-age=31536000, immutable";
 
-/// The documentation of the API whose OpenAPI document (JSON) is `openapi`.
+/// Returns the documentation of the API whose OpenAPI document (JSON) is `openapi`.
 ///
-/// Addresses within the page are relative, so that it also works behind a proxy that adds a path in front.
+/// URLs in the page are relative, so that it also works behind a proxy that adds a path prefix.
 pub(crate) fn router(openapi: Bytes) -> Router {
-    // Made when somebody first looks: until then nobody has to read two megabytes of script for its address.
+    // Built on first use, because hashing two megabytes of script takes time at every start.
     let page: Arc<LazyLock<Page>> = Arc::new(LazyLock::new(Page::new));
     let assets = Arc::clone(&page);
     let openapi = File::new([(CONTENT_TYPE, JSON), (CACHE_CONTROL, ASK_FIRST)], Content::Plain(openapi));
@@ -88,10 +87,10 @@ pub(crate) fn router(openapi: Bytes) -> Router {
         .route("/redoc", get(async || Redirect::temporary("docs")))
 }
 
-/// The page, and what it refers to.
+/// The page and its assets.
 struct Page {
     page: Arc<File>,
-    /// By the last part of their addresses.
+    /// By the last segment of their URLs.
     assets: HashMap<String, Arc<File>>,
 }
 
@@ -116,7 +115,7 @@ struct Asset {
     content: Content<&'static [u8]>,
 }
 
-/// The large files are in the program as most browsers want them: that is two thirds less of them.
+/// Large files are embedded compressed, as most browsers accept them, which saves two thirds of their size.
 #[derive(Clone, Copy)]
 enum Content<B> {
     Plain(B),
@@ -124,7 +123,7 @@ enum Content<B> {
 }
 
 impl Asset {
-    /// Its name in `docs/`, different for every content.
+    /// Returns its name in `docs/`, which contains a hash of the content.
     fn address(&self) -> String {
         let (Content::Plain(bytes) | Content::Gzipped(bytes)) = self.content;
         let mut hasher = DefaultHasher::new();
@@ -133,8 +132,8 @@ impl Asset {
     }
 }
 
-/// Its content, in each of the two forms made of the other when first asked for and then kept: compressing costs about as
-/// much as hashing a password, too much to do for everybody who asks.
+/// A file in two encodings. The missing one is made on first use and kept, because compressing costs about as much as
+/// hashing a password, too much for every request.
 struct File {
     headers: HeaderMap,
     plain: OnceCell<Bytes>,
@@ -174,7 +173,8 @@ fn serve(file: Arc<File>) -> MethodRouter {
     get(move |request: HeaderMap| async move { file.answer(&request).await })
 }
 
-/// RFC 9110, section 12.5.3, of which only a plain `gzip` matters here; `gzip;q=0` refuses it.
+/// Returns whether the request accepts gzip (RFC 9110, section 12.5.3). Only a plain `gzip` counts; `gzip;q=0` refuses
+/// it.
 fn accepts_gzip(request: &HeaderMap) -> bool {
     let preferences = request.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     preferences.flat_map(|value| value.split(',')).any(|preference| {
@@ -184,7 +184,7 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-/// Lets tower-http's layer do it, which spares a dependency on a compressor.
+/// Uses tower-http's layer, which saves a direct dependency on a compressor.
 async fn gzip(plain: Bytes) -> Result<Bytes, BoxError> {
     let plain = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(plain.clone().into_response()));
     let request = Request::builder().header(ACCEPT_ENCODING, "gzip").body(Body::empty())?;

@@ -1,4 +1,4 @@
-//! What the application answers as a whole: its API, its documents, its state of health, and everything else.
+//! Assembles the HTTP application: the API, its documentation, health checks, and what applies to all routes.
 
 mod browser_headers;
 mod cross_origin;
@@ -34,7 +34,7 @@ use crate::metrics::{self, Metrics, Readers};
 use crate::telemetry::TraceParents;
 use crate::{Host, docs};
 
-/// The request was given up after the set time.
+/// The request exceeded its time limit.
 pub(crate) static TOOK_TOO_LONG: ProblemKind = ProblemKind {
     code: "took_too_long",
     status: 503,
@@ -42,7 +42,7 @@ pub(crate) static TOOK_TOO_LONG: ProblemKind = ProblemKind {
     when: "The server did not finish the request within the time limit, or the request's body arrived too slowly. Retrying later may help.",
 };
 
-/// The instance should get no requests at the moment.
+/// The instance should not receive requests now.
 pub(crate) static NOT_READY: ProblemKind = ProblemKind {
     code: "not_ready",
     status: 503,
@@ -50,15 +50,15 @@ pub(crate) static NOT_READY: ProblemKind = ProblemKind {
     when: "`GET /ready`: the database is not writable, its schema does not match the program, or the instance is stopping.",
 };
 
-/// The kinds of problem that come from the shell itself.
+/// The problem kinds of this crate.
 pub static KINDS: &[&ProblemKind] = &[&TOOK_TOO_LONG, &NOT_READY];
 
-/// Says, once it has begun, that the instance is about to stop.
+/// A flag that the instance is about to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// From now on the instance is not ready.
+    /// Marks the instance as not ready.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -68,35 +68,35 @@ impl Draining {
     }
 }
 
-/// What serving over HTTP depends on beside the accounts and the host.
+/// The settings of HTTP, apart from those of the accounts and the host.
 #[derive(Clone)]
 pub struct HttpSettings {
-    /// Handed to the routes.
+    /// The policy for the routes.
     pub policy: HttpPolicy,
-    /// How long a request may take.
+    /// Maximum duration of a request.
     pub request_time_max: Duration,
-    /// Whether the instance is stopping.
+    /// Set while the instance is stopping.
     pub draining: Draining,
-    /// Whom the instance is for.
+    /// The users of the instance.
     pub audience: Audience,
-    /// For how long browsers shall insist on encryption, where the site is https; `None` says nothing about it.
+    /// The HSTS policy for browsers, if the site is https; `None` sends no header.
     pub hsts: Option<Hsts>,
-    /// Whose scripts may use the API, beside those of the site itself.
+    /// Other origins whose scripts may use the API.
     pub cross_origins: CrossOrigins,
-    /// Where requests are counted, if they are.
+    /// The metrics that count requests, if enabled.
     pub metrics: Option<Metrics>,
-    /// What has to be shown to read the metrics at `/metrics`; without it they are not there.
+    /// The bearer token for `/metrics`; without it the page does not exist.
     pub metrics_token: Option<SecretKey>,
-    /// Whose traces are gone on with, if requests are traced.
+    /// Whose traces are continued, if requests are traced.
     pub traces: Option<TraceParents>,
 }
 
-/// Whom an instance is for.
+/// The users of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everybody.
+    /// The public.
     Public,
-    /// Whoever tries the application out on this machine; they may read the mails that were captured, at `/dev/mail`.
+    /// A developer on this machine, who may read captured mails at `/dev/mail`.
     Developer,
 }
 
@@ -116,10 +116,10 @@ impl Default for HttpSettings {
     }
 }
 
-/// The complete application of a host, ready to be served.
+/// Assembles the complete application of a host, ready to be served.
 ///
 /// # Panics
-/// Never: an OpenAPI document can always be written as JSON.
+/// Never: an OpenAPI document can always be serialized to JSON.
 pub fn assemble<H: Host>(accounts: Accounts, settings: &H::Settings, http: &HttpSettings) -> Router
 where
     Accounts: FromRef<H::State>,
@@ -137,8 +137,8 @@ where
         .split_for_parts();
     document.merge(of_health);
     let document = document.to_pretty_json().expect("an OpenAPI document is JSON");
-    // Only what is the same for everybody is compressed: where an answer mixes a secret with what a client sent, its length
-    // would tell.
+    // Only responses that are the same for everybody are compressed. If a response mixes a secret with client input,
+    // its compressed length leaks the secret (BREACH).
     let documents = docs::router(document.into())
         .route("/problems", get(|| async { problems_page::<H>() }))
         .merge(countersign::pages::assets::<Accounts>().with_state(accounts.clone()))
@@ -176,10 +176,10 @@ where
         })
 }
 
-/// The OpenAPI document of a host with its default settings; it takes no database.
+/// Returns the OpenAPI document of a host with default settings, without a database.
 ///
 /// # Panics
-/// When a setting of the host has no default, against what [`Host::Settings`] asks.
+/// If a setting of the host has no default, which [`Host::Settings`] requires.
 pub fn openapi<H: Host>() -> OpenApi
 where
     Accounts: FromRef<H::State>,
@@ -210,18 +210,18 @@ where
         .merge(countersign::http::well_known::routes())
 }
 
-/// Every kind of problem that a host application answers with.
+/// Returns every problem kind of a host application.
 fn problem_kinds<H: Host>() -> impl Iterator<Item = &'static ProblemKind> {
     problem::KINDS.iter().chain(H::PROBLEMS).chain(KINDS).copied()
 }
 
-/// Every kind of problem, under the anchors that a problem's `type` points to.
+/// Lists every problem kind, under the anchors that a problem's `type` points to.
 fn problems_page<H: Host>() -> Response {
     let policy = html::CONTENT_SECURITY_POLICY.clone();
     ([(CONTENT_SECURITY_POLICY, policy)], Html(html::problem_list(problem_kinds::<H>()))).into_response()
 }
 
-/// The manual of all problems of a host application, in Markdown.
+/// Returns the reference of all problems of a host application, in Markdown.
 pub fn problems_reference<H: Host>() -> String {
     let mut text = String::from(
         "# Problems\n\n\

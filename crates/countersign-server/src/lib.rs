@@ -1,6 +1,6 @@
-//! Running a host application of Countersign: its settings, its command line, its logs and its serving.
+//! Runs a host application of Countersign: its settings, command line, logging and HTTP server.
 //!
-//! A host says what it is by implementing [`Host`]; its whole `main` is then
+//! A host implements [`Host`]; this is its whole `main`:
 //!
 //! ```no_run
 //! # use countersign::Accounts;
@@ -64,41 +64,42 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An application that embeds the accounts and is run by this crate.
 pub trait Host: 'static {
-    /// The name of its binary.
+    /// The name of the binary.
     const NAME: &'static str;
-    /// What the site calls itself before people, unless `SITE_NAME` says otherwise.
+    /// The name of the site that users see, unless `SITE_NAME` is set.
     const TITLE: &'static str = Self::NAME;
     /// One sentence for `--help` and for the OpenAPI document.
     const ABOUT: &'static str;
-    /// Its version, for `--version` and for the OpenAPI document.
+    /// The version, for `--version` and for the OpenAPI document.
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    /// Its own migrations; they run after those of the accounts.
+    /// The migrations of the host, which run after those of the accounts.
     const MIGRATIONS: &'static [&'static Migrations] = &[];
-    /// Those of its tables that its triggers fill: the command `copy` has them filled again, and compares them.
+    /// The host's tables that are filled by triggers. The `copy` command does not copy them; it lets the triggers fill
+    /// them, then compares.
     const DERIVED_TABLES: &'static [DerivedTable] = &[];
-    /// Its own kinds of problem, listed at `/problems` beside those of the accounts.
+    /// The host's problem kinds, listed at `/problems` with those of the accounts.
     const PROBLEMS: &'static [&'static ProblemKind] = &[];
 
-    /// Its own settings, read from the same three tiers. Every one has a default or is an `Option`, so that the OpenAPI
-    /// document can be made on a machine that is not set up.
+    /// The host's settings, read from the same three tiers. Each has a default or is an `Option`, so that the OpenAPI
+    /// document can be generated without any configuration.
     type Settings: conf::Conf + Send + Sync + 'static;
-    /// What its handlers take from axum's `State`.
+    /// The state of the host's handlers, for axum's `State`.
     type State: Clone + Send + Sync + 'static;
 
-    /// Makes the state when the program starts.
+    /// Creates the state when the program starts.
     fn state(accounts: Accounts, settings: &Self::Settings) -> Self::State;
 
-    /// Its code that runs in the transactions of the accounts.
+    /// Returns the host's code that runs in the transactions of the accounts.
     fn hooks(_: &Self::Settings) -> Option<Arc<dyn Hooks>> {
         None
     }
 
-    /// Adds its own templates and texts to the library's.
+    /// Adds the host's templates and texts to the library's.
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {
         ours
     }
 
-    /// Its pages, with `countersign::pages::routes()` merged in. Without any of its own it has those of the accounts.
+    /// Returns the host's pages, with `countersign::pages::routes()` merged in. By default only those of the accounts.
     fn pages(_: &Self::Settings) -> Router<Self::State>
     where
         Accounts: FromRef<Self::State>,
@@ -106,10 +107,10 @@ pub trait Host: 'static {
         countersign::pages::routes().route("/", get(|| async { Redirect::temporary("/account") }))
     }
 
-    /// Its JSON API, under `/api`, with `countersign::http::routes(http)` merged in.
+    /// Returns the host's JSON API under `/api`, with `countersign::http::routes(http)` merged in.
     fn routes(settings: &Self::Settings, http: &HttpPolicy) -> OpenApiRouter<Self::State>;
 }
 
-/// The settings of a host that has none of its own.
+/// The settings of a host without settings.
 #[derive(conf::Conf)]
 pub struct NoSettings {}

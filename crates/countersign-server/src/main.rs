@@ -1,4 +1,4 @@
-//! Decides that this server holds accounts and nothing else.
+//! A host application with accounts and nothing else.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! Decides what an operator can learn of a running instance in figures, and who may read them.
+//! Metrics of a running instance, and who may read them.
 //!
-//! Everything is counted where it happens, in numbers that are there from the start, and put into words when somebody asks.
-//! What is counted is of closed lists: nothing that a client sends becomes part of a figure's name.
+//! Counters are atomics that exist from the start, and are formatted only when read. Labels have a fixed set of values,
+//! so clients cannot add to their number.
 
 mod backups;
 mod exposition;
@@ -33,13 +33,13 @@ use crate::serve::Attendance;
 pub(crate) use self::backups::BackupCounts;
 pub(crate) use self::listener::serve;
 
-/// Where they are read.
+/// The path of the metrics.
 pub(crate) const PATH: &str = "/metrics";
-/// OpenMetrics 1.0, which Prometheus reads since 2.5.
+/// OpenMetrics 1.0, which Prometheus supports since 2.5.
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// What is counted of a running instance; cheap to clone.
+/// The metrics of a running instance; cheap to clone.
 #[derive(Clone)]
 pub struct Metrics(Arc<Parts>);
 
@@ -59,7 +59,7 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Of a host's program that starts now.
+    /// Creates the metrics of a program that starts now.
     pub fn new<H: Host>() -> Self {
         Self(Arc::new(Parts {
             program: H::NAME,
@@ -71,18 +71,18 @@ impl Metrics {
         }))
     }
 
-    /// Where connections are counted.
+    /// Returns the connection counters.
     pub(crate) fn attendance(&self) -> Arc<Attendance> {
         Arc::clone(&self.0.attendance)
     }
 
-    /// Where backups are counted.
+    /// Returns the backup counters.
     pub(crate) fn backups(&self) -> Arc<BackupCounts> {
         Arc::clone(&self.0.backups)
     }
 }
 
-/// A request that is being answered, if requests are counted; whoever drops it has answered it or given it up.
+/// A request in progress, if requests are counted. Dropping it ends the request.
 pub(crate) struct Counted(Option<Metrics>);
 
 impl Counted {
@@ -93,7 +93,7 @@ impl Counted {
         Self(metrics.cloned())
     }
 
-    /// It is answered; `route` is what the router calls it.
+    /// Counts a response; `route` is the router's pattern.
     pub(crate) fn answered(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
         if let Self(Some(metrics)) = self {
             metrics.0.requests.answered(method, route, status, took);
@@ -112,9 +112,9 @@ impl Drop for Counted {
 /// Who may read the metrics.
 #[derive(Clone)]
 pub(crate) enum Readers {
-    /// Whoever reaches the listener.
+    /// Anyone who can connect to the listener.
     Everybody,
-    /// Whoever shows this token.
+    /// Clients that send this bearer token.
     Holders(SecretKey),
 }
 
@@ -125,7 +125,7 @@ struct Door {
     readers: Readers,
 }
 
-/// The page of the metrics. To whoever may not read it, it is not there.
+/// Returns the metrics page. Clients without access get 404.
 pub(crate) fn routes(metrics: Metrics, accounts: Accounts, readers: Readers) -> Router {
     Router::new().route(PATH, any(read)).with_state(Door { metrics, accounts, readers })
 }

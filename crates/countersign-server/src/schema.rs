@@ -1,4 +1,4 @@
-//! Decides whether a database's schema is the one this program needs, and what to do when it is not.
+//! Checks whether this program can use a database's schema, and migrates it.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::Host;
 
-/// Why a database is not used.
+/// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SchemaProblem {
     #[error("there is no database at {url} yet; `{binary} migrate up` makes it")]
@@ -38,12 +38,12 @@ pub(crate) enum SchemaProblem {
     Db(#[from] DbError),
 }
 
-/// All sets of migrations of a host application, in the order in which they run.
+/// Returns all sets of migrations of a host application, in the order in which they run.
 pub(crate) fn migrations<H: Host>() -> Vec<&'static Migrations> {
     std::iter::once(&countersign::MIGRATIONS).chain(H::MIGRATIONS.iter().copied()).collect()
 }
 
-/// Applies what is pending, all of it or nothing.
+/// Applies pending migrations, all or none.
 pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigration>, SchemaProblem> {
     refuse_half_copied::<H>(db).await?;
     db.migrate(&migrations::<H>()).await.map_err(|error| match error {
@@ -53,7 +53,7 @@ pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigr
     })
 }
 
-/// Says in the log that the schema is an expanded one: once, whether it was so at the start or has become so since.
+/// Logs that the schema is an expanded one, once per process.
 pub(crate) fn tell_of_expansion() {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
@@ -64,13 +64,13 @@ pub(crate) fn tell_of_expansion() {
 /// A schema that the program can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Usable {
-    /// Exactly the one that it needs.
+    /// Exactly the one that the program needs.
     Current,
-    /// A newer program has added to it what this one can do without.
+    /// A newer program only added to it, so this one can still use it.
     Expanded,
 }
 
-/// Whether the program can use the schema.
+/// Returns whether the program can use the schema.
 pub(crate) async fn check<H: Host>(db: &Db) -> Result<Usable, SchemaProblem> {
     refuse_half_copied::<H>(db).await?;
     let mut usable = Usable::Current;
@@ -82,7 +82,7 @@ pub(crate) async fn check<H: Host>(db: &Db) -> Result<Usable, SchemaProblem> {
     Ok(usable)
 }
 
-/// Whether the program can use one set; the graver problem where several hold.
+/// Returns whether the program can use one set, or the most severe problem.
 pub(crate) fn verdict<H: Host>(status: &SchemaStatus) -> Result<Usable, SchemaProblem> {
     let set = status.set;
     match status.state() {
@@ -97,12 +97,13 @@ pub(crate) fn verdict<H: Host>(status: &SchemaStatus) -> Result<Usable, SchemaPr
     }
 }
 
-/// Refuses a database that has only a part of the rows that it is to have.
+/// Refuses a database whose copy was not completed.
 pub(crate) async fn refuse_half_copied<H: Host>(db: &Db) -> Result<(), SchemaProblem> {
     if db.is_half_copied().await? { Err(SchemaProblem::HalfCopied { binary: H::NAME }) } else { Ok(()) }
 }
 
-/// Refuses an SQLite database that does not exist, which opening would create: asking for its state must not.
+/// Refuses an SQLite database that does not exist. Opening would create it, and a command that only shows its state
+/// must not.
 pub(crate) fn refuse_missing<H: Host>(url: &DatabaseUrl) -> Result<(), SchemaProblem> {
     match url.sqlite_path() {
         Some(path) if !path.exists() => Err(SchemaProblem::Missing { url: url.clone(), binary: H::NAME }),
@@ -110,7 +111,8 @@ pub(crate) fn refuse_missing<H: Host>(url: &DatabaseUrl) -> Result<(), SchemaPro
     }
 }
 
-/// Creates the file of an SQLite database, and its folder, for nobody else to read. SQLite itself would follow the umask.
+/// Creates the file of an SQLite database and its folder, accessible only to the owner. SQLite itself would follow the
+/// umask.
 pub(crate) fn create_private_file(url: &DatabaseUrl) -> io::Result<()> {
     let Some(path) = url.sqlite_path().filter(|path| !path.exists()) else {
         return Ok(());
@@ -124,7 +126,7 @@ pub(crate) fn create_private_file(url: &DatabaseUrl) -> io::Result<()> {
     }
 }
 
-/// Creates a folder that nobody else may enter; one that exists is left as it is.
+/// Creates a folder that only its owner can enter; leaves an existing one unchanged.
 pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
         return Ok(());

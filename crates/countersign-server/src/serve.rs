@@ -1,4 +1,4 @@
-//! How connections are accepted, bounded and ended.
+//! Accepts, limits and closes connections.
 
 mod answers;
 mod attendance;
@@ -37,32 +37,34 @@ use crate::tls::Tls;
 
 pub(crate) use self::attendance::Attendance;
 
-/// Head and trailers of one request.
+/// Maximum size of the head and trailers of a request, in bytes.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
-/// Requests of one client at the same time over HTTP/2.
+/// Maximum number of concurrent HTTP/2 requests per connection.
 const STREAMS_MAX: u32 = 100;
-/// How often a silent HTTP/2 client is asked whether it is still there.
+/// How often an idle HTTP/2 client is pinged.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// Accepting fails when file descriptors run out; they come back only as connections end.
+/// Wait after a failed accept. Accepting fails when file descriptors run out, and connections have to close to free
+/// them.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(500);
-/// So long after the last connection was taken its request may still begin.
+/// How long the last accepted connections may take to begin their request.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Bounds on serving that are the operator's to set.
+/// The operator's limits on serving.
 pub(crate) struct ServePolicy {
     pub(crate) connections_max: u32,
-    /// How long it goes on after a signal, so that everybody learns of the end before it comes.
+    /// How long to keep accepting connections after a signal, so that load balancers notice the shutdown first.
     pub(crate) shutdown_delay: Duration,
-    /// How long requests under way may take after that.
+    /// How long requests in progress may take after that.
     pub(crate) shutdown_max: Duration,
-    /// How long a client may take for a request's head, from connecting (a handshake included) or from its previous request.
+    /// How long a client may take for the head of a request, from connecting (TLS handshake included) or from its
+    /// previous request.
     pub(crate) head_time_max: Duration,
-    /// How long a connection without a new request is kept; longer than any request may take with what is done afterwards for
-    /// a client that is still sending.
+    /// How long a connection without a new request is kept. It must exceed the maximum duration of a request plus the
+    /// time to drain what its client still sends.
     pub(crate) idle_max: Duration,
-    /// Who the server is, if it speaks TLS.
+    /// The certificate, if the server speaks TLS.
     pub(crate) tls: Option<Tls>,
-    /// Where connections are counted.
+    /// The connection counters.
     pub(crate) attendance: Arc<Attendance>,
 }
 
@@ -79,17 +81,17 @@ impl ServePolicy {
     }
 }
 
-/// The signals that end serving, and one that no longer does.
+/// The signals that stop the server, and one that is ignored.
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// A file may not grow beyond a limit of the system. The write fails, and the writer says so; by default the
-    /// signal would end the process (setrlimit(2)).
+    /// SIGXFSZ: a file reached the system's size limit. Handling it makes the write fail, which is reported; by default
+    /// it would kill the process (setrlimit(2)).
     _file_size: Signal,
 }
 
 impl StopSignals {
-    /// From here on the signals no longer end the process by themselves.
+    /// Installs the handlers, so that the signals no longer end the process.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -106,18 +108,18 @@ impl StopSignals {
     }
 }
 
-/// How far the end has come; every connection watches it.
+/// The stage of the shutdown, which every connection watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Serving,
-    /// Requests are still answered, but nobody should count on further ones.
+    /// Requests are still answered, but clients should not reuse the connection.
     Draining,
-    /// Requests under way are finished, and nothing is begun.
+    /// Requests in progress are finished, and no new ones begin.
     Ending,
 }
 
-/// Serves until a signal comes. Then everybody is told that the end is near, for as long as the policy says; then requests
-/// under way are finished within the policy's time. A second signal ends all of that at once.
+/// Serves until a signal arrives, then announces the shutdown for the configured delay, then lets requests in progress
+/// finish within the configured time. A second signal stops at once.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -146,7 +148,7 @@ pub(crate) async fn serve(
             Ok(()) => reception.receive_until(&listener, sleep(handshakes::LAST_MAX)).await,
             Err(error) => debug!(%error, "a connection that is made in this moment may be reset"),
         }
-        // Whoever the system has connected meanwhile would be cut off with the listener.
+        // Closing the listener would reset connections that are still in its backlog.
         reception.receive_those_who_wait(&listener);
     }
     drop(listener);
@@ -164,7 +166,7 @@ pub(crate) async fn serve(
     reception.connections.shutdown().await;
 }
 
-/// A second signal, which may have come already.
+/// Waits for the second signal, which may have arrived already.
 async fn again(signals: &mut StopSignals, second: Option<&'static str>) -> &'static str {
     match second {
         Some(name) => name,
@@ -172,7 +174,7 @@ async fn again(signals: &mut StopSignals, second: Option<&'static str>) -> &'sta
     }
 }
 
-/// Where clients come in.
+/// Accepts connections and spawns their tasks.
 struct Reception {
     guests: Arc<Guests>,
     builder: Builder<TokioExecutor>,
@@ -185,15 +187,15 @@ struct Reception {
 }
 
 impl Reception {
-    /// Takes connections until something else has come to pass.
+    /// Accepts connections until `event` completes.
     async fn receive_until<T>(&mut self, listener: &TcpListener, event: impl Future<Output = T>) -> T {
         let mut event = pin!(event);
-        // Who has been accepted and waits for a place.
+        // An accepted connection that waits for room.
         let mut newcomer: Option<(TcpStream, SocketAddr)> = None;
         loop {
             tokio::select! {
                 outcome = event.as_mut() => {
-                    // It may have come to both at the same moment, and to drop the connection would reset it.
+                    // Both may complete at once, and dropping the connection would reset it.
                     if let Some((stream, peer)) = newcomer {
                         self.receive(stream, peer);
                     }
@@ -209,7 +211,7 @@ impl Reception {
         }
     }
 
-    /// Takes the connections that have been made already.
+    /// Accepts the connections in the backlog.
     fn receive_those_who_wait(&mut self, listener: &TcpListener) {
         while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
             self.receive(stream, peer);
@@ -248,12 +250,12 @@ fn connection_builder(head_time_max: Duration) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Waits for a client.
+/// Accepts the next connection.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client went away while it waited in the queue.
+            // The client disconnected while it was in the backlog.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
             }
             Err(error) => {
@@ -264,7 +266,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// What one connection needs to know.
+/// Everything that one connection needs.
 struct Connection {
     builder: Builder<TokioExecutor>,
     app: Router,
@@ -275,18 +277,18 @@ struct Connection {
 }
 
 impl Connection {
-    /// Serves until the client leaves, is silent for too long, is shown out, or the server stops.
+    /// Serves until the client disconnects, is silent for too long, is evicted, or the server stops.
     async fn serve(self, stream: TcpStream, peer: SocketAddr, ticket: Ticket) {
         let Self { mut builder, app, tls, patience, draining, mut stages } = self;
         let connected = tokio::time::Instant::now();
-        // Answers are small and whole; waiting to fill a packet only delays them.
+        // Responses are small and written at once; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let conversation = Arc::new(Conversation::default());
         let begun = Stream::begin(stream, tls.as_ref(), Arc::clone(&conversation));
         let begun = tokio::select! {
             biased;
             begun = timeout(patience.head_time_max, begun) => begun,
-            // Whoever is still shaking hands has asked nothing and is not waited for.
+            // A client in the TLS handshake has sent no request, so it is not waited for.
             _ = stages.wait_for(|stage| *stage == Stage::Ending) => return,
         };
         let Ok(Some(stream)) = begun else { return };
@@ -294,8 +296,8 @@ impl Connection {
         let answers = Answers { app, peer, desk: ticket.desk(), draining, conversation: Arc::clone(&conversation) };
         let service = service_fn(move |request| answers.to(request));
         let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        // The head's time limit begins only once the version of HTTP is known, and HTTP/2 has none at all: so a client that
-        // sends nothing, or nothing more, is shown out here.
+        // hyper starts the head timeout once the HTTP version is known, and HTTP/2 has none. A client that sends
+        // nothing, or nothing more, is therefore disconnected here.
         let mut silence = pin!(sleep_until(connected + patience.head_time_max));
         let mut seen = 0;
         loop {
@@ -311,8 +313,8 @@ impl Connection {
                     silence.as_mut().reset(tokio::time::Instant::now() + patience.idle_max);
                 }
                 stage = next_stage(&mut stages) => {
-                    // An HTTP/1 connection without a request would be closed at once, perhaps under a request that is on its
-                    // way; one of HTTP/2 takes a farewell first (GOAWAY, RFC 9113, section 6.8).
+                    // hyper would close an idle HTTP/1 connection at once, possibly while a request is on its way;
+                    // HTTP/2 announces the shutdown first (GOAWAY, RFC 9113, section 6.8).
                     if stage == Stage::Ending || conversation.is_http2() {
                         served.as_mut().graceful_shutdown();
                     }
@@ -322,7 +324,7 @@ impl Connection {
     }
 }
 
-/// Waits for the next stage; for ever if there is none, which is when the connections are dropped.
+/// Waits for the next stage, or forever if there is none, in which case the connection is dropped.
 async fn next_stage(stages: &mut watch::Receiver<Stage>) -> Stage {
     if stages.changed().await.is_err() {
         return std::future::pending().await;

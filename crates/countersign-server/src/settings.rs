@@ -1,8 +1,8 @@
-//! What an operator may set, what is accepted, and what holds otherwise.
+//! The settings of an operator: names, accepted values and defaults.
 //!
-//! Three tiers: the environment, over `.env` in the working directory, over the defaults here. The doc comments of
-//! [`ShellSettings`] are the manual: `docs/settings.md` is made of them. A default that the library has too is taken from
-//! the section of its `Config`, and a test compares what cannot be: switches and folders.
+//! Three tiers: the environment, then `.env` in the working directory, then the defaults here. `docs/settings.md` is
+//! generated from the doc comments of [`ShellSettings`]. A default that the library also has is taken from the section
+//! of its `Config`; a test compares the defaults that cannot be, which are switches and folders.
 
 mod accounts;
 mod backups;
@@ -44,22 +44,23 @@ use countersign_db::{DatabaseUrl, Pooler};
 
 use values::{base_url, bucket_name, days, minutes, parse_media_delivery, seconds, secret_text, text};
 
-/// What can be set for every host application.
+/// The settings that every host application has.
 #[derive(conf::Conf)]
 pub struct ShellSettings {
-    /// The key that signs access tokens: at least 32 bytes, best 64 hexadecimal digits from the `secret` command. `serve`
-    /// does not start without it; `dev` makes one of its own. Whoever knows it can log in as anybody.
+    /// The key that signs access tokens: at least 32 bytes, preferably 64 hexadecimal digits from the `secret` command.
+    /// `serve` does not start without it; `dev` generates its own. Anyone who knows it can log in as any user.
     #[conf(env, secret, value_parser = values::secret_key)]
     pub secret_key: Option<SecretKey>,
 
-    /// Other values of `SECRET_KEY`, separated by commas: earlier ones, and the next one while instances are being told of
-    /// it. What they signed is valid and what they sealed can be opened, so that replacing the key logs nobody out. `keys
-    /// reseal` seals anew; leave earlier ones out when their sessions have ended.
+    /// Other values of `SECRET_KEY`, separated by commas: earlier ones, and the next one while it is rolled out to all
+    /// instances. Tokens signed with them stay valid and data encrypted under them stays readable, so replacing the key
+    /// logs nobody out. `keys reseal` re-encrypts the data; remove an earlier value once its sessions have expired.
     #[conf(env, secret, value_parser = values::secret_keys)]
     pub secret_key_previous: Option<SecretKeys>,
 
-    /// What other services send to ask about tokens at `/api/users/token/introspect`, as their bearer token or as the password of
-    /// HTTP Basic: at least 32 bytes, made like `SECRET_KEY`. Without it none may ask.
+    /// The credential of services that introspect tokens at `/api/users/token/introspect`, sent as a bearer token or as
+    /// the password of HTTP Basic: at least 32 bytes, generated like `SECRET_KEY`. Without it the endpoint refuses all
+    /// requests.
     #[conf(env, secret, value_parser = values::secret_key)]
     pub introspection_secret: Option<SecretKey>,
 
@@ -67,102 +68,105 @@ pub struct ShellSettings {
     #[conf(env, secret, default_value = "sqlite:data/countersign.db")]
     pub database_url: DatabaseUrl,
 
-    /// What is between this program and PostgreSQL. `session`: nothing, or a pooler in session mode. `transaction`: a pooler such
-    /// as PgBouncer in transaction mode, which `pgbouncer=true` in the address says as well. `serve` refuses to start behind one
-    /// that it was not told of.
+    /// The pooler between this program and PostgreSQL. `session`: none, or one in session mode. `transaction`: one in
+    /// transaction mode, such as PgBouncer; `pgbouncer=true` in `DATABASE_URL` means the same. `serve` does not start
+    /// if it detects a transaction-mode pooler while this is `session`.
     #[conf(env, default_value = "session", value_parser = parse_pooler)]
     pub database_pooler: Pooler,
 
-    /// How many database connections are kept at the most: PostgreSQL connections, or SQLite readers beside the one writer.
+    /// Maximum number of database connections: PostgreSQL connections, or SQLite readers in addition to the single
+    /// writer.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=1000))]
     pub database_connections_max: u32,
 
-    /// Whether `serve` brings an older schema up to date by itself. Of several instances that start together one does it,
+    /// Whether `serve` migrates an older schema when it starts. If several instances start together, one migrates and
     /// the others wait.
     #[conf(parameter, env, default_value = "false", value_parser = switch)]
     pub migrate_on_start: bool,
 
-    /// The address to listen on. `127.0.0.1` is this machine only, which is right behind a proxy on the same machine;
-    /// `0.0.0.0` is every network.
+    /// The address to listen on. `127.0.0.1` accepts connections from this machine only, which is right behind a proxy
+    /// on the same machine; `0.0.0.0` accepts them on every network interface.
     #[conf(env, default_value = "127.0.0.1", value_parser = ip_address)]
     pub host: IpAddr,
 
-    /// The port to listen on; `0` lets the system choose one.
+    /// The port to listen on. `0` lets the system choose one.
     #[conf(env, default_value = "8000", value_parser = whole_number(0..=65535))]
     pub port: u16,
 
-    /// The certificate that the server shows, where no proxy in front does that: a file in PEM, with those between it and its
-    /// authority after it. With it the port speaks HTTPS alone (TLS 1.2 and 1.3). A renewed one is taken up within seconds,
-    /// without a restart.
+    /// The TLS certificate, if no proxy in front ends TLS: a PEM file with the certificate first, then its intermediate
+    /// certificates. With it the port accepts only HTTPS (TLS 1.2 and 1.3). A renewed certificate is loaded within
+    /// seconds, without a restart.
     #[conf(env)]
     pub tls_cert_file: Option<PathBuf>,
 
-    /// The private key of that certificate: a file in PEM, without a passphrase.
+    /// The private key of that certificate: a PEM file without a passphrase.
     #[conf(env)]
     pub tls_key_file: Option<PathBuf>,
 
-    /// The public address of the site: scheme and host, and the port if it is not the scheme's own. `serve` does not start
-    /// without it, because links in mails begin with it. With `http`, browsers keep a session on this machine alone.
+    /// The public URL of the site: scheme and host, and the port if it is not the scheme's default. `serve` requires
+    /// it, because links in mails begin with it. With `http`, browsers keep sessions only on this machine.
     #[conf(env, default_help_str = "for `dev`, where it listens")]
     pub frontend_url: Option<SiteUrl>,
 
-    /// What browsers are told.
+    /// Cross-origin access and HSTS.
     #[conf(flatten)]
     pub browsers: BrowserSettings,
 
-    /// The claim `iss` of access tokens. Tokens of another issuer are refused, so a change logs everybody out.
+    /// The `iss` claim of access tokens. Tokens of another issuer are refused, so changing it logs everybody out.
     #[conf(env, value_parser = text, default_help_str = "the value of FRONTEND_URL")]
     pub issuer: Option<String>,
 
-    /// The claim `aud` of access tokens: whom they are for, usually the address of the API that takes them. This server refuses those
-    /// for others, so after a change clients have to refresh theirs; it accepts those without the claim, as earlier versions issued
-    /// them, and those for the issuer.
+    /// The `aud` claim of access tokens, usually the URL of the API that accepts them. This server refuses tokens for
+    /// another audience, so clients have to refresh theirs after a change. It still accepts tokens without the claim,
+    /// which earlier versions issued, and tokens whose audience is the issuer.
     #[conf(env, value_parser = text, default_help_str = "the issuer with `EdDSA`, `ES256` and `RS256`; none with `HS256`")]
     pub audience: Option<String>,
 
-    /// What signs access tokens: `HS256` with `SECRET_KEY` itself, or `EdDSA`, `ES256` or `RS256` with keys that are made and
-    /// kept in the database, so that other services can verify tokens by `/.well-known/jwks.json`. A change logs nobody out.
+    /// The signature algorithm of access tokens: `HS256` with `SECRET_KEY` itself, or `EdDSA`, `ES256` or `RS256` with
+    /// keys that are generated and kept in the database, so that other services can verify tokens with
+    /// `/.well-known/jwks.json`. Changing it logs nobody out.
     #[conf(env, default, value_parser = parse_algorithm)]
     pub algorithm: SigningAlgorithm,
 
-    /// How long an access token is valid, in minutes.
+    /// Lifetime of an access token, in minutes.
     #[conf(env, default(minutes(SessionPolicy::default().access_token_ttl)), value_parser = whole_number(1..=1440))]
     pub access_token_expire_minutes: u32,
 
-    /// How long a session lasts at the most, in days: however much it is used, then one has to log in again.
+    /// Maximum lifetime of a session, in days, however often it is used. The user then has to log in again.
     #[conf(env, default(days(SessionPolicy::default().ttl)), value_parser = whole_number(1..=3650))]
     pub session_days: u32,
 
-    /// How long a session lasts that is not used, in days.
+    /// Maximum idle time of a session, in days.
     #[conf(env, default(days(SessionPolicy::default().idle_ttl)), value_parser = whole_number(1..=3650))]
     pub session_idle_days: u32,
 
-    /// How long a session lasts at the most whose user did not want to be kept logged in, in minutes. Its cookie ends with the
-    /// browser, unless that opens again with what was open before.
+    /// Maximum lifetime of a session whose user did not choose to stay logged in, in minutes. Its cookie is a session
+    /// cookie: browsers drop it when they close, unless they restore the previous tabs.
     #[conf(env, default(minutes(SessionPolicy::default().brief_ttl)), value_parser = whole_number(1..=10_080))]
     pub session_brief_minutes: u32,
 
-    /// How long a refresh token may be presented again after it was exchanged, in seconds, for the sake of lost answers and
-    /// second tabs. Later it ends its session, because somebody else may have it.
+    /// How long a refresh token may be presented again after it was exchanged, in seconds, for lost responses and
+    /// second tabs. Later reuse ends the session, because the token may have been stolen.
     #[conf(env, default(seconds(SessionPolicy::default().refresh_replay_window)), value_parser = whole_number(0..=600))]
     pub refresh_replay_seconds: u32,
 
-    /// Whether sessions are kept in memory, so that their requests need no database: `on` or `off`. What one instance ends,
-    /// the others notice within a second.
+    /// Whether sessions are cached in memory, so that authenticated requests need no database query: `on` or `off`. A
+    /// session that one instance ends is evicted from the others within a second.
     #[conf(parameter, env, default_value = "on", value_parser = switch)]
     pub session_cache: bool,
 
-    /// How long after the password was given one may change the e-mail address or delete the account, in minutes.
+    /// How long the user may change the e-mail address or delete the account after giving the password, in minutes.
     #[conf(env, default(minutes(SessionPolicy::default().reauthentication_ttl)), value_parser = whole_number(1..=1440))]
     pub reauthentication_minutes: u32,
 
-    /// Who may register. `open`: anybody, and the account is there at once; the answer tells whether an address has one.
-    /// `verified`: anybody who confirms the address by a mail, and the answer is the same for every address. `invite`: anybody
-    /// with an invitation, which `invite` makes. `closed`: nobody. Another address has to be confirmed with all but `open`.
+    /// Who may register. `open`: anyone, with immediate access; the response reveals whether an address has an account.
+    /// `verified`: anyone who confirms the address by mail; the response is the same for every address. `invite`:
+    /// anyone with an invitation, which the `invite` command creates. `closed`: nobody. In all modes but `open`, a
+    /// changed e-mail address must be confirmed.
     #[conf(env, default(RegistrationPolicy::default().mode), value_parser = parse_registration)]
     pub registration: RegistrationMode,
 
-    /// How long a mail works that asks to confirm an address, in minutes.
+    /// Lifetime of verification links, in minutes.
     #[conf(
         env,
         default(minutes(RegistrationPolicy::default().verification_ttl)),
@@ -170,66 +174,67 @@ pub struct ShellSettings {
     )]
     pub verify_token_expire_minutes: u32,
 
-    /// How long a mail works that lets a new password be chosen, in minutes.
+    /// Lifetime of password reset links, in minutes.
     #[conf(env, default(minutes(RecoveryPolicy::default().reset_ttl)), value_parser = whole_number(1..=1440))]
     pub reset_token_expire_minutes: u32,
 
-    /// How long a change of the e-mail address can be undone from the old one, in days.
+    /// How long a changed e-mail address can be undone from the old one, in days.
     #[conf(env, default(days(RecoveryPolicy::default().email_undo_ttl)), value_parser = whole_number(1..=90))]
     pub email_undo_days: u32,
 
-    /// The page where an address is confirmed, if it is not this site's own: the mail's secret is added as the parameter
-    /// `token`. The page must do nothing before somebody presses a button, because mail scanners open links.
+    /// The page that confirms an e-mail address, if it is not this site's own. Links in mails add the token as the
+    /// parameter `token`. The page must not act until the user presses a button, because mail scanners open links.
     #[conf(env, default(LinkPolicy::default().verify_email), value_parser = values::page)]
     pub verify_email_url: String,
 
-    /// The page where a new password is chosen, likewise.
+    /// The page that sets a new password, if it is not this site's own. The rules of `VERIFY_EMAIL_URL` apply.
     #[conf(env, default(LinkPolicy::default().reset_password), value_parser = values::page)]
     pub reset_password_url: String,
 
-    /// The page where a change of the e-mail address is undone, likewise.
+    /// The page that undoes an e-mail change, if it is not this site's own. The rules of `VERIFY_EMAIL_URL` apply.
     #[conf(env, default(LinkPolicy::default().undo_email_change), value_parser = values::page)]
     pub undo_email_change_url: String,
 
-    /// What a login takes as the user: `email`, or `email_or_username`. Usernames are public, so the second makes guessing
-    /// easier.
+    /// Accepted login identifiers: `email` or `email_or_username`. Usernames are public, so accepting them makes
+    /// guessing easier.
     #[conf(env, default, value_parser = parse_login_by)]
     pub login_by: LoginBy,
 
-    /// Whether the most common passwords are refused: `on` or `off`.
+    /// Whether the most common passwords are rejected: `on` or `off`.
     #[conf(env, default(PasswordPolicy::default().blocklist), value_parser = blocklist)]
     pub password_blocklist: Blocklist,
 
-    /// When registering and asking for a new password takes a proof of work, which makes it costly to do either many times:
-    /// `off`, `under_load` (while more passwords than usual are waiting to be hashed) or `always`. Pages do the work by
-    /// script; clients of the API have to know of it.
+    /// When registration and password reset requests require a proof of work, which makes mass requests expensive:
+    /// `off`, `under_load` (while more passwords than usual wait to be hashed) or `always`. Pages solve it with a
+    /// script; API clients must implement it.
     #[conf(env, default(ChallengePolicy::default().when), value_parser = parse_challenge)]
     pub challenge: ChallengeWhen,
 
-    /// How much work that is: 2 to this power of hashes, on average. With 18 it takes a phone half a second.
+    /// Difficulty of the proof of work: 2 to this power of hashes on average. 18 takes a phone half a second.
     #[conf(env, default(ChallengePolicy::default().bits), value_parser = whole_number(8..=24))]
     pub challenge_bits: u8,
 
-    /// Memory for one password hash, in KiB. More makes guessing stolen hashes dearer, and each login too. Existing hashes
-    /// are renewed at the next login.
+    /// Memory per password hash, in KiB. More makes guessing stolen hashes more expensive, and each login too. Existing
+    /// hashes are upgraded at the user's next login.
     #[conf(env, default(HashParameters::default().memory_kib()), value_parser = whole_number(19456..=262_144))]
     pub argon2_memory_kib: u32,
 
-    /// Passes over that memory.
+    /// Number of passes over that memory.
     #[conf(env, default(HashParameters::default().iterations()), value_parser = whole_number(1..=16))]
     pub argon2_iterations: u32,
 
-    /// Lanes that the memory is divided into.
+    /// Number of lanes that the memory is divided into.
     #[conf(env, default(HashParameters::default().lanes()), value_parser = whole_number(1..=16))]
     pub argon2_lanes: u32,
 
-    /// How many threads hash passwords. Each keeps `ARGON2_MEMORY_KIB`, or four times that if there is one lane, because
-    /// it then advances up to four hashes together. They give way to threads that answer requests.
+    /// Number of threads that hash passwords. Each allocates `ARGON2_MEMORY_KIB`, or four times that with one lane,
+    /// because it then computes up to four hashes together. They run at a lower priority than the threads that answer
+    /// requests.
     #[conf(env, value_parser = whole_number(ONE..=THREADS_MAX), default_help_str = "the number of cores")]
     pub hashing_threads: Option<NonZeroUsize>,
 
-    /// The memory that hashing may take, in bytes. With less than the threads would need there are fewer of them. What is
-    /// left over is for imported hashes of higher costs.
+    /// Maximum memory for hashing, in bytes. If it is too small for all threads, fewer threads run. The rest is used
+    /// for imported hashes with higher costs.
     #[conf(
         env,
         value_parser = whole_number(1_048_576..=1_099_511_627_776),
@@ -237,56 +242,55 @@ pub struct ShellSettings {
     )]
     pub hashing_memory_bytes_max: Option<u64>,
 
-    /// How many logins and registrations may wait to be hashed. When more come, those from the address with the most
-    /// waiting are answered with 503.
+    /// Maximum number of logins and registrations that wait to be hashed. When the queue is full, requests from the
+    /// address with the most waiting get 503.
     #[conf(env, default(HashingPolicy::default().queue_max), value_parser = whole_number(1..=100_000))]
     pub hashing_queue_max: usize,
 
-    /// How long a login or registration waits to be hashed before it is answered with 503, in seconds.
+    /// How long a login or registration waits to be hashed before it gets 503, in seconds.
     #[conf(env, default(seconds(HashingPolicy::default().wait_max)), value_parser = whole_number(1..=300))]
     pub hashing_wait_seconds_max: u32,
 
-    /// How often things may be tried.
+    /// Rate limits.
     #[conf(flatten)]
     pub limits: LimitSettings,
 
-    /// How mail is sent, and in which words.
+    /// Sending mail, and its templates.
     #[conf(flatten)]
     pub mail: MailSettings,
 
-    /// The proxies in front, as addresses or networks separated by commas, such as `127.0.0.1,10.0.0.0/8`. What they say about
-    /// the client's address is believed; without them it is the address of whoever connects.
+    /// The proxies in front, as addresses or networks separated by commas, such as `127.0.0.1,10.0.0.0/8`. Only these
+    /// may state the client's address; without them it is the address of the TCP peer.
     #[conf(env, value_parser = values::networks)]
     pub trusted_proxies: Option<Networks>,
 
-    /// The one header in which they say it: `x-forwarded-for` or `forwarded`. The proxy must set it or add to it, because a
-    /// client can send it too; the other header is not read.
+    /// The one header in which the proxies state it: `x-forwarded-for` or `forwarded`. The proxy must set it or append
+    /// to it, because a client can send it too; the other header is ignored.
     #[conf(env, default(ProxyPolicy::default().header), value_parser = parse_proxy_header)]
     pub proxy_header: ForwardedHeader,
 
-    /// The largest request body, in bytes.
+    /// Maximum size of a request body, in bytes.
     #[conf(env, default(HttpPolicy::default().body_bytes_max), value_parser = whole_number(4096..=16_777_216))]
     pub body_bytes_max: usize,
 
-    /// The largest file that is taken as a profile picture, in bytes.
+    /// Maximum size of an uploaded profile picture, in bytes.
     #[conf(env, default(MediaPolicy::default().upload_bytes_max), value_parser = whole_number(65_536..=33_554_432))]
     pub max_upload_size_bytes: usize,
 
-    /// The folder of profile pictures, as long as `S3_BUCKET_NAME` is not set. It is made when the first picture comes.
+    /// The folder of profile pictures, unless `S3_BUCKET_NAME` is set. It is created with the first picture.
     #[conf(env, default_value = "data/media")]
     pub media_dir: PathBuf,
 
-    /// How browsers get profile pictures: `served` by this program, `direct` from the bucket, which everybody may read, or
-    /// `presigned` from the bucket, by URLs that are valid for ten minutes. From a folder they are always served.
+    /// How browsers get profile pictures: `served` by this program, `direct` from a publicly readable bucket, or
+    /// `presigned` from the bucket, with URLs that are valid for ten minutes. Pictures in a folder are always served.
     #[conf(env, value_parser = parse_media_delivery, default_help_str = "`direct` with a bucket, `served` without")]
     pub media_delivery: Option<MediaDelivery>,
 
-    /// Where browsers get profile pictures instead, such as from a CDN: the URL before `/profile_pics`.
+    /// Another base URL for profile pictures, such as a CDN: the part before `/profile_pics`.
     #[conf(env, value_parser = base_url)]
     pub media_url: Option<String>,
 
-    /// The bucket for profile pictures, of Amazon S3 or of anything that speaks its protocol. Without it they are in
-    /// `MEDIA_DIR`.
+    /// The bucket for profile pictures, on Amazon S3 or an S3-compatible server. Without it they are in `MEDIA_DIR`.
     #[conf(env, value_parser = bucket_name)]
     pub s3_bucket_name: Option<String>,
 
@@ -294,61 +298,61 @@ pub struct ShellSettings {
     #[conf(env, default_value = "us-east-1", value_parser = text)]
     pub s3_region: String,
 
-    /// The access key for the bucket. Without it, the credentials count that a machine at Amazon gets from its role.
+    /// The access key for the bucket. Without it, the credentials of the machine's IAM role are used.
     #[conf(env, secret, value_parser = secret_text)]
     pub s3_access_key_id: Option<SecretText>,
 
-    /// The secret of that access key.
+    /// The secret access key that belongs to `S3_ACCESS_KEY_ID`.
     #[conf(env, secret, value_parser = secret_text)]
     pub s3_secret_access_key: Option<SecretText>,
 
-    /// The server of the bucket, if it is not Amazon's: scheme, host and port.
+    /// The S3-compatible server, if it is not Amazon's: scheme, host and port.
     #[conf(env, value_parser = base_url)]
     pub s3_endpoint_url: Option<String>,
 
-    /// Whether the bucket's name goes into the path of its URLs (`true`) or into the host's name (`false`).
+    /// Whether the bucket name is in the path of its URLs (`true`) or in the host name (`false`).
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true` with `S3_ENDPOINT_URL`, `false` without")]
     pub s3_path_style: Option<bool>,
 
-    /// Backups that the server makes by itself.
+    /// Scheduled backups.
     #[conf(flatten)]
     pub backups: BackupSettings,
 
-    /// How long a client may take for the head of a request, from connecting or from its previous request, in seconds.
-    /// Then it is disconnected.
+    /// How long a client may take to send the head of a request, in seconds, measured from connecting or from its
+    /// previous request. The connection is then closed.
     #[conf(env, default_value = "15", value_parser = whole_number(1..=120))]
     pub head_timeout_seconds: u32,
 
-    /// How long a request may take before it is answered with 503, in seconds.
+    /// How long a request may take before it gets 503, in seconds.
     #[conf(env, default_value = "30", value_parser = whole_number(1..=600))]
     pub request_timeout_seconds: u32,
 
-    /// How long connections and requests are still taken after SIGTERM or SIGINT, while `/ready` answers 503 and every answer
-    /// ends its connection, in seconds. Behind a proxy: longer than it takes to notice, and than it keeps connections that
-    /// it does not use.
+    /// How long the server still accepts connections and requests after SIGTERM or SIGINT, in seconds. Meanwhile
+    /// `/ready` answers 503 and every response closes its connection. Behind a proxy, choose more than its health check
+    /// interval and more than its keep-alive time for idle connections.
     #[conf(env, default_value = "0", value_parser = whole_number(0..=600))]
     pub shutdown_delay_seconds: u32,
 
-    /// How long requests under way may still take after that, in seconds.
+    /// How long requests in progress may take to finish after that, in seconds.
     #[conf(env, default_value = "10", value_parser = whole_number(0..=600))]
     pub shutdown_timeout_seconds: u32,
 
-    /// How many clients may be connected at the same time. For further ones those are disconnected that have sent nothing
-    /// for longest; only while all of them wait for answers do newcomers wait. Each takes an open file, and the limit on
-    /// those is raised at the start as far as the system allows.
+    /// Maximum number of open connections. For a new one, the server evicts the connections that have been idle
+    /// longest; new connections wait only while every open one awaits a response. Each needs an open file; the limit on
+    /// open files is raised at start as far as the system allows.
     #[conf(env, default_value = "2000", value_parser = whole_number(1..=100_000))]
     pub connections_max: u32,
 
-    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module such as
-    /// `info,countersign=debug`. No level shows a secret, a password, a token or an e-mail address.
+    /// The log level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module such as `info,countersign=debug`.
+    /// No level logs secrets, passwords, tokens or e-mail addresses.
     #[conf(env, default_value = "info")]
     pub log: LogFilter,
 
-    /// How it is logged: `human` or `json`.
+    /// The log format: `human` or `json`.
     #[conf(env, default_help_str = "`human` for `dev`, `json` for `serve`")]
     pub log_format: Option<LogFormat>,
 
-    /// Who is told how the program does.
+    /// Metrics and traces.
     #[conf(flatten)]
     pub telemetry: TelemetrySettings,
 }

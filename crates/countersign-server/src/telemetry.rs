@@ -1,4 +1,4 @@
-//! Decides what reaches the log and the traces, and that nothing secret does.
+//! Sets up logging and tracing, and keeps secrets out of both.
 
 mod format;
 mod lines;
@@ -31,8 +31,8 @@ pub use self::request_span::TraceParents;
 pub(crate) use self::traces::Traces;
 use crate::settings::{LogFilter, LogFormat};
 
-/// Crates that see statements, headers or bodies, and would log them at their chattier levels. They stay at `warn`,
-/// whatever `LOG` asks for.
+/// Crates that see statements, headers or bodies and would log them at verbose levels. They are limited to `warn`,
+/// whatever `LOG` is.
 const DISCREET: [&str; 12] = [
     "sqlx",
     "sqlx_core",
@@ -52,14 +52,14 @@ static LINES: Lines = Lines::new();
 
 tokio::task_local! {
     static REQUEST: RequestId;
-    /// Set beside it where requests are traced.
+    /// Also set if requests are traced.
     static TRACE: TraceId;
 }
 
-/// The id of a request: a UUIDv7 in its usual form.
+/// The ID of a request: a hyphenated UUIDv7.
 ///
-/// Whatever is logged while the request is handled carries it. It is kept beside `tracing`'s spans and not in one, because
-/// to open and close a span costs more than all that is done for most requests.
+/// All log lines during the request contain it. It is not a `tracing` span, because opening and closing a span costs
+/// more than handling most requests.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestId([u8; 36]);
 
@@ -74,18 +74,18 @@ impl RequestId {
         str::from_utf8(&self.0).expect("a UUID is ASCII")
     }
 
-    /// Of the request that is being handled here.
+    /// Returns the ID of the current request.
     fn current() -> Option<Self> {
         REQUEST.try_with(|id| *id).ok()
     }
 
-    /// Marks what is logged meanwhile.
+    /// Marks log lines written during `work`.
     pub(crate) fn during<T>(self, work: impl FnOnce() -> T) -> T {
         REQUEST.sync_scope(self, work)
     }
 }
 
-/// The id of a trace: 32 hexadecimal digits (W3C Trace Context, section 3.2.2.3).
+/// The ID of a trace: 32 hexadecimal digits (W3C Trace Context, section 3.2.2.3).
 #[derive(Clone, Copy)]
 pub(crate) struct TraceId([u8; 32]);
 
@@ -104,25 +104,25 @@ impl TraceId {
         str::from_utf8(&self.0).expect("digits are ASCII")
     }
 
-    /// Of the request that is being handled here.
+    /// Returns the ID of the current trace.
     fn current() -> Option<Self> {
         TRACE.try_with(|id| *id).ok()
     }
 }
 
-/// Where traces go.
+/// Where traces are sent.
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "only asked whether there is one"))]
 pub(crate) struct TraceSettings {
     pub(crate) program: &'static str,
     pub(crate) version: &'static str,
-    /// The collector's address, to which `/v1/traces` is added.
+    /// The collector's base URL, to which `/v1/traces` is appended.
     pub(crate) endpoint: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Which part of the requests is traced, from 0 to 1.
+    /// The fraction of requests to trace, from 0 to 1.
     pub(crate) ratio: f64,
 }
 
-/// Starts logging to standard error, and to log panics there too; and tracing, if it is asked for.
+/// Starts logging to standard error, including panics, and tracing if it is configured.
 pub(crate) fn start(
     filter: &LogFilter,
     format: LogFormat,
@@ -137,7 +137,7 @@ pub(crate) fn start(
     let filter = filter.env_filter().and(filter_fn(is_discreet));
     let log = Registry::default().with(lines.with_filter(filter));
     let traces = wanted.map(Traces::start).transpose();
-    // Only a second start in the same process fails, and then the first one's log goes on.
+    // Only a second start in the same process fails, and then the first subscriber stays.
     let _ = match &traces {
         Ok(Some(traces)) => log.with(traces.layer().with_filter(filter_fn(is_of_a_trace))).try_init(),
         _ => log.try_init(),
@@ -146,7 +146,7 @@ pub(crate) fn start(
     Ok(traces?)
 }
 
-/// Writes what is still waiting to be written. Lines that warn never wait.
+/// Writes pending lines. Warnings and errors are never pending.
 pub(crate) fn flush() {
     LINES.flush();
 }
@@ -160,8 +160,8 @@ fn is_of_a_trace(span: &Metadata<'_>) -> bool {
     span.target() == TRACE_TARGET
 }
 
-/// A formatted panic message may quote what a request contained (`"byte index 3 is not a char boundary; it is inside …"`),
-/// so only literal messages are shown; the place says enough about the others.
+/// Logs panics. Formatted messages are withheld, because they may quote request data (`"byte index 3 is not a char
+/// boundary; it is inside …"`); their location is enough.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted message withheld)");

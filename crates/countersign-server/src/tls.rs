@@ -1,7 +1,7 @@
-//! Decides how connections are encrypted, and with which certificate, where no proxy in front does it.
+//! TLS for a server without a proxy in front, and its certificate.
 //!
-//! The certificate is read from two files, and read again when they change. Connections that exist keep the one they began
-//! with; new ones get the new one. Files that cannot be used leave the old certificate in its place.
+//! The certificate is read from two files, and reloaded when they change. Existing connections keep the one they began
+//! with. If the new files are unusable, the old certificate stays in use.
 
 mod identity;
 mod validity;
@@ -25,12 +25,12 @@ use tracing::{info, warn};
 
 pub(crate) use self::identity::{Identity, TlsFiles, Unusable};
 
-/// How often it is looked whether the files have changed.
+/// How often to check whether the files have changed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// What HTTP can be spoken, the better first (RFC 7301).
+/// ALPN protocols, preferred first (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// How the server shows who it is; cheap to clone.
+/// The TLS configuration; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Tls {
     files: TlsFiles,
@@ -38,7 +38,7 @@ pub(crate) struct Tls {
     config: Arc<ServerConfig>,
 }
 
-/// The certificate that new connections are shown.
+/// The certificate for new connections.
 #[derive(Debug)]
 struct Shown(RwLock<Identity>);
 
@@ -48,7 +48,7 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-/// What rustls takes for cryptography: key exchange that a quantum computer does not undo is preferred.
+/// Returns the crypto provider for rustls. It prefers a post-quantum key exchange.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     use aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519, X25519MLKEM768};
     Arc::new(CryptoProvider {
@@ -58,7 +58,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 impl Tls {
-    /// Reads the files.
+    /// Loads the files.
     pub(crate) fn load(files: TlsFiles) -> Result<Self, Unusable> {
         let shown = Arc::new(Shown(RwLock::new(Identity::load(&files)?)));
         let mut config = ServerConfig::builder_with_provider(provider())
@@ -75,7 +75,7 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Says what is wrong with the time of the certificate, if anything.
+    /// Logs a warning if the certificate is not valid yet, has expired or soon will.
     pub(crate) fn warn_of_its_time(&self, now: Timestamp) {
         if let Some(complaint) = self.complaint(now) {
             warn!("{complaint}");
@@ -87,7 +87,7 @@ impl Tls {
         identity.is_untimely(now).then(|| format!("{}: {}", self.files.certificate.display(), identity.lifetime(now)))
     }
 
-    /// Takes up what comes into the files, for as long as it is polled.
+    /// Reloads the files when they change, as long as it is polled.
     pub(crate) async fn keep_current(&self, clock: &dyn Clock) {
         let mut taken = Stamps::of(&self.files);
         let mut seen = taken;
@@ -95,7 +95,7 @@ impl Tls {
         loop {
             sleep(LOOK_AGAIN).await;
             let found = Stamps::of(&self.files);
-            // Two files are not replaced in one step, so it waits until nothing changes any more.
+            // Two files are not replaced atomically, so it waits until both have stopped changing.
             if found != taken && found == seen {
                 taken = found;
                 self.take_up();
@@ -122,11 +122,11 @@ impl Tls {
     }
 }
 
-/// By which a change of the files is noticed.
+/// Detects changes of the files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamps([Option<Stamp>; 2]);
 
-/// Device, inode, length, and when it was written, in seconds and nanoseconds.
+/// Device, inode, length, and modification time in seconds and nanoseconds.
 type Stamp = (u64, u64, u64, i64, i64);
 
 impl Stamps {
@@ -135,7 +135,7 @@ impl Stamps {
     }
 }
 
-/// A link is followed: renewals often change where one points to.
+/// Follows links, because renewals often only change a link.
 fn stamp(path: &Path) -> io::Result<Stamp> {
     let found = fs::metadata(path)?;
     Ok((found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec()))

@@ -1,7 +1,7 @@
-//! Decides what a backup looks like as a file, and when such a file is believed.
+//! The backup format: writing it, and verifying it before a restore.
 //!
-//! A tar archive of plain files, so that it can be looked at without us: `FORMAT`, the pictures, `database.db`,
-//! `manifest.json`, and in the end `SHA256SUMS` over all before it, which `sha256sum -c` understands.
+//! A tar archive of plain files that standard tools can read: `FORMAT`, the pictures, `database.db`, `manifest.json`,
+//! and finally `SHA256SUMS` over everything before it, for `sha256sum -c`.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Which of our formats this program writes; it reads no later one.
+/// The format version that this program writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_BEGIN: &str = "countersign backup ";
@@ -24,15 +24,15 @@ const DATABASE: &str = "database.db";
 const MANIFEST: &str = "manifest.json";
 const SUMS: &str = "SHA256SUMS";
 
-/// A tar archive consists of blocks of so many bytes, and ends with two of zeros.
+/// Block size of a tar archive, in bytes. The archive ends with two blocks of zeros.
 const BLOCK: u64 = 512;
-/// No picture of ours is larger, in bytes.
+/// Maximum size of a picture, in bytes. The library stores no larger ones.
 const PICTURE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
-/// 64 digits, two spaces, the longest name that we give, and the end of the line.
+/// Maximum length of a checksum line, in bytes: 64 digits, two spaces, the longest name, and the line break.
 const LINE_BYTES_MAX: u64 = 160;
 
-/// What is said about a backup in it.
+/// The description of a backup, stored inside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     /// [`FORMAT`].
@@ -43,13 +43,13 @@ pub(super) struct Manifest {
     pub(super) version: String,
     /// When the database was copied.
     pub(super) created_at: String,
-    /// The latest migration of each set that the database has.
+    /// The latest applied migration of each set.
     pub(super) schema: BTreeMap<String, i64>,
-    /// How many rows each table has.
+    /// The number of rows of each table.
     pub(super) rows: BTreeMap<String, i64>,
-    /// How many pictures there are.
+    /// The number of pictures in the backup.
     pub(super) pictures: u64,
-    /// How many pictures rows name that the storage had lost.
+    /// The number of pictures that rows refer to but the storage lacked.
     pub(super) pictures_missing: u64,
 }
 
@@ -59,7 +59,7 @@ impl Manifest {
     }
 }
 
-/// Why a file is not taken for a backup.
+/// Why a file is rejected as a backup.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ArchiveError {
     #[error("it is no backup of ours")]
@@ -76,17 +76,17 @@ fn damaged(what: impl Into<String>) -> ArchiveError {
     ArchiveError::Damaged(what.into())
 }
 
-/// How much of a file [`format_of`] needs, in bytes.
+/// The number of bytes that [`format_of`] needs from the beginning of a file.
 pub(super) const BEGINNING_BYTES: u64 = 2 * BLOCK;
 
-/// The beginning of a file, by which it is known.
+/// Reads the beginning of a file, which identifies its format.
 pub(super) fn beginning_of(file: &Path) -> io::Result<Vec<u8>> {
     let mut begin = Vec::new();
     File::open(file)?.take(BEGINNING_BYTES).read_to_end(&mut begin)?;
     Ok(begin)
 }
 
-/// Whether something begins as a backup does; which format it is of.
+/// Returns the format version, if `begin` is the beginning of a backup.
 pub(super) fn format_of(begin: &[u8]) -> Result<u32, ArchiveError> {
     let (header, content) = begin.split_at_checked(512).ok_or(ArchiveError::Foreign)?;
     let name = header.strip_prefix(FORMAT_FILE.as_bytes());
@@ -97,7 +97,7 @@ pub(super) fn format_of(begin: &[u8]) -> Result<u32, ArchiveError> {
     }
 }
 
-/// A backup that is being written.
+/// Writes a backup.
 pub(super) struct ArchiveWriter<W: Write> {
     tar: tar::Builder<W>,
     sums: File,
@@ -105,7 +105,7 @@ pub(super) struct ArchiveWriter<W: Write> {
 }
 
 impl<W: Write> ArchiveWriter<W> {
-    /// Begins a backup in `sink`; the file `sums` is used meanwhile.
+    /// Begins a backup in `sink`, with `sums` as a temporary file.
     pub(super) fn begin(sink: W, sums: &Path, now: Timestamp) -> io::Result<Self> {
         let sums = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(sums)?;
         let tar = tar::Builder::new(sink);
@@ -126,7 +126,7 @@ impl<W: Write> ArchiveWriter<W> {
         self.note(DATABASE, reader.hash)
     }
 
-    /// Ends the archive; what it was written into is given back.
+    /// Ends the archive and returns the sink.
     pub(super) fn finish(mut self, manifest: &Manifest) -> io::Result<W> {
         self.add(MANIFEST, format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())?;
         let size = self.sums.stream_position()?;
@@ -165,7 +165,7 @@ fn sums_line(name: &str, hash: Sha256) -> String {
     line + "  " + name + "\n"
 }
 
-/// What is read through it is hashed.
+/// A reader that hashes everything read through it.
 struct Hashing<R> {
     inner: R,
     hash: Sha256,
@@ -179,7 +179,7 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-/// A backup all of which has been read and found to be what was written.
+/// A backup that was read completely and matches its checksums.
 #[derive(Debug)]
 pub(super) struct Backup {
     file: File,
@@ -187,7 +187,7 @@ pub(super) struct Backup {
 }
 
 impl Backup {
-    /// Reads all of a file; `progress` is told how many of how many parts have been read.
+    /// Reads and verifies a whole file; `progress` receives the number of parts read and the total.
     pub(super) fn verified(path: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Self, ArchiveError> {
         match format_of(&beginning_of(path)?)? {
             FORMAT => {}
@@ -239,7 +239,7 @@ impl Backup {
         Ok(Self { file, manifest })
     }
 
-    /// Writes the database into a new file that nobody else may read.
+    /// Extracts the database to a new file that only its owner can read.
     pub(super) fn extract_database(&self, target: &Path) -> Result<(), ArchiveError> {
         let mut archive = self.archive()?;
         for entry in archive.entries()?.raw(true) {
@@ -253,7 +253,7 @@ impl Backup {
         Err(damaged("it has no database"))
     }
 
-    /// Hands out the pictures, so many at a time.
+    /// Passes the pictures to `put`, in batches of `at_once`.
     pub(super) async fn for_each_picture<E: From<ArchiveError>>(
         &self,
         at_once: usize,
@@ -284,15 +284,14 @@ impl Backup {
     }
 }
 
-/// The checksums of a backup, and of how many parts they should be. They are the last part, and after them there is nothing
-/// but the end of the archive.
+/// Finds the checksums of a backup and returns them with the number of parts before them. They must be the last part.
 fn find_sums(path: &Path) -> Result<(BufReader<io::Take<File>>, u64), ArchiveError> {
     let mut file = File::open(path)?;
     let mut archive = tar::Archive::new(BufReader::new(&file));
     let (mut parts, mut found) = (0, None);
     for entry in archive.entries_with_seek()?.raw(true) {
         let entry = entry.map_err(|error| match error.kind() {
-            // What a header looks like is all that can be wrong with it.
+            // Only a malformed header causes these errors.
             ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => damaged(error.to_string()),
             _ => ArchiveError::Io(error),
         })?;
@@ -314,7 +313,7 @@ fn find_sums(path: &Path) -> Result<(BufReader<io::Take<File>>, u64), ArchiveErr
     Ok((BufReader::new(file.take(size)), parts))
 }
 
-/// The name of a part, if it is one that we give.
+/// Returns the name of a part, if a backup may contain it.
 fn name_of<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String, ArchiveError> {
     let name = String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
     let picture = name.strip_prefix(PICTURES).map(str::parse::<PictureFile>);

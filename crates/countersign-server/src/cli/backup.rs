@@ -1,5 +1,5 @@
-//! Decides how an installation is backed up while it runs: which moment the database is of, which pictures go with it, and
-//! when the file has its name.
+//! The `backup` command, and making a backup while the site runs: the database as of one moment, and the pictures that
+//! it refers to.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -27,14 +27,14 @@ use crate::schema::{self, migrations, refuse_missing};
 use crate::serve::StopSignals;
 use crate::settings::{Purpose, ShellSettings};
 
-/// How many pictures are read at the same time, each of which is in memory then.
+/// Pictures read concurrently; each is held in memory.
 pub(super) const PICTURES_AT_ONCE: usize = 8;
-/// How often one user's picture may be replaced while it is being read.
+/// How often one user's picture may be replaced while it is read before the backup fails.
 const TURNS_MAX: usize = 100;
-/// Lost pictures that are named one by one; of more there is only the number.
+/// Lost pictures that are named in errors; further ones are only counted.
 const LOST_NAMED_MAX: usize = 20;
 
-/// The command: `recipients` are those that it names, or those of the settings if it names none.
+/// Runs the command. `recipients` defaults to those of the settings.
 pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient>) -> Result<Finding, Failure> {
     let shell = settings_for::<H>(Purpose::Inspect)?.shell;
     if recipients.is_empty() {
@@ -74,24 +74,24 @@ pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient
     Ok(Finding::NotInOrder)
 }
 
-/// A backup that is to be made.
+/// The parameters of a backup.
 pub(super) struct Order<'o> {
     pub(super) shell: &'o ShellSettings,
     pub(super) place: &'o Place,
-    /// To whom it is encrypted; with none it is not.
+    /// The recipients that it is encrypted to; if empty, it is not encrypted.
     pub(super) recipients: &'o [Recipient],
     pub(super) now: Timestamp,
 }
 
-/// A backup that is complete.
+/// A completed backup.
 pub(super) struct Made {
     pub(super) manifest: Manifest,
     pub(super) bytes: u64,
-    /// Pictures that users have and the storage has not; only some if there are many.
+    /// Pictures that users have but the storage lacks, up to [`LOST_NAMED_MAX`].
     pub(super) lost: Vec<PictureFile>,
 }
 
-/// Makes a backup; `progress` is told how many of how many users have been looked at.
+/// Makes a backup; `progress` receives the number of users processed and the total.
 pub(super) async fn make<H: Host>(
     order: &Order<'_>,
     stop: &Stop,
@@ -114,7 +114,7 @@ pub(super) async fn make<H: Host>(
         || Workshop::open(beside(database, ".backup.partial"), "another backup of this database is under way");
     let (drafts, private) = match place {
         Place::File { drafts, .. } if recipients.is_empty() => (Workshop::open(drafts.clone(), &taken)?, None),
-        // What is not encrypted yet goes no further than the database itself has.
+        // The unencrypted copy stays in the folder of the database, which already holds the same data.
         Place::File { drafts, .. } => (Workshop::open(drafts.clone(), &taken)?, Some(beside_database()?)),
         Place::Object { .. } => (beside_database()?, None),
     };
@@ -143,7 +143,7 @@ async fn write<H: Host>(
     let live = Db::connect(&order.shell.database_url, &PoolPolicy::default()).await?;
     schema::refuse_half_copied::<H>(&live).await?;
     let database = workshop.path(DATABASE);
-    // Empty and private already when SQLite begins to write.
+    // SQLite writes to a file that is already private.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database)?;
     live.snapshot_into(&database).await?;
     let copy = Db::open_copy(&database).await?;
@@ -153,7 +153,7 @@ async fn write<H: Host>(
     let source = Source { live: &live, copy: &copy, storage };
     let Pictures { found, missing, lost } = source.add_pictures(&mut archive, progress).await?;
     let rows = copy.count_rows().await?;
-    // Its file is the whole database only now.
+    // Only after closing does its file hold the whole database.
     copy.close().await;
     live.close().await;
     archive.add_database(&database)?;
@@ -165,7 +165,8 @@ async fn write<H: Host>(
     Ok((outlet, manifest, lost))
 }
 
-/// The latest migration of each set. An older schema is backed up, which one does before it is updated; a strange one is not.
+/// Returns the latest migration of each set. An older schema is accepted, because people back up before they migrate;
+/// an altered or unknown one is refused.
 async fn schema_of<H: Host>(copy: &Db) -> Result<BTreeMap<String, i64>, Failure> {
     let mut latest = BTreeMap::new();
     for status in copy.schema(&migrations::<H>()).await? {
@@ -173,9 +174,9 @@ async fn schema_of<H: Host>(copy: &Db) -> Result<BTreeMap<String, i64>, Failure>
             (SchemaState::Current | SchemaState::Older, Some(step)) => {
                 latest.insert(status.set.to_owned(), step.version);
             }
-            // A set that this program has got since.
+            // The backup predates this set of migrations.
             (SchemaState::Older, None) if status.set != countersign::MIGRATIONS.set => {}
-            // What a newer program added is in the file too.
+            // Tables that a newer program added are in the file too.
             (SchemaState::Expanded, _) => {
                 latest.extend(status.unknown.iter().map(|step| (status.set.to_owned(), step.version)));
             }
@@ -185,21 +186,21 @@ async fn schema_of<H: Host>(copy: &Db) -> Result<BTreeMap<String, i64>, Failure>
     Ok(latest)
 }
 
-/// What a backup is made of.
+/// The sources of a backup.
 struct Source<'s> {
     live: &'s Db,
     copy: &'s Db,
     storage: &'s Storage,
 }
 
-/// What became of one user's picture.
+/// The outcome of reading one user's picture.
 enum Fetched {
     Found(PictureFile, Bytes),
     Nothing,
     Lost(PictureFile),
 }
 
-/// What became of the pictures.
+/// The outcome of reading all pictures.
 #[derive(Default)]
 struct Pictures {
     found: u64,
@@ -208,7 +209,7 @@ struct Pictures {
 }
 
 impl Source<'_> {
-    /// Adds the pictures that the copy of the database names.
+    /// Adds the pictures that the copy of the database refers to.
     async fn add_pictures(
         &self,
         archive: &mut ArchiveWriter<Envelope<Outlet>>,
@@ -246,8 +247,8 @@ impl Source<'_> {
         }
     }
 
-    /// The picture that a user has in the copy. If it has gone because it was replaced, the copy gets the one that is there
-    /// instead: so it names only what is in the backup.
+    /// Reads a user's picture as the copy of the database names it. If it was replaced meanwhile, updates the copy, so
+    /// that the copy refers only to pictures in the backup.
     async fn fetch(&self, user: UserId, file: Option<&PictureFile>) -> Result<Fetched, Failure> {
         let Some(mut file) = file.cloned() else {
             return Ok(Fetched::Nothing);

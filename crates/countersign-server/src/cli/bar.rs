@@ -1,9 +1,9 @@
-//! Decides how far a long command shows that it has come: a bar on the terminal, nothing where there is none.
+//! The progress bar of long commands, shown only on a terminal.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Draws the bar over the one before.
+/// Draws the bar over the previous one.
 pub(super) fn show(done: u64, all: u64) {
     const CELLS: u64 = 30;
     let mut terminal = io::stderr();

@@ -1,4 +1,4 @@
-//! Decides when an installation may be moved from one database to another, and what is said of it before and afterwards.
+//! The `copy` command: moves an installation to another database, with the checks and messages before and after.
 
 use countersign_db::{
     Copied, CopyError, CopyPlan, CopyTarget, DatabaseUrl, Db, DbError, Difference, Differs, HeldDb, PoolPolicy,
@@ -10,7 +10,7 @@ use crate::Host;
 use crate::schema::{bring_up_to_date, create_private_file, migrations, refuse_missing};
 use crate::settings::Purpose;
 
-/// Where the rows are and where they go.
+/// The names of the two databases in messages.
 const SOURCE: &str = "source";
 const TARGET: &str = "target";
 
@@ -36,12 +36,12 @@ pub(super) async fn move_rows<H: Host>(from: Option<&str>, to: &str) -> Result<F
     Ok(report::<H>(&copied, &from, &to))
 }
 
-/// The text may hold a password, so the refusal does not repeat it, as one of the command line's own would.
+/// Parses a database URL. The text may contain a password, so it is not a clap parser, whose error would repeat it.
 fn parse(text: &str, option: &str) -> Result<DatabaseUrl, Failure> {
     text.parse().map_err(|error| Failure(format!("{option}: {error}")))
 }
 
-/// The same file under two names would be taken for a database that somebody uses.
+/// Refuses one file under two names. Otherwise the error would say that another program uses it.
 fn refuse_same_file(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<(), Failure> {
     let file = |url: &DatabaseUrl| url.sqlite_path().and_then(|path| path.canonicalize().ok());
     match (file(from), file(to)) {
@@ -62,7 +62,7 @@ async fn open(url: &DatabaseUrl, which: &str) -> Result<HeldDb, Failure> {
     })
 }
 
-/// Only what this program knows exactly is copied.
+/// Refuses a source whose schema is not exactly the one of this program.
 async fn refuse_unready<H: Host>(source: &mut HeldDb) -> Result<(), Failure> {
     if source.is_half_copied().await? {
         return Err(Failure("the source is itself the target of a copy that was not finished".to_owned()));
@@ -91,7 +91,7 @@ fn refuse_inexact<H: Host>(state: SchemaState, which: &str) -> Result<(), Failur
     }))
 }
 
-/// Sees to it that the target has exactly the schema that this program needs.
+/// Creates the schema in an empty target; otherwise checks that it is exactly the one of this program.
 async fn prepare<H: Host>(to: &DatabaseUrl) -> Result<CopyTarget, Failure> {
     create_private_file(to)?;
     let db = Db::connect(to, &PoolPolicy::default()).await.map_err(|error| match error {
@@ -173,7 +173,7 @@ fn report<H: Host>(copied: &Copied, from: &DatabaseUrl, to: &DatabaseUrl) -> Fin
     Finding::InOrder
 }
 
-/// Where a difference is, and not what the values are.
+/// Describes where a difference is, without the values.
 fn told(difference: &Difference) -> String {
     let Difference { table, key, differs } = difference;
     let row = key.as_deref().unwrap_or_default();

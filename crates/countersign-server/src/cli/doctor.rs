@@ -1,4 +1,4 @@
-//! Whether an installation is fit to serve, and what to do where it is not.
+//! The `doctor` command: checks whether an installation is ready to serve, and suggests remedies.
 
 mod database;
 
@@ -38,7 +38,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The lines so far.
+/// The lines collected so far.
 #[derive(Default)]
 struct Examination {
     lines: Vec<(Verdict, String)>,
@@ -49,7 +49,7 @@ impl Examination {
         self.lines.push((verdict, text.into()));
     }
 
-    /// Notes how a check came out.
+    /// Adds the outcome of a check.
     fn check<E: Into<Failure>>(&mut self, outcome: Result<(), E>, good: impl Into<String>) {
         match outcome.map_err(Into::into) {
             Ok(()) => self.add(Verdict::Ok, good),
@@ -96,7 +96,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
     Ok(finding)
 }
 
-/// Shows whom a request counts for.
+/// Shows the client address of a request.
 pub(super) fn resolve<H: Host>(peer: IpAddr, lines: &[String]) -> Result<Finding, Failure> {
     let proxies = settings_for::<H>(Purpose::Inspect)?.shell.proxy_policy();
     let address = proxies.client_address(peer, lines.iter().map(String::as_str));
@@ -115,7 +115,7 @@ pub(super) fn resolve<H: Host>(peer: IpAddr, lines: &[String]) -> Result<Finding
     Ok(Finding::InOrder)
 }
 
-/// Where people reach the site, if that is set.
+/// Checks the public URL of the site.
 fn site(examination: &mut Examination, shell: &ShellSettings) {
     match &shell.frontend_url {
         Some(site) if site.is_loopback() => examination.add(
@@ -147,7 +147,7 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
     }
 }
 
-/// What browsers are told; of HSTS, nothing where the site is not https, which [`network`] warns of.
+/// Checks HSTS and CORS. Without https it says nothing about HSTS, because [`network`] already warns.
 fn browsers(examination: &mut Examination, shell: &ShellSettings) {
     let is_https = shell.frontend_url.as_ref().is_some_and(|site| site.is_https() && !site.is_loopback());
     match shell.browsers.hsts() {
@@ -192,7 +192,7 @@ fn files(examination: &mut Examination, shell: &ShellSettings) {
     for path in [Some(Path::new(".env")), shell.database_url.sqlite_path()].into_iter().flatten() {
         let shown = path.display();
         match fs::metadata(path) {
-            // The group may be meant to read it, everybody else is not.
+            // The group may be allowed to read it, other users may not.
             Ok(found) if found.permissions().mode() & 0o007 != 0 => {
                 examination.add(
                     Verdict::Warn,
@@ -206,7 +206,8 @@ fn files(examination: &mut Examination, shell: &ShellSettings) {
     }
 }
 
-/// Makes a folder where this one's first missing part would be, and takes it away again: looking leaves nothing behind.
+/// Checks that the folder can be created, without leaving anything behind: creates a folder in its nearest existing
+/// ancestor and removes it.
 fn can_be_made(folder: &Path) -> Result<(), Failure> {
     let folder = std::path::absolute(folder)?;
     let parent = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
@@ -220,7 +221,7 @@ fn can_be_made(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Where pictures are kept: a file is written, read and deleted.
+/// Checks the storage of pictures by writing, reading and deleting a file.
 async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
     let policy = shell.media_policy().storage;
     let (place, remedy) = match &policy {
@@ -266,7 +267,7 @@ async fn mail<H: Host>(examination: &mut Examination, settings: &Settings<H>) {
     let site_url = settings.shell.site_url(settings.shell.port);
     match Smtp::new(policy, site_url.as_str()).check(from).await {
         Ok(trial) => conversation(examination, mail, &trial),
-        // Whoever has not got so far yet can serve, but nobody can reset a password.
+        // Such a site can serve, but nobody can reset a password.
         Err(error) if mail.mail_server.is_none() => {
             examination.add(Verdict::Warn, format!("mail: MAIL_SERVER is not set, so no mail can be sent ({error})"));
         }
@@ -284,7 +285,7 @@ async fn mail<H: Host>(examination: &mut Examination, settings: &Settings<H>) {
     }
 }
 
-/// What a mail server said that took the sender.
+/// Reports the trial of a mail server that accepted the sender.
 fn conversation(examination: &mut Examination, mail: &MailSettings, trial: &SmtpTrial) {
     let SmtpPolicy { server, port, .. } = mail.smtp_policy();
     let login = if mail.mail_username.is_some() { ", takes the login" } else { "" };
@@ -296,7 +297,7 @@ fn conversation(examination: &mut Examination, mail: &MailSettings, trial: &Smtp
         Some(error @ SendMailError::Settings { .. }) => {
             examination.add(Verdict::Fail, format!("mail: {error}"));
         }
-        // A mailbox that does not exist is no reason to refuse others, but many receivers look for it.
+        // The server still accepts mail to others, but many receivers verify that the sender's mailbox exists.
         Some(error @ (SendMailError::Address(_) | SendMailError::Mail(_))) => {
             let text = format!("mail: nobody gets what is sent to the address in MAIL_FROM, such as answers: {error}");
             examination.add(Verdict::Warn, text);
@@ -314,7 +315,7 @@ fn conversation(examination: &mut Examination, mail: &MailSettings, trial: &Smtp
     }
 }
 
-/// What to do where an error does not say so.
+/// Returns a remedy for errors that contain none.
 fn advice(error: &SendMailError) -> &'static str {
     match error {
         SendMailError::Settings { .. } => "",

@@ -1,6 +1,7 @@
-//! Decides how a backup is encrypted and to whom, and what is said of one that cannot be opened.
+//! Encrypts backups to recipients, and decrypts them.
 //!
-//! The format is that of age (<https://age-encryption.org/v1>, X25519), so that `age` and `rage` open a backup without us.
+//! The format is age (<https://age-encryption.org/v1>, X25519), so `age` and `rage` can open a backup without this
+//! program.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read as _, Write};
@@ -16,27 +17,27 @@ use zeroize::Zeroizing;
 
 use super::{Failure, Finding, say};
 
-/// How every file of this format begins.
+/// The first bytes of an age file.
 const MAGIC: &[u8] = b"age-encryption.org/v1\n";
-/// A file of keys is not larger, in bytes.
+/// Maximum size of an identity file, in bytes.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
 const CUT_OFF_OR_ALTERED: &str = "it was cut off, or altered since it was encrypted";
 
-/// Whether something begins as an encrypted file does.
+/// Returns whether `begin` is the beginning of an encrypted file.
 pub(super) fn is_sealed(begin: &[u8]) -> bool {
     begin.starts_with(MAGIC)
 }
 
-/// What a backup is written through on its way to its place.
+/// The writer of a backup, which encrypts if there are recipients.
 pub(super) enum Envelope<W: Write> {
-    /// Everybody can read it.
+    /// Not encrypted.
     Open(W),
-    /// Those to whom it was encrypted can.
+    /// Encrypted to the recipients.
     Sealed(StreamWriter<W>),
 }
 
 impl<W: Write> Envelope<W> {
-    /// Encrypts to each of the recipients, or to nobody if there is none.
+    /// Encrypts to each of the recipients, or not at all if there are none.
     pub(super) fn new(recipients: &[Recipient], sink: W) -> Result<Self, Failure> {
         if recipients.is_empty() {
             return Ok(Self::Open(sink));
@@ -46,7 +47,7 @@ impl<W: Write> Envelope<W> {
         Ok(Self::Sealed(encryptor.wrap_output(sink)?))
     }
 
-    /// Writes the end, without which nothing opens it.
+    /// Writes the end of the file, without which it cannot be opened.
     pub(super) fn finish(self) -> io::Result<W> {
         match self {
             Self::Open(sink) => Ok(sink),
@@ -71,15 +72,15 @@ impl<W: Write> Write for Envelope<W> {
     }
 }
 
-/// The keys by which a backup is opened; they cannot be printed.
+/// The secret keys that open a backup. No `Debug`, so that they cannot be printed.
 pub(super) struct Identities(Vec<Identity>);
 
 impl Identities {
-    /// Reads a file as `backup-key` and `age-keygen` write it.
+    /// Reads a file in the format of `backup-key` and `age-keygen`.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let failure = |reason: String| Failure(format!("--identity {shown}: {reason}"));
-        // With room from the start, so that it does not move and leave copies behind.
+        // Allocated in full, because a reallocation would leave copies of the keys in memory.
         let mut text = Zeroizing::new(String::with_capacity(KEYS_BYTES_MAX + 1));
         let file = File::open(path).map_err(|error| failure(error.to_string()))?;
         file.take(KEYS_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|error| failure(error.to_string()))?;
@@ -97,7 +98,7 @@ impl Identities {
         if keys.is_empty() { Err(failure("there is no key in it".to_owned())) } else { Ok(Self(keys)) }
     }
 
-    /// Decrypts a file into a new one that nobody else may read.
+    /// Decrypts a file to a new one that only its owner can read.
     pub(super) fn open(&self, sealed: &Path, target: &Path) -> Result<(), Failure> {
         let file = BufReader::with_capacity(1 << 18, File::open(sealed)?);
         let decryptor = Decryptor::new_buffered(file).map_err(refusal)?;
@@ -111,7 +112,7 @@ impl Identities {
     }
 }
 
-/// In our words: those of the crate come out of catalogues of its own.
+/// Uses our own messages, because those of the crate are localized.
 fn refusal(error: DecryptError) -> Failure {
     Failure(match error {
         DecryptError::NoMatchingKeys => "it is encrypted, and none of the keys of --identity opens it".to_owned(),
@@ -122,7 +123,7 @@ fn refusal(error: DecryptError) -> Failure {
     })
 }
 
-/// Makes a key and prints it as `age-keygen` does; it is nowhere else.
+/// Generates a key pair and prints it in the format of `age-keygen`. It is not stored.
 pub(super) fn print_new_key() -> Finding {
     let key = Identity::generate();
     say(format_args!(

@@ -1,5 +1,5 @@
-//! Whether a running server is well, by its own word: for supervisors that can do no more than run a
-//! program and look at its exit code.
+//! The `health` command, which checks a running server. For supervisors that can only run a program and read its exit
+//! code.
 
 use std::io;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::Host;
 use crate::settings::{Purpose, ShellSettings};
 use crate::tls::provider;
 
-/// How long all of it may take.
+/// Maximum duration of the whole check.
 const TIME_MAX: Duration = Duration::from_secs(5);
-/// The status is in the first line; of the rest no more is read.
+/// Bytes of the response that are read; the status is in its first line.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
 pub(super) fn parse_url(text: &str) -> Result<Uri, &'static str> {
@@ -32,7 +32,7 @@ pub(super) fn parse_url(text: &str) -> Result<Uri, &'static str> {
     if is_http && uri.host().is_some_and(|host| !host.is_empty()) { Ok(uri) } else { Err(ACCEPTED) }
 }
 
-/// Asks once.
+/// Sends one request and reports its status.
 pub(super) async fn ask<H: Host>(url: Option<Uri>) -> Result<Finding, Failure> {
     let url = match url {
         Some(url) => url,
@@ -47,7 +47,7 @@ pub(super) async fn ask<H: Host>(url: Option<Uri>) -> Result<Finding, Failure> {
     Ok(if status == "200" { Finding::InOrder } else { Finding::NotInOrder })
 }
 
-/// Where a server with these settings is reached from this machine.
+/// Returns the URL of the server that these settings would start on this machine.
 fn own_url(shell: &ShellSettings) -> Result<Uri, Failure> {
     if shell.port == 0 {
         return Err(Failure("PORT is 0, so the system chose one; name it: `health http://127.0.0.1:…`".to_owned()));
@@ -55,7 +55,7 @@ fn own_url(shell: &ShellSettings) -> Result<Uri, Failure> {
     Ok(Uri::try_from(format!("{}/health", shell.local_url(shell.port)))?)
 }
 
-/// The status that comes back, as it stands in the answer.
+/// Returns the status code of the response, as text.
 async fn status(url: &Uri) -> io::Result<String> {
     let is_tls = url.scheme_str() == Some("https");
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -96,8 +96,8 @@ fn connector() -> io::Result<TlsConnector> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// Takes every certificate: on this machine a server is reached by an address that its certificate is not for, and neither
-/// does the question hold a secret nor the answer matter to anybody but who asks.
+/// Accepts every certificate. A local server is reached by an address that its certificate does not name, the request
+/// contains no secrets, and the response matters only to the caller.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! How an invitation is made from the command line.
+//! The `invite` command.
 
 use countersign::config::RegistrationMode;
 use countersign::model::EmailAddress;

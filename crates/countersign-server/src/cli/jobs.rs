@@ -1,4 +1,4 @@
-//! How the work that waits is looked at and tried again from the command line.
+//! The `jobs` commands.
 
 use clap::Subcommand;
 use countersign::Accounts;
@@ -11,13 +11,13 @@ use crate::settings::Purpose;
 
 #[derive(Subcommand)]
 pub(super) enum JobsCommand {
-    /// List what waits and what was given up, with the last error
+    /// List pending and failed jobs, with their last error
     ///
-    /// Ends with 1 when something was given up.
+    /// Exits with status 1 if any job has failed.
     List,
-    /// Try again at once what was given up
+    /// Retry failed jobs now
     Retry {
-        /// Only this one, as `list` shows it; also one that waits for its next try
+        /// Only this job, with its ID from `list`; also one that waits for its next attempt
         id: Option<JobId>,
     },
 }

@@ -1,4 +1,4 @@
-//! How the keys that sign access tokens are looked at and changed from the command line.
+//! The `keys` commands, for the keys that sign access tokens.
 
 use clap::Subcommand;
 use countersign::Accounts;
@@ -14,22 +14,23 @@ use crate::settings::Purpose;
 #[derive(Subcommand)]
 #[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
 pub(super) enum KeysCommand {
-    /// List the keys that are kept in the database
+    /// List the keys in the database
     List,
-    /// Make a new key, publish it, and sign with it in ten minutes
+    /// Generate and publish a new key, and sign with it in ten minutes
     ///
-    /// Running instances notice it by themselves. Tokens of the old key stay valid until they expire; nobody is logged out.
+    /// Running instances pick it up without a restart. Tokens of the old key stay valid until they expire; nobody is
+    /// logged out.
     Rotate {
-        /// Sign with it at once; services that keep the public keys for a while will refuse its tokens until they ask again
+        /// Sign with it now; services that cache the public keys refuse its tokens until they refetch them
         #[arg(long)]
         now: bool,
     },
-    /// Withdraw a key that has leaked: running instances refuse its tokens within five seconds, or 35 while the database is slow
+    /// Revoke a leaked key: running instances refuse its tokens within five seconds, or 35 while the database is slow
     Retire {
-        /// As `list` shows it
+        /// The key ID, from `list`
         kid: String,
     },
-    /// Encrypt under the present SECRET_KEY what is still encrypted under one of SECRET_KEY_PREVIOUS
+    /// Re-encrypt with SECRET_KEY the keys that are still encrypted with one of SECRET_KEY_PREVIOUS
     Reseal,
 }
 

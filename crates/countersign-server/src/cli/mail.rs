@@ -1,4 +1,4 @@
-//! How mail is looked at and tried from the command line.
+//! The `mail` commands.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,20 +18,20 @@ use crate::settings::{Purpose, Settings};
 #[derive(Subcommand)]
 #[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
 pub(super) enum MailCommand {
-    /// Put every mail together with made-up content and print it, or write it to a folder
+    /// Render every mail with sample content, and print it or write it to a folder
     ///
-    /// Shows what TEMPLATES_DIR changes, too. Prints subjects and texts in DEFAULT_LANGUAGE unless told otherwise.
+    /// Includes the changes of TEMPLATES_DIR. Prints subjects and texts in DEFAULT_LANGUAGE unless --language is given.
     Preview {
-        /// In this language alone, such as de
+        /// Only this language, such as de
         #[arg(long, value_parser = parse_language)]
         language: Option<Language>,
-        /// Write HTML and text, in every language, and an index.html to open in a browser
+        /// Write HTML and text in every language, and an index.html to open in a browser
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
-    /// Send one mail by MAIL_SERVER, and say what became of it
+    /// Send one mail through MAIL_SERVER and report the result
     Test {
-        /// Whom it goes to
+        /// The recipient
         #[arg(value_parser = parse_address)]
         address: EmailAddress,
     },

@@ -1,4 +1,4 @@
-//! How pictures are moved from one storage to another, and how those are cleared away that are nobody's.
+//! The `media` commands: copying pictures to another storage, and deleting unused ones.
 
 use std::path::PathBuf;
 
@@ -15,24 +15,24 @@ use crate::settings::{Purpose, ShellSettings};
 #[derive(Subcommand)]
 #[expect(clippy::doc_markdown, reason = "help texts are shown as they are written")]
 pub(super) enum MediaCommand {
-    /// Copy all pictures from one storage to another, each one checked
+    /// Copy all pictures from one storage to another, verifying each
     ///
-    /// A storage is file:FOLDER or s3://BUCKET; how the bucket is reached comes from the S3_ settings. What is already
-    /// there and the same is left alone, so that a copy which was cut off can be started again, and one made while the site
-    /// runs can be completed after the switch. Deletes nothing. Ends with 1 when a picture could not be copied.
+    /// A storage is file:FOLDER or s3://BUCKET; buckets are accessed with the S3_ settings. Identical files in the
+    /// target are skipped, so an interrupted copy can be resumed, and a copy made while the site runs can be completed
+    /// after the switch. Deletes nothing. Exits with status 1 if a picture could not be copied.
     Copy {
-        /// Where the pictures are
+        /// The source storage
         #[arg(long, value_name = "STORAGE")]
         from: String,
-        /// Where they go
+        /// The target storage
         #[arg(long, value_name = "STORAGE")]
         to: String,
     },
-    /// Delete the files of the storage that no user has
+    /// Delete stored files that belong to no user
     ///
-    /// The server does this by itself every day; uploads that were cut off leave such files.
+    /// The server also does this every day. Interrupted uploads leave such files.
     Sweep {
-        /// How old a file has to be, in minutes; a younger one may be on its way to its user
+        /// Minimum age of deleted files, in minutes; a younger file may be an upload in progress
         #[arg(long, default_value = "60")]
         age_minutes: u32,
     },
@@ -48,7 +48,7 @@ pub(super) async fn media<H: Host>(command: &MediaCommand) -> Result<Finding, Fa
     }
 }
 
-/// `file:folder` or `s3://bucket`; everything else about the bucket comes from the settings.
+/// Opens `file:folder` or `s3://bucket`. The settings contain everything else about the bucket.
 fn open(place: &str, shell: &ShellSettings) -> Result<Storage, Failure> {
     let policy = if let Some(folder) = place.strip_prefix("file:") {
         StoragePolicy::Disk { folder: PathBuf::from(folder.strip_prefix("//").unwrap_or(folder)) }
@@ -63,7 +63,7 @@ fn open(place: &str, shell: &ShellSettings) -> Result<Storage, Failure> {
     Ok(Storage::open(&policy)?)
 }
 
-/// How far a copy has come.
+/// The progress of a copy.
 #[derive(Default)]
 struct Progress {
     copied: u64,
@@ -110,7 +110,7 @@ async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
     Ok(if failures.is_empty() { Finding::InOrder } else { Finding::NotInOrder })
 }
 
-/// After so many there is something wrong with the storage, not with its files.
+/// Failures after which a copy gives up, because the storage itself is probably at fault.
 const FAILURES_MAX: usize = 20;
 
 async fn copy_one(
@@ -120,12 +120,12 @@ async fn copy_one(
     progress: &mut Progress,
 ) -> Result<(), StorageError> {
     let Some(bytes) = from.get(&picture.file).await? else {
-        // Its user replaced it since it was listed.
+        // Its user replaced it after it was listed.
         progress.vanished += 1;
         return Ok(());
     };
     let wanted = Sha256::digest(&bytes);
-    // Read, not only looked up: a copy that was cut off, or altered since, is made again.
+    // Compares the content, so that a truncated or altered copy is made again.
     if to.get(&picture.file).await?.is_some_and(|there| Sha256::digest(&there) == wanted) {
         progress.present += 1;
         return Ok(());

@@ -1,4 +1,4 @@
-//! Decides how the schema of a database is shown and updated from the command line.
+//! The `migrate` commands.
 
 use countersign_db::{Db, PoolPolicy};
 

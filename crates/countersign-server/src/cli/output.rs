@@ -1,20 +1,20 @@
-//! What a command writes to the terminal, and how it ends when that cannot be written.
+//! Output of commands on the terminal, and the exit code if it cannot be written.
 
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-/// Why something was not written to standard output.
+/// The first error of standard output.
 static UNSAID: OnceLock<io::Error> = OnceLock::new();
 
-/// What a shell makes of a program that SIGPIPE has ended, which is how most end when their reader has gone (`| head`).
+/// The exit code that shells report for a program ended by SIGPIPE, the usual end when the reader has gone (`| head`).
 const NOBODY_READS: u8 = 128 + 13;
 
-/// Writes a line to standard output. If that is not possible the command goes on with its work, and fails in the end.
+/// Writes a line to standard output. If that fails, the command continues, and fails at the end.
 pub(super) fn say(line: fmt::Arguments<'_>) {
     if let Err(error) = writeln!(io::stdout(), "{line}") {
-        // The first error is the cause of all others.
+        // Later errors follow from the first one.
         let _ = UNSAID.set(error);
     }
 }
@@ -24,7 +24,7 @@ pub(super) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Shows the help or the version, or how the command line is wrong.
+/// Prints the help, the version, or the error of the command line.
 pub(super) fn explain(error: &clap::Error) -> ExitCode {
     if let Err(error) = error.print() {
         let _ = UNSAID.set(error);
@@ -32,7 +32,7 @@ pub(super) fn explain(error: &clap::Error) -> ExitCode {
     said(if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-/// How a command ends that has done its work: as it would, if everything could be said.
+/// Returns the exit code of a completed command: `code`, unless its output could not be written.
 pub(super) fn said(code: ExitCode) -> ExitCode {
     match UNSAID.get() {
         None => code,

@@ -1,4 +1,4 @@
-//! Decides where a backup goes and comes from: a file, or an object of a bucket. Either appears when it is complete.
+//! Where a backup is written to or read from: a file, or an object in a bucket. Either appears once it is complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -22,38 +22,39 @@ use super::encryption::is_sealed;
 use super::workshop::{FETCHED, Workshop, beside, folder_of};
 use crate::settings::{BackupShelf, ShellSettings, object};
 
-/// Nobody waits for a backup, and its parts are large.
+/// Generous timeouts, because backups run in the background and their parts are large.
 const PATIENCE: BucketPatience = BucketPatience {
     request_time_max: Duration::from_mins(15),
     attempt_time_max: Duration::from_mins(5),
     connect_time_max: Duration::from_secs(10),
     retries_max: 8,
 };
-/// All parts of an upload but the last are of one size, as some servers demand. Three of them are in memory at the most.
+/// Size of every part of an upload but the last, in bytes; some servers require equal sizes. Up to three parts are in
+/// memory.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-/// No server takes more of them.
+/// Maximum number of parts of an upload; no server accepts more.
 const PARTS_MAX: usize = 10_000;
-/// Where drafts are in a folder of many backups.
+/// The folder of drafts within a folder of scheduled backups.
 const DRAFTS: &str = ".scheduled.partial";
-/// How long taking back an upload may take.
+/// Maximum time to abort an upload.
 const ABORT_MAX: Duration = Duration::from_secs(4);
 
-/// Whether what is under way is to end before it is complete.
+/// A request to stop a running backup.
 #[derive(Clone)]
 pub(super) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// It is called for by sending `true`.
+    /// Sending `true` requests the stop.
     pub(super) fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(receiver))
     }
 
-    /// Waits until it is called for.
+    /// Waits until the stop is requested.
     pub(super) async fn called(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|is_called| *is_called).await.is_err() {
-            // Nobody is left who could.
+            // The sender is gone, so no request can come.
             std::future::pending::<()>().await;
         }
     }
@@ -67,9 +68,9 @@ fn stopped() -> io::Error {
     io::Error::other("it was stopped")
 }
 
-/// A file, or an object of a bucket.
+/// A file, or an object in a bucket.
 pub(super) enum Place {
-    /// `drafts` is the folder in which the file is made; it is on the same disk.
+    /// `drafts` is the folder where the file is written; it is on the same disk.
     File {
         file: PathBuf,
         drafts: PathBuf,
@@ -82,7 +83,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// `s3://bucket/name`, or a path.
+    /// Parses `s3://bucket/name`, or a path.
     pub(super) fn parse(text: &Path, shell: &ShellSettings) -> Result<Self, Failure> {
         let Some(rest) = text.to_str().and_then(|text| text.strip_prefix("s3://")) else {
             return Ok(Self::File { file: text.to_owned(), drafts: beside(text, ".partial") });
@@ -99,8 +100,8 @@ impl Place {
         }
     }
 
-    /// What is there must be an earlier backup, or a slip of the hand would replace a database by its backup. Of what is
-    /// encrypted nobody can tell, and it is left alone by a backup that is not.
+    /// Refuses to overwrite anything but an earlier backup, because a typo could name the database. An encrypted file
+    /// may be anything, so only an encrypted backup replaces it.
     pub(super) async fn refuse_foreign(&self, will_be_sealed: bool) -> Result<(), Failure> {
         let shown = self.shown();
         let begin = match self {
@@ -137,7 +138,7 @@ impl Place {
         }
     }
 
-    /// Begins to write; a file is `draft` until it is complete.
+    /// Begins to write; a file is named `draft` until it is complete.
     pub(super) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(Outlet, Delivery), Failure> {
         let (sink, kind) = match self {
             Self::File { file, .. } => {
@@ -155,7 +156,7 @@ impl Place {
         Ok((Outlet { sink, written: 0, stop: stop.clone() }, Delivery(kind)))
     }
 
-    /// Where what is there can be read as a file: a file itself, an object in the folder of `workshop`, for which one is opened.
+    /// Returns a path to the content: the file itself, or a copy of the object in a new workshop.
     pub(super) async fn fetch(
         &self,
         workshop: impl FnOnce() -> Result<Workshop, Failure>,
@@ -170,7 +171,7 @@ impl Place {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy)?;
         let size = bucket.head(key).await?.size;
         let mut at = 0;
-        // In parts, each of which has its own time.
+        // In parts, each with its own timeout.
         while at < size {
             let end = size.min(at + PART_BYTES as u64);
             file.write_all(&bucket.get_range(key, at..end).await?)?;
@@ -181,7 +182,7 @@ impl Place {
     }
 }
 
-/// What a backup is written into; it has to be on a thread of a runtime that has others.
+/// The writer of a backup. It blocks, so it needs a multi-threaded runtime.
 pub(super) struct Outlet {
     sink: Sink,
     written: u64,
@@ -195,11 +196,11 @@ enum Sink {
 
 enum Message {
     Part(Bytes),
-    /// All have been sent.
+    /// All parts have been sent.
     End,
 }
 
-/// Hands on, and waits while the one before is still under way.
+/// Sends a message, and blocks while the previous one is being uploaded.
 fn send(to: &mpsc::Sender<Message>, message: Message) -> io::Result<()> {
     block_in_place(|| to.blocking_send(message)).map_err(|_| io::Error::other("the upload has ended"))
 }
@@ -240,7 +241,7 @@ impl Write for Outlet {
     }
 }
 
-/// What becomes of what was written. Dropped, it is given up.
+/// The completion of what was written. Dropping it discards the backup.
 pub(super) struct Delivery(Kind);
 
 enum Kind {
@@ -249,7 +250,7 @@ enum Kind {
 }
 
 impl Delivery {
-    /// All has been written: gives it its name; how many bytes it has.
+    /// Gives the completed backup its name, and returns its size in bytes.
     pub(super) async fn complete(self, outlet: Outlet) -> Result<u64, Failure> {
         let Outlet { sink, written, .. } = outlet;
         match (self.0, sink) {
@@ -259,7 +260,7 @@ impl Delivery {
                 File::open(folder_of(&target))?.sync_all()?;
             }
             (Kind::Object(tasks), Sink::Object { part, to, .. }) => {
-                // If the upload has ended it says itself why.
+                // If the upload has ended, `outcome` returns the reason.
                 let last = if part.is_empty() { Ok(()) } else { send(&to, Message::Part(part.into())) };
                 let sent = last.and_then(|()| send(&to, Message::End));
                 drop(to);
@@ -271,8 +272,7 @@ impl Delivery {
         Ok(written)
     }
 
-    /// It was not completed, for this reason: what was uploaded is taken back. The reason may be that the upload had ended,
-    /// which knows it better.
+    /// Aborts an incomplete backup and returns why it failed. A failed upload is a better reason than `reason`.
     pub(super) async fn give_up(self, reason: Failure) -> Failure {
         match self.0 {
             Kind::File { .. } => reason,
@@ -296,7 +296,7 @@ async fn outcome(mut tasks: JoinSet<Result<(), UploadError>>) -> Result<(), Uplo
     tasks.join_next().await.and_then(Result::ok).unwrap_or(Err(UploadError::Stopped))
 }
 
-/// Uploads parts until the end comes; takes them back when it does not.
+/// Uploads parts until the end message; aborts the upload without one.
 async fn upload(
     mut upload: Box<dyn MultipartUpload>,
     mut parts: mpsc::Receiver<Message>,
@@ -316,14 +316,14 @@ async fn upload(
         () = stop.called() => Err(UploadError::Stopped),
     };
     if outcome.is_err() {
-        // Whoever still writes is told.
+        // Makes further writes fail.
         drop(parts);
         let _ = timeout(ABORT_MAX, upload.abort()).await;
     }
     outcome
 }
 
-/// Where many backups go.
+/// The destination of scheduled backups.
 pub(super) enum Shelf {
     Folder(PathBuf),
     Bucket { bucket: AmazonS3, prefix: Key, shown: String },
@@ -332,7 +332,7 @@ pub(super) enum Shelf {
 impl Shelf {
     pub(super) fn open(to: &BackupShelf, shell: &ShellSettings) -> Result<Self, Failure> {
         Ok(match to {
-            // Where the program was started; it may change its folder later.
+            // Absolute, because the program may change its working directory later.
             BackupShelf::Folder(folder) => Self::Folder(std::path::absolute(folder)?),
             BackupShelf::Bucket { bucket, prefix } => Self::Bucket {
                 shown: format!("s3://{bucket}"),
@@ -344,7 +344,7 @@ impl Shelf {
 
     pub(super) fn place(&self, name: &str) -> Place {
         match self {
-            // Always the same folder for drafts, so that each clears away what one before it left that was killed.
+            // The folder of drafts is always the same, so that the next backup cleans up after one that was killed.
             Self::Folder(folder) => Place::File { file: folder.join(name), drafts: folder.join(DRAFTS) },
             Self::Bucket { bucket, prefix, shown } => {
                 let key = prefix.clone().join(name);
@@ -353,7 +353,7 @@ impl Shelf {
         }
     }
 
-    /// What `wanted` makes of the names of all that is there, itself and not below a further folder.
+    /// Lists the files or objects directly in the shelf, as mapped and filtered by `wanted`.
     pub(super) async fn list<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Failure> {
         let mut found = Vec::new();
         match self {

@@ -1,5 +1,5 @@
-//! Decides what has to be in order before a backup is put back, and in which order that is done: the database comes last and
-//! at once, so that an installation is the old one or the new one.
+//! The `restore` command. The database is replaced last and atomically, so that an installation is either the old one
+//! or the new one.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::Host;
 use crate::schema::{self, create_private_folder, migrations};
 use crate::settings::Purpose;
 
-/// What is done with a database and pictures that are there.
+/// What to do with an existing database and pictures.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
     Keep,
@@ -53,7 +53,7 @@ pub(super) async fn restore<H: Host>(
     let state = examine::<H>(&draft.0, &backup.manifest).await?;
     empty_place(target, existing).await?;
     put_pictures(&backup, &storage).await?;
-    // Once more, because somebody may have started the site meanwhile.
+    // Checked again, because the site may have been started meanwhile.
     empty_place(target, existing).await?;
     fs::rename(&draft.0, target)?;
     File::open(folder_of(target))?.sync_all()?;
@@ -72,8 +72,8 @@ pub(super) async fn restore<H: Host>(
     Ok(Finding::InOrder)
 }
 
-/// Reads all of a backup. One that is elsewhere or encrypted is copied beside the database first, for as long as the workshop is
-/// there.
+/// Reads and verifies a backup. An object or an encrypted file is first copied next to the database, into the returned
+/// workshop.
 async fn verified(
     place: &Place,
     identities: Option<&Identities>,
@@ -120,7 +120,7 @@ async fn refuse_occupied(target: &Path, storage: &Storage, existing: Existing) -
     Ok(())
 }
 
-/// A set of tables that this program does not know is that of another host application.
+/// Refuses a set of tables that this program does not know; it belongs to another host application.
 fn refuse_strange_sets<H: Host>(manifest: &Manifest) -> Result<(), Failure> {
     let known = migrations::<H>();
     match manifest.schema.keys().find(|set| known.iter().all(|known| known.set != set.as_str())) {
@@ -133,7 +133,7 @@ fn refuse_strange_sets<H: Host>(manifest: &Manifest) -> Result<(), Failure> {
     }
 }
 
-/// Whether the database is whole, and one that this program can use or update.
+/// Checks that the database is intact, and that this program can use or migrate it.
 async fn examine<H: Host>(database: &Path, manifest: &Manifest) -> Result<SchemaState, Failure> {
     let copy = Db::open_copy(database).await?;
     let mut state = SchemaState::Current;
@@ -154,14 +154,14 @@ async fn examine<H: Host>(database: &Path, manifest: &Manifest) -> Result<Schema
     }
 }
 
-/// Sees to it that nothing is where the database goes but, at the most, one file that nobody uses.
+/// Makes sure that the place of the database is empty or, with `Replace`, holds only a file that no program uses.
 async fn empty_place(target: &Path, existing: Existing) -> Result<(), Failure> {
     if target.exists() {
         if existing == Existing::Keep {
             return Err(Failure(format!("there is a database at {} by now; it was left alone", target.display())));
         }
         match take_out_of_use(target).await {
-            // Not a database, or none any more: that may be why it is replaced.
+            // Not a database, or a broken one, which may be why it is replaced.
             Ok(()) | Err(DbError::Other(_)) => {}
             Err(DbError::Unavailable(_)) => {
                 return Err(Failure(format!(
@@ -172,7 +172,7 @@ async fn empty_place(target: &Path, existing: Existing) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         }
     }
-    // A log of another database would be taken for this one's.
+    // SQLite would apply the log of another database to this one.
     for ending in ["-wal", "-shm", "-journal"] {
         let mut name = target.as_os_str().to_owned();
         name.push(ending);
@@ -196,14 +196,14 @@ async fn put_pictures(backup: &Backup, storage: &Storage) -> Result<(), Failure>
         .await
 }
 
-/// The database under a temporary name; gone if it is not given its own.
+/// The restored database under a temporary name; deleted unless it is renamed.
 struct Draft(PathBuf);
 
 impl Draft {
     fn beside(target: &Path) -> Result<Self, Failure> {
         let draft = beside(target, ".restored");
         if draft.exists() {
-            // Left by a restore that was killed.
+            // A killed restore left it.
             fs::remove_file(&draft)?;
         }
         Ok(Self(draft))

@@ -1,8 +1,8 @@
-//! Decides when the server makes a backup by itself, which of several instances does, and which of its backups go again.
+//! Scheduled backups: when one is due, which instance makes it, and which old ones are deleted.
 //!
-//! What is due is read from the backups that are there: nothing else remembers them, and one that was taken away is made
-//! again. Whoever makes one holds a lock on a file beside the database. All instances on SQLite are on its machine, and a
-//! lock, unlike a lease, lasts as long as a backup takes and ends with its process.
+//! The existing backups tell what is due; there is no other record, so a deleted one is made again. The instance that
+//! makes one holds a lock on a file next to the database. All instances on SQLite run on the same machine, and a lock,
+//! unlike a lease, lasts as long as the backup and ends with its process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -29,22 +29,22 @@ use crate::Host;
 use crate::metrics::BackupCounts;
 use crate::settings::ShellSettings;
 
-/// What others do, and what becomes of the backups that are there, is looked at so often.
+/// How often to check for backups that are due or were made by another instance.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// The wait after the first failure; it doubles with each.
+/// The wait after the first failure; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 const WAIT_MAX: Duration = Duration::from_hours(1);
-/// How long one under way may take to be given up.
+/// Maximum time to stop a running backup.
 const STOP_MAX: Duration = Duration::from_secs(5);
 const TIME_FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
 
-/// The schedule as it runs, on a thread of its own: files and encryption would hold up requests.
+/// The running schedule. It has its own thread, because file access and encryption would delay requests.
 pub(super) struct Schedule {
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<()>,
 }
 
-/// What is done by the schedule.
+/// The configuration of the schedule.
 struct Plan {
     shell: Arc<ShellSettings>,
     shelf: Shelf,
@@ -55,7 +55,7 @@ struct Plan {
 }
 
 impl Schedule {
-    /// Begins, if the settings say where backups go.
+    /// Starts the schedule, if `BACKUP_TO` is set.
     pub(super) fn start<H: Host>(
         shell: &Arc<ShellSettings>,
         counts: Arc<BackupCounts>,
@@ -70,7 +70,7 @@ impl Schedule {
             shell: Arc::clone(shell),
             counts,
         };
-        // One thread reads and writes files, the other one uploads.
+        // One thread for files, and the worker thread for uploads.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (stop, stopped) = Stop::new();
         let (say_ended, ended) = oneshot::channel();
@@ -82,7 +82,7 @@ impl Schedule {
         Ok(Some(Self { stop, ended }))
     }
 
-    /// Gives up what is under way.
+    /// Stops a running backup.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = timeout(STOP_MAX, self.ended).await;
@@ -113,7 +113,7 @@ impl Plan {
         }
     }
 
-    /// Makes a backup if one is due and nobody else is at it; how long to wait then.
+    /// Makes a backup if one is due and no other instance is making it. Returns the wait until the next turn.
     async fn take_turn<H: Host>(&self, stop: &Stop) -> Result<Duration, Failure> {
         let Some(database) = self.shell.database_url.sqlite_path() else {
             return Err(Failure("DATABASE_URL names a PostgreSQL database".to_owned()));
@@ -149,7 +149,7 @@ impl Plan {
         Ok(LOOK_EVERY)
     }
 
-    /// Deletes the oldest backups, but for as many as are kept.
+    /// Deletes the oldest backups beyond the number to keep.
     async fn clear_up<H: Host>(&self, now: Timestamp) -> Result<(), Failure> {
         let mut backups = self.backups::<H>(now).await?;
         backups.sort();
@@ -161,16 +161,16 @@ impl Plan {
         Ok(())
     }
 
-    /// The backups of this schedule up to now. One of a time to come is of a clock that was wrong, and left alone.
+    /// Lists the backups of this schedule up to `now`. Later ones stem from a wrong clock and are left alone.
     async fn backups<H: Host>(&self, now: Timestamp) -> Result<Vec<(Timestamp, String)>, Failure> {
         let known = |name: &str| time_of(H::NAME, name).filter(|at| *at <= now).map(|at| (at, name.to_owned()));
         self.shelf.list(known).await
     }
 }
 
-/// The right to make a backup, for as long as the file is held; `None` if another instance has it.
+/// Locks the right to make a backup, as long as the file is held; returns `None` if another instance has it.
 fn lock(database: &Path) -> io::Result<Option<File>> {
-    // It stays: of two who made it anew, each would hold another one.
+    // The file is never deleted: two processes that recreate it would each lock another file.
     let path = beside(database, ".backup.lock");
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     match file.try_lock() {
@@ -180,18 +180,18 @@ fn lock(database: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Doubled with each failure, up to a bound.
+/// Returns the wait after a number of failures: doubled each time, up to a limit.
 fn wait_after(failures: u32) -> Duration {
     FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(WAIT_MAX)
 }
 
-/// `blog-2026-11-25T031500Z.tar`, and `.age` after it when it is encrypted.
+/// Returns the name of a backup: `blog-2026-11-25T031500Z.tar`, with `.age` appended if it is encrypted.
 fn name_at(program: &str, at: Timestamp, recipients: &[Recipient]) -> String {
     let ending = if recipients.is_empty() { "" } else { ".age" };
     format!("{program}-{}.tar{ending}", at.strftime(TIME_FORMAT))
 }
 
-/// When a backup was begun, if its name is one that the schedule gives.
+/// Parses the start time from a backup's name, if the schedule gives such names.
 fn time_of(program: &str, name: &str) -> Option<Timestamp> {
     let rest = name.strip_prefix(program)?.strip_prefix('-')?;
     let text = rest.strip_suffix(".age").unwrap_or(rest).strip_suffix(".tar")?;

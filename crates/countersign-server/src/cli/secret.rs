@@ -1,4 +1,4 @@
-//! Decides how a new secret key gets into `.env` without being seen, lost or committed.
+//! Writes a new secret key to `.env` so that other users cannot read it, nothing is lost, and it is not committed.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -9,7 +9,7 @@ use countersign::operator::generate_secret_key;
 
 use super::{Failure, Finding, say};
 
-/// What is done with a `SECRET_KEY` that `.env` already has.
+/// What to do with a `SECRET_KEY` that `.env` already has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
     Keep,
@@ -17,7 +17,7 @@ pub(super) enum Existing {
 }
 
 pub(super) fn write_env(existing: Existing) -> Result<Finding, Failure> {
-    // A link is followed, so that renaming replaces what it points to and not the link.
+    // Follows a link, so that the rename replaces its target and not the link.
     let target = fs::canonicalize(".env").unwrap_or_else(|_| PathBuf::from(".env"));
     let before = read_or_empty(&target)?;
     let has_key = before.lines().any(sets_secret_key);
@@ -45,12 +45,12 @@ fn sets_secret_key(line: &str) -> bool {
     line.split_once('=').is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case("SECRET_KEY"))
 }
 
-/// Writes the whole file beside its place and moves it there: a reader sees the old text or the new one, and nobody else
-/// may read it at any moment.
+/// Writes a temporary file and renames it, so that readers see the old text or the new one, and other users can never
+/// read it.
 fn replace_privately(target: &Path, text: &str) -> io::Result<()> {
     let draft = target.with_file_name(format!(".env.{}.new", std::process::id()));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
-        // The umask may have taken bits away, never added any; this makes the mode exact.
+        // The umask can only clear bits; this sets the exact mode.
         file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
@@ -60,7 +60,7 @@ fn replace_privately(target: &Path, text: &str) -> io::Result<()> {
     })
 }
 
-/// Makes sure that `.gitignore` names `.env`; whether it had to be added.
+/// Adds `.env` to `.gitignore` if it is missing, and returns whether it was.
 fn ignore_dot_env() -> io::Result<bool> {
     let path = Path::new(".gitignore");
     let before = read_or_empty(path)?;

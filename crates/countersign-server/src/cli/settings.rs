@@ -1,4 +1,4 @@
-//! Decides how the effective settings are shown; a secret is not.
+//! The `settings` command, which masks secrets.
 
 use super::table::table;
 use super::{Finding, complain, say};

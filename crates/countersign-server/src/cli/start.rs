@@ -1,4 +1,4 @@
-//! What has to be in order before the first request is taken, for `dev` and for `serve`.
+//! The `dev` and `serve` commands: everything before the first request.
 
 use std::fs::{self, OpenOptions};
 use std::future::pending;
@@ -31,17 +31,17 @@ use crate::telemetry::{TraceSettings, Traces};
 use crate::tls::Tls;
 use crate::{Audience, Draining, Host, HttpSettings, Metrics, assemble, metrics, serve as serving, telemetry};
 
-/// Where `dev` keeps what it makes.
+/// The folder of everything that `dev` creates.
 const DEV_FOLDER: &str = "data";
 /// How much longer a connection may be idle than a request may take.
 const IDLE_BEYOND_REQUEST: Duration = Duration::from_mins(1);
-/// How long the database may take to close its files or connections at the end.
+/// Maximum time for the database to close its files or connections on exit.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
-/// What is said of costs below the recommendations.
+/// The warning about costs below the recommendations.
 pub(super) const WEAK_COSTS: &str = "ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below what OWASP recommends at the least; `tune` shows what fits this machine";
 
-/// What is done about a schema that is not current.
+/// What to do about a schema that is not current.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Schema {
     MustBeCurrent,
@@ -82,7 +82,7 @@ where
     until_the_last_trace(launched, traces).await
 }
 
-/// Sends the traces that wait when everything else has ended.
+/// Flushes pending traces after everything else has ended.
 async fn until_the_last_trace(
     launched: impl Future<Output = Result<Finding, Failure>>,
     traces: Option<Traces>,
@@ -94,7 +94,7 @@ async fn until_the_last_trace(
     ended
 }
 
-/// Reads the settings and starts the log, and traces if they are wanted.
+/// Loads the settings, and starts logging and, if configured, tracing.
 fn begin<H: Host>(purpose: Purpose, usual_format: LogFormat) -> Result<(Settings<H>, Option<Traces>), Failure> {
     let Loaded { settings, warnings, .. } = load::<H>(purpose);
     let settings = settings.map_err(|report| Failure(report.to_string()))?;
@@ -192,8 +192,8 @@ where
             .await;
         }
     };
-    // The last request may promise a job too, so these stop after serving; and metrics are there as long as there is anything
-    // to be told.
+    // The last request may enqueue a job, so jobs stop after serving. Metrics stop last, because everything else is
+    // measured.
     let work = async {
         tokio::join!(
             serve,
@@ -211,7 +211,7 @@ where
     Ok(Finding::InOrder)
 }
 
-/// Where the site is reached. Links of `dev` lead to the port that is listened on, which the system may have chosen.
+/// Returns the URL of the site. For `dev` it has the actual port, which the system may have chosen.
 fn site_url(shell: &ShellSettings, audience: Audience, address: SocketAddr) -> Result<SiteUrl, Failure> {
     match (audience, &shell.frontend_url) {
         (_, Some(site_url)) => Ok(site_url.clone()),
@@ -220,7 +220,7 @@ fn site_url(shell: &ShellSettings, audience: Audience, address: SocketAddr) -> R
     }
 }
 
-/// Takes up renewed certificates, for ever.
+/// Reloads renewed certificates, forever.
 async fn renewals(tls: Option<&Tls>, clock: &dyn Clock) {
     match tls {
         Some(tls) => tls.keep_current(clock).await,
@@ -228,8 +228,8 @@ async fn renewals(tls: Option<&Tls>, clock: &dyn Clock) {
     }
 }
 
-/// Like `TcpListener::bind`, but with room for a crowd that arrives at once: whoever finds the backlog full tries again
-/// after a second at the earliest.
+/// Like `TcpListener::bind`, but with a backlog for bursts of connections: a client that finds it full retries only
+/// after a second or more.
 fn bind(address: SocketAddr, connections_max: u32) -> io::Result<TcpListener> {
     const BACKLOG_MIN: u32 = 1_024;
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -238,7 +238,7 @@ fn bind(address: SocketAddr, connections_max: u32) -> io::Result<TcpListener> {
     socket.listen(connections_max.max(BACKLOG_MIN))
 }
 
-/// What a crash leaves behind would have `SECRET_KEY` in it, and the passwords of those who are just logging in.
+/// Disables core dumps, which would contain `SECRET_KEY` and the passwords of current logins.
 pub(super) fn write_no_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = rustix::process::setrlimit(Resource::Core, none) {
@@ -246,8 +246,8 @@ pub(super) fn write_no_core_dumps() {
     }
 }
 
-/// Each connection takes a file descriptor, and so do the database and the log. The system's usual limit of 1024 is a soft
-/// one, which a process may raise by itself.
+/// Raises the limit on open files: each connection takes a file descriptor, and so do the database and the log. The
+/// usual limit of 1024 is a soft one, which a process may raise.
 fn raise_file_limit(connections_max: u32) {
     const BESIDE_CONNECTIONS: u64 = 256;
     let wanted = u64::from(connections_max) + BESIDE_CONNECTIONS;
@@ -305,10 +305,10 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
     Ok(db)
 }
 
-/// The secret that `dev` keeps, made at the first start.
+/// Returns the secret key of `dev`, and creates it on first start.
 ///
-/// It is written beside its place and linked there: of two processes that start together one wins, both read the
-/// winner's, and neither reads half of it.
+/// The key is written to a temporary file and hard-linked to its name. If two processes start together, one link
+/// succeeds, both read that key, and neither reads a partial file.
 fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
     let path = folder.join("secret_key");
     if !path.exists() {

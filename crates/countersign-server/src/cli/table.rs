@@ -1,6 +1,6 @@
-//! Decides how columns line up in a terminal.
+//! Tables for a terminal.
 
-/// Rows of text with each column as wide as its widest cell, two spaces between.
+/// Formats rows with each column as wide as its widest cell and two spaces between columns.
 pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; N] = std::array::from_fn(width);

@@ -1,4 +1,4 @@
-//! Decides which costs of password hashing suit this machine, by measuring what each takes.
+//! The `tune` command: measures the costs of password hashing on this machine and recommends settings.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::{Failure, Finding, say, settings_for};
 use crate::Host;
 use crate::settings::Purpose;
 
-/// What others recommend, cheapest first, in KiB, iterations and lanes. RFC 9106's first choice (section 4: 2 GiB, one
-/// pass) is not among them: it is meant for machines that do nothing else.
+/// Recommended costs, cheapest first, in KiB, iterations and lanes. The first choice of RFC 9106 (section 4: 2 GiB, one
+/// pass) is missing: it is meant for machines that do nothing else.
 const CANDIDATES: [(u32, u32, u32, &str); 7] = [
     (19_456, 2, 1, "OWASP, least memory"),
     (47_104, 1, 1, "OWASP, most memory"),
@@ -22,9 +22,9 @@ const CANDIDATES: [(u32, u32, u32, &str); 7] = [
     (262_144, 3, 4, ""),
 ];
 
-/// A login should not feel slow …
+/// Maximum duration of a single hash, so that a login does not feel slow.
 const ALONE_MAX: Duration = Duration::from_millis(250);
-/// … nor should a crowd of them stand in line for long.
+/// Minimum throughput, so that a burst of logins does not queue for long.
 const PER_SECOND_MIN: f64 = 40.0;
 
 pub(super) async fn tune<H: Host>(seconds: f64) -> Result<Finding, Failure> {
@@ -71,7 +71,7 @@ pub(super) async fn tune<H: Host>(seconds: f64) -> Result<Finding, Failure> {
     Ok(if configured.is_below_recommendations() { Finding::NotInOrder } else { Finding::InOrder })
 }
 
-/// Measures, and says so where somebody is watching.
+/// Measures one candidate, and shows progress on a terminal.
 async fn measure(policy: &HashingPolicy, parameters: HashParameters, seconds: f64) -> HashingSpeed {
     let mut stderr = io::stderr();
     let watched = stderr.is_terminal();
@@ -85,7 +85,7 @@ async fn measure(policy: &HashingPolicy, parameters: HashParameters, seconds: f6
     speed
 }
 
-/// What an attacker has to pay for a guess, roughly: memory written.
+/// Returns the approximate cost of a guess for an attacker: memory written.
 fn work(parameters: HashParameters) -> u64 {
     u64::from(parameters.memory_kib()) * u64::from(parameters.iterations())
 }

@@ -1,4 +1,4 @@
-//! Decides where what is not complete yet has its place: in a folder that is gone afterwards.
+//! Private temporary folders for incomplete files.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::schema::create_private_folder;
 
-/// The names of all that can be in a workshop.
+/// The names of all files that a workshop may contain.
 pub(super) const ARCHIVE: &str = "backup.tar";
 pub(super) const DATABASE: &str = "database.db";
 pub(super) const SUMS: &str = "SHA256SUMS";
 pub(super) const FETCHED: &str = "fetched";
 
-/// A folder for one at a time, which nobody else may enter, and which is gone afterwards. What a killed one left is cleared
-/// away by the next.
+/// A private temporary folder for one process at a time, deleted when dropped. The next process cleans up after one
+/// that was killed.
 pub(super) struct Workshop {
     folder: PathBuf,
-    /// Folders above it that were made for it, the innermost first.
+    /// Parent folders that were created for it, innermost first.
     made: Vec<PathBuf>,
     _lock: File,
 }
 
 impl Workshop {
-    /// `taken` is what is said when somebody else is in it.
+    /// Opens the folder; fails with `taken` if another process has it.
     pub(super) fn open(folder: PathBuf, taken: &str) -> Result<Self, Failure> {
         let above = folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
         let made = above.take_while(|above| !above.exists()).map(Path::to_owned).collect();
@@ -50,10 +50,10 @@ impl Workshop {
 
 impl Drop for Workshop {
     fn drop(&mut self) {
-        // What stays is cleared away by the next one.
+        // The next process deletes what is left.
         let _ = fs::remove_dir_all(&self.folder);
         for folder in &self.made {
-            // Only if nothing else is in it by now.
+            // Fails if another file is in it by now.
             let _ = fs::remove_dir(folder);
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A name beside a file, hidden and with another ending.
+/// Returns a hidden file name next to `file`, with another ending.
 pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(file.file_name().unwrap_or_default());

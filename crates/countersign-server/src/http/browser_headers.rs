@@ -1,5 +1,5 @@
-//! The headers of every answer that keep a browser in check. Apart from the layer that adds them, because each is a decision of its
-//! own.
+//! The security headers of every response. Separate from the layer that adds them, because each header needs its own
+//! reason.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -12,7 +12,7 @@ use countersign::http::AskedHost;
 
 const NOTHING_ELSE: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
-/// What no page of ours uses, so that nothing that gets into one can.
+/// Features that no page uses. Denying them stops injected content from using them, too.
 const NO_DEVICES: HeaderValue = HeaderValue::from_static(
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), \
      payment=(), usb=()",
@@ -21,21 +21,21 @@ const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// For how long browsers shall insist on encryption once they have been here (RFC 6797).
+/// How long browsers insist on HTTPS after a visit (RFC 6797).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hsts {
-    /// How many days; with 0, browsers forget it.
+    /// Number of days; 0 makes browsers forget it.
     pub days: u32,
-    /// For which hosts.
+    /// The hosts it applies to.
     pub scope: HstsScope,
 }
 
-/// For which hosts browsers insist on encryption.
+/// The hosts on which browsers insist on HTTPS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HstsScope {
-    /// The site's own.
+    /// The site's host.
     Host,
-    /// And all below it, whatever else is reached there.
+    /// The site's host and all its subdomains, including those of other services.
     Subdomains,
 }
 
@@ -46,8 +46,8 @@ impl Default for Hsts {
 }
 
 impl Hsts {
-    /// The header, where the site is reached by https. Over plain HTTP it would mean nothing (RFC 6797, section 8.1), and on this
-    /// machine it would break what else is developed there.
+    /// Returns the header for an https site. Over plain HTTP browsers ignore it (RFC 6797, section 8.1), and on
+    /// localhost it would break other projects of the developer.
     fn header(self, site: &SiteUrl) -> Option<HeaderValue> {
         let scope = match self.scope {
             HstsScope::Host => "",
@@ -59,12 +59,12 @@ impl Hsts {
     }
 }
 
-/// How the client reaches the site, as far as the host tells that it asks for.
+/// How the client reaches the site, judged by the requested host.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transport {
-    /// On the same machine, where plain HTTP has to go on working.
+    /// On the same machine, where plain HTTP must keep working.
     Local,
-    /// Over a network, where browsers shall insist on encryption.
+    /// Over a network, where browsers should insist on HTTPS.
     Public,
 }
 
@@ -75,7 +75,7 @@ impl Transport {
     }
 }
 
-/// What browsers are told, as it follows from where the site is.
+/// The headers that depend on the site's URL.
 #[derive(Clone)]
 pub(super) struct BrowserHeaders {
     hsts: Option<HeaderValue>,
@@ -87,7 +87,7 @@ impl BrowserHeaders {
         Self { hsts: hsts.and_then(|hsts| hsts.header(site)), site_is_https: site.is_https() }
     }
 
-    /// Adds what an answer does not say otherwise.
+    /// Adds the headers that the response does not set.
     pub(super) fn dress(&self, headers: &mut HeaderMap, transport: Transport) {
         headers.reserve(10);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -99,11 +99,12 @@ impl BrowserHeaders {
             (REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
             (CONTENT_SECURITY_POLICY, NOTHING_ELSE),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // No other site loads anything else as a picture or a script.
+            // Other sites cannot load any other response as an image or a script.
             (CORP, HeaderValue::from_static("same-origin")),
             (PERMISSIONS_POLICY, NO_DEVICES),
         ];
-        // Nor does one keep a hold of the window. Over plain HTTP browsers pass over that, and complain in their console.
+        // Other sites cannot keep a reference to the window. Over plain HTTP browsers ignore this header, with a
+        // console warning.
         let opener = (COOP, HeaderValue::from_static("same-origin"));
         let heeded = (self.site_is_https || transport == Transport::Local).then_some(opener);
         for (name, value) in unless_set.into_iter().chain(heeded) {

@@ -1,5 +1,5 @@
-//! What scripts of other origins may learn of the API (CORS, as the Fetch standard has it). Apart from the other headers, because a
-//! preflight is answered here as a whole.
+//! Cross-origin access to the API (CORS, Fetch standard). Separate from the other headers, because preflight requests
+//! are answered here.
 
 use std::sync::Arc;
 
@@ -13,26 +13,26 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use countersign::config::SiteUrl;
 
-/// More than an application has.
+/// Maximum number of origins, more than an application needs.
 const ORIGINS_MAX: usize = 32;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 const RESPONSE_HEADERS: HeaderValue =
     HeaderValue::from_static("www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id");
-/// How long browsers go by a preflight, in seconds. None goes by it for longer than two hours, or not all would.
+/// How long browsers cache a preflight response, in seconds. Two hours is the shortest maximum among browsers.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 
-/// The origins whose scripts may use the API, by access tokens alone: no answer allows credentials of the browser, and requests
-/// with a cookie are refused to them as to every other site.
+/// The origins whose scripts may use the API, with access tokens only. No response allows credentials, and requests
+/// with a cookie are refused as from any other site.
 #[derive(Clone, Debug, Default)]
 pub struct CrossOrigins(Arc<[HeaderValue]>);
 
 impl CrossOrigins {
-    /// Reads origins, as browsers write them, separated by commas.
+    /// Parses origins as browsers write them, separated by commas.
     ///
     /// # Errors
-    /// When one is not such an origin, or there are more than 32. The text says what is accepted.
+    /// If one is not an origin, or there are more than 32. The message says what is accepted.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         let origins: Vec<HeaderValue> = origins.map(parse_origin).collect::<Result<_, _>>()?;
@@ -42,7 +42,7 @@ impl CrossOrigins {
         Ok(Self(origins.into()))
     }
 
-    /// As they stand in `Origin` headers.
+    /// Returns the origins as written in `Origin` headers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|origin| origin.to_str().ok())
     }
@@ -68,15 +68,15 @@ fn parse_origin(text: &str) -> Result<HeaderValue, &'static str> {
     HeaderValue::from_str(origin.as_str()).map_err(|_| "accepted are origins such as https://app.example.org")
 }
 
-/// What another origin learns of an answer.
+/// How a response is shared with another origin.
 pub(super) enum Sharing {
-    /// Nothing: it is a page, or no other origin may use the API.
+    /// Not shared: it is a page, or no other origin may use the API.
     None,
-    /// Nothing, and another reader might.
+    /// Not shared with this origin, but with others, so the response varies by origin.
     NotWithThis,
-    /// All of it.
+    /// Shared completely.
     Answer(HeaderValue),
-    /// What it may ask for.
+    /// The response to a preflight request.
     Preflight(HeaderValue),
 }
 
@@ -94,7 +94,7 @@ impl Sharing {
         }
     }
 
-    /// The answer as the other origin gets it.
+    /// Adds the CORS headers to a response.
     pub(super) fn share(&self, mut answer: Response) -> Response {
         let origin = match self {
             Self::None => return answer,
@@ -119,7 +119,7 @@ fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The same whatever is asked about: that a path takes another method is told to the request itself.
+/// The same for every path: whether a path supports a method is answered to the request itself.
 fn preflight() -> Response {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;

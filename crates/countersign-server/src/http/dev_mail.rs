@@ -1,4 +1,4 @@
-//! The pages under `/dev/mail`, where captured mails are looked at in the browser: in `dev` alone.
+//! The pages under `/dev/mail`, which show captured mails in the browser. Only `dev` has them.
 
 use std::sync::LazyLock;
 
@@ -31,7 +31,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::builder().templates(&pages).build().expect("the tests build them")
 });
 
-/// The pages' own style and the frame with a mail's HTML, and nothing else.
+/// Allows the pages' own style and the frame with a mail's HTML, and nothing else.
 static PAGE_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
@@ -41,14 +41,14 @@ static PAGE_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("base64 may stand in a header")
 });
 
-/// A mail may style itself, its links may be followed, and it can neither run nor load anything.
+/// Lets a mail style itself and its links be followed; it cannot run or load anything.
 const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; form-action 'none'; \
      sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation",
 );
 
-/// The pages. They show links that reset passwords, so only a browser that came by a local name gets them: another site that
-/// has its name lead to this machine does not.
+/// Returns the pages. They show password reset links, so they are served only for local host names, which prevents DNS
+/// rebinding.
 pub(super) fn routes(mailbox: Mailbox) -> Router {
     Router::new()
         .route("/dev/mail", get(list))
@@ -84,7 +84,7 @@ async fn mail(State(mailbox): State<Mailbox>, Path(id): Path<String>) -> Respons
 
 async fn html(State(mailbox): State<Mailbox>, Path(id): Path<String>) -> Response {
     let Some(mail) = mailbox.find(&id) else { return not_found() };
-    // In a mail program a link leaves the mail; here it has to leave the frame.
+    // A link must leave the frame, as it leaves the mail in a mail program.
     let html = mail.html.replacen("<head>", "<head><base target=\"_top\">", 1);
     let headers: [(HeaderName, HeaderValue); 3] = [
         (CONTENT_SECURITY_POLICY, MAIL_POLICY),

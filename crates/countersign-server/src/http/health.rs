@@ -1,4 +1,4 @@
-//! Whether the instance is alive, whether it should get requests, and how it says what is wrong.
+//! The health checks: `/health` for liveness and `/ready` for readiness.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::schema::{self, SchemaProblem, Usable};
 type Checked<'a> = Pin<Box<dyn Future<Output = Result<Usable, SchemaProblem>> + Send + 'a>>;
 type SchemaCheck = for<'a> fn(&'a Db) -> Checked<'a>;
 
-/// For so long what a look at the database has found is told to everybody who asks.
+/// How long the result of a database check is reused.
 const LOOK_KEPT: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Clone)]
@@ -36,8 +36,8 @@ pub(super) struct Health {
     pub(super) last_look: LastLook,
 }
 
-/// What the last look at the database has found, and when it ended. Held by the one request that looks: anybody may ask, and a
-/// look takes a turn of those who write.
+/// The findings of the last database check, and when it ended. The lock is held by the request that runs the check,
+/// because anyone may request it and it takes a turn of the writers.
 #[derive(Clone, Default)]
 pub(super) struct LastLook(Arc<Mutex<Option<(Timestamp, Findings)>>>);
 
@@ -100,11 +100,11 @@ struct Check {
     reason: Option<String>,
 }
 
-/// What has been looked at so far.
+/// The findings so far.
 #[derive(Clone, Default)]
 struct Findings(Vec<Check>);
 
-/// What is said of a check that failed. Nothing in it is secret: the error itself is in the log alone.
+/// The public reason for a failed check. The error itself, which may be sensitive, is only logged.
 struct Reason(String);
 
 impl Findings {
@@ -119,7 +119,7 @@ impl Findings {
         self.0.iter().all(|check| check.reason.is_none())
     }
 
-    /// The problem that what failed comes to.
+    /// Returns the problem response for the failed checks.
     fn problem(self, kind: &'static ProblemKind) -> Response {
         let detail = self.0.iter().find_map(|check| check.reason.clone()).unwrap_or_else(|| kind.title.to_owned());
         let (parts, _) = Problem::new(kind).into_response().into_parts();
@@ -135,7 +135,7 @@ impl Findings {
     }
 }
 
-/// Logs an error with its causes; `said` is all that the client is told.
+/// Logs an error with its causes. The client receives only `said`.
 fn withheld(error: &DbError, said: &'static str) -> Reason {
     tracing::warn!(error = error as &(dyn std::error::Error + 'static), "not healthy: {said}");
     Reason(said.to_owned())
@@ -154,13 +154,13 @@ fn withheld(error: &DbError, said: &'static str) -> Reason {
 async fn health(State(state): State<Health>) -> Response {
     let mut findings = Findings::default();
     if state.accounts.db().writing_fails_for().is_some() {
-        // Reads go on while nothing can be written, so that a writer which does not heal would never be noticed.
+        // Reads keep working while writes fail, so a ping would not notice that the writer never recovers.
         findings = shared_look(&state).await;
     } else {
-        // What failed is among the findings.
+        // A failure is among the findings.
         let _ = findings.note("database", answers(&state).await);
     }
-    // In one word, as other programs expect it.
+    // Monitoring programs expect this single word.
     if findings.is_in_order() {
         return Json(HealthResponse { status: "healthy" }).into_response();
     }
@@ -179,7 +179,7 @@ async fn health(State(state): State<Health>) -> Response {
 )]
 async fn ready(State(state): State<Health>) -> Response {
     let mut findings = Findings::default();
-    // An instance that stops says so at once, and is not asked for more.
+    // A stopping instance answers immediately, without a database check.
     let is_stopping = state.draining.has_begun();
     let serving = if is_stopping { Err(Reason("The instance is stopping".to_owned())) } else { Ok(()) };
     if findings.note("serving", serving).is_ok() {
@@ -191,7 +191,7 @@ async fn ready(State(state): State<Health>) -> Response {
     findings.problem(&NOT_READY)
 }
 
-/// What the database is like, as somebody found a moment ago or as is looked now.
+/// Returns the findings of the last database check, or runs a new one.
 async fn shared_look(state: &Health) -> Findings {
     let now = || state.accounts.clock().now();
     let mut last_look = state.last_look.0.lock().await;
@@ -201,13 +201,13 @@ async fn shared_look(state: &Health) -> Findings {
         return found.clone();
     }
     let mut findings = Findings::default();
-    // What failed is among the findings.
+    // A failure is among the findings.
     let _ = look(state, &mut findings).await;
     *last_look = Some((now(), findings.clone()));
     findings
 }
 
-/// Each check is made when those before it have not failed: a database that does not answer has no schema to look at.
+/// Stops at the first failed check: a database that does not answer has no schema to check.
 async fn look(state: &Health, findings: &mut Findings) -> Result<(), ()> {
     let db = state.accounts.db();
     findings.note("database", answers(state).await)?;

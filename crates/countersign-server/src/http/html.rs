@@ -1,4 +1,4 @@
-//! How the page of the shell itself looks: the list of problems. It has a style of its own, because it is the same for every host.
+//! The HTML of the problem list. It has its own style, because it is the same for every host.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use countersign::http::problem::ProblemKind;
 use sha2::{Digest as _, Sha256};
 
-/// Lets the pages' own style through, and nothing else.
+/// Allows the page's own style and nothing else.
 pub(super) static CONTENT_SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
@@ -25,7 +25,7 @@ h1{font-size:1.5rem;line-height:1.2}h2{font-size:1.1rem;margin:2rem 0 0}\
 p{margin:.3rem 0}code,.status{opacity:.7}a{color:inherit}\
 section:target{outline:2px solid;outline-offset:.6rem;border-radius:2px}";
 
-/// Every kind of problem under its own anchor.
+/// Renders every problem kind under its own anchor.
 pub(super) fn problem_list<'k>(kinds: impl Iterator<Item = &'k ProblemKind>) -> String {
     let mut body = String::from(
         "<h1>Problems</h1><p>The errors that this API returns. The fragment of an error's <code>type</code> leads here.</p>",

@@ -1,5 +1,4 @@
-//! What holds for every answer, whichever route gives it: its headers, its id, its time limit, its line in the log, and for people the
-//! page of an error.
+//! The layer around every route: headers, request ID, time limit, log line, and HTML pages for errors in a browser.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,17 +26,17 @@ use crate::telemetry::{RequestId, RequestSpan, TraceParents};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A layer around every route, written by hand: each layer more costs a request about a microsecond.
+/// The layer around every route, in a single one because each layer costs about a microsecond per request.
 #[derive(Clone)]
 pub(super) struct ResponseLayer {
     pub(super) accounts: Accounts,
     pub(super) browser_headers: BrowserHeaders,
-    /// Whose scripts may use the API.
+    /// Other origins whose scripts may use the API.
     pub(super) cross_origins: CrossOrigins,
     pub(super) request_time_max: Duration,
-    /// Where requests are counted, if they are.
+    /// The metrics that count requests, if enabled.
     pub(super) metrics: Option<Metrics>,
-    /// Whose traces are gone on with, if requests are traced.
+    /// Whose traces are continued, if requests are traced.
     pub(super) traces: Option<TraceParents>,
 }
 
@@ -85,30 +84,30 @@ where
 }
 
 pin_project! {
-    /// A request that is being answered.
+    /// A request in progress.
     pub(super) struct Answering<A> {
         id: RequestId,
         span: RequestSpan,
         counted: Counted,
         asked: Asked,
         time_max: Duration,
-        // Begun only for those that are not answered at once.
+        // Started only for requests that are not answered at the first poll.
         #[pin]
         limit: Option<Sleep>,
         #[pin]
         answer: A,
-        // What the answer becomes for a person, if it was an error.
+        // Renders an error as a page for a browser.
         page: Option<Page>,
     }
 }
 
 type Page = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// What a reader is shown.
+/// A response in the form that suits its reader.
 enum Shown {
-    /// The answer as it is.
+    /// The response as it is.
     Now(Response),
-    /// A page that says the same, with the name of the reader.
+    /// An HTML page with the same error and the user's name.
     Soon(Page),
 }
 
@@ -123,7 +122,7 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
             let response = if let Some(page) = this.page {
                 ready!(page.as_mut().poll(cx))
             } else {
-                // A panic has been logged where it happened; this is what is left to say.
+                // A panic was already logged by the hook; only the response is left to build.
                 let response = match catch_unwind(AssertUnwindSafe(|| this.answer.poll(cx))) {
                     Ok(Poll::Ready(Ok(response))) => response,
                     Ok(Poll::Pending) => {
@@ -148,7 +147,7 @@ impl<A: Future<Output = Result<Response, Infallible>>> Future for Answering<A> {
     }
 }
 
-/// What has to be known of a request when it is answered.
+/// The parts of a request that are needed when it is answered.
 struct Asked {
     at: Instant,
     reader: Reader,
@@ -156,7 +155,7 @@ struct Asked {
     browser_headers: BrowserHeaders,
     sharing: Sharing,
     method: Method,
-    /// Never the path itself: it can hold what somebody typed by mistake.
+    /// Never the path itself, which can contain anything a user typed by mistake.
     route: Option<MatchedPath>,
 }
 
@@ -176,14 +175,14 @@ impl Asked {
     fn finish(&self, mut response: Response, id: RequestId, counted: &Counted) -> Response {
         response = self.sharing.share(response);
         self.browser_headers.dress(response.headers_mut(), self.transport);
-        // An id that the client chose could put words into the log, so its own is not taken over.
+        // A client-chosen ID could inject text into the log, so IDs from clients are ignored.
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         let (route, took) = (self.route.as_ref().map(MatchedPath::as_str), self.at.elapsed());
         counted.answered(&self.method, route, response.status(), took);
         info!(
-            // As a plain text, which is written faster than what may have arguments.
+            // A plain field is written faster than a format string.
             message = "answered",
             method = self.method.as_str(),
             route = route.unwrap_or("none"),
@@ -194,13 +193,13 @@ impl Asked {
     }
 }
 
-/// Who reads an answer.
+/// The reader of a response.
 enum Reader {
-    /// A program.
+    /// An API client.
     Program,
-    /// A program that speaks OAuth.
+    /// An OAuth client.
     OAuthClient,
-    /// A person in a browser, to whom an error is said on a page.
+    /// A person in a browser, who sees errors as a page.
     Person(Accounts, ErrorPage),
 }
 
@@ -214,7 +213,7 @@ impl Reader {
         }
     }
 
-    /// A problem that comes from no route. What is for a person becomes a page later.
+    /// Returns the response to a problem that no route reported. For a person it becomes a page later.
     fn told(&self, problem: Problem) -> Response {
         match self {
             Self::OAuthClient => problem.for_oauth().into_response(),
@@ -236,15 +235,14 @@ impl Reader {
     }
 }
 
-/// Whether it is a problem, or the list of faults that has a media type of its own.
+/// Returns whether it is a problem, or the validation error list, which has its own media type.
 fn is_problem(response: &Response) -> bool {
     let found = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let has_faults = response.status() == StatusCode::UNPROCESSABLE_ENTITY;
     found.starts_with(b"application/problem+json") || (has_faults && found.starts_with(b"application/json"))
 }
 
-/// The same answer as a page; headers that say something about the request, such as `Allow`, stay, and those that say
-/// something about the body go.
+/// Replaces the body with a page. Keeps headers about the request, such as `Allow`, and drops those about the body.
 fn for_a_person(problem: Response, mut page: Response) -> Response {
     let (parts, _) = problem.into_parts();
     for (name, value) in &parts.headers {

@@ -1,26 +1,26 @@
-//! Decides what is counted of the backups that the server makes by itself.
+//! Counters of scheduled backups.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
-/// Counts of this instance since it began.
+/// Counters of this instance since it started.
 #[derive(Debug, Default)]
 pub(crate) struct BackupCounts {
     made: AtomicU64,
     failed: AtomicU64,
-    /// In seconds since 1970; 0 when none is known.
+    /// In seconds since 1970; 0 if none is known.
     newest_at: AtomicI64,
 }
 
 impl BackupCounts {
-    /// This instance has made one that was begun then.
+    /// Records a backup made by this instance, with its start time.
     pub(crate) fn made(&self, at: Timestamp) {
         self.made.fetch_add(1, Ordering::Relaxed);
         self.found(at);
     }
 
-    /// The newest that is there was begun then, by whichever instance.
+    /// Records the start time of the newest existing backup, made by any instance.
     pub(crate) fn found(&self, at: Timestamp) {
         self.newest_at.store(at.as_second(), Ordering::Relaxed);
     }

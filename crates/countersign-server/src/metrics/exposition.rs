@@ -1,6 +1,6 @@
-//! By which names and in which words the figures are told, in the text format of OpenMetrics.
+//! The names and help texts of all metrics, in the OpenMetrics text format.
 //!
-//! A name that stands here is in `docs/monitoring.md` too, and stays: dashboards and alerts depend on it.
+//! Every name is also in `docs/monitoring.md` and is stable: dashboards and alerts depend on it.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use tokio::time::timeout;
 use super::Metrics;
 use super::process::Process;
 
-/// The database may take so long for what it alone can tell; without that the rest is told all the same.
+/// How long to wait for metrics from the database. The others are reported without it.
 const DATABASE_MAX: Duration = Duration::from_secs(2);
 
-/// All figures at one moment.
+/// All metrics at one moment.
 #[derive(Debug)]
 struct Reading {
     metrics: Metrics,
@@ -35,12 +35,12 @@ struct Reading {
     pools: Vec<PoolState>,
     writing_fails_for: Option<Duration>,
     database: String,
-    /// `None` when the database did not answer.
+    /// `None` if the database did not answer.
     backlog: Option<JobBacklog>,
     process: Process,
 }
 
-/// What is told now.
+/// Formats the current metrics.
 pub(super) async fn write(metrics: &Metrics, accounts: &Accounts) -> String {
     let backlog = match timeout(DATABASE_MAX, accounts.job_backlog()).await {
         Ok(Ok(backlog)) => Some(backlog),
@@ -81,7 +81,7 @@ impl Reading {
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {
         let parts = &self.metrics.0;
         let build = [("program", parts.program), ("version", parts.version), ("database", self.database.as_str())];
-        // Of the type `info` in OpenMetrics, which older readers do not know.
+        // OpenMetrics has the type `info`, which older readers do not know.
         page.gauge("countersign_build_info", "Which program runs, and on which database", None, [(build, 1_u64)])?;
         let started_at = parts.started_at.as_microsecond() as f64 / 1e6;
         page.gauge(
@@ -293,10 +293,10 @@ impl Reading {
 /// No labels.
 const NONE: [(&str, &str); 0] = [];
 
-/// A histogram's buckets, each without those below it, and its sum in seconds.
+/// A histogram's non-cumulative buckets, and its sum in seconds.
 type Buckets = (Vec<(f64, u64)>, f64);
 
-/// The library's histogram counts upward, and this format's writer adds up by itself.
+/// Converts the library's cumulative histogram, because the encoder accumulates the buckets again.
 fn parts_of(histogram: &Histogram) -> Buckets {
     let mut below = 0;
     let ends = histogram.buckets.iter().copied().chain([(f64::INFINITY, histogram.count)]);
@@ -304,10 +304,10 @@ fn parts_of(histogram: &Histogram) -> Buckets {
     (buckets.collect(), histogram.sum)
 }
 
-/// What is being written.
+/// The output.
 struct Page<'e>(DescriptorEncoder<'e>);
 
-/// Labels: names from here, values from closed lists or the program's own routes.
+/// Labels: names from this file, values from fixed lists or the program's routes.
 type Labels<V, const N: usize> = [(&'static str, V); N];
 
 impl Page<'_> {
@@ -329,7 +329,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Counts by one label.
+    /// Writes counters that differ in one label.
     fn named(
         &mut self,
         name: &'static str,
@@ -358,7 +358,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Of seconds.
+    /// Writes a histogram of seconds.
     fn histogram<V, const N: usize>(
         &mut self,
         name: &'static str,
@@ -381,7 +381,7 @@ impl Page<'_> {
 
 const NO_EXEMPLAR: Option<&Exemplar<Labels<&str, 0>, u64>> = None;
 
-/// Writes one sample, without braces where there are no labels.
+/// Writes one sample, without braces if there are no labels.
 fn with<V, const N: usize>(
     metric: &mut MetricEncoder<'_>,
     labels: &Labels<V, N>,

@@ -1,4 +1,4 @@
-//! Decides how the metrics are served on an address of their own, apart from the site: to few, and to none for long.
+//! Serves the metrics on their own address, apart from the site, with strict limits on connections.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-/// Readers at the same time; further ones wait.
+/// Maximum number of concurrent readers; others wait.
 const CONNECTIONS_MAX: usize = 16;
-/// Longer than anybody waits between two readings.
+/// Longer than the usual scrape interval.
 const HEAD_TIME_MAX: Duration = Duration::from_mins(2);
-/// Then a reader has to connect again, so that none keeps a place for ever.
+/// Then a reader has to reconnect, so that none holds a slot forever.
 const CONNECTION_TIME_MAX: Duration = Duration::from_mins(15);
-/// Accepting fails when file descriptors run out.
+/// Wait after a failed accept, which happens when file descriptors run out.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(500);
 
-/// Serves until `stop` comes, and then ends at once.
+/// Serves until `stop` completes, and then closes all connections.
 pub(crate) async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(16 * 1024);
@@ -39,7 +39,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, stop: impl Future<
                 connections.spawn(async move {
                     let service = service_fn(|request| app.clone().oneshot(request));
                     let served = builder.serve_connection(TokioIo::new(stream), service);
-                    // Whether a reader leaves in an orderly way is nobody's concern.
+                    // It does not matter whether a reader closes cleanly.
                     let _ = timeout(CONNECTION_TIME_MAX, served).await;
                 });
             }

@@ -1,11 +1,11 @@
-//! Decides what is told of the process itself, as far as the system says it.
+//! Metrics of the process, as reported by the system.
 
 use std::fs;
 
 use rustix::process::Resource;
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the process takes; `None` where the system does not say.
+/// Resource usage of the process; `None` if the system does not report it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Process {
     pub(super) cpu_seconds: f64,
@@ -26,7 +26,7 @@ impl Process {
     }
 }
 
-/// The line `VmRSS:    12345 kB`.
+/// Parses the line `VmRSS:    12345 kB`.
 fn resident_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

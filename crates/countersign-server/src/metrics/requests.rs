@@ -1,7 +1,7 @@
-//! Decides how requests are counted: by additions alone, without a lock, a text that is made or memory that is taken.
+//! Counts requests with atomic additions only, without locks, formatting or allocations.
 //!
-//! Routes are what the router calls them, so there are as many as the program has. What matches none is one route, and what
-//! is no method or status that we know is one of each; so no client can add to what is counted.
+//! Routes are the router's patterns, so their number is bounded. Requests that match none count as one route, and
+//! unknown methods and statuses as one each, so clients cannot add labels.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,29 +10,29 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 
-/// Methods by name; the last is all others.
+/// Known methods; the last counts all others.
 pub(super) const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "other"];
-/// Statuses that we answer with; the one after them is all others.
+/// Statuses that this server sends; a further counter is for all others.
 const STATUSES: [u16; 38] = [
     100, 101, 200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 409, 410, 411,
     412, 413, 414, 415, 416, 417, 421, 422, 428, 429, 431, 500, 501, 503, 504,
 ];
-/// The upper ends of a histogram's buckets, in microseconds.
+/// Upper bounds of the histogram's buckets, in microseconds.
 pub(super) const BOUNDS_MICROSECONDS: [u64; 16] = [
     50, 100, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000, 30_000_000,
 ];
-/// More routes than any host has; a power of two.
+/// Capacity of the route table, more than any host has routes; a power of two.
 const ROUTES_MAX: usize = 512;
 
-/// What becomes of requests.
+/// The request counters.
 pub(super) struct Requests {
     under_way: AtomicI64,
-    /// By their names' hashes; each is put in once and stays.
+    /// A hash table by the route's name. Entries are added once and stay.
     routes: Box<[OnceLock<Route>]>,
-    /// What matched no route.
+    /// Requests that matched no route.
     unmatched: Counts,
-    /// Routes beyond those for which there is room.
+    /// Requests of routes that did not fit into the table.
     beyond: Counts,
 }
 
@@ -41,18 +41,18 @@ struct Route {
     counts: Counts,
 }
 
-/// What becomes of the requests of one route.
+/// The counters of one route.
 #[derive(Default)]
 pub(super) struct Counts {
-    /// By method, and then by status.
+    /// By method, then by status.
     by_method: [OnceLock<Box<[AtomicU64; STATUSES.len() + 1]>>; METHODS.len()],
     durations: Durations,
 }
 
-/// Durations by size.
+/// A histogram of durations.
 #[derive(Default)]
 struct Durations {
-    /// The last is what took longer than all bounds.
+    /// The last is for durations above all bounds.
     buckets: [AtomicU64; BOUNDS_MICROSECONDS.len() + 1],
     sum_nanoseconds: AtomicU64,
 }
@@ -79,7 +79,7 @@ impl Requests {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    /// A request was answered.
+    /// Counts a response.
     pub(super) fn answered(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
         let counts = route.map_or(&self.unmatched, |route| self.counts(route));
         let by_status = counts.by_method[method_index(method)]
@@ -88,7 +88,7 @@ impl Requests {
         counts.durations.add(took);
     }
 
-    /// Looks from where the name's hash points to, until the name or an empty place comes.
+    /// Finds the route by linear probing, and adds it if it is new.
     fn counts(&self, name: &str) -> &Counts {
         let first = hash(name);
         for step in 0..ROUTES_MAX {
@@ -101,7 +101,7 @@ impl Requests {
         &self.beyond
     }
 
-    /// Every route that has been asked for, in the order of their names; what matched none is `none`.
+    /// Returns every requested route, sorted by name; `none` stands for requests that matched no route.
     pub(super) fn by_route(&self) -> Vec<(&str, &Counts)> {
         let known = self.routes.iter().filter_map(OnceLock::get).map(|route| (&*route.name, &route.counts));
         let mut all: Vec<_> = known.chain([("none", &self.unmatched), ("other", &self.beyond)]).collect();
@@ -118,7 +118,7 @@ impl fmt::Debug for Requests {
 }
 
 impl Counts {
-    /// Methods, statuses (`other` for one that we do not know) and how many requests, without those that there were none of.
+    /// Returns method, status (`None` for an unknown one) and count of all nonzero counters.
     pub(super) fn by_method_and_status(&self) -> impl Iterator<Item = (&'static str, Option<u16>, u64)> {
         METHODS.iter().zip(&self.by_method).flat_map(|(method, by_status)| {
             let statuses = STATUSES.iter().copied().map(Some).chain([None]);
@@ -128,8 +128,7 @@ impl Counts {
         })
     }
 
-    /// How many took no longer than each bound but longer than the one before, the last without a bound; and all together in
-    /// seconds.
+    /// Returns the non-cumulative buckets by upper bound, the last one unbounded, and the sum in seconds.
     pub(super) fn durations(&self) -> (Vec<(f64, u64)>, f64) {
         let ends = BOUNDS_MICROSECONDS.iter().map(|bound| Duration::from_micros(*bound).as_secs_f64());
         let counts = self.durations.buckets.iter().map(|count| count.load(Ordering::Relaxed));
@@ -142,7 +141,7 @@ impl Durations {
     fn add(&self, took: Duration) {
         let bucket = BOUNDS_MICROSECONDS.partition_point(|bound| u128::from(*bound) < took.as_micros());
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        // It takes five hundred years of work to overflow.
+        // It overflows after five hundred years of work.
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.sum_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
@@ -160,7 +159,8 @@ fn status_index(status: StatusCode) -> usize {
     STATUSES.binary_search(&status.as_u16()).unwrap_or(STATUSES.len())
 }
 
-/// Eight bytes at a time, because a route has some thirty. Names come from the program, so nobody can make them collide.
+/// Hashes eight bytes at a time, because a route has about thirty. Names come from the program, so attackers cannot
+/// cause collisions.
 fn hash(name: &str) -> usize {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = name.len() as u64;

@@ -1,4 +1,4 @@
-//! The requests of one connection on their way to the application, and the answers on their way back.
+//! Passes the requests of one connection to the application, and its responses back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::lingering::Conversation;
 use super::unread::{Fate, watch};
 use crate::Draining;
 
-/// What the answers of one connection depend on.
+/// The context of the responses of one connection.
 pub(super) struct Answers {
     pub(super) app: Router,
     pub(super) peer: SocketAddr,
@@ -26,13 +26,13 @@ pub(super) struct Answers {
     pub(super) conversation: Arc<Conversation>,
 }
 
-/// The connection is being ended, so its request is not begun.
+/// The connection is being evicted, so its request is not begun.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection makes room for others")]
 pub(super) struct ShownOut;
 
 impl Answers {
-    /// The answer to a request, when there is nothing left of the request that would get in its way.
+    /// Answers a request, after the rest of its body was read.
     pub(super) fn to(
         &self,
         request: Request<Incoming>,
@@ -70,7 +70,7 @@ impl Answers {
                 }
             }
             if is_last {
-                // The client sends its next request elsewhere, instead of into a connection that is just being closed.
+                // The client then sends its next request on another connection, and not into one that is being closed.
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(answer)
@@ -78,14 +78,14 @@ impl Answers {
     }
 }
 
-/// Whether a request says which host it is for, and only once (RFC 9112, section 3.2; RFC 9113, section 8.3.1): what a proxy
-/// before us and we take for the host must not differ. HTTP/2 has it in the address, and HTTP/1.0 need not have it.
+/// Returns whether a request names exactly one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1). Otherwise a proxy
+/// in front could see another host than this server. HTTP/2 has it in the URL, and HTTP/1.0 may omit it.
 fn names_its_host<B>(request: &Request<B>) -> bool {
     let is_named = request.version() != Version::HTTP_11 || request.headers().contains_key(HOST);
     is_named && AskedHost::of(request.uri(), request.headers()).is_ok()
 }
 
-/// As bare as the answers to other heads that cannot be understood.
+/// Returns a bare response, like those to other malformed heads.
 fn without_a_host() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::BAD_REQUEST;

@@ -1,8 +1,8 @@
-//! Decides what is counted of those who are connected.
+//! Counters of connections.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of connections.
+/// The connection counters.
 #[derive(Debug, Default)]
 pub(crate) struct Attendance {
     room_for: AtomicU64,
@@ -11,7 +11,7 @@ pub(crate) struct Attendance {
     shown_out: AtomicU64,
 }
 
-/// Those counts at one moment.
+/// The counters at one moment.
 pub(crate) struct Present {
     pub(crate) room_for: u64,
     pub(crate) open: u64,
@@ -37,7 +37,7 @@ impl Attendance {
     }
 
     pub(crate) fn read(&self) -> Present {
-        // First those who left, so that nobody has left who has not come.
+        // Read first, so that it never exceeds `accepted`.
         let left = self.left.load(Ordering::Relaxed);
         let accepted = self.accepted.load(Ordering::Relaxed);
         Present {

@@ -1,8 +1,7 @@
-//! Who is shown out when more clients come than there is room for: clients that keep the server waiting, and never
-//! whom the server keeps waiting.
+//! Evicts connections when the limit is reached: only those the server waits for, never those that wait for the server.
 //!
-//! A connection costs its sender next to nothing, so those that send nothing, or a byte of a head now and then, must not
-//! keep out those that have something to ask. While there is room nobody is shown out; the time limits do that.
+//! Connections cost an attacker almost nothing. Connections that send nothing, or a byte of a head now and then, must
+//! not lock out clients with requests. Below the limit nothing is evicted; idle connections then end by timeouts.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,20 +15,21 @@ use tokio::time::timeout;
 
 use super::Attendance;
 
-/// Even an honest client needs this long between connecting and the last byte of its head, or between two requests.
+/// Time that even an honest client needs from connecting to the last byte of its head, or between two requests.
 const GRACE: Duration = Duration::from_secs(1);
-/// And an honest client on a bad line this long for a body.
+/// Time that an honest client on a slow network needs between parts of a body.
 const BODY_GRACE: Duration = Duration::from_secs(5);
-/// So many are shown out at once, or a small part of all, so that those who stay are not looked at for each newcomer.
+/// Maximum number of connections evicted per scan, or 1/32 of all if that is more. Evicting several at once avoids a
+/// scan for each accept.
 const SHOWN_OUT_MAX: usize = 32;
-/// How soon it is looked again whether somebody has fallen silent.
+/// How often to scan for silent connections while new ones wait.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Everybody who is connected.
+/// All open connections.
 pub(super) struct Guests {
     room_for: usize,
     present: Mutex<Present>,
-    /// Somebody has left.
+    /// Notified when a connection closes.
     left: Notify,
     attendance: Arc<Attendance>,
 }
@@ -37,40 +37,40 @@ pub(super) struct Guests {
 #[derive(Default)]
 struct Present {
     guests: HashMap<u64, Arc<Guest>>,
-    /// The number of the next one.
+    /// The number of the next connection.
     next: u64,
 }
 
-/// A connection.
+/// An open connection.
 struct Guest {
-    /// An address, or of IPv6 the network that one customer has.
+    /// The client's IPv4 address or IPv6 /64.
     network: IpAddr,
     conduct: Mutex<Conduct>,
     task: OnceLock<AbortHandle>,
 }
 
-/// What a connection has done so far.
+/// The state of a connection.
 struct Conduct {
-    /// When it came, or when its latest request began or was answered.
+    /// When it was opened, or when its latest request began or was answered.
     since: Instant,
-    /// How many requests it has made.
+    /// Number of requests so far.
     asked: u64,
-    /// Of those, how many are not answered yet.
+    /// Number of requests without a response.
     under_way: u32,
-    /// Of those, how many wait for more of their body.
+    /// Number of those that wait for more of their body.
     awaited_bodies: u32,
     is_shown_out: bool,
 }
 
-/// What the server waits for; the later ones are more of a pity to lose.
+/// What the server waits for, in the order of eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Awaited {
     FirstHead,
     NextHead,
     Body,
-    /// Any of these, but not for long yet.
+    /// Any of these, within the grace period.
     AnyOfThem,
-    /// A body, but not for long yet.
+    /// A body, within its grace period.
     YoungBody,
 }
 
@@ -79,7 +79,7 @@ impl Conduct {
         Self { since: now, asked: 0, under_way: 0, awaited_bodies: 0, is_shown_out: false }
     }
 
-    /// What the server waits for at this client; `None` if the client waits for the server.
+    /// Returns what the server waits for; `None` if the client waits for the server.
     fn awaited(&self, now: Instant) -> Option<Awaited> {
         let silent_for = now.saturating_duration_since(self.since);
         if self.under_way > self.awaited_bodies {
@@ -99,7 +99,7 @@ impl Guest {
         self.conduct.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the connection, unless a request has come in the meantime. From then on none begins.
+    /// Evicts the connection, unless a request began in the meantime. Later requests are refused.
     fn show_out(&self, now: Instant, attendance: &Attendance) {
         let mut conduct = self.conduct();
         if conduct.awaited(now).is_some() {
@@ -119,15 +119,15 @@ impl Guests {
         Arc::new(Self { room_for, present: Mutex::default(), left: Notify::new(), attendance })
     }
 
-    /// Waits until there is room for one more; shows others out for that if it can.
+    /// Waits until there is room for another connection, and evicts others if it can.
     pub(super) async fn room(&self) {
         while !self.make_room(Instant::now()) {
-            // Whether somebody left or not, it is looked again.
+            // Checks again, whether a connection closed or not.
             let _ = timeout(LOOK_AGAIN, self.left.notified()).await;
         }
     }
 
-    /// Somebody who has just connected.
+    /// Registers a new connection.
     pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, now: Instant) -> Ticket {
         self.attendance.one_came();
         let conduct = Mutex::new(Conduct::new(now));
@@ -143,7 +143,7 @@ impl Guests {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is room; if not, some are shown out, and it will be soon.
+    /// Returns whether there is room. If not, evicts some connections, so that there soon will be.
     fn make_room(&self, now: Instant) -> bool {
         let present = self.present();
         if present.guests.len() < self.room_for {
@@ -160,7 +160,7 @@ impl Guests {
                 return false; // on the way to the door
             }
             if let Some(awaited) = conduct.awaited(now) {
-                // Where many come from one place, it is probably one of them.
+                // If many come from one network, the attacker is probably among them.
                 silent.push(((awaited, Reverse(crowds[&guest.network]), conduct.since), guest));
             }
         }
@@ -175,7 +175,7 @@ impl Guests {
     }
 }
 
-/// The address, or for IPv6 its first 64 bits.
+/// Returns an IPv4 address, or the /64 of an IPv6 address.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
@@ -183,7 +183,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A connection's own view; whoever drops it has left.
+/// A connection's handle; dropping it unregisters the connection.
 pub(super) struct Ticket {
     guests: Arc<Guests>,
     guest: Arc<Guest>,
@@ -191,17 +191,17 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// By what the connection is ended.
+    /// Returns the handle that registers the connection's task.
     pub(super) fn usher(&self) -> Usher {
         Usher(Arc::clone(&self.guest))
     }
 
-    /// How many requests there have been.
+    /// Returns the number of requests so far.
     pub(super) fn requests(&self) -> u64 {
         self.guest.conduct().asked
     }
 
-    /// By what requests are noted.
+    /// Returns the handle that counts requests.
     pub(super) fn desk(&self) -> Desk {
         Desk(Arc::clone(&self.guest))
     }
@@ -215,22 +215,22 @@ impl Drop for Ticket {
     }
 }
 
-/// Knows which task a connection is.
+/// Registers the task of a connection.
 pub(super) struct Usher(Arc<Guest>);
 
 impl Usher {
-    /// To be called once.
+    /// Registers the task; must be called once.
     pub(super) fn tell(self, task: AbortHandle) {
         let _ = self.0.task.set(task);
     }
 }
 
-/// Where the requests of one connection are noted.
+/// Counts the requests of one connection.
 #[derive(Clone)]
 pub(super) struct Desk(Arc<Guest>);
 
 impl Desk {
-    /// A request begins; `None` if the connection is being ended, and then nothing must be done for it.
+    /// Begins a request; `None` if the connection is being evicted, and then the request must not be handled.
     pub(super) fn begin(&self) -> Option<UnderWay> {
         let mut conduct = self.0.conduct();
         if conduct.is_shown_out {
@@ -242,19 +242,19 @@ impl Desk {
         Some(UnderWay(Arc::clone(&self.0)))
     }
 
-    /// More of a request's body is waited for.
+    /// Records that the server waits for a request's body.
     pub(super) fn awaits_a_body(&self) {
         self.0.conduct().awaited_bodies += 1;
     }
 
-    /// It has come, or is not waited for any more.
+    /// Records that the server no longer waits for it.
     pub(super) fn has_a_body(&self) {
         let mut conduct = self.0.conduct();
         conduct.awaited_bodies = conduct.awaited_bodies.saturating_sub(1);
     }
 }
 
-/// A request that is not answered yet; whoever drops it has answered it, or given it up.
+/// A request without a response. Dropping it ends the request.
 pub(super) struct UnderWay(Arc<Guest>);
 
 impl Drop for UnderWay {
@@ -279,7 +279,7 @@ mod tests {
             Self { guests: Guests::new(room_for, Arc::default()), opened: Instant::now() }
         }
 
-        /// Somebody who came so many milliseconds after the opening.
+        /// Registers a connection that was opened `at` milliseconds after the start.
         fn enter(&self, address: &str, at: u64) -> Ticket {
             let peer = SocketAddr::new(address.parse().unwrap(), 4711);
             self.guests.enter(peer, self.opened + Duration::from_millis(at))
@@ -311,7 +311,7 @@ mod tests {
         let (older, newer) = (hall.enter("192.0.2.2", 10), hall.enter("192.0.2.3", 20));
         assert!(!hall.has_room_at(5_000));
         assert_eq!([&asked, &older, &newer].map(is_shown_out), [false, true, false]);
-        // Whoever is on the way to the door is enough.
+        // The connection that is being evicted is enough.
         assert!(!hall.has_room_at(5_001));
         assert_eq!([&asked, &older, &newer].map(is_shown_out), [false, true, false]);
         assert!(older.desk().begin().is_none(), "a request that comes too late is not begun");
@@ -336,7 +336,7 @@ mod tests {
         let under_way: Vec<_> = guests.iter().map(|guest| guest.desk().begin().unwrap()).collect();
         assert!(!hall.has_room_at(60_000));
         assert_eq!(guests.each_ref().map(is_shown_out), [false, false]);
-        // A body that does not come is waited for no longer than others are.
+        // A connection that does not send its body is evicted like others.
         guests[0].guest.conduct().awaited_bodies = 1;
         assert!(!hall.has_room_at(120_000));
         assert_eq!(guests.each_ref().map(is_shown_out), [true, false]);

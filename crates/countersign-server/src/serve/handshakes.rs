@@ -1,21 +1,21 @@
-//! Decides how a listener stops to make connections before it is closed, so that none is cut off together with it.
+//! Stops a listener from establishing connections before it is closed, so that none is reset.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-/// So long connections may take that were being made: more than the way to a proxy and back.
+/// How long connections that are being established may take: more than the round trip to a proxy.
 pub(super) const LAST_MAX: Duration = Duration::from_millis(50);
 
-/// From here on the system begins no connection for this listener, and finishes those that it has begun.
+/// Stops the system from beginning connections for this listener; those already begun are completed.
 ///
-/// Closing a listener resets whatever the system has connected to it and nobody has accepted yet, and between the last look at
-/// those and the closing there may be another. So requests for connections (SYN) are left without an answer first. Whoever made
-/// one asks again after a second (RFC 6298, section 2), is refused by then, and goes on to the next instance.
+/// Closing a listener resets connections in its backlog, and new ones can arrive between the last accept and the close.
+/// This filter first drops connection requests (SYN). The client retries after a second (RFC 6298, section 2), is then
+/// refused, and moves on to the next instance.
 ///
 /// # Errors
-/// Systems other than Linux cannot do this, and neither can some that only resemble it.
+/// Systems other than Linux, and some that emulate it, do not support this.
 #[cfg(target_os = "linux")]
 pub(super) fn stop(listener: &TcpListener) -> io::Result<()> {
     socket2::SockRef::from(listener).attach_filter(&no_syn())
@@ -26,8 +26,8 @@ pub(super) fn stop(_: &TcpListener) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Lets everything through but segments that have SYN and not ACK (RFC 9293, section 3.1), in the language of `socket(7)`'s
-/// `SO_ATTACH_FILTER`: it gets the segment from the first byte of its header.
+/// Drops segments with SYN and without ACK (RFC 9293, section 3.1). A classic BPF program for `SO_ATTACH_FILTER`
+/// (`socket(7)`), which sees the segment from the first byte of its header.
 #[cfg(target_os = "linux")]
 const fn no_syn() -> [socket2::SockFilter; 5] {
     use socket2::SockFilter;
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(after.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let (accepted, peer) = listener.accept().await.unwrap();
         assert_eq!(peer, before.local_addr().unwrap());
-        // The connection has the filter from the listener, and is not disturbed by it.
+        // The connection inherits the filter from the listener, which does not affect it.
         before.write_all(b"hello").unwrap();
         accepted.readable().await.unwrap();
         let mut word = [0; 5];

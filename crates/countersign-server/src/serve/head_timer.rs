@@ -1,4 +1,4 @@
-//! Decides when a client has taken too long for the head of a request over HTTP/1.
+//! The timeout for the head of an HTTP/1 request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,19 @@ use hyper::rt::{Sleep, Timer};
 
 /// The timer of one connection.
 ///
-/// hyper asks for a time limit before each request and drops it when the head is there. To set and remove a timer in
-/// tokio's wheel each time is dear; this one stays in it, and is moved only when it goes off and the limit is a later one
-/// by then.
+/// hyper requests a timeout before each request and drops it when the head is complete. Registering and removing a
+/// tokio timer each time is expensive, so this one stays registered, and is moved only when it fires before the current
+/// deadline.
 pub(super) struct HeadTimer(Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>);
 
-/// One of the time limits.
+/// One timeout.
 struct Limit {
     deadline: Instant,
     timer: Arc<Mutex<Pin<Box<tokio::time::Sleep>>>>,
 }
 
 impl HeadTimer {
-    /// For limits that are no shorter than this.
+    /// Creates a timer for timeouts of at least `shortest`.
     pub(super) fn new(shortest: Duration) -> Self {
         Self(Arc::new(Mutex::new(Box::pin(tokio::time::sleep(shortest)))))
     }

@@ -1,8 +1,8 @@
-//! How a connection is closed while its client may still be sending: what comes is thrown away for a while (RFC 9112, section
+//! Closes a connection whose client may still be sending: reads and discards its data for a while (RFC 9112, section
 //! 9.6).
 //!
-//! To close it at once would have the system reset it as soon as more comes, and a reset takes back an answer that the client
-//! has not read yet.
+//! If it were closed at once, the system would reset it as soon as more data arrives, and a reset discards a response
+//! that the client has not read yet.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long it takes at most; a connection without a request is kept for longer.
+/// Maximum duration; idle connections are kept longer.
 const TIME_MAX: Duration = Duration::from_secs(30);
-/// A client that sends nothing for so long will not send any more.
+/// A client that sends nothing for this long has stopped sending.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// A large picture several times over.
+/// Several times the size of a large picture, in bytes.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What is known of a connection by those who read it and those who answer on it.
+/// The state of a connection, shared by its reader and the responses.
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     is_http2: AtomicBool,
@@ -28,14 +28,14 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// Something has been read. Over HTTP/1 that is a part of a request, perhaps of one that is refused by its head.
+    /// Records that data was read. Over HTTP/1 it is part of a request, which may be refused after its head.
     pub(super) fn hears(&self) {
         if !self.is_http2() {
             self.is_unread.store(true, Ordering::Relaxed);
         }
     }
 
-    /// A request came over HTTP/2, where much is said beside requests.
+    /// Records that the connection is HTTP/2, where not all data belongs to requests.
     pub(super) fn turns_to_http2(&self) {
         if !self.is_http2() {
             self.is_http2.store(true, Ordering::Relaxed);
@@ -47,25 +47,25 @@ impl Conversation {
         self.is_http2.load(Ordering::Relaxed)
     }
 
-    /// A request has been read to its end.
+    /// Records that a request was read to its end.
     pub(super) fn has_read(&self) {
         if !self.is_http2() {
             self.is_unread.store(false, Ordering::Relaxed);
         }
     }
 
-    /// A part of a request has not been read, and will not be.
+    /// Records that a request will not be read to its end.
     pub(super) fn leaves_unread(&self) {
         self.is_unread.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client may still be sending.
+    /// Returns whether the client may still be sending.
     pub(super) fn is_unread(&self) -> bool {
         self.is_unread.load(Ordering::Relaxed)
     }
 }
 
-/// A connection that has been shut down for writing and is still read.
+/// The reading of a connection after its write side was shut down.
 pub(super) struct Lingering {
     end: Instant,
     silence: Pin<Box<Sleep>>,
@@ -84,7 +84,7 @@ impl Lingering {
         Self { end: now + time_max, silence, silence_max, bytes_left: bytes_max }
     }
 
-    /// Reads until the client has closed its side, has fallen silent or has had enough of our time.
+    /// Reads until the client closes its side, falls silent or exceeds a limit.
     pub(super) fn poll_end<S: AsyncRead + Unpin>(&mut self, socket: &mut S, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 16 * 1024];
         loop {
@@ -104,7 +104,7 @@ impl Lingering {
     }
 }
 
-/// Reads a socket until there is no more use in that; it has been shut down for writing.
+/// Reads and discards a socket's data until it ends or exceeds a limit. Its write side must be shut down.
 pub(super) async fn linger<S: AsyncRead + Unpin>(socket: &mut S) {
     let mut lingering = Lingering::begin();
     poll_fn(|cx| lingering.poll_end(socket, cx)).await;

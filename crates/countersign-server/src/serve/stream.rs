@@ -1,4 +1,4 @@
-//! What a connection is read from and written to: its socket, or what TLS makes of it.
+//! The byte stream of a connection: its socket, or TLS on top of it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,36 +13,36 @@ use tracing::debug;
 use super::lingering::{Conversation, Lingering, linger};
 use crate::tls::Tls;
 
-/// The first byte of a client that speaks TLS: a handshake record (RFC 8446, section 5.1).
+/// The first byte of a TLS client: a handshake record (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 0x16;
-/// What a client is told that does not: a browser that was sent to `http:`, or a proxy.
+/// The response to a client without TLS: a browser that was sent to `http:`, or a proxy.
 const PLAIN_REFUSED: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 44\r\n\
     Cache-Control: no-store\r\nConnection: close\r\n\r\nThis port speaks HTTPS. Ask with `https://`.";
 
-/// A connection's bytes as HTTP has them.
+/// The byte stream that HTTP runs on.
 pub(super) struct Stream {
     socket: Socket,
     conversation: Arc<Conversation>,
     lingering: Option<Lingering>,
 }
 
-/// One type for both, so that HTTP is compiled once.
+/// A single type, so that the HTTP code is compiled once.
 enum Socket {
     Plain(TcpStream),
     Encrypted(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// Shakes hands, where the server speaks TLS; `None` if the client would not. It takes as long as the client likes.
+    /// Performs the handshake, if the server speaks TLS; `None` if the client fails it. It has no timeout of its own.
     pub(super) async fn begin(socket: TcpStream, tls: Option<&Tls>, conversation: Arc<Conversation>) -> Option<Self> {
         let socket = match tls {
             None => Socket::Plain(socket),
-            // In a box, because every connection has room for it while few are in it.
+            // Boxed, because every connection would reserve its space while few are in a handshake.
             Some(tls) => match Box::pin(shake_hands(socket, tls)).await {
                 Ok(stream) => Socket::Encrypted(Box::new(stream?)),
                 Err(error) => {
-                    // Scanners and clients that do not know the certificate's authority: nothing to wake anybody up for.
+                    // Scanners, and clients that do not trust the certificate's authority, are not worth a warning.
                     debug!(%error, "no TLS with a client");
                     return None;
                 }
@@ -53,7 +53,7 @@ impl Stream {
 }
 
 impl Socket {
-    /// What there is below the encryption.
+    /// Returns the socket below the encryption.
     fn tcp(&mut self) -> &mut TcpStream {
         match self {
             Self::Plain(stream) => stream,
@@ -121,7 +121,7 @@ impl AsyncWrite for Stream {
         }
     }
 
-    /// Says that no more will come, and then waits for a client that may still be sending.
+    /// Shuts down the write side, then lingers for a client that may still be sending.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {

@@ -1,8 +1,8 @@
-//! The part of a request's body that its handler has left unread, and how it is read to its end before the answer goes out.
+//! Reads the rest of a request's body that its handler did not read, before the response is sent.
 //!
-//! A refusal needs no body: the session is over, the address leads nowhere, the picture is too large. But a connection that is
-//! closed under a client that is still sending is reset, and a reset takes back an answer that has not been read yet. Over
-//! HTTP/2 a stream that ends early is an error to some clients.
+//! An error often needs no body: the session has expired, the path does not exist, the picture is too large. But
+//! closing a connection while its client is still sending resets it, and a reset discards a response that was not read
+//! yet. Over HTTP/2, some clients report a stream that ends early as an error.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,41 +19,43 @@ use tokio::time::timeout;
 
 use super::guests::{Desk, UnderWay};
 
-/// More than any route takes, unless pictures may be larger than usual.
+/// Maximum rest to read before the response, in bytes. More than any route accepts, unless `MAX_UPLOAD_SIZE_BYTES` is
+/// raised.
 const REST_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// How long an answer is held back for the sake of its connection.
+/// Maximum delay of a response for the sake of its connection.
 const REST_TIME_MAX: Duration = Duration::from_secs(5);
-/// How much is read before a stream of HTTP/2 ends: a large picture several times over.
+/// Maximum rest to read before an HTTP/2 stream ends, in bytes: several times the size of a large picture.
 const STREAM_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// How long the end of a stream is held back.
+/// Maximum delay of the end of an HTTP/2 stream.
 const STREAM_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What has become of a request's body when the request has been answered.
+/// The state of a request's body when the request was answered.
 pub(super) enum Fate {
-    /// It has been read to its end, or there was none.
+    /// It was read to its end, or there was none.
     Read,
     /// The client may still be sending.
     Unread(WatchedBody),
-    /// Somebody is still reading it.
+    /// The handler is still reading it.
     InUse,
 }
 
-/// A request's body, noted when it is waited for.
+/// A request's body that records when the server waits for it.
 pub(super) struct WatchedBody {
-    /// Until it goes back.
+    /// `None` after it was handed back.
     body: Option<Incoming>,
     desk: Desk,
     is_awaited: bool,
-    /// Whether it is sent unless it is refused: a client can wait to be asked for it (RFC 9110, section 10.1.1).
+    /// Whether the client sends it without being asked; with `Expect: 100-continue` it waits (RFC 9110, section
+    /// 10.1.1).
     is_coming: bool,
     is_at_end: bool,
     way_back: Option<oneshot::Sender<Self>>,
 }
 
-/// What comes back of a body when its handler has no more use for it.
+/// Receives the body when the handler drops it.
 pub(super) struct Remains(Option<oneshot::Receiver<WatchedBody>>);
 
-/// Has the body of a request be watched at this desk.
+/// Wraps a request's body, and records at `desk` when the server waits for it.
 pub(super) fn watch(request: Request<Incoming>, desk: &Desk) -> (Request<WatchedBody>, Remains) {
     let (way_back, remains) = if request.body().is_end_stream() {
         (None, None)
@@ -78,14 +80,14 @@ fn waits_to_be_asked(headers: &HeaderMap) -> bool {
 }
 
 impl Remains {
-    /// Reads what is left, if that is not too much and does not take too long.
+    /// Reads the rest, unless it is too large or takes too long.
     pub(super) async fn read_to_end(self) -> Fate {
         let Some(mut remains) = self.0 else { return Fate::Read };
         match remains.try_recv() {
             Err(TryRecvError::Closed) => Fate::Read,
             Err(TryRecvError::Empty) => Fate::InUse,
             Ok(mut body) => {
-                // Boxed, because few requests come here, and the others would carry its room with them.
+                // Boxed, because few requests get here, and all others would reserve its space.
                 let has_end = body.is_coming && Box::pin(has_end(&mut body, REST_BYTES_MAX, REST_TIME_MAX)).await;
                 if has_end { Fate::Read } else { Fate::Unread(body) }
             }
@@ -93,7 +95,7 @@ impl Remains {
     }
 }
 
-/// Reads a body for its end alone; whether that came in time.
+/// Reads and discards a body; returns whether it ended within the limits.
 async fn has_end<B: Body<Data = Bytes> + Unpin>(body: &mut B, bytes_max: u64, time_max: Duration) -> bool {
     if body.size_hint().lower() > bytes_max {
         return false;
@@ -113,8 +115,8 @@ async fn has_end<B: Body<Data = Bytes> + Unpin>(body: &mut B, bytes_max: u64, ti
 }
 
 impl WatchedBody {
-    /// An answer over HTTP/2 whose stream ends when the rest of this body has come. A stream whose body nobody wants is reset as
-    /// soon as it has ended, and to some clients that is an error, whatever they have been answered.
+    /// Keeps an HTTP/2 stream open until the rest of the request's body was read. Otherwise the stream is reset when
+    /// the response ends, which some clients report as an error, even if they received a response.
     pub(super) fn hold_open(mut self, answer: Response<AnswerBody>, under_way: UnderWay) -> Response<AnswerBody> {
         if !self.is_coming {
             return answer;
@@ -171,7 +173,7 @@ impl Body for WatchedBody {
 
 impl Drop for WatchedBody {
     fn drop(&mut self) {
-        // A handler that waited in vain has given the client up, and the answer says so at once.
+        // A handler that waited for data has given up on the client, so the response is sent at once.
         let is_coming = self.is_coming && !self.is_awaited;
         self.has_come();
         if let Some(way_back) = self.way_back.take()
@@ -184,9 +186,9 @@ impl Drop for WatchedBody {
     }
 }
 
-/// The body of an answer that does not end before something else has.
+/// A response body that ends only after `rest` has completed.
 struct HeldOpen {
-    /// Until it has been sent.
+    /// `None` after it was sent.
     answer: Option<AnswerBody>,
     rest: Pin<Box<dyn Future<Output = ()> + Send>>,
 }

@@ -1,4 +1,4 @@
-//! The library's configuration, as the settings make it: a section of `Config` from each group of settings.
+//! Builds the library's `Config` from the settings, one section per group of settings.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use super::ShellSettings;
 
 impl ShellSettings {
-    /// The library's configuration.
+    /// Returns the library's configuration.
     pub(crate) fn accounts_config(
         &self,
         secret_key: SecretKey,
@@ -114,7 +114,7 @@ mod tests {
     use crate::settings::load::{Purpose, name, options};
     use crate::{Host, NoSettings, OpenApiRouter};
 
-    /// A host that adds nothing, and goes by the name that the library has for a site.
+    /// A host that adds no settings and keeps the library's default site name.
     struct Plain;
 
     impl Host for Plain {
@@ -142,7 +142,7 @@ mod tests {
         "https://accounts.example.org".parse().unwrap()
     }
 
-    /// The configuration of a server of which only this is set.
+    /// Returns the configuration of a server on which only the settings in `given` are set.
     fn config(given: &[(String, String)]) -> Config {
         let shell = ShellSettings::try_parse_from(["settings"], given.to_vec()).unwrap();
         let mut problems = Vec::new();
@@ -151,7 +151,7 @@ mod tests {
         shell.accounts_config(secret_key(), site_url(), mail.unwrap()).unwrap()
     }
 
-    /// The settings with the default that the manual shows for each, where that is a value and no description.
+    /// Returns the settings with the default that the manual shows, except defaults that are descriptions.
     fn shown_defaults() -> Vec<(String, String)> {
         options::<ShellSettings>()
             .filter_map(|option| Some((name(&option), option.default_help_str.as_ref()?.to_string())))

@@ -1,30 +1,31 @@
-//! What an operator may set about browsers: whose scripts use the API, and for how long they insist on encryption.
+//! The settings about browsers: CORS and HSTS.
 
 use std::str::FromStr;
 
 use super::values::switch;
 use crate::{CrossOrigins, Hsts, HstsScope};
 
-/// What can be set about browsers.
+/// The settings about browsers.
 #[derive(conf::Conf)]
 pub struct BrowserSettings {
-    /// The origins whose pages may use the API, such as a single-page application on a host of its own: as browsers write them,
-    /// without a path, separated by commas (`https://app.example.org,http://localhost:5173`). They log in by access tokens
-    /// alone, and a cookie counts for nothing there.
+    /// The origins whose pages may use the API, such as a single-page application on another host: as browsers write
+    /// them, without a path, separated by commas (`https://app.example.org,http://localhost:5173`). These pages
+    /// authenticate with access tokens only; their cookies are ignored.
     #[conf(env, value_parser = CrossOrigins::parse)]
     pub cors_origins: Option<CrossOrigins>,
 
-    /// For how long browsers insist on encryption once they have been here, in days (HSTS), where `FRONTEND_URL` is https. It
-    /// cannot be taken back before, but by `0`, which has browsers that come again forget it; `off` says nothing about it.
+    /// For how many days browsers insist on HTTPS after a visit (HSTS), if `FRONTEND_URL` is https. It cannot be
+    /// revoked early, except with `0`, which makes browsers forget it on their next visit; `off` sends no header.
     #[conf(env, default_value = "365")]
     pub hsts_days: HstsDays,
 
-    /// Whether that goes for all hosts below the site's own too. Those that are reached by plain HTTP are lost to browsers then.
+    /// Whether HSTS includes all subdomains of the site's host. Browsers then no longer reach subdomains that only
+    /// speak plain HTTP.
     #[conf(parameter, env, default_value = "false", value_parser = switch)]
     pub hsts_subdomains: bool,
 }
 
-/// A number of days; `None` for not saying anything.
+/// A number of days; `None` sends no HSTS header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HstsDays(Option<u32>);
 
@@ -42,7 +43,7 @@ impl FromStr for HstsDays {
 }
 
 impl BrowserSettings {
-    /// What browsers are told about encryption.
+    /// Returns the HSTS policy, or `None` if the header is off.
     pub(crate) fn hsts(&self) -> Option<Hsts> {
         let scope = if self.hsts_subdomains { HstsScope::Subdomains } else { HstsScope::Host };
         self.hsts_days.0.map(|days| Hsts { days, scope })

@@ -1,4 +1,4 @@
-//! How often things may be tried, by the settings of an operator.
+//! The settings of rate limits.
 
 use std::num::NonZeroU32;
 
@@ -7,48 +7,48 @@ use jiff::SignedDuration;
 
 use super::values::{switch, whole_number};
 
-/// What can be set about limits.
+/// The settings of rate limits.
 #[derive(conf::Conf)]
 pub struct LimitSettings {
-    /// Whether the number of attempts is limited: `on` or `off`. Off, guessing passwords is slowed by their cost alone.
+    /// Whether attempts are rate limited: `on` or `off`. When off, only the cost of hashing slows password guessing.
     #[conf(parameter, env, default_value = "on", value_parser = switch)]
     pub rate_limits: bool,
 
-    /// How many logins of one network (an IPv4 address, or 64 bits of IPv6) may fail, and in how long: `100/10m` is 100 in ten
-    /// minutes, with `s`, `m` or `h`. Logins that succeed do not count, nor those from devices that their users have logged in
-    /// with before.
+    /// Failed logins allowed per network (an IPv4 address, or an IPv6 /64) and period: `100/10m` is 100 in ten minutes;
+    /// the units are `s`, `m` and `h`. Successful logins do not count, nor do failures from devices on which the user
+    /// has logged in before.
     #[conf(env, default(LimitPolicy::default().log_in), value_parser = rate)]
     pub rate_limit_login: Rate,
 
-    /// How many registrations may come from one network, likewise.
+    /// Registrations allowed per network and period.
     #[conf(env, default(LimitPolicy::default().register), value_parser = rate)]
     pub rate_limit_register: Rate,
 
-    /// How many mails one network may cause by asking for new passwords, confirmations and other addresses, likewise. One
-    /// address gets 5 such mails an hour, however many networks ask.
+    /// Mails that one network may trigger per period, by requests for password resets, confirmations and address
+    /// changes. One address receives at most 5 of them an hour, whatever the number of networks.
     #[conf(env, default(LimitPolicy::default().mail), value_parser = rate)]
     pub rate_limit_mail: Rate,
 
-    /// How many secrets of mails (links and codes) one network may present, likewise.
+    /// Tokens from mails (links and codes) that one network may present per period.
     #[conf(env, default(LimitPolicy::default().secret), value_parser = rate)]
     pub rate_limit_secret: Rate,
 
-    /// How many refresh tokens of one network may be refused, likewise. Those that are exchanged do not count.
+    /// Refused refresh tokens allowed per network and period. Successful exchanges do not count.
     #[conf(env, default(LimitPolicy::default().refresh), value_parser = rate)]
     pub rate_limit_refresh: Rate,
 
-    /// How many pictures one network may upload, likewise.
+    /// Pictures that one network may upload per period.
     #[conf(env, default(LimitPolicy::default().upload), value_parser = rate)]
     pub rate_limit_upload: Rate,
 
-    /// How many wrong passwords an account takes before each further one has to wait: half a minute, then twice as long each
-    /// time, a quarter of an hour at the most. One is forgiven for each full hour without another. Devices that the user has
-    /// logged in with before are counted apart. All instances count together.
+    /// Wrong passwords allowed per account before each further attempt has to wait: 30 seconds at first, doubling each
+    /// time, up to 15 minutes. Each full hour without a failure forgives one. Devices on which the user has logged in
+    /// before are counted separately. The count is shared by all instances.
     #[conf(env, default(LimitPolicy::default().account_tries), value_parser = whole_number(TRIES_MIN..=TRIES_MAX))]
     pub rate_limit_account_tries: NonZeroU32,
 }
 
-/// Fewer would make whoever mistypes wait.
+/// Fewer would lock out users who mistype.
 const TRIES_MIN: NonZeroU32 = NonZeroU32::new(3).expect("not zero");
 const TRIES_MAX: NonZeroU32 = NonZeroU32::new(1_000).expect("not zero");
 
@@ -57,7 +57,7 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
         "accepted is a number of tries from 1 to 1000000, a slash, and a time from 1s to 24h, such as 100/10m";
     let (tries, period) = text.split_once('/').ok_or(ACCEPTED)?;
     let digits = |text: &str| -> Result<u32, &'static str> {
-        // `parse` takes a plus sign, too.
+        // `parse` also accepts a plus sign.
         let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
         number.ok_or(ACCEPTED)
     };
@@ -72,7 +72,7 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
 }
 
 impl LimitSettings {
-    /// The library's policy; `None` when nothing is limited.
+    /// Returns the library's policy; `None` if rate limits are off.
     pub(super) fn policy(&self) -> Option<LimitPolicy> {
         self.rate_limits.then(|| LimitPolicy {
             log_in: self.rate_limit_login,

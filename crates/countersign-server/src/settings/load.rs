@@ -1,4 +1,4 @@
-//! Whether the settings will do for what is about to be done with them, and reports all that is wrong at once.
+//! Loads the settings, checks that they fit the purpose, and reports all problems at once.
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,41 +15,41 @@ use super::sources::Sources;
 use crate::Host;
 use crate::tls::TlsFiles;
 
-/// What the settings are read for; it decides what is asked of them.
+/// What the settings are loaded for; determines which settings are required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Serving the public, or making links for it: a secret key and the address of the site are musts.
+    /// Serving the public, or creating links for it: requires a secret key and the site's URL.
     Serve,
-    /// Changing or showing what is in the database: a secret key is a must.
+    /// Changing or showing the database's contents: requires a secret key.
     Administer,
-    /// Trying things out: this machine only.
+    /// Local development, on this machine only.
     Develop,
-    /// Anything that serves nobody.
+    /// Any command that serves no requests.
     Inspect,
 }
 
-/// Settings that will do.
+/// Settings that passed all checks.
 pub(crate) struct Settings<H: Host> {
     pub(crate) mail: MailPolicy,
     pub(crate) shell: ShellSettings,
     pub(crate) host: H::Settings,
 }
 
-/// What reading the settings came to.
+/// The outcome of loading the settings.
 pub(crate) struct Loaded<H: Host> {
     pub(crate) settings: Result<Settings<H>, Report>,
     pub(crate) warnings: Vec<String>,
     pub(crate) lines: Vec<SettingLine>,
 }
 
-/// A setting's effective value, as it may be shown.
+/// A setting's effective value, with secrets masked.
 pub(crate) struct SettingLine {
     pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) origin: String,
 }
 
-/// Reads the settings of the working directory.
+/// Loads the settings from the environment and the working directory.
 pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
     let options: Vec<ProgramOption> = options::<ShellSettings>().chain(options::<H::Settings>()).collect();
     let known: Vec<Known> = options.iter().map(known).collect();
@@ -71,12 +71,13 @@ pub(crate) fn load<H: Host>(purpose: Purpose) -> Loaded<H> {
     Loaded { settings, warnings: sources.warnings, lines }
 }
 
-/// The settings of a section. `conf` hides this list only because it may still change; the version is pinned.
+/// Returns the settings of a section. `conf` hides this list only because it may still change; its version is pinned.
 pub(super) fn options<C: Conf>() -> impl Iterator<Item = ProgramOption> {
     C::PROGRAM_OPTIONS.iter()
 }
 
-/// The name that a setting goes by. One without would be a switch of the command line, and there are none.
+/// Returns the name of a setting. An option without an environment form would be a command-line switch, and there are
+/// no switches.
 pub(super) fn name(option: &ProgramOption) -> String {
     option.env_form.as_deref().unwrap_or_default().to_owned()
 }
@@ -97,8 +98,8 @@ fn setting_line(option: &ProgramOption, sources: &Sources) -> SettingLine {
     SettingLine { name, value, origin }
 }
 
-/// Parses one section, each setting by itself: `conf` reports every error at once too, but as one text, in which
-/// neither the tier nor what belongs together can be told.
+/// Parses one section, each setting separately. `conf` also reports all errors at once, but as a single text that does
+/// not name the tier of each.
 fn parse<C: Conf>(sources: &mut Sources) -> Option<C> {
     let problems_before = sources.problems.len();
     let mut valid = Vec::new();
@@ -133,11 +134,11 @@ fn parse<C: Conf>(sources: &mut Sources) -> Option<C> {
     }
 }
 
-/// Why `text` is no value for the setting `name`, in the words of its parser.
+/// Returns why `text` is not a valid value of the setting `name`, in the words of its parser.
 fn refusal<C: Conf>(name: &str, text: &str) -> Option<String> {
     let error = C::try_parse_from(["settings"], [(name, text)]).err()?.to_string();
     let (_, blame) = error.split_once(&format!("when parsing env '{name}' value"))?;
-    // Escape sequences are taken out of a value that is shown, which makes it another text.
+    // Shown values are stripped of escape sequences, so the text may differ.
     let blame = match blame.strip_prefix(&format!(" '{text}'")) {
         Some(reason) => reason,
         None => blame.rsplit_once("': ").map_or(blame, |(_, reason)| reason),
@@ -151,7 +152,7 @@ pub(super) fn is_blamed(name: &str, problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.setting.as_deref() == Some(name))
 }
 
-/// Has the address of the database say what is set about the way to it.
+/// Adds the pooler mode to the database URL.
 fn behind_pooler(mut shell: ShellSettings, problems: &mut Vec<Problem>) -> ShellSettings {
     if shell.database_pooler == Pooler::Session {
         return shell;
@@ -170,7 +171,7 @@ fn behind_pooler(mut shell: ShellSettings, problems: &mut Vec<Problem>) -> Shell
     shell
 }
 
-/// What a purpose asks beyond each setting being valid by itself.
+/// Checks the requirements of `purpose` and the settings that depend on each other.
 fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut Vec<Problem>) {
     let mut refuse = |name: &str, text: String| {
         if !is_blamed(name, problems) {
@@ -201,7 +202,7 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
     match (&shell.tls_cert_file, &shell.tls_key_file, &shell.frontend_url) {
         (Some(_), None, _) => refuse("TLS_KEY_FILE", "is not set, but TLS_CERT_FILE is".to_owned()),
         (None, Some(_), _) => refuse("TLS_CERT_FILE", "is not set, but TLS_KEY_FILE is".to_owned()),
-        // Links in mails would lead nowhere, and cookies would do without `Secure`.
+        // Otherwise links in mails would not work, and cookies would lack `Secure`.
         (Some(_), Some(_), Some(site)) if !site.is_https() => {
             refuse("FRONTEND_URL", format!("is {site}, but with TLS_CERT_FILE the site is reached by https alone"));
         }
@@ -226,13 +227,13 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
 }
 
 impl ShellSettings {
-    /// Where certificate and key are, if the server is to encrypt.
+    /// Returns the files of certificate and key, if the server is to speak TLS.
     pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
         let (certificate, key) = self.tls_cert_file.clone().zip(self.tls_key_file.clone())?;
         Some(TlsFiles { certificate, key })
     }
 
-    /// Where a server that listens on this port is reached from this machine; 0 stands for any port.
+    /// Returns the URL at which this machine reaches a server on `port`; 0 stands for any port.
     pub(crate) fn local_url(&self, port: u16) -> SiteUrl {
         let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
         let host = match self.host {
@@ -244,12 +245,12 @@ impl ShellSettings {
         format!("{scheme}://{}", SocketAddr::new(host, port)).parse().expect("an address and a port are a site's")
     }
 
-    /// Where the site is reached: without `FRONTEND_URL`, which `serve` demands, from this machine alone.
+    /// Returns the URL of the site: `FRONTEND_URL`, which `serve` requires, or else a URL of this machine.
     pub(crate) fn site_url(&self, port: u16) -> SiteUrl {
         self.frontend_url.clone().unwrap_or_else(|| self.local_url(port))
     }
 
-    /// What is wrong when others than this machine reach the site over plain HTTP.
+    /// Returns a warning if other machines reach the site over plain HTTP.
     pub(crate) fn plain_http(&self) -> Option<String> {
         const REMEDY: &str =
             "set TLS_CERT_FILE and TLS_KEY_FILE, or put a proxy that ends TLS in front, and make FRONTEND_URL https";

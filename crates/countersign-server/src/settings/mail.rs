@@ -1,4 +1,4 @@
-//! How mail is sent, and in which words, by the settings of an operator.
+//! The settings of mail and its templates.
 
 use std::fmt;
 use std::fs;
@@ -20,31 +20,31 @@ use super::report::Problem;
 use super::values::{chosen, seconds, switch, text, whole_number};
 use crate::Host;
 
-/// What can be set about mail.
+/// The settings of mail.
 #[derive(conf::Conf)]
 pub struct MailSettings {
-    /// The mail server: its name, which its certificate has to be for, or its IP address. Without it `dev` sends nothing and
-    /// shows at `/dev/mail` what it would have sent.
+    /// The mail server: the host name that its certificate is for, or an IP address. If it is not set, `dev` sends
+    /// nothing and shows mails at `/dev/mail`.
     #[conf(env, default_help_str = "`localhost`")]
     pub mail_server: Option<MailServer>,
 
-    /// The port of the mail server. On port 465 the connection is encrypted from the first byte unless told otherwise.
+    /// The port of the mail server. Port 465 implies `MAIL_TLS=implicit` unless another mode is set.
     #[conf(env, value_parser = whole_number(1..=65535), default_help_str = "587, or 465 with `MAIL_TLS=implicit`")]
     pub mail_port: Option<u16>,
 
-    /// Who logs in to the mail server. Nobody does without it.
+    /// SMTP user name. Leave empty for no authentication.
     #[conf(env, value_parser = text)]
     pub mail_username: Option<String>,
 
-    /// The password of `MAIL_USERNAME`.
+    /// SMTP password of `MAIL_USERNAME`.
     #[conf(env, secret, value_parser = password)]
     pub mail_password: Option<SecretString>,
 
-    /// Whom mail is from: `noreply@example.org`, or with a name `Blog <noreply@example.org>`.
+    /// The sender of mails: `noreply@example.org`, or with a name `Blog <noreply@example.org>`.
     #[conf(env, default(MailPolicy::default().from), value_parser = sender)]
     pub mail_from: Sender,
 
-    /// The name that the mail server is greeted with (`EHLO`), if it wants another: a full domain name such as
+    /// The host name sent to the mail server in `EHLO`, if the server requires another: a full domain name such as
     /// `accounts.example.org`, or an address such as `[192.0.2.1]`.
     #[conf(
         env,
@@ -53,41 +53,43 @@ pub struct MailSettings {
     )]
     pub mail_helo_name: Option<HelloName>,
 
-    /// Whether mail is encrypted on its way to the server: `true` is `MAIL_TLS=implicit` on port 465 and `MAIL_TLS=starttls`
-    /// on any other, `false` is no encryption, which is accepted for a server on this machine.
+    /// Whether mail is sent to the server over TLS: `true` means `MAIL_TLS=implicit` on port 465 and
+    /// `MAIL_TLS=starttls` on any other port; `false` means no encryption, which is accepted only for a server on this
+    /// machine.
     #[conf(parameter, env, value_parser = switch, default_help_str = "`true`")]
     pub mail_use_tls: Option<bool>,
 
-    /// How it is encrypted: `starttls` (usually on port 587), `implicit` (usually on port 465), or `none`, for any server.
+    /// The TLS mode: `starttls` (usually on port 587), `implicit` (usually on port 465), or `none`, which is accepted
+    /// for any server.
     #[conf(env, value_parser = tls, default_help_str = "what `MAIL_USE_TLS` says")]
     pub mail_tls: Option<SmtpTls>,
 
-    /// A file with certificates in PEM that are trusted beside those of public authorities, for a mail server with one of
-    /// your own.
+    /// A PEM file with certificates that are trusted in addition to the public authorities, for a mail server with a
+    /// private CA.
     #[conf(env, value_parser = certificates)]
     pub mail_ca_file: Option<RootCertificates>,
 
-    /// How long sending one mail may take, in seconds. It is tried again later.
+    /// How long sending one mail may take, in seconds. A mail that times out is retried.
     #[conf(env, default(seconds(SmtpPolicy::default().time_max)), value_parser = whole_number(1..=300))]
     pub mail_timeout_seconds: u32,
 
-    /// What the site calls itself in mails.
+    /// The name of the site in mails.
     #[conf(env, value_parser = text, default_help_str = "the application's own title")]
     pub site_name: Option<String>,
 
-    /// A folder with templates and texts that replace the embedded ones: `mail/reset_password.html`, `locales/de.ftl`, and so
-    /// on. A further file in `locales` adds a language.
+    /// A folder with templates and texts that override the embedded ones: `mail/reset_password.html`, `locales/de.ftl`,
+    /// and so on. Each new file in `locales` adds a language.
     #[conf(env)]
     pub templates_dir: Option<PathBuf>,
 
-    /// The language of those who have not chosen one and whose browser asks for none that there is.
+    /// The language of users who have not chosen one and whose browser requests no available language.
     #[conf(env, default, value_parser = language)]
     pub default_language: Language,
 }
 
-/// Where mail servers are usually spoken to (RFC 6409, section 3.1).
+/// The usual port for message submission (RFC 6409, section 3.1).
 const STARTTLS_PORT: u16 = 587;
-/// Where they begin with TLS (RFC 8314, section 3.3).
+/// The usual port for implicit TLS (RFC 8314, section 3.3).
 const IMPLICIT_PORT: u16 = 465;
 
 /// The name or the IP address of a mail server.
@@ -95,7 +97,7 @@ const IMPLICIT_PORT: u16 = 465;
 pub struct MailServer(String);
 
 impl MailServer {
-    /// Whether it is on this machine.
+    /// Returns whether the server is on this machine.
     pub fn is_loopback(&self) -> bool {
         let ip: Option<IpAddr> = self.0.parse().ok();
         ip.map_or(self.0 == "localhost", |ip| ip.is_loopback())
@@ -171,7 +173,7 @@ fn language(text: &str) -> Result<Language, String> {
 }
 
 impl MailSettings {
-    /// The mail server, named or not.
+    /// Returns the mail server, or its default.
     pub(crate) fn server(&self) -> MailServer {
         self.mail_server.clone().unwrap_or_default()
     }
@@ -184,7 +186,7 @@ impl MailSettings {
         })
     }
 
-    /// A port on which mail servers are spoken to in another way, as far as that is certain.
+    /// Returns a warning if servers certainly use another TLS mode on this port.
     pub(super) fn unusual_port(&self) -> Option<String> {
         let setting = if self.mail_tls.is_some() { "MAIL_TLS" } else { "MAIL_USE_TLS" };
         match (self.mail_port?, self.tls()) {
@@ -228,7 +230,7 @@ impl MailSettings {
         Ok(templates)
     }
 
-    /// The library's policy, unless the settings do not go together.
+    /// Returns the library's policy, unless the settings contradict each other.
     pub(super) fn policy<H: Host>(&self, purpose: Purpose, problems: &mut Vec<Problem>) -> Option<MailPolicy> {
         self.demand(problems);
         let templates = self.templates::<H>();

@@ -1,4 +1,4 @@
-//! Decides what the settings of profile pictures mean together.
+//! The settings of profile pictures, combined into the library's policy.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use countersign::config::{Addressing, BucketCredentials, BucketPolicy, Delivery,
 use super::load::Purpose;
 use super::{BackupShelf, MediaDelivery, ShellSettings};
 
-/// What is left of a request's time for decoding and storing a picture that came in at the last moment.
+/// Time reserved for decoding and storing a picture whose upload ends just in time.
 const AFTER_UPLOAD: Duration = Duration::from_secs(5);
 
 impl ShellSettings {
-    /// The name of a setting that does not go with others, and why.
+    /// Returns the name of a setting that contradicts others, and why.
     pub(super) fn media_contradiction(&self, purpose: Purpose) -> Option<(&'static str, &'static str)> {
         let is_bucket = self.s3_bucket_name.is_some();
         match (&self.s3_access_key_id, &self.s3_secret_access_key) {
@@ -19,7 +19,7 @@ impl ShellSettings {
             (None, Some(_)) => return Some(("S3_ACCESS_KEY_ID", "is not set, but S3_SECRET_ACCESS_KEY is")),
             _ => {}
         }
-        // A command may be told of a bucket, and that of backups is another.
+        // A command may take a bucket as an argument, and backups may use another bucket.
         let has_another =
             purpose == Purpose::Inspect || matches!(self.backups.backup_to, Some(BackupShelf::Bucket { .. }));
         if !is_bucket && !has_another && self.s3_endpoint_url.is_some() {
@@ -29,7 +29,7 @@ impl ShellSettings {
         (!is_bucket && needs_bucket).then_some(("MEDIA_DELIVERY", "needs S3_BUCKET_NAME, which is not set"))
     }
 
-    /// The bucket by the name of `bucket`, reached as the settings say.
+    /// Returns the policy of the bucket named `bucket`, which the `S3_` settings describe.
     pub(crate) fn bucket_policy(&self, bucket: &str) -> BucketPolicy {
         let credentials = match (&self.s3_access_key_id, &self.s3_secret_access_key) {
             (Some(id), Some(secret)) => {

@@ -1,4 +1,4 @@
-//! Decides which name was probably meant by one that is no setting.
+//! Suggests the setting that an unknown name was probably meant to be.
 
 /// A setting's name, and whether its value is secret.
 pub(crate) struct Known {
@@ -13,7 +13,7 @@ pub(crate) enum Secrecy {
 }
 
 impl Known {
-    /// `<name>_FILE`, which names a file with the value: secrets alone have it.
+    /// Returns `<name>_FILE`, which names a file with the value. Only secrets have one.
     pub(crate) fn file_name(&self) -> Option<String> {
         (self.secrecy == Secrecy::Secret).then(|| format!("{}_FILE", self.name))
     }
@@ -23,13 +23,13 @@ impl Known {
     }
 }
 
-/// What an unknown name was probably meant to be.
+/// The setting that an unknown name was probably meant to be.
 pub(crate) enum Suggestion {
     Near(String),
     None,
 }
 
-/// What an upper-case name that is no setting was probably meant to be.
+/// Suggests a setting for an unknown upper-case name.
 pub(crate) fn suggest(name: &str, known: &[Known]) -> Suggestion {
     let candidates = known.iter().flat_map(|known| [Some(known.name.clone()), known.file_name()]).flatten();
     candidates
@@ -39,12 +39,13 @@ pub(crate) fn suggest(name: &str, known: &[Known]) -> Suggestion {
         .map_or(Suggestion::None, |(_, candidate)| Suggestion::Near(candidate))
 }
 
-/// Two slips at the most, and fewer in a short name: `HOME` is not a misspelt `HOST`, nor `LANG` a misspelt `LOG`.
+/// The maximum distance: two edits, and fewer for a short name. `HOME` is not a misspelt `HOST`, nor `LANG` a misspelt
+/// `LOG`.
 fn tolerance(name: &str) -> usize {
     (name.len() / 4).min(2)
 }
 
-/// Levenshtein's distance.
+/// Returns the Levenshtein distance.
 fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

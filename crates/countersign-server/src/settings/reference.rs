@@ -1,4 +1,4 @@
-//! Decides how the manual of the settings is laid out; its words are the doc comments of the definitions.
+//! Renders `docs/settings.md`; its words are the doc comments of the definitions.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::ShellSettings;
 use super::load::{name, options};
 use crate::Host;
 
-/// The manual of all settings of a host application, in Markdown.
+/// Returns the reference of all settings of a host application, in Markdown.
 pub fn settings_reference<H: Host>() -> String {
     let mut text = String::from(
         "# Settings\n\n\

@@ -1,22 +1,22 @@
-//! Decides what an operator reads about settings that will not do: every problem at once, and never a secret.
+//! The report of invalid settings: every problem at once, and never a secret.
 
 use std::fmt;
 
 use super::sources::Origin;
 
-/// More of a bad value is not needed to recognise it.
+/// Characters of a bad value that are shown, enough to recognise it.
 const SHOWN_CHARS_MAX: usize = 80;
 
-/// One thing to put right.
+/// One problem to fix.
 pub(crate) struct Problem {
-    /// The setting that cannot be used for it, if it is about one.
+    /// The setting that is unusable because of it, if there is one.
     pub(crate) setting: Option<String>,
     subject: String,
     text: String,
 }
 
 impl Problem {
-    /// About a setting; `text` goes on after the name.
+    /// A problem of a setting; `text` continues after its name.
     pub(crate) fn of_setting(name: &str, origin: Option<&Origin>, text: String) -> Self {
         let subject = match origin {
             Some(origin) => format!("{name} ({origin})"),
@@ -25,12 +25,12 @@ impl Problem {
         Self { setting: Some(name.to_owned()), subject, text }
     }
 
-    /// About a file; `text` goes on after its name.
+    /// A problem of a file; `text` continues after its name.
     pub(crate) fn of_file(place: &str, text: String) -> Self {
         Self { setting: None, subject: place.to_owned(), text }
     }
 
-    /// Says that it is the setting `name` which cannot be used.
+    /// Marks the setting `name` as unusable because of this problem.
     pub(crate) fn blocking(self, name: &str) -> Self {
         Self { setting: Some(name.to_owned()), ..self }
     }
@@ -42,7 +42,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All problems of one reading.
+/// All problems found in one load.
 pub(crate) struct Report(pub(crate) Vec<Problem>);
 
 impl fmt::Display for Report {
@@ -58,7 +58,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// A bad value, quoted so that it cannot disturb a terminal.
+/// Quotes a bad value and escapes control characters, which could disturb a terminal.
 pub(crate) fn quote(value: &str) -> String {
     let mut shown: String = value.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
     if value.chars().nth(SHOWN_CHARS_MAX).is_some() {

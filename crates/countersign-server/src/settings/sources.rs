@@ -1,4 +1,4 @@
-//! Decides which tier a setting's text comes from: the environment, then `.env`, then the default in code.
+//! Finds the text of each setting in its tiers: the environment, then `.env`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::names::{Known, Suggestion, suggest};
 use super::report::Problem;
 
-/// More than any secret needs; a device file or a log given by mistake is not read to its end.
+/// Larger than any secret, in bytes, so that a device file or a log given by mistake is not read to its end.
 const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where a setting's text was found.
@@ -37,18 +37,18 @@ pub(crate) struct Given {
     pub(crate) origin: Origin,
 }
 
-/// The environment and `.env`, merged; what was wrong with them, and what looks like a slip.
+/// The environment and `.env`, merged, with the problems found and warnings about likely typos.
 pub(crate) struct Sources {
     pub(crate) given: BTreeMap<String, Given>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<String>,
 }
 
-/// One tier: texts by upper-case name, which is a known one or `<secret>_FILE`.
+/// The texts of one tier by upper-case name, which is a setting or `<secret>_FILE`.
 type TierTexts = BTreeMap<String, (String, Origin)>;
 
 impl Sources {
-    /// Reads both tiers for the names in `known`; `.env` is looked for in `folder`.
+    /// Reads both tiers for the names in `known`; `.env` is expected in `folder`.
     pub(crate) fn read(folder: &Path, known: &[Known]) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
         let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
@@ -85,7 +85,7 @@ impl Sources {
         sources
     }
 
-    /// Takes the text of `known` from `tier`, itself or by way of its `_FILE`; whether the tier had anything to say.
+    /// Takes the text of `known` from `tier`, directly or through its `_FILE`. Returns whether the tier sets it.
     fn take(&mut self, known: &Known, tier: &TierTexts, folder: &Path) -> bool {
         let file_name = known.file_name();
         let direct = tier.get(&known.name);
@@ -118,7 +118,7 @@ impl Sources {
     fn environment_tier(&mut self, environment: Vec<(OsString, OsString)>, known: &[Known]) -> TierTexts {
         let mut tier = TierTexts::new();
         for (key, value) in environment {
-            // A name that is not Unicode cannot be one of ours.
+            // A name that is not Unicode cannot be a setting.
             let Ok(key) = key.into_string() else { continue };
             let name = key.to_ascii_uppercase();
             if !known.iter().any(|known| known.answers_to(&name)) {
@@ -135,7 +135,7 @@ impl Sources {
                 ));
                 continue;
             };
-            // An empty variable is how a compose file or a shell says "not set".
+            // Compose files and shells leave a variable empty to mean "not set".
             if text.is_empty() {
                 continue;
             }
@@ -178,10 +178,10 @@ impl Sources {
     }
 }
 
-/// The line it begins at, and name and value, or why it has none.
+/// The line where the entry begins, with its name and value, or why it is malformed.
 type DotEnvEntry = (usize, Result<(String, String), &'static str>);
 
-/// The entries of a `.env` file with the line each begins at. Every bad line is reported, not only the first.
+/// Parses a `.env` file into entries, each with its first line. Every malformed line is reported, not only the first.
 fn parse_dot_env(text: &str) -> Vec<DotEnvEntry> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().enumerate();
@@ -191,13 +191,13 @@ fn parse_dot_env(text: &str) -> Vec<DotEnvEntry> {
         let entry = loop {
             match dotenvy::from_read_iter(chunk.as_bytes()).next() {
                 None => break None,
-                // `$NAME` would be replaced by another variable's value, and a password that contains a dollar sign
-                // silently become another one.
+                // dotenvy would substitute `$NAME` with another variable's value, so a password with a dollar sign
+                // would silently change.
                 Some(Ok(_)) if has_bare_dollar(&chunk) => {
                     break Some(Err("has a `$` outside single quotes; write the value in single quotes"));
                 }
                 Some(Ok(pair)) => break Some(Ok(pair)),
-                // Only a chunk that ends inside a quote is blamed together with its line break.
+                // Only the error for an unterminated quote includes the line break.
                 Some(Err(dotenvy::Error::LineParse(blamed, _))) if blamed.ends_with('\n') => match lines.next() {
                     Some((_, more)) => {
                         chunk.push_str(more);

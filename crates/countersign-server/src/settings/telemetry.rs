@@ -1,4 +1,4 @@
-//! Decides what an operator may set about being told how the program does: metrics and traces.
+//! The settings of metrics and traces.
 
 use std::net::SocketAddr;
 
@@ -8,41 +8,40 @@ use countersign::config::SecretKey;
 use super::values::{base_url, chosen, secret_key};
 use crate::telemetry::TraceParents;
 
-/// What can be set about metrics and traces.
+/// The settings of metrics and traces.
 #[derive(conf::Conf)]
 pub struct TelemetrySettings {
-    /// An address and port of their own on which metrics are served at `/metrics`, such as `127.0.0.1:9464`. Whoever reaches it
-    /// can read them. Without this setting and `METRICS_TOKEN` nothing is counted.
+    /// A separate address and port that serves metrics at `/metrics`, such as `127.0.0.1:9464`, without authentication.
+    /// Metrics are collected only if this or `METRICS_TOKEN` is set.
     #[conf(env, value_parser = socket_address)]
     pub metrics_listen: Option<SocketAddr>,
 
-    /// With this, metrics are also served at `/metrics` of the site itself, to whoever shows it as a bearer token: at least 32
-    /// bytes, made like `SECRET_KEY`. To others there is no such page.
+    /// Also serves metrics at `/metrics` of the site itself, to clients that send this bearer token: at least 32 bytes,
+    /// generated like `SECRET_KEY`. Other clients get 404.
     #[conf(env, secret, value_parser = secret_key)]
     pub metrics_token: Option<SecretKey>,
 
-    /// A collector of OpenTelemetry that takes traces over HTTP, such as `http://127.0.0.1:4318`: what comes before `/v1/traces`.
-    /// Without it there are none.
+    /// The base URL of an OpenTelemetry collector that accepts traces over HTTP, such as `http://127.0.0.1:4318`,
+    /// without `/v1/traces`. If it is not set, no traces are sent.
     #[conf(env, value_parser = base_url)]
     pub otel_exporter_otlp_endpoint: Option<String>,
 
-    /// What the collector wants to be sent with them, as `name=value`, several separated by commas; most often
-    /// `authorization=Bearer …`.
+    /// Headers to send to the collector, as `name=value` separated by commas; usually `authorization=Bearer …`.
     #[conf(env, secret, value_parser = headers)]
     pub otel_exporter_otlp_headers: Option<OtlpHeaders>,
 
-    /// Which part of the requests is traced, from `0` to `1`.
+    /// The fraction of requests to trace, from `0` to `1`.
     #[conf(env, default_value = "1", value_parser = ratio)]
     pub otel_traces_sampler_arg: f64,
 
-    /// Whose `traceparent` is taken over, so that a request goes on with a trace that began elsewhere: `nobody`, or
-    /// `trusted_proxies`. They decide then which requests are traced too, so they must not hand on what their own clients
-    /// send.
+    /// Whose `traceparent` headers are accepted, so that a request continues a trace begun elsewhere: `nobody` or
+    /// `trusted_proxies`. The proxies then also decide which requests are traced, so they must not forward the header
+    /// of their own clients.
     #[conf(env, default_value = "nobody", value_parser = parents)]
     pub traceparent_from: TraceParents,
 }
 
-/// Headers for the collector.
+/// Headers to send to the collector.
 #[derive(Clone)]
 pub struct OtlpHeaders(pub(crate) Vec<(HeaderName, HeaderValue)>);
 

@@ -1,4 +1,4 @@
-//! Which texts are values of a setting; each message says what is accepted, and none repeats the text.
+//! Parsers for values of settings. Each error says what is accepted and never repeats the text.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
-/// A parser for whole numbers within `range`, for `#[conf(value_parser = whole_number(1..=100))]`.
+/// Returns a parser for whole numbers within `range`, for `#[conf(value_parser = whole_number(1..=100))]`.
 pub fn whole_number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String>
 where
     T: FromStr + PartialOrd + Display,
@@ -23,7 +23,7 @@ where
     }
 }
 
-/// A parser for `true` and `false`, also written `on` and `off`, `yes` and `no`, `1` and `0`.
+/// Parses `true` and `false`, also written `on` and `off`, `yes` and `no`, `1` and `0`.
 pub fn switch(text: &str) -> Result<bool, &'static str> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" | "1" => Ok(true),
@@ -32,7 +32,7 @@ pub fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-/// The value that goes by the name `text`, in any letter case.
+/// Returns the value of the choice named `text`, ignoring case.
 pub fn chosen<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, value)| *value).ok_or_else(|| {
@@ -45,17 +45,17 @@ pub(super) fn secret_key(text: &str) -> Result<SecretKey, String> {
     SecretKey::parse(text.to_owned()).map_err(|weak| weak.to_string())
 }
 
-/// A default of the library in minutes. A test fails if it is not a whole number of them.
+/// Converts a default of the library to whole minutes. A test fails if there is a remainder.
 pub(super) fn minutes(duration: SignedDuration) -> u32 {
     in_units(duration, SignedDuration::from_mins(1))
 }
 
-/// The same in days.
+/// Converts a default of the library to whole days.
 pub(super) fn days(duration: SignedDuration) -> u32 {
     in_units(duration, SignedDuration::from_hours(24))
 }
 
-/// The same in seconds.
+/// Converts a default of the library to whole seconds.
 pub(super) fn seconds<D>(duration: D) -> u32
 where
     SignedDuration: TryFrom<D>,
@@ -67,7 +67,7 @@ fn in_units(duration: SignedDuration, unit: SignedDuration) -> u32 {
     u32::try_from(duration.as_secs() / unit.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// A short line of text without control characters.
+/// Parses a short line of text without control characters.
 pub(super) fn text(text: &str) -> Result<String, &'static str> {
     const CHARS_MAX: usize = 200;
     if text.trim().is_empty() || text.chars().count() > CHARS_MAX || text.chars().any(char::is_control) {
@@ -76,7 +76,7 @@ pub(super) fn text(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// Several secret keys.
+/// A list of secret keys.
 #[derive(Clone)]
 pub struct SecretKeys(pub Vec<SecretKey>);
 
@@ -96,14 +96,14 @@ pub(super) fn secret_text(text: &str) -> Result<SecretText, &'static str> {
     Ok(SecretString::from(text))
 }
 
-/// How browsers get pictures, as far as it can be set by one word.
+/// How browsers get pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaDelivery {
     /// From this program.
     Served,
     /// From the bucket.
     Direct,
-    /// From the bucket, by signed URLs.
+    /// From the bucket, with presigned URLs.
     Presigned,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn parse_media_delivery(text: &str) -> Result<MediaDelivery, String> 
     chosen(text, &[("served", Served), ("direct", Direct), ("presigned", Presigned)])
 }
 
-/// A name that a bucket can have: what stands in URLs as it is.
+/// Parses a bucket name, which is used in URLs without escaping.
 pub(super) fn bucket_name(text: &str) -> Result<String, &'static str> {
     let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_');
     if !(3..=63).contains(&text.len()) || !text.bytes().all(legal) {
@@ -121,7 +121,7 @@ pub(super) fn bucket_name(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// A URL that others are made of, without a slash at its end.
+/// Parses a URL that others are built from, and removes its trailing slash.
 pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     const ACCEPTED: &str = "accepted is a URL such as https://cdn.example.org/media";
     let uri: Uri = text.parse().ok().filter(|_| !text.contains(['#', '?'])).ok_or(ACCEPTED)?;
@@ -134,12 +134,12 @@ pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For a person at a terminal.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -151,7 +151,7 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Directives for what is logged, known to parse.
+/// Log filter directives that are known to parse.
 #[derive(Clone, Debug)]
 pub struct LogFilter(String);
 
@@ -165,7 +165,7 @@ impl FromStr for LogFilter {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A misspelt level would be taken for a module's name, and silence the log.
+        // A misspelt level would be parsed as a module name and silence the log.
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         let is_level = |word: &str| levels.contains(&word.to_ascii_lowercase().as_str());
         let first = text.split(',').map(str::trim).next().unwrap_or_default();
@@ -176,11 +176,11 @@ impl FromStr for LogFilter {
     }
 }
 
-/// Networks of proxies.
+/// The networks of trusted proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Networks(pub Vec<IpNet>);
 
-/// Addresses and networks, separated by commas.
+/// Parses addresses and networks separated by commas.
 pub(super) fn networks(text: &str) -> Result<Networks, &'static str> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(network).collect::<Result<_, _>>().map(Networks)
@@ -202,7 +202,7 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     }
 }
 
-/// A page of this site by its path, or one elsewhere by its whole address.
+/// Parses a page: a path on this site, or a full URL elsewhere.
 pub(super) fn page(text: &str) -> Result<String, &'static str> {
     let is_path = text.starts_with('/') && !text.starts_with("//");
     let is_address = ["https://", "http://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));

@@ -1,4 +1,4 @@
-//! Decides how a line of the log looks: an object of JSON, or text for a person, either with the id of its request.
+//! Formats log lines, as JSON or as text, with the ID of the request.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -13,11 +13,11 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::{RequestId, TraceId};
 
-/// One object a line: `timestamp`, `level`, the event's fields, `target`, and in `span` the request's id and what the
-/// innermost span says.
+/// One JSON object per line: `timestamp`, `level`, the event's fields, `target`, and in `span` the request ID and the
+/// fields of the innermost span.
 ///
-/// Every request writes a line, so it is put together in one buffer and without the machinery of [`std::fmt`] where it can
-/// be: that takes a third of the time.
+/// Every request writes a line, so it is built in one buffer and mostly without [`std::fmt`], which takes a third of
+/// the time.
 pub(super) struct Json;
 
 impl<S, N> FormatEvent<S, N> for Json
@@ -70,10 +70,11 @@ where
     }
 }
 
-/// More than the line about a request has.
+/// Initial capacity of a line, in bytes; the line of a request is shorter.
 const LINE_BYTES: usize = 512;
 
-/// In UTC, to the microsecond (RFC 3339). All but the fraction is kept from the line before, if that is of the same second.
+/// Appends a timestamp in UTC with microseconds (RFC 3339). Everything but the fraction is cached for the current
+/// second.
 fn push_timestamp(line: &mut String, now: Timestamp) -> fmt::Result {
     thread_local! {
         static SECOND: RefCell<(Timestamp, String)> = const { RefCell::new((Timestamp::MIN, String::new())) };
@@ -99,7 +100,7 @@ fn push_timestamp(line: &mut String, now: Timestamp) -> fmt::Result {
     Ok(())
 }
 
-/// The usual format of [`tracing_subscriber`], and then the request's id.
+/// The default format of [`tracing_subscriber`], followed by the request ID.
 pub(super) struct Human(pub(super) format::Format);
 
 impl<S, N> FormatEvent<S, N> for Human
@@ -121,7 +122,7 @@ where
     }
 }
 
-/// Writes the fields of an event as members of an object that has one already.
+/// Writes the fields of an event as members of an object that is not empty.
 struct JsonFields<'l> {
     line: &'l mut String,
     outcome: fmt::Result,
@@ -175,7 +176,7 @@ impl Visit for JsonFields<'_> {
     }
 }
 
-/// Writes what is part of a text in JSON.
+/// Escapes text inside a JSON string.
 struct Escaping<'l>(&'l mut String);
 
 impl fmt::Write for Escaping<'_> {
@@ -185,11 +186,11 @@ impl fmt::Write for Escaping<'_> {
     }
 }
 
-/// RFC 8259, section 7.
+/// Escapes text for JSON (RFC 8259, section 7).
 fn push_escaped(line: &mut String, text: &str) {
     let has_to_be = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    // Byte by byte: what has to be escaped is ASCII, and no part of another character is. Mostly nothing has to be, which is
-    // asked of all bytes at once.
+    // Checks bytes: all characters to escape are ASCII, and no byte of another character is. Usually none needs
+    // escaping, and a fold over all bytes vectorizes.
     if !text.bytes().fold(false, |any, byte| any | has_to_be(byte)) {
         line.push_str(text);
         return;

@@ -1,5 +1,4 @@
-//! Decides when lines of the log are written: many together, so that a request does not wait for the log, and at once where
-//! a line tells of trouble.
+//! Writes log lines in batches, so that requests do not wait for the log, but warnings and errors at once.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,21 +8,22 @@ use std::time::Duration;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// So long lines may wait for others to be written with. The first after a silence does not.
+/// Maximum time to wait for more lines. The first line after a pause is written without waiting.
 const GATHER_MAX: Duration = Duration::from_millis(20);
-/// When so much is waiting, whoever adds to it writes it, at the speed of the log's reader. Nothing is ever dropped.
+/// Buffer size at which the thread that logs writes the buffer itself, which slows it to the log's reader. No line is
+/// ever dropped.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
 
 /// Lines on their way to standard error.
 pub(crate) struct Lines {
     waiting: Mutex<Vec<u8>>,
-    /// What is being written; held so long, which keeps the lines in order.
+    /// The lines being written. Locked while writing, which keeps the order.
     writing: Mutex<Vec<u8>>,
-    /// Who writes what has waited.
+    /// The thread that writes batches.
     writer: OnceLock<Thread>,
 }
 
-/// A line of the log, as it is being added.
+/// A log line that is being added.
 pub(crate) struct Line {
     lines: &'static Lines,
     urgency: Urgency,
@@ -41,7 +41,7 @@ impl Lines {
         Self { waiting: Mutex::new(Vec::new()), writing: Mutex::new(Vec::new()), writer: OnceLock::new() }
     }
 
-    /// Starts the thread that writes. Without one, every line is written at once.
+    /// Starts the writer thread. Without one, every line is written at once.
     pub(crate) fn gather(&'static self) {
         let started = thread::Builder::new().name("log".to_owned()).spawn(|| {
             loop {
@@ -51,16 +51,16 @@ impl Lines {
             }
         });
         if let Ok(started) = started {
-            // A second thread would find nothing to do.
+            // A second thread would have nothing to do.
             let _ = self.writer.set(started.thread().clone());
         }
     }
 
-    /// Writes everything that waits.
+    /// Writes all pending lines.
     pub(crate) fn flush(&self) {
         let mut writing = lock(&self.writing);
         std::mem::swap(&mut *writing, &mut *lock(&self.waiting));
-        // Where the log's reader has gone away, nobody is left to be told.
+        // If standard error is closed, the error cannot be reported anywhere.
         let _ = io::stderr().write_all(&writing);
         writing.clear();
     }
@@ -83,7 +83,7 @@ impl Lines {
 }
 
 impl Write for Line {
-    /// Takes a whole line, as the formatting layer hands it over.
+    /// Receives a whole line from the formatting layer.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.lines.add(line, self.urgency);
         Ok(line.len())
@@ -108,6 +108,6 @@ impl MakeWriter<'_> for &'static Lines {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Half a line at the worst, if memory ran out.
+    // Worst case is a partial line, if memory ran out.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Decides what becomes of traces in a program that was built without them: there are none, and asking for them is an error.
+//! Stand-in for tracing in programs built without the `otlp` feature: configuring it is an error.
 
 use std::convert::Infallible;
 use std::future::Ready;
@@ -8,10 +8,10 @@ use tracing::Span;
 
 use super::{TraceId, TraceSettings};
 
-/// There are none.
+/// Cannot be constructed.
 pub(crate) struct Traces(Infallible);
 
-/// Traces were asked for.
+/// Tracing was configured.
 #[derive(Debug, thiserror::Error)]
 #[error("this program was built without the feature `otlp`")]
 pub(super) struct NotBuilt;

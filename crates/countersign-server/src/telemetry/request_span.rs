@@ -1,6 +1,6 @@
-//! Decides what a trace says of a request, and with whose trace a request goes on.
+//! The span of a request, and whether it continues a client's trace.
 //!
-//! Of what the client sent it says the method alone: a path can hold a secret, so the router's name for it stands there.
+//! The method is the only client data in it: a path can contain secrets, so the route pattern is recorded instead.
 
 use std::net::SocketAddr;
 
@@ -12,18 +12,18 @@ use tracing::{Span, field, info_span};
 
 use super::{RequestId, TRACE, TraceId};
 
-/// Whose `traceparent` is taken over.
+/// Whose `traceparent` headers are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceParents {
-    /// Each request begins a trace of its own.
+    /// Every request begins its own trace.
     Nobody,
-    /// That of the proxies that are trusted.
+    /// Those of trusted proxies.
     TrustedProxies,
 }
 
 /// The span of a request, if requests are traced.
 ///
-/// Boxed, because every request carries its room, traced or not.
+/// Boxed, because every request would reserve its space, traced or not.
 pub(crate) struct RequestSpan(Option<Box<Begun>>);
 
 struct Begun {
@@ -32,7 +32,7 @@ struct Begun {
 }
 
 impl RequestSpan {
-    /// Without `parents` nothing is traced.
+    /// Begins a span; without `parents` requests are not traced.
     pub(crate) fn begin(parents: Option<TraceParents>, request: &Request, id: &RequestId, accounts: &Accounts) -> Self {
         let Some(parents) = parents else { return Self(None) };
         let method = request.method().as_str();
@@ -54,7 +54,7 @@ impl RequestSpan {
         Self(Some(Box::new(Begun { span, trace })))
     }
 
-    /// Does work that is part of answering the request.
+    /// Runs work that is part of the request.
     pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         match self.0.as_deref() {
             None => work(),
@@ -63,7 +63,7 @@ impl RequestSpan {
         }
     }
 
-    /// The request is answered.
+    /// Records the response.
     pub(crate) fn answered(&self, status: StatusCode) {
         if let Some(Begun { span, .. }) = self.0.as_deref() {
             span.record("http.response.status_code", i64::from(status.as_u16()));

@@ -1,5 +1,5 @@
-//! Decides how traces leave: in batches, by a thread of their own, over OTLP and HTTP, and never at the expense of a
-//! request. When the collector is slow or gone, what does not fit into the queue is dropped.
+//! Sends traces with OTLP over HTTP, in batches from a separate thread. Requests never wait for it: if the collector is
+//! slow or down, spans that exceed the queue are dropped.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,21 +23,21 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::{TraceId, TraceSettings};
 
-/// Spans that wait to be sent; a few megabytes. Further ones are dropped.
+/// Maximum number of queued spans, a few megabytes. More are dropped.
 const QUEUE_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
-/// How long a span waits for others to be sent with.
+/// How long a span waits for others in its batch.
 const SEND_EVERY: Duration = Duration::from_secs(1);
-/// How long the collector may take for a batch.
+/// Timeout of the collector for a batch.
 const SEND_MAX: Duration = Duration::from_secs(5);
-/// How long what is left may take when the program ends.
+/// Maximum time to send the remaining spans on exit.
 const STOP_MAX: Duration = Duration::from_secs(3);
 
-/// What sends traces; whoever drops it without [`Traces::stop`] loses those that wait.
+/// The sender of traces. Dropping it without [`Traces::stop`] loses queued spans.
 pub(crate) struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Starts the thread that sends. It does not connect yet.
+    /// Starts the sending thread, without connecting yet.
     pub(super) fn start(settings: &TraceSettings) -> Result<Self, ExporterBuildError> {
         let headers = settings
             .headers
@@ -66,7 +66,7 @@ impl Traces {
         Ok(Self(provider))
     }
 
-    /// What has to see the spans.
+    /// Returns the layer that receives spans.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'s> LookupSpan<'s>,
@@ -79,7 +79,7 @@ impl Traces {
             .with_tracked_inactivity(false)
     }
 
-    /// Sends what waits, for a bounded time.
+    /// Sends the queued spans, within a time limit.
     #[expect(
         clippy::disallowed_methods,
         reason = "the client that blocks must not be ended on a thread of the runtime; it is bounded"
@@ -92,7 +92,7 @@ impl Traces {
     }
 }
 
-/// Sends spans, and says in the log when that begins to fail and when it works again: once each, however many fail.
+/// Sends spans, and logs only when sending starts to fail and when it works again.
 #[derive(Debug)]
 struct Sender {
     exporter: opentelemetry_otlp::SpanExporter,
@@ -132,12 +132,12 @@ impl SpanExporter for Sender {
     }
 }
 
-/// Puts the span of a request into the trace that the headers name, if there are any; the trace's id.
+/// Makes the span part of the trace in `headers`, if there is one, and returns the trace ID.
 pub(super) fn enter_trace(span: &Span, headers: Option<&HeaderMap>) -> Option<TraceId> {
     if let Some(headers) = headers {
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
         if parent.span().span_context().is_valid() {
-            // It fails only when nothing collects spans.
+            // Fails only if no layer collects spans.
             let _ = span.set_parent(parent);
         }
     }
@@ -146,11 +146,11 @@ pub(super) fn enter_trace(span: &Span, headers: Option<&HeaderMap>) -> Option<Tr
     context.is_valid().then(|| TraceId::new(context.trace_id().to_bytes()))
 }
 
-/// Headers, as the propagator reads them.
+/// The headers, for the propagator.
 struct Headers<'h>(&'h HeaderMap);
 
 impl Extractor for Headers<'_> {
-    /// A header that is there twice is none.
+    /// Ignores a header that occurs twice.
     fn get(&self, name: &str) -> Option<&str> {
         let mut values = self.0.get_all(name).iter();
         match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! Decides whether a certificate and a key can be used, and says what is wrong with them otherwise.
+//! Loads a certificate and its key, and says why they are unusable.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,17 +15,18 @@ use zeroize::Zeroizing;
 use super::provider;
 use super::validity::{Validity, validity};
 
-/// More than any chain has; a device or a log given by mistake is not read to its end.
+/// Larger than any chain, in bytes, so that a device file or a log given by mistake is not read to its end.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
-/// Renewals run at a third of a certificate's life; this late something has gone wrong with them.
+/// Time before expiry from which to warn. Renewal usually happens when a third of the lifetime is left, so by then it
+/// has failed.
 const LATE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// Where certificate and key are.
+/// The files of certificate and key.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFiles {
-    /// The certificate and those between it and its authority, in PEM.
+    /// The certificate and its intermediate certificates, in PEM.
     pub(crate) certificate: PathBuf,
-    /// Its private key, in PEM.
+    /// The private key, in PEM.
     pub(crate) key: PathBuf,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Identity {
     pub(crate) validity: Validity,
 }
 
-/// Why a certificate and a key cannot be used; says which setting names the file.
+/// Why a certificate and a key are unusable; names the setting of the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("{setting} names {}, which cannot be read: {error}", path.display())]
@@ -86,12 +87,12 @@ impl Identity {
         Ok(Self { key: Arc::new(key), validity })
     }
 
-    /// Whether browsers refuse it now, or will soon.
+    /// Returns whether browsers reject it now, or will soon.
     pub(crate) fn is_untimely(&self, now: Timestamp) -> bool {
         now < self.validity.not_before || self.validity.not_after.duration_since(now) < LATE
     }
 
-    /// Until when it is valid, in words.
+    /// Describes how long it is valid.
     pub(crate) fn lifetime(&self, now: Timestamp) -> String {
         let Validity { not_before, not_after } = self.validity;
         let days = not_after.duration_since(now).as_hours() / 24;
@@ -111,7 +112,7 @@ fn bad(setting: &'static str, path: &Path, what: String) -> Unusable {
     Unusable::Bad { setting, path: path.to_owned(), what }
 }
 
-/// The bytes of a file; they may be a private key.
+/// Reads a file, which may be a private key.
 fn read(setting: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     let unreadable = |error| Unusable::Unreadable { setting, path: path.to_owned(), error };
     let file = File::open(path).map_err(unreadable)?;

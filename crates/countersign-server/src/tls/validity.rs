@@ -1,13 +1,13 @@
-//! Decides from when until when a certificate is valid: what is read of its DER, and nothing else of it.
+//! Parses the validity of a certificate from its DER, and nothing else.
 //!
-//! A whole parser of X.509 would be a dependency for two dates. Nothing is decided by them but what is warned about, so a
-//! certificate of one's own that is made strangely can do no harm here.
+//! Two dates do not justify an X.509 parser as a dependency. They are only used for warnings, so an unusual self-made
+//! certificate does no harm.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
-/// The time in which a certificate is valid (RFC 5280, section 4.1.2.5).
+/// The validity period of a certificate (RFC 5280, section 4.1.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) not_before: Timestamp,
@@ -19,14 +19,14 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// `None` if it is no certificate.
+/// Parses the validity; `None` if it is not a certificate.
 pub(super) fn validity(der: &[u8]) -> Option<Validity> {
     let (certificate, _) = take(SEQUENCE, der)?;
     let (mut fields, _) = take(SEQUENCE, certificate)?;
     if fields.first() == Some(&VERSION) {
         fields = element(fields)?.2;
     }
-    // Serial number, algorithm and issuer come before it.
+    // Serial number, algorithm and issuer precede it.
     for _ in 0..3 {
         fields = element(fields)?.2;
     }
@@ -37,13 +37,13 @@ pub(super) fn validity(der: &[u8]) -> Option<Validity> {
     Some(Validity { not_before, not_after: time(tag, second)? })
 }
 
-/// The content of an element that must have this tag, and what comes after it.
+/// Splits off an element that must have `tag`; returns its content and the rest.
 fn take(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (found, content, rest) = element(der)?;
     (found == tag).then_some((content, rest))
 }
 
-/// Tag, content and what comes after it (X.690, section 8.1).
+/// Splits off an element; returns its tag, its content and the rest (X.690, section 8.1).
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -59,12 +59,12 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`.
+/// Parses `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`.
 fn time(tag: u8, text: &[u8]) -> Option<Timestamp> {
     let digits = text.strip_suffix(b"Z")?;
     let pairs: Vec<i16> = digits.chunks(2).map(pair).collect::<Option<_>>()?;
     let (year, rest) = match (tag, pairs.as_slice()) {
-        // Two digits stand for 1950 to 2049.
+        // Two-digit years stand for 1950 to 2049.
         (UTC_TIME, [year, rest @ ..]) => (if *year < 50 { 2000 + year } else { 1900 + year }, rest),
         (GENERALIZED_TIME, [century, year, rest @ ..]) => (century * 100 + year, rest),
         _ => return None,

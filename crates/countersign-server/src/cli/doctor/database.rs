@@ -1,4 +1,4 @@
-//! The lines about the database: whether it answers, takes writes and has the right schema; and what its rows tell of the clock.
+//! Checks of the database: connection, writes, schema, and the clock compared to its rows.
 
 use countersign::Accounts;
 use countersign::config::Config;
@@ -10,7 +10,7 @@ use crate::Host;
 use crate::schema::{self, SchemaProblem, Usable, refuse_missing};
 use crate::settings::ShellSettings;
 
-/// 2026-01-01T00:00:00Z: this program is younger; a clock that shows an earlier time was never set.
+/// 2026-01-01T00:00:00Z. This program is younger, so a clock with an earlier time was never set.
 const CLOCK_SECOND_MIN: i64 = 1_767_225_600;
 
 pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &ShellSettings) {
@@ -52,7 +52,7 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
     db.close().await;
 }
 
-/// What is wrong and what to do about it.
+/// Describes the error and a remedy.
 fn line(error: DbError) -> String {
     let remedy = match error.cause() {
         Some(Cause::TransactionPooler) => None, // it says itself what to do
@@ -93,9 +93,9 @@ fn remedy(cause: Cause) -> &'static str {
     }
 }
 
-/// The clock decides when a token ends, so one that stands wrong lets in or shuts out.
+/// Checks the clock, which decides when tokens expire: a wrong one accepts expired tokens or refuses valid ones.
 async fn clock(examination: &mut Examination, shell: &ShellSettings, db: &Db) {
-    // No token is signed or read here, so any key will do.
+    // No token is signed or verified here, so any key will do.
     let accounts = Accounts::new(db.clone(), Config::new(generate_secret_key(), shell.site_url(shell.port)));
     let now = accounts.clock().now();
     match accounts.newest_login_at().await {
