@@ -1,4 +1,4 @@
-//! The blog's JSON API: one file per URL resource, and what their answers share.
+//! The blog's JSON API: one file per URL resource, and their shared responses.
 
 mod listing;
 pub(crate) mod posts;

@@ -1,7 +1,7 @@
-//! The blog adds posts to the accounts it embeds: listed newest first, with public authors.
+//! A blog on the embedded accounts: posts listed newest first, with public authors.
 //!
-//! It is a host application in the small. A request flows `http → operations → store`, and a plain read
-//! `http → store`, and `pages` flow like `http`; everything about users comes from the `countersign` library.
+//! It is a small host application. Requests go `http → operations → store`, plain reads `http → store`, and `pages` do
+//! the same; everything about users comes from the `countersign` library.
 
 #[doc(hidden)]
 pub mod fuzzing;
@@ -31,32 +31,32 @@ use crate::operations::list_posts::PageRequest;
 use crate::pages::{KeptFeed, Senders};
 use crate::single_flight::SingleFlight;
 
-/// The tables of the blog; they refer to those of the accounts, which therefore come first.
+/// The blog's tables. They refer to those of the accounts, which are therefore created first.
 pub static MIGRATIONS: Migrations = countersign_db::migrations!("blog", [1 => "0001_posts", 2 => "0002_edits.expand"]);
 
-/// The blog as the server shell sees it.
+/// The blog as a host application.
 pub struct Blog;
 
-/// What can be set for the blog beside the settings of every host application.
+/// The blog's own settings.
 #[derive(conf::Conf)]
 pub struct BlogSettings {
-    /// How many posts a list has when the request does not say.
+    /// Number of posts per page, unless the request sets a limit.
     #[conf(env, default_value = "10", value_parser = whole_number(1..=100))]
     pub posts_per_page: u32,
 
-    /// The largest request body with a post in it, in bytes. The default holds 100,000 characters of any script, also when
-    /// the client writes each as a JSON escape. A form of a page may be three times as large, which is what it makes of the same
-    /// text.
+    /// Maximum size of a request body with a post, in bytes. The default fits 100,000 characters of any script, even if
+    /// the client writes each as a JSON escape. HTML forms may be three times as large, because they encode the same
+    /// text at up to three times the size.
     #[conf(env, default_value = "1310720", value_parser = whole_number(65_536..=16_777_216))]
     pub post_body_bytes_max: usize,
 }
 
-/// What the handlers take from axum's `State`.
+/// The state of the handlers, for axum's `State`.
 #[derive(Clone)]
 pub struct State {
     pub(crate) accounts: Accounts,
     pub(crate) posts_per_page: u32,
-    /// Pages of everybody's posts that are being read.
+    /// Pages of all posts that are being read.
     pub(crate) pages: Arc<SingleFlight<PageRequest, Bytes>>,
     pub(crate) feed: Arc<KeptFeed>,
     pub(crate) senders: Arc<Senders>,
@@ -65,12 +65,12 @@ pub struct State {
 }
 
 impl State {
-    /// Says that posts have changed, so that what is kept of them is known to be old.
+    /// Records that posts have changed, which makes cached results stale.
     pub(crate) fn note_change(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A number that differs once posts have changed.
+    /// Returns a number that changes whenever posts change.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
@@ -90,7 +90,7 @@ impl Host for Blog {
     const MIGRATIONS: &'static [&'static Migrations] = &[&MIGRATIONS];
     const DERIVED_TABLES: &'static [DerivedTable] = &[
         DerivedTable { name: "post_counts", compared: Compared::Rows },
-        // SQLite has one shard, PostgreSQL sixteen.
+        // The number of shards differs: one on SQLite, sixteen on PostgreSQL.
         DerivedTable { name: "post_totals", compared: Compared::Sum("posts") },
     ];
     const PROBLEMS: &'static [&'static ProblemKind] = problems::KINDS;

@@ -1,4 +1,4 @@
-//! Decides nothing: the blog is [`blog::Blog`], and the server shell runs it.
+//! Runs the blog.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A post with its parts, each parsed once, and a place in the list of posts.
+//! Posts and their parts, each parsed once, and cursors into lists of posts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 countersign::entity_id!(
-    /// Which post.
+    /// The ID of a post.
     pub(crate) PostId
 );
 
-/// A post together with who wrote it.
+/// A post with its author.
 #[derive(Clone, Debug)]
 pub(crate) struct Post {
     pub(crate) id: PostId,
@@ -23,24 +23,23 @@ pub(crate) struct Post {
     pub(crate) title: String,
     pub(crate) content: String,
     pub(crate) date_posted: Timestamp,
-    /// When it was last edited, if it was.
+    /// When it was last edited, if ever.
     pub(crate) date_edited: Option<Timestamp>,
 }
 
 impl Post {
-    /// Since when it stands as it does.
+    /// Returns when it was last changed.
     pub(crate) fn updated(&self) -> Timestamp {
         self.date_edited.unwrap_or(self.date_posted)
     }
 
-    /// Where the post stands in every list.
+    /// Returns the post's cursor, which is the same in every list.
     pub(crate) fn place(&self) -> Cursor {
         Cursor { date_posted: self.date_posted, id: self.id }
     }
 }
 
-/// A title that may be posted: 1 to 100 characters, at least one of which shows something, because it is the text of links. Kept as
-/// sent.
+/// A valid title: 1 to 100 characters, at least one of them visible, because titles are link texts. Kept as sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Title(String);
 
@@ -61,12 +60,12 @@ impl Title {
     }
 }
 
-/// Why a text is not a title.
+/// Why a text is not a valid title.
 #[derive(Debug)]
 pub(crate) enum InvalidTitle {
     /// It is empty, or longer than 100 characters.
     Length(Invalid),
-    /// It shows nothing.
+    /// It has no visible character.
     Blank,
 }
 
@@ -79,12 +78,12 @@ impl From<InvalidTitle> for Invalid {
     }
 }
 
-/// A content that may be posted: not empty, at most 1 MiB in UTF-8, kept as sent.
+/// A valid content: not empty, at most 1 MiB in UTF-8, kept as sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Content(String);
 
 impl Content {
-    /// More than the 100,000 characters that clients may count on, in any script.
+    /// Enough for the 100,000 characters promised to clients, in any script.
     pub(crate) const BYTES_MAX: usize = 1 << 20;
 
     pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
@@ -103,14 +102,14 @@ impl Content {
     }
 }
 
-/// A new post, not yet anybody's.
+/// A new post that has no author yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) title: Title,
     pub(crate) content: Content,
 }
 
-/// New texts for a post; what is `None` stays.
+/// Changes of a post; `None` leaves a part unchanged.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
     pub(crate) title: Option<Title>,
@@ -123,17 +122,17 @@ impl From<Draft> for Changes {
     }
 }
 
-/// Whose posts are listed.
+/// The posts that a list contains.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scope {
     Everyone,
     Author(UserId),
 }
 
-/// A place in the list of posts: that of the post with this time and id, whether or not it still exists.
+/// A position in a list of posts: that of the post with this time and ID, whether or not it still exists.
 ///
-/// Its text is base64url (RFC 4648, section 5) without padding over the time in microseconds and the id, both big-endian;
-/// clients treat it as opaque. Since nothing is derived from it but a comparison, it needs no signature.
+/// Its text is the base64url encoding (RFC 4648, section 5), without padding, of the time in microseconds and the ID,
+/// both big-endian. Clients treat it as opaque. It is only compared, so it needs no signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Cursor {
     pub(crate) date_posted: Timestamp,
@@ -144,7 +143,7 @@ const TIME_BYTES: usize = 8;
 const ID_BYTES: usize = 16;
 
 impl Cursor {
-    /// The place before all posts.
+    /// Returns the position before all posts.
     pub(crate) fn newest() -> Self {
         Self { date_posted: Timestamp::MAX, id: PostId::from(Uuid::max()) }
     }
@@ -159,7 +158,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// The text is no cursor that this program has given out.
+/// The text is not a cursor that this program issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor")]
 pub(crate) struct InvalidCursor;

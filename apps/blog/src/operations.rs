@@ -1,4 +1,4 @@
-//! Decides who may do what to posts: one file a verb.
+//! Operations on posts, with their permission checks: one file per verb.
 
 pub(crate) mod delete_post;
 pub(crate) mod edit_post;

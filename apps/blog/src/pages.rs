@@ -1,4 +1,4 @@
-//! The blog's pages beside those of the accounts, and how posts look on them.
+//! The blog's own pages, and rendering posts on them.
 
 mod feed;
 mod list;
@@ -19,9 +19,9 @@ pub(crate) use self::markdown::assert_is_harmless as assert_markdown_is_harmless
 pub(crate) use self::write::Senders;
 use crate::State;
 
-/// Everything that is read and written in a browser.
+/// Returns all pages.
 pub(crate) fn routes(post_body_bytes_max: usize) -> Router<State> {
-    // These have no secret in them that the length of an answer could tell of.
+    // Compression is safe, because these pages contain no secrets whose content the length could reveal.
     let public = Router::new()
         .route("/", get(list::everyone))
         .route("/posts", get(list::everyone))
@@ -33,12 +33,12 @@ pub(crate) fn routes(post_body_bytes_max: usize) -> Router<State> {
         .route("/posts/new", get(write::show_new).post(write::publish))
         .route("/posts/{post_id}/edit", get(write::show_edit).post(write::save))
         .route("/posts/{post_id}/delete", get(write::show_deletion).post(write::delete))
-        // A form writes three bytes for most bytes of a text that is not in Latin letters.
+        // Forms encode most bytes of non-Latin text as three bytes.
         .layer(DefaultBodyLimit::max(post_body_bytes_max.saturating_mul(3)));
     countersign::pages::routes().merge(public).merge(writing)
 }
 
-/// The blog's templates and texts beside the library's, and its layout in the place of the library's.
+/// Adds the blog's templates and texts to the library's, and replaces its layout.
 pub(crate) fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {
     let language = |tag: &str| Language::parse(tag).expect("a language tag");
     ours.templates(&[

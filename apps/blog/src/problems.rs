@@ -1,4 +1,4 @@
-//! Decides which problems the blog has beside those of the accounts.
+//! The blog's own problem kinds.
 
 use countersign::http::problem::ProblemKind;
 

@@ -1,8 +1,8 @@
-//! One reading of the database answers all requests for the same thing that were there before it began; pages of the API and the
-//! feed share the way.
+//! Coalesces identical database reads: one read answers all requests that arrived before it began. Used by the API's
+//! pages and the feed.
 //!
-//! A request joins those that wait for the next reading of it, which begins when the one before has ended. So nobody gets what is
-//! older than their request, and what everybody wants is read once at a time instead of once for each.
+//! A request joins the next read, which begins when the current one has ended. So no result is older than its request,
+//! and there is at most one read at a time per key.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,19 +11,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use countersign::http::problem::ProblemKind;
 use tokio::sync::OnceCell;
 
-/// What a reading comes to.
+/// The result of a read.
 pub(crate) type Outcome<V> = Result<V, &'static ProblemKind>;
 
-/// The readings that are under way or waited for, each by what is read. No more of them than requests.
+/// The reads in progress or waited for, by key. Never more entries than requests.
 pub(crate) struct SingleFlight<K, V>(Mutex<HashMap<K, Arc<Line<V>>>>)
 where
     K: Eq + Hash + Copy;
 
-/// Those who want the same thing.
+/// The requests for one key.
 struct Line<V> {
-    /// Held while it is read.
+    /// Held during a read.
     reading: tokio::sync::Mutex<()>,
-    /// What the next reading comes to.
+    /// The result of the next read.
     next: Mutex<Arc<OnceCell<Outcome<V>>>>,
 }
 
@@ -40,7 +40,8 @@ impl<K: Eq + Hash + Copy, V> Default for SingleFlight<K, V> {
 }
 
 impl<K: Eq + Hash + Copy, V: Clone> SingleFlight<K, V> {
-    /// What `reading`, or that of somebody else who wants the same, comes to. It is begun after this was called.
+    /// Returns the result of a read that begins after this call: `reading`, or one of another request with the same
+    /// key.
     pub(crate) async fn read<R>(&self, wanted: K, reading: impl FnOnce() -> R) -> Outcome<V>
     where
         R: Future<Output = Outcome<V>>,
@@ -49,12 +50,12 @@ impl<K: Eq + Hash + Copy, V: Clone> SingleFlight<K, V> {
         let next = Arc::clone(&held(&place.line.next));
         let read = async || {
             let _reading = place.line.reading.lock().await;
-            // A request that comes from here on may know of something that this reading does not find.
+            // Requests that arrive from now on may know of changes that this read misses.
             *held(&place.line.next) = Arc::default();
-            // Most who ask only wait, and need no room for it.
+            // Boxed, because most requests only wait, and would reserve its space.
             Box::pin(reading()).await
         };
-        // If the request that reads is given up, another of those who wait reads for all of them.
+        // If the request that reads is cancelled, another waiting request reads for all.
         next.get_or_init(read).await.clone()
     }
 
@@ -64,7 +65,7 @@ impl<K: Eq + Hash + Copy, V: Clone> SingleFlight<K, V> {
     }
 }
 
-/// That somebody waits.
+/// A request's membership in a line; removes the line with the last one.
 struct Place<'t, K: Eq + Hash + Copy, V> {
     all: &'t SingleFlight<K, V>,
     wanted: K,
@@ -74,14 +75,14 @@ struct Place<'t, K: Eq + Hash + Copy, V> {
 impl<K: Eq + Hash + Copy, V> Drop for Place<'_, K, V> {
     fn drop(&mut self) {
         let mut lines = held(&self.all.0);
-        // One is the map's. Nobody joins or leaves meanwhile.
+        // The map holds one reference. The lock keeps others from joining or leaving.
         if Arc::strong_count(&self.line) == 2 {
             lines.remove(&self.wanted);
         }
     }
 }
 
-/// Nothing here is left half done by a panic.
+/// Locks, ignoring poisoning: a panic leaves no inconsistent state here.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -96,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// Something to read, which says how often it has been read, each time when it is let.
+    /// A source that counts its reads, each of which waits for a permit.
     struct Book {
         readings: AtomicU8,
         permits: Semaphore,
@@ -113,7 +114,7 @@ mod tests {
         }
     }
 
-    /// Lets everybody else do what they can.
+    /// Lets all other tasks run until they wait.
     async fn settle() {
         for _ in 0..100 {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Decides what the blog keeps in the database: all its SQL, one file a table.
+//! All SQL of the blog, one file per table.
 
 pub(crate) mod post_counts;
 pub(crate) mod posts;

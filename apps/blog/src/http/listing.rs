@@ -1,4 +1,4 @@
-//! Decides how a page of posts is asked for, and how posts look on the wire.
+//! Query parameters and responses of the lists of posts.
 
 use axum::body::Bytes;
 use countersign::config::MediaPolicy;
@@ -17,7 +17,7 @@ const LIMIT_MAX: i64 = 100;
 /// Which page of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents the query that `page_request` reads, so that all errors are reported at once")]
+#[expect(dead_code, reason = "documents the query that `page_request` reads, which reports all errors at once")]
 pub(super) struct PageQuery {
     /// The number of posts to skip; cannot be combined with `after`.
     #[param(minimum = 0, default = 0)]
@@ -29,7 +29,7 @@ pub(super) struct PageQuery {
     after: Option<String>,
 }
 
-/// Reads the query.
+/// Parses the query.
 pub(super) fn page_request(mut fields: Fields, posts_per_page: u32) -> Result<PageRequest, Problem> {
     let skip = fields.optional("skip", |text| integer_in(text, 0, i64::MAX));
     let limit = fields.optional("limit", |text| integer_in(text, 1, LIMIT_MAX));
@@ -114,7 +114,7 @@ impl PaginatedPostsResponse {
         }
     }
 
-    /// The page as a body.
+    /// Serializes the page as JSON.
     pub(super) fn into_json(self) -> Bytes {
         serde_json::to_vec(&self).expect("texts and numbers can be written").into()
     }

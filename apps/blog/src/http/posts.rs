@@ -1,4 +1,4 @@
-//! `/api/posts` and `/api/posts/{post_id}`: what they take and answer.
+//! The routes `/api/posts` and `/api/posts/{post_id}`.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -26,7 +26,7 @@ use crate::operations::publish_post::{PublishPostError, publish_post};
 use crate::problems::{NOT_YOUR_POST, POST_NOT_FOUND};
 use crate::store::posts;
 
-/// The routes; `body_bytes_max` replaces the smaller limit that the shell sets for everything.
+/// Returns the routes; `body_bytes_max` replaces the smaller general limit.
 pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(list_posts, create_post))
@@ -40,7 +40,7 @@ impl PathParameter for PostId {
 
 /// A new post, or the new text of one.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `draft` reads, so that all errors are reported at once")]
+#[expect(dead_code, reason = "documents the body that `draft` reads, which reports all errors at once")]
 struct PostCreate {
     #[schema(min_length = 1, max_length = 100)]
     title: String,
@@ -59,7 +59,7 @@ fn draft(mut fields: Fields) -> Result<Draft, Problem> {
 
 /// Changes to a post; fields that are missing or null stay unchanged.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `changes` reads, so that all errors are reported at once")]
+#[expect(dead_code, reason = "documents the body that `changes` reads, which reports all errors at once")]
 struct PostUpdate {
     #[schema(min_length = 1, max_length = 100)]
     title: Option<String>,

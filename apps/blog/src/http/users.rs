@@ -1,4 +1,4 @@
-//! Decides what `/api/users/{user_id}/posts` answers; the rest of `/api/users` is the library's.
+//! The route `/api/users/{user_id}/posts`; the library has the others under `/api/users`.
 
 use axum::Json;
 use axum::extract;

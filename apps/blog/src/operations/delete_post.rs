@@ -1,4 +1,4 @@
-//! Deleting a post: it exists, and the caller wrote it. Asked in this order.
+//! Deletes a post, if it exists and the caller wrote it, checked in this order.
 
 use countersign::model::UserId;
 use countersign_db::DbError;
@@ -7,7 +7,7 @@ use crate::State;
 use crate::model::PostId;
 use crate::store::posts;
 
-/// Why the post stays.
+/// Why the post was not deleted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeletePostError {
     #[error("no post has this id")]
@@ -20,7 +20,7 @@ pub(crate) enum DeletePostError {
 
 pub(crate) async fn delete_post(state: &State, caller: UserId, id: PostId) -> Result<(), DeletePostError> {
     let mut tx = state.accounts.db().write().await?;
-    // The write decides; what is read afterwards only explains a refusal.
+    // The DELETE checks ownership atomically; the later read only explains a refusal.
     if posts::delete_by_author(tx.conn(), id, caller).await?.is_some() {
         tx.commit().await?;
         state.note_change();

@@ -1,4 +1,4 @@
-//! Changing a post: it exists, and the caller wrote it. Asked in this order.
+//! Changes a post, if it exists and the caller wrote it, checked in this order.
 
 use countersign::model::Profile;
 use countersign_db::DbError;
@@ -7,7 +7,7 @@ use crate::State;
 use crate::model::{Changes, Post, PostId};
 use crate::store::posts;
 
-/// Why the post stays as it is.
+/// Why the post was not changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EditPostError {
     #[error("no post has this id")]
@@ -27,7 +27,7 @@ pub(crate) async fn edit_post(
     let now = state.accounts.clock().now();
     let mut tx = state.accounts.db().write().await?;
     let caller_id = caller.id;
-    // The write decides; what is read afterwards only explains a refusal.
+    // The UPDATE checks ownership atomically; the later read only explains a refusal.
     if let Some(post) = posts::update_by_author(tx.conn(), id, caller, changes, now).await? {
         tx.commit().await?;
         state.note_change();

@@ -1,4 +1,4 @@
-//! Decides which posts a page has, and whether there are more behind it.
+//! Lists posts page by page.
 
 use countersign::Accounts;
 use countersign_db::DbError;
@@ -6,16 +6,16 @@ use countersign_db::DbError;
 use crate::model::{Cursor, Post, Scope};
 use crate::store::{post_counts, posts};
 
-/// Where the page begins.
+/// Where a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Start {
     /// After this many posts.
     Skip(i64),
-    /// After this place, however many posts are before it; as cheap at the end of the list as at its beginning.
+    /// After this cursor; equally cheap at the end of the list and at its beginning.
     After(Cursor),
 }
 
-/// A page asked for.
+/// The parameters of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageRequest {
     pub(crate) start: Start,
@@ -26,9 +26,9 @@ pub(crate) struct PageRequest {
 #[derive(Debug)]
 pub(crate) struct PostPage {
     pub(crate) posts: Vec<Post>,
-    /// How many posts the whole list has.
+    /// The number of posts in the whole list.
     pub(crate) total: i64,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub(crate) next: Option<Cursor>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn list_posts(accounts: &Accounts, scope: Scope, request: PageR
         Start::Skip(0) => Cursor::newest(),
         Start::Skip(skip) => {
             let total = post_counts::of(read.conn(), scope).await?;
-            // Walking to the end of the list would only find that it ends.
+            // An offset beyond the end would scan the whole index to find nothing.
             let last = if skip < total { posts::place(read.conn(), scope, skip - 1).await? } else { None };
             let Some(last) = last else {
                 return Ok(settle(request, total, Vec::new()));
@@ -55,10 +55,10 @@ pub(crate) async fn list_posts(accounts: &Accounts, scope: Scope, request: PageR
     Ok(settle(request, total, found))
 }
 
-/// Makes a page of the posts found, of which one more than asked for were sought.
+/// Builds a page from the posts found, one more of which than the limit was requested.
 ///
-/// Posts may have come and gone while it was read: for a page that was counted to from the beginning, the total is
-/// corrected, so that `skip`, the posts and the total of one answer never contradict one another.
+/// Posts may be added or deleted during the reads. For a page with `skip` the total is corrected, so that `skip`, the
+/// posts and the total of a response never contradict each other.
 fn settle(request: PageRequest, total: i64, mut posts: Vec<Post>) -> PostPage {
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let more = posts.len() > limit;

@@ -1,4 +1,4 @@
-//! Publishing a post: it is its author's, and dated now.
+//! Publishes a post by the caller, dated now.
 
 use countersign::model::Profile;
 use countersign_db::{DbError, DbTime};
@@ -7,10 +7,10 @@ use crate::State;
 use crate::model::{Draft, Post, PostId};
 use crate::store::posts;
 
-/// Why nothing was published.
+/// Why the post was not published.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishPostError {
-    /// The author's account was deleted after the request had been let in.
+    /// The author's account was deleted after the request was authenticated.
     #[error("the author's account is gone")]
     AuthorGone,
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub(crate) async fn publish_post(state: &State, author: Profile, draft: Draft) -
         author,
         title: draft.title.into_string(),
         content: draft.content.into_string(),
-        // As precise as it will be read back.
+        // Rounded to the precision of the database, so that it reads back equal.
         date_posted: DbTime::from(now).timestamp().unwrap_or(now),
         date_edited: None,
     };

@@ -1,5 +1,5 @@
-//! What feed readers get: the newest posts as Atom (RFC 4287). They ask often and everybody can, so the feed is made once a minute
-//! at the most for all of them, unless posts have changed here.
+//! The Atom feed of the newest posts (RFC 4287). Anyone can request it, and feed readers do so often, so it is cached
+//! for a minute, unless posts have changed on this instance.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -26,11 +26,11 @@ use crate::operations::list_posts::{PageRequest, PostPage, Start, list_posts};
 use crate::single_flight::{Outcome, SingleFlight};
 
 const POSTS_MAX: i64 = 20;
-/// Longer posts are there with their summary.
+/// Longer posts have only a summary in the feed.
 const CONTENT_BYTES_MAX: usize = 64 * 1024;
 const KEPT_FOR: SignedDuration = SignedDuration::from_secs(60);
 
-/// The feed that was made last.
+/// The cached feed.
 #[derive(Default)]
 pub(crate) struct KeptFeed {
     newest: Mutex<Option<Feed>>,
@@ -40,12 +40,12 @@ pub(crate) struct KeptFeed {
 #[derive(Clone)]
 struct Feed {
     xml: Bytes,
-    /// A weak tag, because it may come compressed.
+    /// A weak ETag, because the response may be compressed.
     tag: String,
-    /// As HTTP writes times.
+    /// The Last-Modified date.
     modified: String,
     made: Timestamp,
-    /// [`State::changes`] before it was made.
+    /// The value of [`State::changes`] before it was made.
     changes: u64,
 }
 
@@ -72,8 +72,8 @@ pub(super) async fn atom(
     Ok((atom, shared, feed.xml).into_response())
 }
 
-/// Whether the client has this feed (RFC 9110, section 13.2.2). A time has to be the same: when the newest post is deleted, the feed
-/// before it is newer.
+/// Returns whether the client has this feed (RFC 9110, section 13.2.2). Dates must be equal: after the newest post is
+/// deleted, the previous feed is newer.
 fn is_known(request: &HeaderMap, feed: &Feed) -> bool {
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let mut tags = request.get_all(IF_NONE_MATCH).iter().map(text).peekable();
@@ -95,7 +95,7 @@ impl KeptFeed {
 
     async fn make(&self, state: &State) -> Outcome<Feed> {
         let made = state.accounts.clock().now();
-        // Others may have waited for the same.
+        // Another request may have made it meanwhile.
         if let Some(feed) = self.fresh(state, made) {
             return Ok(feed);
         }
@@ -112,10 +112,10 @@ impl KeptFeed {
     }
 }
 
-/// As HTTP writes times (RFC 9110, section 5.6.7).
+/// Formats an HTTP date (RFC 9110, section 5.6.7).
 fn http_date(at: Timestamp) -> String {
     let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    // Only years before our era have no such form.
+    // Only negative years cannot be formatted.
     printer.timestamp_to_rfc9110_string(&at).unwrap_or_default()
 }
 
@@ -123,7 +123,7 @@ async fn render(accounts: &Accounts, page: &PostPage, updated: Timestamp) -> Out
     let mut posts = Vec::with_capacity(page.posts.len());
     for post in &page.posts {
         posts.push(entry(accounts, post));
-        // Other requests have their turn between two posts, each of which may take long.
+        // Rendering a post may take long, so other requests get a turn.
         tokio::task::yield_now().await;
     }
     let config = accounts.config();
@@ -155,7 +155,7 @@ fn entry(accounts: &Accounts, post: &Post) -> Value {
     }
 }
 
-/// XML has no way to write most control characters, not even escaped (XML 1.0, section 2.2).
+/// Removes characters that XML cannot represent, not even escaped (XML 1.0, section 2.2).
 fn in_xml(text: &str) -> String {
     let legal = |character: &char| {
         matches!(character, '\t' | '\n' | '\r')

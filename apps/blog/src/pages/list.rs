@@ -1,4 +1,4 @@
-//! The front page and the page of an author: the newest posts, and a link to the ones before.
+//! The front page and the pages of authors: the newest posts, and a link to older ones.
 
 use axum::extract;
 use axum::http::StatusCode;

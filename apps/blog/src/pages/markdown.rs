@@ -1,5 +1,5 @@
-//! Somebody's Markdown as its readers get it: emphasis, lists, quotes, code, tables and links. HTML is shown as the text it is,
-//! pictures become links, and whatever comes out is sanitised once more.
+//! Renders users' Markdown: emphasis, lists, quotes, code, tables and links. HTML is shown as text, images become
+//! links, and the output is sanitized again.
 
 mod beginning;
 mod blocks;
@@ -18,21 +18,21 @@ use self::beginning::{Beginning, beginning};
 use self::blocks::Blocks;
 use self::harmless::{broken_up, harmless, is_harmless, is_shallow, leads_somewhere};
 
-/// What a list shows of a post, in characters.
+/// Maximum length of an excerpt in a list, in characters.
 const EXCERPT_CHARS_MAX: usize = 900;
-/// What a preview elsewhere shows.
+/// Maximum length of a summary for link previews and feeds, in characters.
 const SUMMARY_CHARS_MAX: usize = 200;
-/// Where the beginning of a text is looked for.
+/// Bytes at the start of a text from which its beginning is cut.
 const BEGINNING_BYTES_MAX: usize = 64 * 1024;
-/// HTML that is kept, because making it costs more than everything else of a page.
+/// Size of the cache of HTML, in bytes. Rendering costs more than the rest of a page.
 const KEPT_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// Of ordinary posts.
+/// Estimated number of cached posts.
 const KEPT_ESTIMATE: usize = 4_096;
 
 static KEPT: LazyLock<Cache<[u8; 32], Rendered, Bytes>> =
     LazyLock::new(|| Cache::with_weighter(KEPT_ESTIMATE, KEPT_BYTES_MAX, Bytes));
 
-/// All that Markdown can become here.
+/// All tags that Markdown can become here.
 const TAGS: [&str; 26] = [
     "a",
     "blockquote",
@@ -62,7 +62,7 @@ const TAGS: [&str; 26] = [
     "wbr",
 ];
 
-/// Those that have a direction of their own.
+/// The tags that have their own text direction.
 const DIRECTED: [&str; 12] = ["blockquote", "div", "h2", "h3", "h4", "h5", "h6", "li", "p", "table", "td", "th"];
 
 static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(sanitiser);
@@ -85,7 +85,7 @@ fn sanitiser() -> Builder<'static> {
     builder
 }
 
-/// Where the text stands: its headings begin below those of the page.
+/// The heading that a text is placed under; its own headings are one level below.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Below {
     /// The title of the page.
@@ -94,15 +94,15 @@ enum Below {
     PostTitle,
 }
 
-/// A post, or the beginning of one.
+/// A rendered post, or the beginning of one.
 #[derive(Clone)]
 pub(super) struct Rendered {
     pub(super) html: Arc<str>,
-    /// Whether there is more.
+    /// Whether the post has more.
     pub(super) cut: bool,
 }
 
-/// How much of them there is.
+/// Weighs cache entries by their size in bytes.
 #[derive(Clone)]
 struct Bytes;
 
@@ -112,7 +112,7 @@ impl Weighter<[u8; 32], Rendered> for Bytes {
     }
 }
 
-/// The whole text for its page. `table` is what a table is called for those who do not see it.
+/// Renders a whole text for its page. `table` is the accessible name of tables.
 pub(super) fn whole(text: &str, table: &str) -> Rendered {
     kept(&["whole", table, text], || {
         let events = shown(text, Below::PageTitle);
@@ -120,14 +120,14 @@ pub(super) fn whole(text: &str, table: &str) -> Rendered {
     })
 }
 
-/// The whole text for a feed, with links as they lead from this address.
+/// Renders a whole text for a feed, with links relative to `address` made absolute.
 pub(super) fn for_feed(text: &str, address: &Url) -> String {
     let mut sanitiser = sanitiser();
     sanitiser.url_relative(UrlRelative::RewriteWithBase(address.clone()));
     sanitiser.clean(&markup(shown(text, Below::PageTitle), None)).to_string()
 }
 
-/// The beginning for a list.
+/// Renders the beginning of a text for a list.
 pub(super) fn excerpt(text: &str, table: &str) -> Rendered {
     let (start, is_all) = start_of(text);
     kept(&["excerpt", table, if is_all { "" } else { "…" }, start], || {
@@ -137,7 +137,7 @@ pub(super) fn excerpt(text: &str, table: &str) -> Rendered {
     })
 }
 
-/// The beginning without any markup, on one line.
+/// Returns the beginning of a text without markup, on one line.
 pub(super) fn summary(text: &str) -> String {
     let (start, _) = start_of(text);
     let mut summary = String::new();
@@ -156,7 +156,7 @@ fn is_within_words(tag: TagEnd) -> bool {
     matches!(tag, TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link)
 }
 
-/// So much of a text that its beginning is in it, and whether that is all of it.
+/// Returns the part of a text that its beginning is cut from, and whether it is the whole text.
 fn start_of(text: &str) -> (&str, bool) {
     if text.len() <= BEGINNING_BYTES_MAX {
         return (text, true);
@@ -165,7 +165,7 @@ fn start_of(text: &str) -> (&str, bool) {
     (start.rsplit_once('\n').map_or(start, |(lines, _)| lines), false)
 }
 
-/// What `parts` came to before, or comes to now.
+/// Returns the cached result for `parts`, or renders it.
 fn kept(parts: &[&str], render: impl FnOnce() -> Rendered) -> Rendered {
     let mut digest = Sha256::new();
     for part in parts {
@@ -181,7 +181,7 @@ fn kept(parts: &[&str], render: impl FnOnce() -> Rendered) -> Rendered {
     rendered
 }
 
-/// The text as events of which each may be shown.
+/// Parses a text into events that are all safe to render.
 fn shown(text: &str, below: Below) -> impl Iterator<Item = Event<'_>> {
     let (mut open_links, mut depth) = (Vec::new(), 0);
     let events = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
@@ -196,15 +196,15 @@ fn markup<'t>(events: impl Iterator<Item = Event<'t>>, table: Option<&str>) -> S
     raw
 }
 
-/// Renders a text in every way that pages do, and looks at what comes out.
+/// Renders a text in every way that pages do, and checks the output.
 ///
 /// # Panics
-/// When that has a tag that is not one of ours, or an attribute that could run or load anything.
+/// If the output has an unexpected tag, or an attribute that could run or load anything.
 pub(crate) fn assert_is_harmless(text: &str) {
     const BOX: &str = "role=\"group\" tabindex=\"0\" aria-label=\"Table\"";
     let address = Url::parse("https://own.example/posts/1").expect("an address");
     for html in [&*whole(text, "Table").html, &*excerpt(text, "Table").html, &for_feed(text, &address)] {
-        // What follows a `<` is markup; what was escaped is text, whatever it says.
+        // Markup begins with a literal `<`; escaped text is harmless.
         for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest)) {
             if let Some(name) = tag.strip_prefix('/') {
                 assert!(TAGS.contains(&name), "{name}: {html}");
@@ -271,7 +271,7 @@ mod tests {
         for (text, html) in [
             ("a\n\nb", "<p dir=\"auto\">a</p>\n<p dir=\"auto\">b</p>\n"),
             ("- a\n- b", "<ul>\n<li dir=\"auto\">a</li>\n<li dir=\"auto\">b</li>\n</ul>\n"),
-            // A browser looks for no direction in what has its own, so what begins a block has none.
+            // Browsers skip children with their own `dir` attribute, so the first child has none.
             (
                 "1. a\n\n   b\n\n2. c",
                 "<ol>\n<li dir=\"auto\"><p>a</p>\n<p dir=\"auto\">b</p>\n</li>\n<li dir=\"auto\"><p>c</p>\n</li>\n</ol>\n",
@@ -319,7 +319,7 @@ mod tests {
             "[x]: javascript:alert(1)\n\n[x]",
         ] {
             let html = page(text).to_lowercase();
-            // What follows a `<` is markup; what was escaped is text, whatever it says.
+            // Markup begins with a literal `<`; escaped text is harmless.
             for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest)) {
                 let name = tag.trim_start_matches('/').split(' ').next().unwrap_or(tag);
                 assert!(["p", "a", "code", "pre"].contains(&name), "{text}: {html}");
@@ -350,7 +350,7 @@ mod tests {
     }
 
     proptest! {
-        // Found again by the seed that a failure prints; nothing is written beside the sources.
+        // A failure prints its seed, so no file is written next to the sources.
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
@@ -385,7 +385,7 @@ mod tests {
             let begun = Instant::now();
             assert_is_harmless(&piece.repeat(100_000 / piece.len()));
             let took = begun.elapsed();
-            // On a busy machine and without optimisation.
+            // Generous, for a busy machine and a build without optimization.
             assert!(took < Duration::from_secs(20), "{piece:?} took {took:?}");
         }
     }

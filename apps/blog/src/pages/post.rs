@@ -1,4 +1,4 @@
-//! The page of one post; its author finds there how to change it.
+//! The page of one post, with links to edit it for its author.
 
 use axum::extract;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! What templates know of a post and of its author.
+//! The template values of posts and their authors.
 
 use countersign::Accounts;
 use countersign::model::Profile;
@@ -16,19 +16,19 @@ pub(super) fn author(accounts: &Accounts, profile: &Profile) -> Value {
     }
 }
 
-/// A post in a list.
+/// Returns a post for a list.
 pub(super) fn in_list(visitor: &Visitor, post: &Post) -> Value {
     let Rendered { html, cut } = excerpt(&post.content, &table(visitor));
     context! { html => Value::from_safe_string(html.to_string()), cut, ..head(visitor.accounts(), post) }
 }
 
-/// A post on its own page.
+/// Returns a post for its own page.
 pub(super) fn whole(visitor: &Visitor, post: &Post) -> Value {
     let html = Value::from_safe_string(whole_text(&post.content, &table(visitor)).html.to_string());
     context! { html, summary => summary(&post.content), ..head(visitor.accounts(), post) }
 }
 
-/// What a table in a post is called for those who do not see it.
+/// Returns the accessible name of tables.
 fn table(visitor: &Visitor) -> String {
     visitor.text("blog-table", &[])
 }

@@ -1,4 +1,4 @@
-//! Pages on which posts are written, edited and deleted. What somebody has written comes back with whatever the site has to say to it.
+//! Pages to write, edit and delete posts. After every error the form is shown again with the user's text.
 
 use axum::extract::{self, FromRequest as _, Request};
 use axum::http::header::RETRY_AFTER;
@@ -22,10 +22,10 @@ use crate::operations::publish_post::{PublishPostError, publish_post};
 use crate::problems::{NOT_YOUR_POST, POST_NOT_FOUND};
 use crate::store::posts;
 
-/// Texts of people who are not logged in that are held at the same time: anybody can send them.
+/// Maximum number of concurrent texts from clients that are not logged in, because anyone can send them.
 const STRANGERS_MAX: usize = 16;
 
-/// Room for the texts of people who are not logged in.
+/// Limits concurrent texts from clients that are not logged in.
 pub(crate) struct Senders(Semaphore);
 
 impl Default for Senders {
@@ -48,22 +48,22 @@ impl From<InvalidTitle> for Fault {
     }
 }
 
-/// Why a text was not taken.
+/// Why a post was not saved.
 enum Refusal {
     LoggedOut,
-    /// Its fields say why.
+    /// The form's fields say why.
     Invalid,
     NotYours,
     Gone,
     Failed(Problem),
 }
 
-/// What somebody has sent.
+/// A submitted form.
 struct Sent {
     visitor: Visitor,
     caller: Result<CurrentUser, NoCaller>,
     form: Form,
-    /// What it shall replace.
+    /// The post to replace, if any.
     post: Option<PostId>,
 }
 
@@ -79,9 +79,9 @@ impl Sent {
         Ok(Self { visitor, caller, form, post })
     }
 
-    /// The author and the draft, if there are both.
+    /// Returns the author and the draft, if both are valid.
     fn parts(&mut self) -> Result<(CurrentUser, Draft), Refusal> {
-        // Read first, so that the form has it all when it is shown again.
+        // Parsed first, so that the form is complete when it is shown again.
         let draft = draft(&mut self.form);
         match std::mem::replace(&mut self.caller, Err(NoCaller::LoggedOut)) {
             Ok(caller) => Ok((caller, draft.ok_or(Refusal::Invalid)?)),
@@ -90,9 +90,9 @@ impl Sent {
         }
     }
 
-    /// The form with all that was typed, and why it was not taken.
+    /// Shows the form with the user's text and the error.
     fn refused(mut self, why: Refusal) -> Response {
-        // What is gone can be published anew.
+        // A deleted post can be published again.
         let post = self.post.filter(|_| !matches!(why, Refusal::Gone));
         let mut headers = HeaderMap::new();
         let (status, fault) = match why {
@@ -116,7 +116,7 @@ impl Sent {
 fn draft(form: &mut Form) -> Option<Draft> {
     let title = form.required("title", Title::parse);
     let content = form.required("content", |text| {
-        // Forms send line ends as in mail; the API and the database have them as in texts.
+        // Forms send CRLF line endings; the API and the database use LF.
         Content::parse(&text.replace("\r\n", "\n")).map_err(|_| Fault("fault-content-long"))
     });
     title.zip(content).map(|(title, content)| Draft { title, content })
@@ -126,7 +126,7 @@ fn form() -> Form {
     Form::empty().prefix(PREFIX)
 }
 
-/// `content` is the id of the page's main part already.
+/// Avoids a conflict with `content`, the ID of the page's main part.
 const PREFIX: &str = "post-";
 
 pub(super) async fn show_new(LoggedIn { visitor, .. }: LoggedIn) -> Result<Response, Problem> {

@@ -1,10 +1,10 @@
-//! Decides how many posts there are, without counting them: triggers keep the counts (see the migration).
+//! The numbers of posts, which triggers maintain (see the migration), so nothing is counted here.
 
 use countersign_db::{Conn, DbError, on_db};
 
 use crate::model::Scope;
 
-/// How many posts a list has.
+/// Returns the number of posts in a list.
 pub(crate) async fn of(conn: Conn<'_>, scope: Scope) -> Result<i64, DbError> {
     Ok(on_db!(conn, c => {
         match scope {

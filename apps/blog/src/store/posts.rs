@@ -1,4 +1,4 @@
-//! The table of posts. Every list has the newest first, among equal times by id.
+//! The table of posts. All lists are sorted newest first, then by ID.
 
 use countersign::model::{Profile, UserId};
 use countersign_db::{Conn, DbError, DbTime, on_db};
@@ -28,7 +28,7 @@ fn timestamp(time: DbTime) -> Result<jiff::Timestamp, DbError> {
     time.timestamp().ok_or(DbError::CorruptRow { table: "posts", column: "date_posted" })
 }
 
-/// Adds a post.
+/// Inserts a post.
 pub(crate) async fn insert(conn: Conn<'_>, post: &Post) -> Result<(), DbError> {
     on_db!(conn, c => {
         sqlx::query("INSERT INTO posts (id, user_id, title, content, date_posted) VALUES ($1, $2, $3, $4, $5)")
@@ -44,7 +44,7 @@ pub(crate) async fn insert(conn: Conn<'_>, post: &Post) -> Result<(), DbError> {
     Ok(())
 }
 
-/// The post with this id.
+/// Returns the post with this ID.
 pub(crate) async fn find(conn: Conn<'_>, id: PostId) -> Result<Option<Post>, DbError> {
     let row: Option<PostRow> = on_db!(conn, c => {
         sqlx::query_as(
@@ -61,7 +61,7 @@ pub(crate) async fn find(conn: Conn<'_>, id: PostId) -> Result<Option<Post>, DbE
     row.map(Post::try_from).transpose()
 }
 
-/// Who wrote the post with this id.
+/// Returns the author of the post with this ID.
 pub(crate) async fn find_author(conn: Conn<'_>, id: PostId) -> Result<Option<UserId>, DbError> {
     let author: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT user_id FROM posts WHERE id = $1").bind(id.uuid()).fetch_optional(c).await
@@ -69,7 +69,7 @@ pub(crate) async fn find_author(conn: Conn<'_>, id: PostId) -> Result<Option<Use
     Ok(author.map(UserId::from))
 }
 
-/// The place of the post before which so many others stand in a list, found in an index alone.
+/// Returns the position of the post that follows `others` posts in a list, with an index-only scan.
 pub(crate) async fn place(conn: Conn<'_>, scope: Scope, others: i64) -> Result<Option<Cursor>, DbError> {
     let row: Option<(DbTime, Uuid)> = on_db!(conn, c => {
         match scope {
@@ -89,10 +89,11 @@ pub(crate) async fn place(conn: Conn<'_>, scope: Scope, others: i64) -> Result<O
     row.map(|(time, id)| Ok(Cursor { date_posted: timestamp(time)?, id: id.into() })).transpose()
 }
 
-/// The first posts of a list behind a place, and how many the whole list has, if there is a post to say so.
+/// Returns the first posts of a list after a cursor, and the total number of posts in the list, unless no post was
+/// found.
 ///
-/// How many rows are wanted stands in the text: not knowing it, PostgreSQL plans the statement anew each time, which takes
-/// several times as long as the statement itself.
+/// The limit is written into the SQL. With a parameter, PostgreSQL plans the statement anew each time, which takes
+/// several times as long as executing it.
 pub(crate) async fn list(
     conn: Conn<'_>,
     scope: Scope,
@@ -133,7 +134,7 @@ pub(crate) async fn list(
     Ok((posts.collect::<Result<_, _>>()?, total))
 }
 
-/// Changes a post if this author wrote it, and returns it as it is then: edited at this time, unless nothing of it differs.
+/// Changes a post by this author and returns the result. Sets the edit time only if something differs.
 pub(crate) async fn update_by_author(
     conn: Conn<'_>,
     id: PostId,
@@ -164,7 +165,7 @@ pub(crate) async fn update_by_author(
     Ok(Some(Post { id, author, title, content, date_posted, date_edited }))
 }
 
-/// Deletes a post if this author wrote it; `None` when nothing was deleted.
+/// Deletes a post by this author; returns `None` if nothing was deleted.
 pub(crate) async fn delete_by_author(conn: Conn<'_>, id: PostId, author: UserId) -> Result<Option<PostId>, DbError> {
     let deleted: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar("DELETE FROM posts WHERE id = $1 AND user_id = $2 RETURNING id")

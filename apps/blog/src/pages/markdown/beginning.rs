@@ -1,26 +1,25 @@
-//! The beginning of a rendered document, by what of it can be seen: apart, because excerpts and summaries are the same beginning
-//! at two lengths.
+//! Cuts the beginning of a rendered document by its visible length. Excerpts and summaries use it with two lengths.
 
 use icu_properties::props::{EnumeratedProperty as _, GraphemeClusterBreak};
 use pulldown_cmark::{CowStr, Event, Tag, TagEnd};
 
-/// A longer word is cut.
+/// A word of this length or more is cut in the middle.
 const WORD_CHARS_MAX: usize = 40;
-/// Of characters that are one to a reader. There are texts with a thousand accents on a letter.
+/// Maximum number of code points considered per grapheme: some texts put a thousand accents on a letter.
 const GRAPHEME_CHARS_MAX: usize = 32;
-/// What of a link's address counts as one character: many long ones are a long text, too.
+/// Bytes of a link's URL that count as one character, because many long URLs make a long text, too.
 const URL_BYTES_PER_CHAR: usize = 32;
 const ELLIPSIS: char = '…';
 
-/// The beginning of a document, as whole as the document.
+/// The beginning of a document, with all tags closed.
 pub(super) struct Beginning<'t> {
     pub(super) events: Vec<Event<'t>>,
-    /// Whether there is more.
+    /// Whether the document has more.
     pub(super) cut: bool,
 }
 
-/// Takes what has at most so many characters, and ends with a word where it can. What shows nothing counts a little, so that
-/// a thousand empty lists are no beginning.
+/// Takes up to `chars_max` characters, ending at a word boundary if possible. Invisible elements count a little, so
+/// that a thousand empty lists do not pass as short.
 pub(super) fn beginning<'t>(document: impl Iterator<Item = Event<'t>>, chars_max: usize) -> Beginning<'t> {
     let (mut events, mut open) = (Vec::new(), Vec::new());
     let (mut left, mut before) = (chars_max, Before::Gap);
@@ -67,12 +66,12 @@ pub(super) fn beginning<'t>(document: impl Iterator<Item = Event<'t>>, chars_max
     Beginning { events, cut: false }
 }
 
-/// What stands before a text.
+/// What precedes a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// A space, or the beginning of a line.
     Gap,
-    /// A word that the text may be the rest of.
+    /// A word that the text may continue.
     Word,
 }
 
@@ -83,7 +82,7 @@ fn cost(event: &Event<'_>) -> usize {
     }
 }
 
-/// Says that there was more, and closes what is open.
+/// Appends an ellipsis and closes open tags.
 fn end(events: &mut Vec<Event<'_>>, open: Vec<TagEnd>) {
     let last = events.iter_mut().rev().find_map(|event| match event {
         Event::Text(text) | Event::Code(text) if !text.trim().is_empty() => Some(text),
@@ -102,7 +101,7 @@ fn with_text<'t>(event: &Event<'t>, text: String) -> Event<'t> {
     }
 }
 
-/// What there is room for of a text that has more than `chars` characters.
+/// Returns the part that fits of a text with more than `chars` characters.
 fn start_of(text: &str, chars: usize, before: Before) -> &str {
     let end = text.char_indices().nth(chars).map_or(text.len(), |(end, _)| end);
     let (start, rest) = text.split_at(end);
@@ -118,7 +117,7 @@ fn start_of(text: &str, chars: usize, before: Before) -> &str {
     &start[..grapheme_end(text, end)]
 }
 
-/// The last place up to `end` where no character is torn that a reader takes for one.
+/// Returns the last grapheme boundary up to `end`.
 fn grapheme_end(text: &str, end: usize) -> usize {
     let mut at = end;
     for _ in 0..GRAPHEME_CHARS_MAX {
@@ -131,7 +130,8 @@ fn grapheme_end(text: &str, end: usize) -> usize {
     end
 }
 
-/// Whether there is no boundary between two characters, by the rules that matter for texts of people (UAX 29, section 3.1.1).
+/// Returns whether two characters belong to one grapheme, by the rules of UAX 29, section 3.1.1, that matter in human
+/// text.
 fn belong_together(until: &str, last: char, next: char) -> bool {
     use GraphemeClusterBreak as Class;
     let of = Class::for_char;
@@ -141,7 +141,7 @@ fn belong_together(until: &str, last: char, next: char) -> bool {
         | (Class::L, Class::L | Class::V | Class::LV | Class::LVT)
         | (Class::LV | Class::V, Class::V | Class::T)
         | (Class::LVT | Class::T, Class::T) => true,
-        // Flags are pairs.
+        // Flags are pairs of these.
         (Class::RegionalIndicator, Class::RegionalIndicator) => {
             until.chars().rev().take_while(|c| of(*c) == Class::RegionalIndicator).count() % 2 == 1
         }
@@ -173,11 +173,11 @@ mod tests {
     fn what_is_cut_is_what_can_be_seen() {
         let words = ["word"; 60].join(" ");
         for (text, start, is_cut) in [
-            // Markup that the cut would tear.
+            // Markup that a naive cut would split.
             (format!("[{words}](https://a.example/{}) end", "x".repeat(900)), "<p dir=\"auto\"><a href", false),
             (format!("**{words}{words}{words}{words}** end"), "<p dir=\"auto\"><strong>word", true),
             (format!("> - {words}{words}{words}{words}"), "<blockquote dir=\"auto\">\n<ul>\n<li>word", true),
-            // A link whose address stands at the end.
+            // A link whose URL is at the end of the text.
             (
                 format!("[x][1] {words}{words}{words}{words}\n\n[1]: https://a.example"),
                 "<p dir=\"auto\"><a href=\"https://a.example\"",
@@ -208,7 +208,7 @@ mod tests {
                 assert_eq!(letters.replace(letter, ""), "", "{letter:?} after {shift:?}: {summary:?}");
             }
         }
-        // What is nothing but accents is cut all the same.
+        // Text that consists only of accents is cut anyway.
         assert!(summary(&format!("a{}", "\u{301}".repeat(9_000))).chars().count() <= SUMMARY_CHARS_MAX + 1);
     }
 

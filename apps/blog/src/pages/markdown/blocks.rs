@@ -1,15 +1,15 @@
-//! The tags of blocks, with what readers of other scripts and of small screens need of them: a direction of their own, and tables in
-//! a box that scrolls. It is apart because the writer of the Markdown parser knows no attributes.
+//! Writes the tags of blocks with their own text direction, and tables in a scrollable box for small screens. Separate
+//! because the Markdown parser's HTML writer supports no attributes.
 
 use pulldown_cmark::{Event, Tag, TagEnd};
 
 /// Writes the tags of blocks.
 pub(super) struct Blocks<'l> {
-    /// What a table is called for those who do not see it; where nothing is, nothing scrolls.
+    /// The accessible name of tables; without it they are not put in a scrollable box.
     table: Option<&'l str>,
-    /// Whether nothing has come yet in what was opened last, which then takes its direction from what comes.
+    /// Whether the innermost open block is still empty; it then takes its direction from its first child.
     first: bool,
-    /// What cells are.
+    /// The tag of table cells.
     cell: &'static str,
 }
 
@@ -18,7 +18,7 @@ impl<'l> Blocks<'l> {
         Self { table, first: false, cell: "td" }
     }
 
-    /// The event, as HTML where it opens or closes a block.
+    /// Returns the event, as HTML if it opens or closes a block.
     pub(super) fn written<'t>(&mut self, event: Event<'t>) -> Event<'t> {
         let html = match &event {
             Event::Start(Tag::Paragraph) => self.line("p"),
@@ -29,7 +29,8 @@ impl<'l> Blocks<'l> {
             Event::Start(Tag::Table(_)) => match self.table {
                 Some(name) => {
                     let name = name.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-                    // A box that can be scrolled by keyboard, too. A landmark it is not: in a list there would be many of one name.
+                    // Focusable, so that it can be scrolled by keyboard. Not a landmark, because a list would contain
+                    // many with the same name.
                     let group = format!("div role=\"group\" tabindex=\"0\" aria-label=\"{name}\"");
                     format!("{}<table>", self.container(&group))
                 }
@@ -38,7 +39,7 @@ impl<'l> Blocks<'l> {
             Event::End(TagEnd::Table) => {
                 format!("</tbody></table>{}\n", if self.table.is_some() { "</div>" } else { "" })
             }
-            // Code is written from left to right whatever stands around it.
+            // Code is left-to-right in any context.
             Event::Start(Tag::CodeBlock(_)) => "<pre dir=\"ltr\"><code>".to_owned(),
             Event::Start(Tag::TableHead) => {
                 self.cell = "th";
@@ -48,7 +49,7 @@ impl<'l> Blocks<'l> {
                 self.cell = "td";
                 return event;
             }
-            // Their items and cells have a direction each.
+            // Their items and cells have their own directions.
             Event::Start(Tag::List(_) | Tag::TableRow) => return event,
             _ => {
                 self.first = false;
@@ -59,14 +60,15 @@ impl<'l> Blocks<'l> {
         Event::Html(html.into())
     }
 
-    /// A block with nothing but text in it.
+    /// Opens a block that contains only text.
     fn line(&mut self, name: &str) -> String {
         let html = self.opened(name);
         self.first = false;
         html
     }
 
-    /// A block with blocks in it. Its direction is that of the first: a browser does not look for one in what has its own.
+    /// Opens a block that contains blocks. It takes the direction of its first child, which gets no `dir` attribute,
+    /// because browsers ignore children that have one.
     fn container(&mut self, name: &str) -> String {
         let html = self.opened(name);
         self.first = true;

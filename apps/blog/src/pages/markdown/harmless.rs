@@ -1,19 +1,19 @@
-//! What is taken away from Markdown before it becomes HTML: tags, pictures, links to anywhere but the web, and what would take too
-//! long. It is apart because this is what the sanitiser behind it stands on, and a fuzzer leans against.
+//! Filters Markdown before it becomes HTML: removes tags, images, links to anything but the web, and input that is slow
+//! to render. Separate because it is the fuzzing target; the sanitizer is only the second line of defense.
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Tag, TagEnd};
 
 use super::Below;
 
-/// Of a text without a tag in it, and of the address of a link.
+/// Maximum length of a text without a tag, and of a link's URL, in bytes.
 const RUN_BYTES_MAX: usize = 1_024;
-/// Quotes and lists within one another.
+/// Maximum nesting of quotes and lists.
 const DEPTH_MAX: usize = 32;
 
 pub(super) fn harmless(event: Event<'_>, below: Below) -> Event<'_> {
     match event {
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
-        // A line is a line, as it was typed.
+        // Line breaks are kept as typed.
         Event::SoftBreak => Event::HardBreak,
         Event::Start(Tag::Heading { level, .. }) => {
             Event::Start(Tag::Heading { level: lower(level, below), id: None, classes: Vec::new(), attrs: Vec::new() })
@@ -29,8 +29,7 @@ pub(super) fn harmless(event: Event<'_>, below: Below) -> Event<'_> {
     }
 }
 
-/// Takes away links to where nobody shall be led, and leaves their text. `open_links` are those whose end has not come, each
-/// with whether it stays.
+/// Removes links with unsafe URLs, and keeps their text. `open_links` has an entry per open link: whether it stays.
 pub(super) fn leads_somewhere(event: &Event<'_>, open_links: &mut Vec<bool>) -> bool {
     match event {
         Event::Start(Tag::Link { link_type, dest_url, .. }) => {
@@ -43,8 +42,8 @@ pub(super) fn leads_somewhere(event: &Event<'_>, open_links: &mut Vec<bool>) -> 
     }
 }
 
-/// Leaves out quotes and lists that stand in too many others, and keeps what is in them: the time that an HTML parser takes
-/// for a tag grows with how deep it is. `depth` is that of what is open.
+/// Removes quotes and lists that are nested too deeply, and keeps their content: HTML parsers take time per tag that
+/// grows with the depth. `depth` is the number of open blocks.
 pub(super) fn is_shallow(event: &Event<'_>, depth: &mut usize) -> bool {
     match event {
         Event::Start(Tag::BlockQuote(_) | Tag::List(_) | Tag::Item) => {
@@ -59,8 +58,8 @@ pub(super) fn is_shallow(event: &Event<'_>, depth: &mut usize) -> bool {
     }
 }
 
-/// Puts a tag that shows nothing (`wbr`) into long texts: the time that is taken to escape a text grows with the square of
-/// its length. `run_bytes` is how long it is since the last.
+/// Breaks up long texts with an invisible tag (`wbr`), because escaping a text takes time quadratic in its length.
+/// `run_bytes` is the length since the last tag.
 pub(super) fn broken_up<'t>(event: Event<'t>, run_bytes: &mut usize) -> Vec<Event<'t>> {
     let (text, is_code) = match event {
         Event::Text(text) => (text, false),
@@ -90,7 +89,7 @@ pub(super) fn is_harmless(url: &str) -> bool {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
         Some("http" | "https" | "mailto") => true,
-        // A colon further on belongs to a path.
+        // A later colon belongs to a path.
         Some(other) => other.contains(['/', '?', '#']),
         None => !url.is_empty(),
     }
