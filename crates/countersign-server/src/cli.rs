@@ -46,9 +46,9 @@ use crate::{Host, http, telemetry};
 
 #[derive(Parser)]
 #[command(
-    after_help = "Settings come from the environment, then from .env in the working directory, then defaults hold; \
-                  `settings` lists them all. A command ends with 0 when it did its work, with 1 when it did not \
-                  or what it had to say could not be written, and with 2 when it was called wrongly."
+    after_help = "Settings come from the environment, then from .env in the working directory, then from defaults; \
+                  `settings` lists them all. Exit status: 0 on success, 1 if the command failed or its output could \
+                  not be written, 2 if it was called incorrectly."
 )]
 struct CommandLine {
     #[command(subcommand)]
@@ -217,7 +217,7 @@ enum MigrateCommand {
 
 fn seconds(text: &str) -> Result<f64, &'static str> {
     let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
-    seconds.ok_or("accepted is a number from 0.1 to 600")
+    seconds.ok_or("expected a number from 0.1 to 600")
 }
 
 /// Why a command failed, in words for the user.

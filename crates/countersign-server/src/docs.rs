@@ -162,7 +162,7 @@ impl File {
         match content {
             Ok(content) => (headers, content.clone()).into_response(),
             Err(error) => {
-                tracing::error!(error = &*error, "a file of the documentation could not be packed or unpacked");
+                tracing::error!(error = &*error, "a file of the documentation could not be compressed or decompressed");
                 Problem::new(&problem::INTERNAL).into_response()
             }
         }

@@ -14,7 +14,7 @@ use crate::Host;
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SchemaProblem {
-    #[error("there is no database at {url} yet; `{binary} migrate up` makes it")]
+    #[error("there is no database at {url} yet; `{binary} migrate up` creates it")]
     Missing { url: DatabaseUrl, binary: &'static str },
     #[error(
         "the database's {set} schema is older than this program; run `{binary} migrate up`, or set MIGRATE_ON_START=true"
@@ -25,12 +25,10 @@ pub(crate) enum SchemaProblem {
     )]
     Newer { set: &'static str, binary: &'static str, version: &'static str },
     #[error(
-        "migration {step} of the {set} schema is not the one that was applied to the database; install an unaltered {binary}"
+        "migration {step} of the {set} schema differs from the one applied to the database; install an unmodified {binary}"
     )]
     Altered { set: &'static str, step: i64, binary: &'static str },
-    #[error(
-        "a copy into this database was begun and not finished; start the same `{binary} copy` again, which goes on where it was"
-    )]
+    #[error("a copy into this database is unfinished; run the same `{binary} copy` again to resume it")]
     HalfCopied { binary: &'static str },
     #[error(transparent)]
     Migrate(MigrateError),
@@ -57,7 +55,7 @@ pub(crate) async fn bring_up_to_date<H: Host>(db: &Db) -> Result<Vec<AppliedMigr
 pub(crate) fn tell_of_expansion() {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
-        info!("the database's schema was extended by a newer version, beside which this one runs on");
+        info!("the database's schema was extended by a newer version; this one keeps working with it");
     });
 }
 

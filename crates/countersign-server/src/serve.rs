@@ -142,11 +142,11 @@ pub(crate) async fn serve(
     reception.stages.send_replace(Stage::Draining);
     let mut second = None;
     if !policy.shutdown_delay.is_zero() {
-        info!(signal, "stopping soon: new connections are taken for the last time, /ready says so");
+        info!(signal, "stopping soon: connections are still accepted, /ready answers 503");
         second = reception.receive_until(&listener, timeout(policy.shutdown_delay, signals.next())).await.ok();
         match handshakes::stop(&listener) {
             Ok(()) => reception.receive_until(&listener, sleep(handshakes::LAST_MAX)).await,
-            Err(error) => debug!(%error, "a connection that is made in this moment may be reset"),
+            Err(error) => debug!(%error, "connections that arrive now may be reset"),
         }
         // Closing the listener would reset connections that are still in its backlog.
         reception.receive_those_who_wait(&listener);

@@ -105,7 +105,7 @@ pub struct ShellSettings {
 
     /// The public URL of the site: scheme and host, and the port if it is not the scheme's default. `serve` requires
     /// it, because links in mails begin with it. With `http`, browsers keep sessions only on this machine.
-    #[conf(env, default_help_str = "for `dev`, where it listens")]
+    #[conf(env, default_help_str = "with `dev`, the address it listens on")]
     pub frontend_url: Option<SiteUrl>,
 
     /// Cross-origin access and HSTS.
@@ -238,7 +238,7 @@ pub struct ShellSettings {
     #[conf(
         env,
         value_parser = whole_number(1_048_576..=1_099_511_627_776),
-        default_help_str = "what the threads need and 256 MiB, at most half of what the machine or container has"
+        default_help_str = "what the threads need plus 256 MiB, at most half of the memory of the machine or container"
     )]
     pub hashing_memory_bytes_max: Option<u64>,
 
@@ -363,7 +363,7 @@ const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
     match text {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
-        _ => text.parse().map_err(|_| "accepted is an IP address such as 127.0.0.1, 0.0.0.0 or ::1"),
+        _ => text.parse().map_err(|_| "expected an IP address such as 127.0.0.1, 0.0.0.0 or ::1"),
     }
 }
 

@@ -117,7 +117,7 @@ impl Tls {
                 info!(certificate = %self.files.certificate.display(), until = %identity.validity.not_after, "new certificate");
                 *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
             }
-            Err(unusable) => warn!("{unusable}; the certificate from before stays in use"),
+            Err(unusable) => warn!("{unusable}; the previous certificate stays in use"),
         }
     }
 }

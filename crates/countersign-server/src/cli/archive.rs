@@ -62,9 +62,9 @@ impl Manifest {
 /// Why a file is rejected as a backup.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ArchiveError {
-    #[error("it is no backup of ours")]
+    #[error("it is not a backup of this program")]
     Foreign,
-    #[error("it is of format {0}, which a newer program writes; this one reads up to {FORMAT}")]
+    #[error("it has format {0} of a newer program; this one reads up to format {FORMAT}")]
     Newer(u32),
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -218,10 +218,10 @@ impl Backup {
                 io::copy(&mut reader, &mut io::sink())?
             };
             if read != size {
-                return Err(damaged(format!("it ends within {name}")));
+                return Err(damaged(format!("it is truncated in {name}")));
             }
             if sums_line(&name, reader.hash) != line {
-                return Err(damaged(format!("{name} is not what was written")));
+                return Err(damaged(format!("{name} does not match its checksum")));
             }
             match name.as_str() {
                 DATABASE => databases += 1,
@@ -232,9 +232,9 @@ impl Backup {
             done += 1;
             progress(done, parts);
         }
-        let manifest = manifest.ok_or_else(|| damaged("it has no manifest that can be read"))?;
+        let manifest = manifest.ok_or_else(|| damaged("its manifest is missing or unreadable"))?;
         if databases != 1 || pictures != manifest.pictures {
-            return Err(damaged("it has not the parts that its manifest names"));
+            return Err(damaged("its parts do not match its manifest"));
         }
         Ok(Self { file, manifest })
     }
@@ -307,7 +307,7 @@ fn find_sums(path: &Path) -> Result<(BufReader<io::Take<File>>, u64), ArchiveErr
     let mut rest = Vec::new();
     (&file).take(3 * BLOCK).read_to_end(&mut rest)?;
     if rest.len() as u64 != 2 * BLOCK || rest.iter().any(|byte| *byte != 0) {
-        return Err(damaged("it does not end where it should"));
+        return Err(damaged("its end is malformed"));
     }
     file.seek(SeekFrom::Start(position))?;
     Ok((BufReader::new(file.take(size)), parts))
@@ -325,7 +325,7 @@ fn name_of<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String, ArchiveError> {
     if is_ours && entry.header().entry_type() == tar::EntryType::Regular {
         Ok(name)
     } else {
-        Err(damaged(format!("{} is no part of a backup", name.escape_default())))
+        Err(damaged(format!("{} is not part of a backup", name.escape_default())))
     }
 }
 

@@ -57,11 +57,11 @@ pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient
         many => format!(", encrypted to {many} recipients"),
     };
     for file in lost {
-        complain(&format!("error: {file} is not in the storage, and a user has it"));
+        complain(&format!("error: {file} is missing from the storage, but a user has it"));
     }
     let Manifest { created_at, pictures, pictures_missing, .. } = &manifest;
     say(format_args!(
-        "{}: {} users, {pictures} pictures, {bytes} bytes{encrypted}; the database as it was at {created_at}",
+        "{}: {} users, {pictures} pictures, {bytes} bytes{encrypted}; database as of {created_at}",
         place.shown(),
         manifest.users(),
     ));
@@ -69,7 +69,7 @@ pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient
         return Ok(Finding::InOrder);
     }
     complain(&format!(
-        "error: {pictures_missing} pictures that users have are not in the storage; the rest is backed up"
+        "error: {pictures_missing} pictures of users are missing from the storage; everything else is backed up"
     ));
     Ok(Finding::NotInOrder)
 }
@@ -101,17 +101,17 @@ pub(super) async fn make<H: Host>(
     let url = &shell.database_url;
     let Some(database) = url.sqlite_path() else {
         return Err(Failure(
-            "DATABASE_URL names a PostgreSQL database, which PostgreSQL's own tools back up, such as `pg_dump \
-             --format=custom`; back up the pictures after it, from MEDIA_DIR or the bucket"
+            "DATABASE_URL names a PostgreSQL database; back it up with PostgreSQL's own tools, such as `pg_dump \
+             --format=custom`, then back up the pictures in MEDIA_DIR or the bucket"
                 .to_owned(),
         ));
     };
     refuse_missing::<H>(url)?;
     place.refuse_foreign(!recipients.is_empty()).await?;
     let storage = Storage::open(&shell.media_policy().storage)?;
-    let taken = format!("another backup to {} is under way", place.shown());
+    let taken = format!("another backup to {} is running", place.shown());
     let beside_database =
-        || Workshop::open(beside(database, ".backup.partial"), "another backup of this database is under way");
+        || Workshop::open(beside(database, ".backup.partial"), "another backup of this database is running");
     let (drafts, private) = match place {
         Place::File { drafts, .. } if recipients.is_empty() => (Workshop::open(drafts.clone(), &taken)?, None),
         // The unencrypted copy stays in the folder of the database, which already holds the same data.

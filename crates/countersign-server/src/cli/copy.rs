@@ -65,7 +65,7 @@ async fn open(url: &DatabaseUrl, which: &str) -> Result<HeldDb, Failure> {
 /// Refuses a source whose schema is not exactly the one of this program.
 async fn refuse_unready<H: Host>(source: &mut HeldDb) -> Result<(), Failure> {
     if source.is_half_copied().await? {
-        return Err(Failure("the source is itself the target of a copy that was not finished".to_owned()));
+        return Err(Failure("the source is the target of an unfinished copy".to_owned()));
     }
     for status in source.schema(&migrations::<H>()).await? {
         refuse_inexact::<H>(status.state(), SOURCE)?;
@@ -86,7 +86,7 @@ fn refuse_inexact<H: Host>(state: SchemaState, which: &str) -> Result<(), Failur
             version = H::VERSION
         ),
         SchemaState::Altered => format!(
-            "the schema of the {which} was made by an altered {binary}; copy with an unaltered one that both databases are of"
+            "the schema of the {which} was made by a modified {binary}; copy with an unmodified one that fits both databases"
         ),
     }))
 }
@@ -101,7 +101,7 @@ async fn prepare<H: Host>(to: &DatabaseUrl) -> Result<CopyTarget, Failure> {
         error => {
             let Failure(reason) = error.into();
             Failure(format!(
-                "the target {to}: {reason}; the database has to exist, and its user may create tables there"
+                "the target {to}: {reason}; the database must exist, and its user must be allowed to create tables"
             ))
         }
     })?;
@@ -122,25 +122,23 @@ async fn prepare<H: Host>(to: &DatabaseUrl) -> Result<CopyTarget, Failure> {
 
 fn tell_of_strangers(tables: &[String]) {
     if !tables.is_empty() {
-        complain(&format!("warning: not of this program, and not copied: {}", tables.join(", ")));
+        complain(&format!("warning: tables of other programs are not copied: {}", tables.join(", ")));
     }
 }
 
 fn failure<H: Host>(error: CopyError, to: &DatabaseUrl) -> Failure {
     let way_out = match &error {
-        CopyError::Occupied { .. } => format!(
-            "; it was left alone. Name a new database, or one that only `{} migrate up` has been used on",
-            H::NAME
-        ),
+        CopyError::Occupied { .. } => {
+            format!("; it was left alone. Use a new database, or one on which only `{} migrate up` was run", H::NAME)
+        }
         CopyError::OtherSource { .. } => {
-            "; it was left alone. Go on with that source, or name a new database".to_owned()
+            "; it was left alone. Continue with that source, or use a new database".to_owned()
         }
         CopyError::Unfit { .. } | CopyError::Refused { .. } => {
-            "; put that right in the source, then start the same command again: it goes on where it was".to_owned()
+            "; fix it in the source, then run the same command again to resume".to_owned()
         }
         CopyError::Db(DbError::Unavailable(_)) => {
-            "; see that the site is stopped and that both databases answer, then start the same command again: it goes on \
-             where it was"
+            "; make sure that the site is stopped and both databases answer, then run the same command again to resume"
                 .to_owned()
         }
         _ => String::new(),
@@ -156,18 +154,18 @@ fn report<H: Host>(copied: &Copied, from: &DatabaseUrl, to: &DatabaseUrl) -> Fin
     }
     if *differences_count > 0 {
         complain(&format!(
-            "error: {differences_count} differences between {from} and {to}, where no site starts now; empty the target and \
-             copy again"
+            "error: {differences_count} differences between {from} and {to}; no site starts on the target. Empty it \
+             and copy again"
         ));
         return Finding::NotInOrder;
     }
-    let found = if *rows_found > 0 { format!(", {rows_found} of them by an earlier start") } else { String::new() };
+    let found = if *rows_found > 0 { format!(", {rows_found} of them by an earlier run") } else { String::new() };
     say(format_args!("{rows} rows of {tables} tables copied from {from}{found}; each one was read back and compared"));
     let password = if to.sqlite_path().is_some() { "" } else { ", with its password," };
     say(format_args!(
-        "SECRET_KEY and the pictures stay the same (`{binary} media copy` moves those, if they have to). Next: set \
-         DATABASE_URL to {to}{password} and run `{binary} doctor`, then `{binary} serve`. The source was left as it was; \
-         start nothing on it any more",
+        "SECRET_KEY and the pictures stay the same (to move pictures, use `{binary} media copy`). Next: set \
+         DATABASE_URL to {to}{password} and run `{binary} doctor`, then `{binary} serve`. The source was not changed; \
+         do not start anything on it again",
         binary = H::NAME,
     ));
     Finding::InOrder
@@ -179,7 +177,7 @@ fn told(difference: &Difference) -> String {
     let row = key.as_deref().unwrap_or_default();
     match differs {
         Differs::Missing => format!("{table}: the row {row} is missing in the target"),
-        Differs::Surplus => format!("{table}: the row {row} is in the target alone"),
+        Differs::Surplus => format!("{table}: the row {row} is only in the target"),
         Differs::Column(column) => format!("{table}: the row {row} differs in the column {column}"),
         Differs::Sum(column) => format!("{table}: the sums of the column {column} differ"),
         Differs::Reference => format!("{table}: a row in the target refers to one that does not exist"),

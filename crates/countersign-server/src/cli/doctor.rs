@@ -83,7 +83,7 @@ pub(super) async fn examine<H: Host>() -> Result<Finding, Failure> {
             for problem in problems {
                 examination.add(Verdict::Fail, format!("settings: {problem}"));
             }
-            examination.add(Verdict::Warn, "database: not checked until the settings are in order");
+            examination.add(Verdict::Warn, "database: not checked until the settings are valid");
         }
     }
     let mut finding = Finding::InOrder;
@@ -105,11 +105,10 @@ pub(super) fn resolve<H: Host>(peer: IpAddr, lines: &[String]) -> Result<Finding
     say(format_args!(
         "{}",
         match (address == peer.to_canonical(), proxies.trusted.is_empty()) {
-            (true, true) =>
-                "the one who connects: TRUSTED_PROXIES is not set, so nobody is believed about others".to_owned(),
+            (true, true) => "the TCP peer: TRUSTED_PROXIES is not set".to_owned(),
             (true, false) =>
-                format!("the one who connects: not in TRUSTED_PROXIES, or {header} names nobody before it"),
-            (false, _) => format!("by {header}, as those after it are in TRUSTED_PROXIES"),
+                format!("the TCP peer: it is not in TRUSTED_PROXIES, or {header} names no address before it"),
+            (false, _) => format!("from {header}: all addresses after it are in TRUSTED_PROXIES"),
         }
     ));
     Ok(Finding::InOrder)
@@ -120,9 +119,7 @@ fn site(examination: &mut Examination, shell: &ShellSettings) {
     match &shell.frontend_url {
         Some(site) if site.is_loopback() => examination.add(
             Verdict::Warn,
-            format!(
-                "site: FRONTEND_URL is {site}, which is this machine alone; links in mails lead nowhere for others"
-            ),
+            format!("site: FRONTEND_URL is {site}, which is only this machine; links in mails do not work for others"),
         ),
         Some(site) => examination.add(Verdict::Ok, format!("site: links lead to {site}")),
         None => examination.add(Verdict::Fail, "site: FRONTEND_URL is not set"),
@@ -133,10 +130,12 @@ fn network(examination: &mut Examination, shell: &ShellSettings) {
     if let Some(text) = shell.plain_http() {
         examination.add(Verdict::Warn, format!("network: {text}"));
     } else if shell.host.is_loopback() {
-        examination
-            .add(Verdict::Ok, format!("network: HOST={} is reached by a proxy on this machine alone", shell.host));
+        examination.add(
+            Verdict::Ok,
+            format!("network: HOST={} accepts connections only from this machine, such as a proxy's", shell.host),
+        );
     } else if shell.tls_cert_file.is_some() {
-        let text = format!("network: HOST={} is open to other machines, who are spoken to encrypted", shell.host);
+        let text = format!("network: HOST={} is open to other machines, over TLS", shell.host);
         examination.add(Verdict::Ok, text);
     } else {
         let text = format!(
@@ -153,12 +152,10 @@ fn browsers(examination: &mut Examination, shell: &ShellSettings) {
     match shell.browsers.hsts() {
         None if is_https => examination.add(
             Verdict::Warn,
-            "browsers: HSTS_DAYS is off, so a browser that is led to http goes there, and who is on the way can answer",
+            "browsers: HSTS_DAYS is off, so browsers follow links to http, where an attacker on the network can answer",
         ),
-        Some(hsts) if is_https => examination.add(
-            Verdict::Ok,
-            format!("browsers: once they have been here they insist on https for {} days", hsts.days),
-        ),
+        Some(hsts) if is_https => examination
+            .add(Verdict::Ok, format!("browsers: they insist on https for {} days after each visit", hsts.days)),
         _ => {}
     }
     if let Some(origins) = &shell.browsers.cors_origins {
@@ -201,7 +198,7 @@ fn files(examination: &mut Examination, shell: &ShellSettings) {
             }
             Ok(_) => examination.add(Verdict::Ok, format!("files: {shown} is private")),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => examination.add(Verdict::Warn, format!("files: {shown} cannot be looked at: {error}")),
+            Err(error) => examination.add(Verdict::Warn, format!("files: {shown} cannot be inspected: {error}")),
         }
     }
 }
@@ -214,7 +211,7 @@ fn can_be_made(folder: &Path) -> Result<(), Failure> {
     let probe = parent.join(format!(".countersign-{}", std::process::id()));
     fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).map_err(|error| {
         Failure(format!(
-            "pictures: {} cannot be made in {}: {error}; check MEDIA_DIR",
+            "pictures: {} cannot be created in {}: {error}; check MEDIA_DIR",
             folder.display(),
             parent.display()
         ))
@@ -226,12 +223,12 @@ async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
     let policy = shell.media_policy().storage;
     let (place, remedy) = match &policy {
         StoragePolicy::Disk { folder } => (folder.display().to_string(), "check MEDIA_DIR"),
-        StoragePolicy::S3(bucket) => (bucket.public_url(), "check the S3_ settings and what the key is allowed to do"),
+        StoragePolicy::S3(bucket) => (bucket.public_url(), "check the S3_ settings and the permissions of the key"),
     };
     if let StoragePolicy::Disk { folder } = &policy
         && !folder.exists()
     {
-        examination.check(can_be_made(folder), format!("pictures: {place} can be made when the first one comes"));
+        examination.check(can_be_made(folder), format!("pictures: {place} can be created with the first one"));
         return;
     }
     let checked = match Storage::open(&policy) {
@@ -239,7 +236,7 @@ async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
         Err(error) => Err(error),
     };
     match checked {
-        Ok(()) => examination.add(Verdict::Ok, format!("pictures: {place} can be written, read and cleared")),
+        Ok(()) => examination.add(Verdict::Ok, format!("pictures: {place} can be written, read and deleted")),
         Err(error) => {
             let Failure(reason) = error.into();
             examination.add(Verdict::Fail, format!("pictures: {place}: {reason}; {remedy}"));
@@ -255,7 +252,7 @@ async fn backups(examination: &mut Examination, shell: &ShellSettings) {
         Err(Failure(reason)) => examination.add(Verdict::Fail, format!("backups: {reason}; check BACKUP_TO")),
     }
     if shell.backup_recipients().is_empty() {
-        examination.add(Verdict::Warn, "backups: they are not encrypted; BACKUP_RECIPIENTS says to whom they could be");
+        examination.add(Verdict::Warn, "backups: they are not encrypted; set BACKUP_RECIPIENTS to encrypt them");
     }
 }
 
@@ -276,40 +273,39 @@ async fn mail<H: Host>(examination: &mut Examination, settings: &Settings<H>) {
         }
     }
     if mail.tls() == SmtpTls::Off && !mail.server().is_loopback() {
-        let text = format!("mail: it travels to {server} in the clear, with links that reset passwords");
+        let text = format!("mail: mails with password reset links are sent to {server} unencrypted");
         examination.add(Verdict::Warn, text);
     }
     let from = from.as_str();
     if mail.mail_server.is_some() && from.ends_with("@example.com") {
-        examination.add(Verdict::Warn, format!("mail: it comes from {from}; set MAIL_FROM to an address of yours"));
+        examination.add(Verdict::Warn, format!("mail: the sender is {from}; set MAIL_FROM to your own address"));
     }
 }
 
 /// Reports the trial of a mail server that accepted the sender.
 fn conversation(examination: &mut Examination, mail: &MailSettings, trial: &SmtpTrial) {
     let SmtpPolicy { server, port, .. } = mail.smtp_policy();
-    let login = if mail.mail_username.is_some() { ", takes the login" } else { "" };
+    let login = if mail.mail_username.is_some() { ", accepts the login" } else { "" };
     match &trial.recipient_refusal {
-        None => examination.add(
-            Verdict::Ok,
-            format!("mail: {server}:{port} answers{login} and would take mail; `mail test` sends something"),
-        ),
+        None => examination
+            .add(Verdict::Ok, format!("mail: {server}:{port} answers{login} and accepts mail; `mail test` sends one")),
         Some(error @ SendMailError::Settings { .. }) => {
             examination.add(Verdict::Fail, format!("mail: {error}"));
         }
         // The server still accepts mail to others, but many receivers verify that the sender's mailbox exists.
         Some(error @ (SendMailError::Address(_) | SendMailError::Mail(_))) => {
-            let text = format!("mail: nobody gets what is sent to the address in MAIL_FROM, such as answers: {error}");
+            let text = format!("mail: the address in MAIL_FROM cannot receive mail, such as replies: {error}");
             examination.add(Verdict::Warn, text);
         }
         Some(error @ SendMailError::Server(_)) => {
-            examination.add(Verdict::Warn, format!("mail: {error}; mails are tried again, and so may you"));
+            examination
+                .add(Verdict::Warn, format!("mail: {error}; mails are retried, and you can run this check again"));
         }
     }
     if !trial.takes_utf8 {
         let text = format!(
-            "mail: {server}:{port} does not announce SMTPUTF8: users whose addresses have other letters than ASCII before \
-             the @ can register and get no mail"
+            "mail: {server}:{port} does not announce SMTPUTF8: users with non-ASCII letters before the @ of their \
+             address can register but receive no mail"
         );
         examination.add(Verdict::Warn, text);
     }

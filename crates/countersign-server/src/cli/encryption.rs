@@ -21,7 +21,7 @@ use super::{Failure, Finding, say};
 const MAGIC: &[u8] = b"age-encryption.org/v1\n";
 /// Maximum size of an identity file, in bytes.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
-const CUT_OFF_OR_ALTERED: &str = "it was cut off, or altered since it was encrypted";
+const CUT_OFF_OR_ALTERED: &str = "it was truncated or altered after it was encrypted";
 
 /// Returns whether `begin` is the beginning of an encrypted file.
 pub(super) fn is_sealed(begin: &[u8]) -> bool {
@@ -85,17 +85,17 @@ impl Identities {
         let file = File::open(path).map_err(|error| failure(error.to_string()))?;
         file.take(KEYS_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|error| failure(error.to_string()))?;
         if text.len() > KEYS_BYTES_MAX {
-            return Err(failure("it is too large for a file of keys".to_owned()));
+            return Err(failure("it is too large for an identity file".to_owned()));
         }
         if is_sealed(text.as_bytes()) {
             return Err(failure("it is encrypted itself; decrypt it first".to_owned()));
         }
         let lines = text.lines().map(str::trim).enumerate();
         let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(at, line)| {
-            line.parse().map_err(|_| failure(format!("line {} is no key that begins with AGE-SECRET-KEY-1", at + 1)))
+            line.parse().map_err(|_| failure(format!("line {} is not a key that begins with AGE-SECRET-KEY-1", at + 1)))
         });
         let keys: Vec<Identity> = keys.collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err(failure("there is no key in it".to_owned())) } else { Ok(Self(keys)) }
+        if keys.is_empty() { Err(failure("it contains no key".to_owned())) } else { Ok(Self(keys)) }
     }
 
     /// Decrypts a file to a new one that only its owner can read.

@@ -26,7 +26,7 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
 pub(super) fn parse_url(text: &str) -> Result<Uri, &'static str> {
-    const ACCEPTED: &str = "accepted is a URL such as http://127.0.0.1:8000";
+    const ACCEPTED: &str = "expected a URL such as http://127.0.0.1:8000";
     let uri: Uri = text.parse().map_err(|_| ACCEPTED)?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     if is_http && uri.host().is_some_and(|host| !host.is_empty()) { Ok(uri) } else { Err(ACCEPTED) }
@@ -50,7 +50,9 @@ pub(super) async fn ask<H: Host>(url: Option<Uri>) -> Result<Finding, Failure> {
 /// Returns the URL of the server that these settings would start on this machine.
 fn own_url(shell: &ShellSettings) -> Result<Uri, Failure> {
     if shell.port == 0 {
-        return Err(Failure("PORT is 0, so the system chose one; name it: `health http://127.0.0.1:…`".to_owned()));
+        return Err(Failure(
+            "PORT is 0, so the system chose one; pass the URL: `health http://127.0.0.1:…`".to_owned(),
+        ));
     }
     Ok(Uri::try_from(format!("{}/health", shell.local_url(shell.port)))?)
 }
@@ -82,7 +84,7 @@ async fn exchange(url: &Uri, mut stream: impl AsyncRead + AsyncWrite + Unpin) ->
     let head = String::from_utf8_lossy(&answer);
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
     let status = status.filter(|status| status.bytes().all(|byte| byte.is_ascii_digit()));
-    status.map(str::to_owned).ok_or_else(|| io::Error::other("what came is not HTTP"))
+    status.map(str::to_owned).ok_or_else(|| io::Error::other("the response is not HTTP"))
 }
 
 fn connector() -> io::Result<TlsConnector> {

@@ -12,7 +12,7 @@ use crate::settings::Purpose;
 pub(super) async fn invite<H: Host>(email: Option<EmailAddress>, uses: u32, days: u32) -> Result<Finding, Failure> {
     let accounts = open_accounts::<H>(Purpose::Serve).await?;
     if accounts.config().registration.mode != RegistrationMode::Invite {
-        complain("warning: REGISTRATION is not `invite`, so nobody is asked for an invitation");
+        complain("warning: REGISTRATION is not `invite`, so no invitation is required");
     }
     let ttl = SignedDuration::from_hours(24 * i64::from(days));
     let code = accounts.invite(email.as_ref(), uses, ttl).await?;

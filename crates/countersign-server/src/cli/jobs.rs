@@ -35,10 +35,10 @@ pub(super) async fn jobs<H: Host>(command: JobsCommand) -> Result<Finding, Failu
 async fn list(accounts: &Accounts) -> Result<Finding, Failure> {
     let jobs = accounts.list_jobs().await?;
     if jobs.is_empty() {
-        say(format_args!("nothing waits"));
+        say(format_args!("no jobs"));
         return Ok(Finding::InOrder);
     }
-    let mut rows = vec![["ID", "KIND", "STATE", "PROMISED", "TRIES", "LAST ERROR"].map(str::to_owned)];
+    let mut rows = vec![["ID", "KIND", "STATE", "CREATED", "ATTEMPTS", "LAST ERROR"].map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
         let state = match job.failed_at {
             Some(at) => format!("given up {at:.0}"),
@@ -63,7 +63,7 @@ async fn retry<H: Host>(accounts: &Accounts, id: Option<JobId>) -> Result<Findin
     match (accounts.retry_jobs(id).await?, id) {
         (0, Some(id)) => Err(Failure(format!("there is no job {id}; `{} jobs list` shows them", H::NAME))),
         (count, _) => {
-            say(format_args!("{count} will be tried again at once by an instance that runs"));
+            say(format_args!("{count} will be retried now by a running instance"));
             Ok(Finding::InOrder)
         }
     }

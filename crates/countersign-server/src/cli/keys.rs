@@ -49,15 +49,13 @@ pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Fail
                 return Err(Failure(format!("there is no key {kid} in use; `{} keys list` shows them", H::NAME)));
             }
             say(format_args!(
-                "{kid} is withdrawn; running instances refuse its tokens within five seconds, or 35 while the database is slow"
+                "{kid} is revoked; running instances refuse its tokens within five seconds, or 35 while the database is slow"
             ));
             Ok(Finding::InOrder)
         }
         KeysCommand::Reseal => {
             let resealed = accounts.reseal_secrets().await?;
-            say(format_args!(
-                "{resealed} keys were sealed under an earlier SECRET_KEY, and are now under the present one"
-            ));
+            say(format_args!("{resealed} keys were re-encrypted with the current SECRET_KEY"));
             Ok(Finding::InOrder)
         }
     };
@@ -68,10 +66,10 @@ pub(super) async fn keys<H: Host>(command: &KeysCommand) -> Result<Finding, Fail
 async fn list(accounts: &Accounts) -> Result<Finding, Failure> {
     let keys = accounts.list_signing_keys().await?;
     if keys.is_empty() {
-        say(format_args!("no keys are kept in the database: {}", no_keys(accounts)));
+        say(format_args!("no keys in the database: {}", no_keys(accounts)));
         return Ok(Finding::InOrder);
     }
-    let mut rows = vec![["KID", "ALGORITHM", "STATE", "SIGNS FROM", "MADE"].map(str::to_owned)];
+    let mut rows = vec![["KID", "ALGORITHM", "STATE", "SIGNS FROM", "CREATED"].map(str::to_owned)];
     rows.extend(keys.into_iter().map(|key| {
         let state = match key.state {
             SigningKeyState::Published => "published",
@@ -96,6 +94,6 @@ async fn list(accounts: &Accounts) -> Result<Finding, Failure> {
 fn no_keys(accounts: &Accounts) -> &'static str {
     match accounts.config().tokens.signing_algorithm {
         countersign::model::SigningAlgorithm::Hs256 => "HS256 signs with SECRET_KEY itself",
-        _ => "the first start of the server makes one",
+        _ => "the server creates one on its first start",
     }
 }

@@ -52,7 +52,10 @@ fn preview<H: Host>(settings: Settings<H>, language: Option<Language>, out: Opti
         (Some(language), _) if catalogue.languages().contains(&language) => vec![language],
         (Some(language), _) => {
             let known: Vec<String> = catalogue.languages().iter().map(ToString::to_string).collect();
-            return Err(Failure(format!("there are no texts in the language {language}, but in {}", known.join(", "))));
+            return Err(Failure(format!(
+                "there are no texts in the language {language}; available: {}",
+                known.join(", ")
+            )));
         }
         (None, Some(_)) => catalogue.languages().to_vec(),
         (None, None) => vec![policy.templates.default_language().clone()],
@@ -130,13 +133,13 @@ async fn test<H: Host>(settings: &Settings<H>, address: EmailAddress) -> Result<
     match mailer.send(&to, &Message::Test { at: now }, id, now).await {
         Ok(()) => {
             say(format_args!(
-                "{server} took the mail for {} from {}; look into that mailbox, and among the spam",
+                "{server} accepted the mail for {} from {}; check that mailbox and its spam folder",
                 to.address.as_str(),
                 settings.mail.from.address.as_str()
             ));
             Ok(Finding::InOrder)
         }
-        Err(error) if error.is_for_good() => Err(Failure(format!("{server} refused the mail for good: {error}"))),
-        Err(error) => Err(Failure(format!("the mail was not taken: {error}"))),
+        Err(error) if error.is_for_good() => Err(Failure(format!("{server} rejected the mail permanently: {error}"))),
+        Err(error) => Err(Failure(format!("the mail was not accepted: {error}"))),
     }
 }

@@ -55,7 +55,7 @@ fn open(place: &str, shell: &ShellSettings) -> Result<Storage, Failure> {
     } else if let Some(bucket) = place.strip_prefix("s3://") {
         StoragePolicy::S3(shell.bucket_policy(bucket.trim_end_matches('/')))
     } else {
-        return Err(Failure(format!("{place} is no storage: accepted is file:FOLDER or s3://BUCKET")));
+        return Err(Failure(format!("{place} is not a storage: expected file:FOLDER or s3://BUCKET")));
     };
     if matches!(&policy, StoragePolicy::Disk { folder } if folder.as_os_str().is_empty()) {
         return Err(Failure(format!("{place} names no folder")));
@@ -103,8 +103,8 @@ async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
         complain(&format!("error: {failure}"));
     }
     say(format_args!(
-        "{copied} copied ({bytes} bytes), {present} already there, {vanished} gone meanwhile, {} failed; each one that \
-         is there was read back and compared",
+        "{copied} copied ({bytes} bytes), {present} already there, {vanished} deleted meanwhile, {} failed; every copy \
+         was read back and compared",
         failures.len()
     ));
     Ok(if failures.is_empty() { Finding::InOrder } else { Finding::NotInOrder })
@@ -146,6 +146,6 @@ async fn sweep<H: Host>(age_minutes: u32) -> Result<Finding, Failure> {
     let accounts = open_accounts::<H>(Purpose::Administer).await?;
     let swept = accounts.sweep_pictures(SignedDuration::from_mins(age_minutes.into())).await?;
     accounts.db().close().await;
-    say(format_args!("{} files deleted that were nobody's, {} kept", swept.deleted, swept.kept));
+    say(format_args!("{} unused files deleted, {} kept", swept.deleted, swept.kept));
     Ok(Finding::InOrder)
 }

@@ -22,7 +22,7 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
             [status.set.to_owned(), version.to_string(), name.to_owned(), state.to_owned()]
         };
         rows.extend(status.applied.iter().map(|step| {
-            let state = if status.altered.contains(&step.version) { "applied, but another text" } else { "applied" };
+            let state = if status.altered.contains(&step.version) { "applied, but altered" } else { "applied" };
             row(step.version, step.name, state)
         }));
         rows.extend(status.pending.iter().map(|step| row(step.version, step.name, "pending")));

@@ -89,7 +89,8 @@ impl Place {
             return Ok(Self::File { file: text.to_owned(), drafts: beside(text, ".partial") });
         };
         let shown = format!("s3://{rest}");
-        let (bucket, key) = object(rest).map_err(|accepted| Failure(format!("{shown} is no place: {accepted}")))?;
+        let (bucket, key) =
+            object(rest).map_err(|accepted| Failure(format!("{shown} is not a valid location: {accepted}")))?;
         Ok(Self::Object { bucket: open_bucket(&shell.bucket_policy(&bucket), PATIENCE)?, key: Key::parse(key)?, shown })
     }
 
@@ -108,7 +109,7 @@ impl Place {
             Self::File { file, .. } => {
                 let folder = folder_of(file);
                 if !folder.is_dir() {
-                    return Err(Failure(format!("there is no folder {}", folder.display())));
+                    return Err(Failure(format!("the folder {} does not exist", folder.display())));
                 }
                 match fs::metadata(file) {
                     Ok(found) if found.is_dir() => {
@@ -130,7 +131,7 @@ impl Place {
             Some(begin) if is_sealed(&begin) && will_be_sealed => Ok(()),
             Some(begin) => match format_of(&begin) {
                 Err(ArchiveError::Foreign) => {
-                    Err(Failure(format!("{shown} is there and no backup; it was left alone")))
+                    Err(Failure(format!("{shown} exists and is not a backup; it was left alone")))
                 }
                 Err(error) => Err(error.into()),
                 Ok(_) => Ok(()),
@@ -220,7 +221,7 @@ impl Write for Outlet {
                     if *sent == PARTS_MAX {
                         return Err(io::Error::new(
                             ErrorKind::FileTooLarge,
-                            "it is larger than an upload may be, 78 GiB",
+                            "it is larger than 78 GiB, the limit of an upload",
                         ));
                     }
                     send(to, Message::Part(Bytes::from(std::mem::replace(part, Vec::with_capacity(PART_BYTES)))))?;
@@ -267,7 +268,7 @@ impl Delivery {
                 outcome(tasks).await?;
                 sent?;
             }
-            _ => return Err(Failure("what was written belongs elsewhere".to_owned())),
+            _ => return Err(Failure("the output does not belong to this destination".to_owned())),
         }
         Ok(written)
     }

@@ -33,8 +33,8 @@ pub(super) async fn restore<H: Host>(
     let shell = settings_for::<H>(Purpose::Inspect)?.shell;
     let Some(target) = shell.database_url.sqlite_path() else {
         return Err(Failure(
-            "DATABASE_URL names a PostgreSQL database, and backups of this program are of SQLite; what `pg_dump` wrote, \
-             `pg_restore` puts back"
+            "DATABASE_URL names a PostgreSQL database, but backups of this program are for SQLite; restore dumps of \
+             `pg_dump` with `pg_restore`"
                 .to_owned(),
         ));
     };
@@ -61,10 +61,12 @@ pub(super) async fn restore<H: Host>(
     let Manifest { program, version, created_at, pictures, pictures_missing, .. } = &backup.manifest;
     let users = backup.manifest.users();
     say(format_args!(
-        "restored what {program} {version} backed up at {created_at}: {users} users, {pictures} pictures"
+        "restored the backup of {program} {version} from {created_at}: {users} users, {pictures} pictures"
     ));
     if *pictures_missing > 0 {
-        complain(&format!("warning: {pictures_missing} pictures that users have had been lost before the backup"));
+        complain(&format!(
+            "warning: {pictures_missing} pictures of users were already missing when the backup was made"
+        ));
     }
     if state == SchemaState::Older {
         say(format_args!("its schema is older than this program; run `{} migrate up`", H::NAME));
@@ -79,13 +81,13 @@ async fn verified(
     identities: Option<&Identities>,
     target: &Path,
 ) -> Result<(Backup, Option<Workshop>), Failure> {
-    let open = || Workshop::open(beside(target, ".restore.partial"), "another restore is under way");
+    let open = || Workshop::open(beside(target, ".restore.partial"), "another restore is running");
     let (file, fetched) = place.fetch(open, bar::show).await?;
     if !is_sealed(&beginning_of(&file)?) {
         return Ok((Backup::verified(&file, bar::show)?, fetched));
     }
     let Some(identities) = identities else {
-        return Err(Failure("it is encrypted; --identity names the file with the key that opens it".to_owned()));
+        return Err(Failure("it is encrypted; pass the file with its key as --identity".to_owned()));
     };
     let is_fetched = fetched.is_some();
     let workshop = match fetched {
@@ -112,8 +114,8 @@ async fn refuse_occupied(target: &Path, storage: &Storage, existing: Existing) -
     }
     if storage.list()?.next().await?.is_some() {
         return Err(Failure(
-            "there are pictures in MEDIA_DIR or the bucket already; they were left alone. --force adds to them, which also \
-             completes a restore that was cut off"
+            "there are pictures in MEDIA_DIR or the bucket already; they were left alone. --force adds to them, which \
+             also completes an interrupted restore"
                 .to_owned(),
         ));
     }
@@ -150,7 +152,7 @@ async fn examine<H: Host>(database: &Path, manifest: &Manifest) -> Result<Schema
     if rows == manifest.rows {
         Ok(state)
     } else {
-        Err(Failure("the database has not the rows that the backup's manifest names; nothing was changed".to_owned()))
+        Err(Failure("the database's row counts differ from the backup's manifest; nothing was changed".to_owned()))
     }
 }
 
@@ -158,7 +160,10 @@ async fn examine<H: Host>(database: &Path, manifest: &Manifest) -> Result<Schema
 async fn empty_place(target: &Path, existing: Existing) -> Result<(), Failure> {
     if target.exists() {
         if existing == Existing::Keep {
-            return Err(Failure(format!("there is a database at {} by now; it was left alone", target.display())));
+            return Err(Failure(format!(
+                "a database was created at {} meanwhile; it was left alone",
+                target.display()
+            )));
         }
         match take_out_of_use(target).await {
             // Not a database, or a broken one, which may be why it is replaced.

@@ -141,7 +141,7 @@ impl Plan {
         self.counts.made(now);
         info!(place = place.shown(), bytes, users = manifest.users(), pictures, "a scheduled backup is complete");
         if pictures_missing > 0 {
-            error!(pictures_missing, "pictures that users have are not in the storage; the rest is backed up");
+            error!(pictures_missing, "pictures of users are missing from the storage; everything else is backed up");
         }
         if let Err(Failure(reason)) = self.clear_up::<H>(now).await {
             error!(error = reason, "old backups cannot be deleted");

@@ -39,7 +39,7 @@ const IDLE_BEYOND_REQUEST: Duration = Duration::from_mins(1);
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// The warning about costs below the recommendations.
-pub(super) const WEAK_COSTS: &str = "ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below what OWASP recommends at the least; `tune` shows what fits this machine";
+pub(super) const WEAK_COSTS: &str = "ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below the minimum that OWASP recommends; `tune` shows what fits this machine";
 
 /// What to do about a schema that is not current.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -242,7 +242,7 @@ fn bind(address: SocketAddr, connections_max: u32) -> io::Result<TcpListener> {
 pub(super) fn write_no_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = rustix::process::setrlimit(Resource::Core, none) {
-        complain(&format!("warning: a crash may write the memory to a file: {error}"));
+        complain(&format!("warning: core dumps cannot be disabled: {error}"));
     }
 }
 
@@ -267,13 +267,13 @@ fn listen<H: Host>(shell: &ShellSettings) -> Result<TcpListener, Failure> {
     bind(address, shell.connections_max).map_err(|error| {
         Failure(match error.kind() {
             ErrorKind::AddrInUse => format!(
-                "port {port} is taken, perhaps by another {name}; stop that one, or choose another port: PORT={other} {name} …",
+                "port {port} is in use, perhaps by another {name}; stop that one, or choose another port: PORT={other} {name} …",
                 port = shell.port,
                 name = H::NAME,
                 other = shell.port.wrapping_add(1).max(1024),
             ),
             ErrorKind::PermissionDenied => {
-                format!("port {} is reserved for the administrator; set PORT to 1024 or above", shell.port)
+                format!("port {} requires administrator rights; set PORT to 1024 or above", shell.port)
             }
             _ => format!("cannot listen on {address}: {error}; check HOST"),
         })
@@ -329,7 +329,7 @@ fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
     let text = fs::read_to_string(&path)
         .map_err(|error: io::Error| Failure(format!("{} cannot be read: {error}", path.display())))?;
     SecretKey::parse(text.trim().to_owned())
-        .map_err(|weak| Failure(format!("{}: {weak}; delete the file to have a new one made", path.display())))
+        .map_err(|weak| Failure(format!("{}: {weak}; delete the file to generate a new one", path.display())))
 }
 
 fn banner<H: Host>(site: &str, db: &Db, url: &DatabaseUrl, transport: &MailTransport) {
@@ -345,7 +345,7 @@ fn banner<H: Host>(site: &str, db: &Db, url: &DatabaseUrl, transport: &MailTrans
          \x20   Mail       {mail}\n\
          \x20   Data       {data}\n\
          \x20   Database   {kind}, {url}\n\n\
-         \x20 Ctrl+C stops it. For the public there is `{name} serve`.\n",
+         \x20 Press Ctrl+C to stop. Use `{name} serve` for the public.\n",
         name = H::NAME,
         version = H::VERSION,
         data = data.display(),

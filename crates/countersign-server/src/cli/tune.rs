@@ -47,7 +47,7 @@ pub(super) async fn tune<H: Host>(seconds: f64) -> Result<Finding, Failure> {
     ));
     say(format_args!(
         "{:>17}  {:>10}  {:>6}  {:>9}  {:>13}  {:>8}",
-        "ARGON2_MEMORY_KIB", "ITERATIONS", "LANES", "MS A HASH", "LOGINS/SECOND", "MEMORY"
+        "ARGON2_MEMORY_KIB", "ITERATIONS", "LANES", "MS/HASH", "LOGINS/SECOND", "MEMORY"
     ));
     let mut best: Option<(HashParameters, HashingSpeed)> = None;
     for (parameters, name) in &candidates {
@@ -91,27 +91,25 @@ fn work(parameters: HashParameters) -> u64 {
 }
 
 fn conclude(configured: HashParameters, best: Option<HashParameters>) {
-    say(format_args!("\nLOGINS/SECOND is at full load, when MEMORY is in use; a login alone takes MS A HASH."));
+    say(format_args!("\nLOGINS/SECOND and MEMORY are at full load; MS/HASH is for a single login."));
     match best {
         Some(best) if best == configured => {
-            say(format_args!("Recommended: what is configured."));
+            say(format_args!("Recommended: the configured settings."));
         }
         Some(best) => {
             say(format_args!(
-                "Recommended: ARGON2_MEMORY_KIB={} ARGON2_ITERATIONS={} ARGON2_LANES={}, the dearest of these that takes at \
-                 most {} ms and lets {PER_SECOND_MIN} logins a second through.",
+                "Recommended: ARGON2_MEMORY_KIB={} ARGON2_ITERATIONS={} ARGON2_LANES={}, the most expensive of these \
+                 that takes at most {} ms and allows {PER_SECOND_MIN} logins per second.",
                 best.memory_kib(),
                 best.iterations(),
                 best.lanes(),
                 ALONE_MAX.as_millis(),
             ));
-            say(format_args!("Stored hashes of lower costs are renewed as their owners log in."));
+            say(format_args!("Stored hashes with lower costs are upgraded when their users log in."));
         }
-        None => say(format_args!(
-            "Recommended: RFC 9106's second choice all the same; this machine is slow, or busy with other things."
-        )),
+        None => say(format_args!("Recommended: RFC 9106's second choice anyway; this machine is slow or busy.")),
     }
     if configured.is_below_recommendations() {
-        say(format_args!("Warning: the configured costs are below what OWASP recommends at the least."));
+        say(format_args!("Warning: the configured costs are below the minimum that OWASP recommends."));
     }
 }

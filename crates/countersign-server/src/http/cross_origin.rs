@@ -37,7 +37,7 @@ impl CrossOrigins {
         let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         let origins: Vec<HeaderValue> = origins.map(parse_origin).collect::<Result<_, _>>()?;
         if origins.len() > ORIGINS_MAX {
-            return Err("accepted are up to 32 origins");
+            return Err("expected up to 32 origins");
         }
         Ok(Self(origins.into()))
     }
@@ -50,22 +50,22 @@ impl CrossOrigins {
 
 fn parse_origin(text: &str) -> Result<HeaderValue, &'static str> {
     if text == "*" || text == "null" {
-        return Err("every origin is named by itself: `*` would let every site use the API, and `null` stands for any");
+        return Err("list every origin: `*` would let every site use the API, and `null` stands for any origin");
     }
     let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
     if after_scheme.contains('/') {
         return Err("an origin has no path and no slash at its end: https://app.example.org");
     }
     let origin: SiteUrl = text.parse().map_err(|_| {
-        "accepted are origins separated by commas, each scheme and host and the port if it is not the scheme's own, such as \
+        "expected origins separated by commas, each with scheme and host, and the port if it is not the scheme's default, such as \
          https://app.example.org"
     })?;
     if !origin.is_https() && !origin.is_loopback() {
         return Err(
-            "over plain HTTP anybody on the way could be that origin: accepted is https, and http on this machine",
+            "over plain HTTP anyone on the network could pose as that origin: expected https, or http on this machine",
         );
     }
-    HeaderValue::from_str(origin.as_str()).map_err(|_| "accepted are origins such as https://app.example.org")
+    HeaderValue::from_str(origin.as_str()).map_err(|_| "expected origins such as https://app.example.org")
 }
 
 /// How a response is shared with another origin.
@@ -154,9 +154,9 @@ mod tests {
         }
         let many = vec!["https://app.example.org"; 33].join(",");
         for (text, reason) in [
-            ("*", "named by itself"),
-            ("https://app.example.org,*", "named by itself"),
-            ("null", "named by itself"),
+            ("*", "list every origin"),
+            ("https://app.example.org,*", "list every origin"),
+            ("null", "list every origin"),
             ("https://app.example.org/", "no slash"),
             ("https://app.example.org/app", "no path"),
             ("app.example.org", "scheme and host"),

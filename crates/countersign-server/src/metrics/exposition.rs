@@ -82,26 +82,26 @@ impl Reading {
         let parts = &self.metrics.0;
         let build = [("program", parts.program), ("version", parts.version), ("database", self.database.as_str())];
         // OpenMetrics has the type `info`, which older readers do not know.
-        page.gauge("countersign_build_info", "Which program runs, and on which database", None, [(build, 1_u64)])?;
+        page.gauge("countersign_build_info", "Program, version and database of the instance", None, [(build, 1_u64)])?;
         let started_at = parts.started_at.as_microsecond() as f64 / 1e6;
         page.gauge(
             "process_start_time",
-            "When the process began, in seconds since 1970",
+            "Start time of the process, in seconds since 1970",
             Some(&Unit::Seconds),
             [(NONE, started_at)],
         )?;
         page.counter(
             "process_cpu",
-            "Processor time that the process has taken",
+            "CPU time used by the process",
             Some(&Unit::Seconds),
             [(NONE, self.process.cpu_seconds)],
         )?;
         let resident = self.process.resident_bytes.map(|bytes| (NONE, bytes));
-        page.gauge("process_resident_memory", "Memory that the process has", Some(&Unit::Bytes), resident)?;
+        page.gauge("process_resident_memory", "Resident memory of the process", Some(&Unit::Bytes), resident)?;
         let open = self.process.open_files.map(|files| (NONE, files));
-        page.gauge("process_open_fds", "Files and connections that are open", None, open)?;
+        page.gauge("process_open_fds", "Open file descriptors", None, open)?;
         let open_max = self.process.open_files_max.map(|files| (NONE, files));
-        page.gauge("process_max_fds", "How many may be open", None, open_max)
+        page.gauge("process_max_fds", "Maximum number of open file descriptors", None, open_max)
     }
 
     fn http(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -114,36 +114,31 @@ impl Reading {
                 ([("method", method.to_owned()), ("route", (*route).to_owned()), ("status", status)], count)
             }));
         }
-        page.counter("countersign_http_requests", "Requests that were answered", None, requests)?;
+        page.counter("countersign_http_requests", "Answered requests", None, requests)?;
         page.histogram(
             "countersign_http_request_duration",
-            "Time from a request's head to its answer's head",
+            "Time from the head of a request to the head of its response",
             routes.iter().map(|(route, counts)| ([("route", *route)], counts.durations())),
         )?;
         let under_way = parts.requests.under_way();
-        page.gauge(
-            "countersign_http_requests_under_way",
-            "Requests that are being answered",
-            None,
-            [(NONE, under_way)],
-        )?;
+        page.gauge("countersign_http_requests_under_way", "Requests in progress", None, [(NONE, under_way)])?;
         let present = parts.attendance.read();
-        page.gauge("countersign_http_connections", "Clients that are connected", None, [(NONE, present.open)])?;
+        page.gauge("countersign_http_connections", "Open connections", None, [(NONE, present.open)])?;
         page.gauge(
             "countersign_http_connections_max",
-            "How many may be (CONNECTIONS_MAX)",
+            "Maximum number of open connections (CONNECTIONS_MAX)",
             None,
             [(NONE, present.room_for)],
         )?;
         page.counter(
             "countersign_http_connections_accepted",
-            "Clients that have connected",
+            "Accepted connections",
             None,
             [(NONE, present.accepted)],
         )?;
         page.counter(
             "countersign_http_connections_shown_out",
-            "Clients that were disconnected to make room for others",
+            "Connections evicted to make room for others",
             None,
             [(NONE, present.shown_out)],
         )
@@ -152,33 +147,28 @@ impl Reading {
     fn accounts(&self, page: &mut Page<'_>) -> fmt::Result {
         let AccountsMetrics { logins, registrations, refreshes, refusals, session_lookups, sessions_cached, .. } =
             &self.accounts;
-        page.named("countersign_logins", "Logins by how they ended", "outcome", logins)?;
-        page.named("countersign_registrations", "Registrations by how they ended", "outcome", registrations)?;
-        page.named("countersign_refreshes", "Refresh tokens by what they got", "outcome", refreshes)?;
-        page.named("countersign_limit_refusals", "Attempts that a limit refused", "limit", refusals)?;
-        page.named(
-            "countersign_session_lookups",
-            "Sessions of requests by whether they were in the cache",
-            "cache",
-            session_lookups,
-        )?;
-        page.gauge("countersign_sessions_cached", "Sessions in the cache", None, [(NONE, *sessions_cached)])
+        page.named("countersign_logins", "Logins by outcome", "outcome", logins)?;
+        page.named("countersign_registrations", "Registrations by outcome", "outcome", registrations)?;
+        page.named("countersign_refreshes", "Refresh requests by outcome", "outcome", refreshes)?;
+        page.named("countersign_limit_refusals", "Attempts refused by a rate limit", "limit", refusals)?;
+        page.named("countersign_session_lookups", "Session lookups by cache hit or miss", "cache", session_lookups)?;
+        page.gauge("countersign_sessions_cached", "Cached sessions", None, [(NONE, *sessions_cached)])
     }
 
     fn hashing(&self, page: &mut Page<'_>) -> fmt::Result {
         let HashingMetrics { queued, queue_max, running, threads, memory_bytes_max, .. } = &self.hashing;
-        page.gauge("countersign_hashing_queued", "Passwords that wait to be hashed", None, [(NONE, *queued)])?;
+        page.gauge("countersign_hashing_queued", "Passwords waiting to be hashed", None, [(NONE, *queued)])?;
         page.gauge(
             "countersign_hashing_queue_max",
-            "How many may wait (HASHING_QUEUE_MAX)",
+            "Maximum number of waiting passwords (HASHING_QUEUE_MAX)",
             None,
             [(NONE, *queue_max)],
         )?;
-        page.gauge("countersign_hashing_running", "Passwords that are being hashed", None, [(NONE, *running)])?;
-        page.gauge("countersign_hashing_threads", "Threads that hash", None, [(NONE, *threads)])?;
+        page.gauge("countersign_hashing_running", "Passwords being hashed", None, [(NONE, *running)])?;
+        page.gauge("countersign_hashing_threads", "Hashing threads", None, [(NONE, *threads)])?;
         page.gauge(
             "countersign_hashing_memory_max",
-            "Memory that hashing takes at the most",
+            "Maximum memory for hashing",
             Some(&Unit::Bytes),
             [(NONE, *memory_bytes_max)],
         )?;
@@ -189,24 +179,24 @@ impl Reading {
         )?;
         page.histogram(
             "countersign_hashing_duration",
-            "Time that hashing them took",
+            "Time to hash a password",
             [(NONE, parts_of(&self.hashing.hashed))],
         )?;
         page.counter(
             "countersign_hashing_refused",
-            "Passwords that were refused because too many waited",
+            "Passwords refused because the queue was full",
             None,
             [(NONE, self.hashing.refused)],
         )?;
         page.counter(
             "countersign_hashing_late",
-            "Passwords that waited until their time was over",
+            "Passwords that timed out in the queue",
             None,
             [(NONE, self.hashing.late)],
         )?;
         page.counter(
             "countersign_hashing_abandoned",
-            "Passwords whose client had gone",
+            "Passwords whose client disconnected while waiting",
             None,
             [(NONE, self.hashing.abandoned)],
         )
@@ -224,23 +214,23 @@ impl Reading {
         });
         page.gauge(
             "countersign_jobs_oldest_due",
-            "How long the job that has waited longest is due",
+            "How long the oldest due job has been due",
             Some(&Unit::Seconds),
             oldest,
         )?;
         let AccountsMetrics { jobs_done, jobs_retried, jobs_failed, .. } = &self.accounts;
-        page.named("countersign_jobs_done", "Jobs that were done", "kind", jobs_done)?;
-        page.named("countersign_jobs_retried", "Tries that did not work and are repeated", "kind", jobs_retried)?;
-        page.named("countersign_jobs_failed", "Jobs that were given up", "kind", jobs_failed)
+        page.named("countersign_jobs_done", "Completed jobs", "kind", jobs_done)?;
+        page.named("countersign_jobs_retried", "Failed attempts that will be retried", "kind", jobs_retried)?;
+        page.named("countersign_jobs_failed", "Jobs that failed permanently", "kind", jobs_failed)
     }
 
     fn backups(&self, page: &mut Page<'_>) -> fmt::Result {
         let backups = &self.metrics.0.backups;
         let made = backups.by_outcome();
-        page.named("countersign_backups", "Scheduled backups of this instance by how they ended", "outcome", &made)?;
+        page.named("countersign_backups", "Scheduled backups of this instance by outcome", "outcome", &made)?;
         page.gauge(
             "countersign_backup_newest_timestamp",
-            "When the newest scheduled backup was begun, in seconds since 1970",
+            "Start time of the newest scheduled backup, in seconds since 1970",
             Some(&Unit::Seconds),
             backups.newest_at().map(|at| (NONE, at)),
         )
@@ -258,32 +248,32 @@ impl Reading {
             |figure: fn(&PoolState) -> u64| self.pools.iter().map(move |pool| ([("pool", pool.pool)], figure(pool)));
         page.gauge(
             "countersign_database_connections_max",
-            "How many there may be",
+            "Maximum number of connections to the database",
             None,
             by_pool(|pool| pool.connections_max.into()),
         )?;
         page.gauge(
             "countersign_database_waiting",
-            "Callers who wait for a connection",
+            "Callers waiting for a connection",
             None,
             by_pool(|pool| pool.waiting),
         )?;
         page.counter(
             "countersign_database_wait_timeouts",
-            "Callers who waited for a connection until their time was over",
+            "Callers that timed out waiting for a connection",
             None,
             by_pool(|pool| pool.timed_out),
         )?;
         page.counter(
             "countersign_database_connections_discarded",
-            "Connections thrown away because the end of their transaction was not confirmed",
+            "Connections discarded because the end of their transaction was not confirmed",
             None,
             by_pool(|pool| pool.discarded),
         )?;
         let failing = self.writing_fails_for.unwrap_or_default().as_secs_f64();
         page.gauge(
             "countersign_database_writing_fails",
-            "For how long nothing could be written; 0 when the last transaction was committed",
+            "How long writes have been failing; 0 if the last transaction was committed",
             Some(&Unit::Seconds),
             [(NONE, failing)],
         )

@@ -28,7 +28,7 @@ pub(super) struct Answers {
 
 /// The connection is being evicted, so its request is not begun.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection makes room for others")]
+#[error("the connection is being evicted")]
 pub(super) struct ShownOut;
 
 impl Answers {

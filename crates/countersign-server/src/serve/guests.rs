@@ -157,7 +157,7 @@ impl Guests {
         for guest in present.guests.values() {
             let conduct = guest.conduct();
             if conduct.is_shown_out {
-                return false; // on the way to the door
+                return false; // an eviction is in progress
             }
             if let Some(awaited) = conduct.awaited(now) {
                 // If many come from one network, the attacker is probably among them.

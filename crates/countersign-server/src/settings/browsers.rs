@@ -38,7 +38,7 @@ impl FromStr for HstsDays {
             return Ok(Self(None));
         }
         let days = text.parse().ok().filter(|days| *days <= DAYS_MAX);
-        days.map(|days| Self(Some(days))).ok_or("accepted is off, or a whole number from 0 to 3650")
+        days.map(|days| Self(Some(days))).ok_or("expected off, or a whole number from 0 to 3650")
     }
 }
 

@@ -54,7 +54,7 @@ const TRIES_MAX: NonZeroU32 = NonZeroU32::new(1_000).expect("not zero");
 
 fn rate(text: &str) -> Result<Rate, &'static str> {
     const ACCEPTED: &str =
-        "accepted is a number of tries from 1 to 1000000, a slash, and a time from 1s to 24h, such as 100/10m";
+        "expected a number of tries from 1 to 1000000, a slash, and a time from 1s to 24h, such as 100/10m";
     let (tries, period) = text.split_once('/').ok_or(ACCEPTED)?;
     let digits = |text: &str| -> Result<u32, &'static str> {
         // `parse` also accepts a plus sign.

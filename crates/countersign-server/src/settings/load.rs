@@ -127,7 +127,7 @@ fn parse<C: Conf>(sources: &mut Sources) -> Option<C> {
         Ok(section) => Some(section),
         Err(error) => {
             if sources.problems.len() == problems_before {
-                sources.problems.push(Problem::of_file("the settings", format!("do not fit together: {error}")));
+                sources.problems.push(Problem::of_file("the settings", format!("contradict each other: {error}")));
             }
             None
         }
@@ -182,13 +182,13 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
         refuse("SECRET_KEY", format!("is not set; `{binary} secret --write-env` makes one and puts it into .env"));
     }
     if purpose == Purpose::Serve && shell.frontend_url.is_none() {
-        let text = "is not set; it is where people reach the site, such as https://accounts.example.org, and links in mails \
-                    begin with it";
+        let text = "is not set; it is the public URL of the site, such as https://accounts.example.org, and links in \
+                    mails begin with it";
         refuse("FRONTEND_URL", text.to_owned());
     }
     if purpose == Purpose::Develop && !shell.host.is_loopback() {
         let text = format!(
-            "is {}: `dev` listens on this machine only, accepted is 127.0.0.1 or ::1; `{binary} serve` is for the public",
+            "is {}: `dev` listens on this machine only (127.0.0.1 or ::1); `{binary} serve` is for the public",
             shell.host
         );
         refuse("HOST", text);
@@ -204,24 +204,23 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
         (None, Some(_), _) => refuse("TLS_CERT_FILE", "is not set, but TLS_KEY_FILE is".to_owned()),
         // Otherwise links in mails would not work, and cookies would lack `Secure`.
         (Some(_), Some(_), Some(site)) if !site.is_https() => {
-            refuse("FRONTEND_URL", format!("is {site}, but with TLS_CERT_FILE the site is reached by https alone"));
+            refuse("FRONTEND_URL", format!("is {site}, but with TLS_CERT_FILE the site accepts only https"));
         }
         _ => {}
     }
     if let Err(invalid) = shell.hash_parameters() {
-        refuse("ARGON2_MEMORY_KIB", format!("does not go with the other ARGON2 settings: {invalid}"));
+        refuse("ARGON2_MEMORY_KIB", format!("does not fit the other ARGON2 settings: {invalid}"));
     }
     let hash_bytes = u64::from(shell.argon2_memory_kib) * 1024;
     if shell.hashing_memory_bytes_max.is_some_and(|bytes_max| bytes_max < hash_bytes) {
-        let text =
-            format!("is less than one hash takes: accepted is {hash_bytes}, which is ARGON2_MEMORY_KIB, or more");
+        let text = format!("is less than one hash needs: expected at least {hash_bytes}, which is ARGON2_MEMORY_KIB");
         refuse("HASHING_MEMORY_BYTES_MAX", text);
     }
     if let Some((name, text)) = shell.media_contradiction(purpose) {
         refuse(name, text.to_owned());
     }
     if shell.backups.backup_to.is_some() && shell.database_url.sqlite_path().is_none() {
-        let text = "is set, but DATABASE_URL names a PostgreSQL database, which PostgreSQL's own tools back up, such as `pg_dump`";
+        let text = "is set, but DATABASE_URL names a PostgreSQL database; back it up with its own tools, such as `pg_dump`";
         refuse("BACKUP_TO", text.to_owned());
     }
 }
@@ -257,13 +256,13 @@ impl ShellSettings {
         let site = self.frontend_url.as_ref().filter(|site| !site.is_https())?;
         if !site.is_loopback() {
             Some(format!(
-                "FRONTEND_URL is {site}: over plain HTTP browsers do not keep the cookie of a session, so nobody stays logged in, \
-                 and passwords travel in the clear; {REMEDY}"
+                "FRONTEND_URL is {site}: over plain HTTP browsers drop the session cookie, so nobody stays logged in, \
+                 and passwords are sent unencrypted; {REMEDY}"
             ))
         } else if !self.host.is_loopback() {
             Some(format!(
-                "HOST={} is open to other machines and FRONTEND_URL is {site}: by another name nobody stays logged in, and \
-                 passwords travel in the clear; {REMEDY}",
+                "HOST={} is open to other machines and FRONTEND_URL is {site}: under any other host name nobody stays \
+                 logged in, and passwords are sent unencrypted; {REMEDY}",
                 self.host
             ))
         } else {

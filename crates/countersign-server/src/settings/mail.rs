@@ -49,7 +49,7 @@ pub struct MailSettings {
     #[conf(
         env,
         value_parser = hello_name,
-        default_help_str = "the host of `FRONTEND_URL`, or this machine's address if that is no full name"
+        default_help_str = "the host of `FRONTEND_URL`, or this machine's address if that is not a full domain name"
     )]
     pub mail_helo_name: Option<HelloName>,
 
@@ -131,18 +131,18 @@ impl FromStr for MailServer {
         if bare.parse::<IpAddr>().is_ok() || is_name(text) {
             return Ok(Self(bare.to_ascii_lowercase()));
         }
-        Err("accepted is a name such as mail.example.org or an IP address; the port is MAIL_PORT")
+        Err("expected a name such as mail.example.org or an IP address; the port is MAIL_PORT")
     }
 }
 
 fn password(text: &str) -> Result<SecretString, &'static str> {
     const BYTES_MAX: usize = 1_000;
     let accepted = text.len() <= BYTES_MAX && !text.chars().any(char::is_control);
-    if accepted { Ok(text.into()) } else { Err("accepted are up to 1000 bytes without control characters") }
+    if accepted { Ok(text.into()) } else { Err("expected up to 1000 bytes without control characters") }
 }
 
 fn sender(text: &str) -> Result<Sender, &'static str> {
-    const ACCEPTED: &str = "accepted is an e-mail address, or `Name <address>`";
+    const ACCEPTED: &str = "expected an e-mail address, or `Name <address>`";
     let (name, address) = match text.trim().strip_suffix('>').map(|rest| rest.split_once('<')) {
         Some(Some((name, address))) => (name.trim().trim_matches('"'), address),
         Some(None) => return Err(ACCEPTED),
@@ -191,11 +191,11 @@ impl MailSettings {
         let setting = if self.mail_tls.is_some() { "MAIL_TLS" } else { "MAIL_USE_TLS" };
         match (self.mail_port?, self.tls()) {
             (IMPLICIT_PORT, SmtpTls::StartTls | SmtpTls::Off) => Some(format!(
-                "MAIL_PORT is {IMPLICIT_PORT}, where mail servers begin with TLS, and {setting} says otherwise; take \
-                 MAIL_TLS=implicit, or port {STARTTLS_PORT}"
+                "MAIL_PORT is {IMPLICIT_PORT}, where mail servers expect TLS from the start, but {setting} says \
+                 otherwise; use MAIL_TLS=implicit, or port {STARTTLS_PORT}"
             )),
             (port @ (25 | STARTTLS_PORT), SmtpTls::Implicit) => Some(format!(
-                "MAIL_PORT is {port}, where mail servers begin in the clear, and {setting} says otherwise; take \
+                "MAIL_PORT is {port}, where mail servers start without TLS, but {setting} says otherwise; use \
                  MAIL_TLS=starttls, or port {IMPLICIT_PORT}"
             )),
             _ => None,
@@ -258,11 +258,11 @@ impl MailSettings {
         };
         let is_encrypted = self.tls() != SmtpTls::Off;
         if self.mail_tls.is_some() && self.mail_use_tls.is_some_and(|wanted| wanted != is_encrypted) {
-            refuse("MAIL_USE_TLS", "says the opposite of MAIL_TLS; keep one of the two".to_owned());
+            refuse("MAIL_USE_TLS", "contradicts MAIL_TLS; keep only one".to_owned());
         } else if !is_encrypted && self.mail_tls.is_none() && !self.server().is_loopback() {
             let text = format!(
-                "is false, and {} is not this machine: everybody on the way could read the mails and reset passwords with \
-                 them; where that cannot happen, say so by MAIL_TLS=none",
+                "is false, but {} is not this machine: anyone on the network could read mails and use their password \
+                 reset links; if the network is trusted, set MAIL_TLS=none",
                 self.server()
             );
             refuse("MAIL_USE_TLS", text);

@@ -12,11 +12,11 @@ use crate::Host;
 pub fn settings_reference<H: Host>() -> String {
     let mut text = String::from(
         "# Settings\n\n\
-         Made from the definitions in code; do not edit, run the tests with `UPDATE_DOCS=1` instead.\n\n\
-         A setting is looked for in the environment, then in `.env` in the working directory, then its default holds. \
-         Letter case does not matter in names, and an empty value counts as not set. A secret can also be read from a \
-         file: `SECRET_KEY_FILE=/run/secrets/key` in place of `SECRET_KEY`. The `settings` command shows which values \
-         hold and where each came from.\n",
+         Generated from the definitions in the code. Do not edit; run the tests with `UPDATE_DOCS=1` instead.\n\n\
+         A setting is read from the environment, then from `.env` in the working directory; otherwise its default \
+         applies. Names are case-insensitive, and an empty value counts as not set. A secret can also be read from a \
+         file: `SECRET_KEY_FILE=/run/secrets/key` instead of `SECRET_KEY`. The `settings` command shows each effective \
+         value and its source.\n",
     );
     section::<ShellSettings>(&mut text, "For every application");
     section::<H::Settings>(&mut text, &format!("For {} alone", H::NAME));

@@ -46,12 +46,12 @@ pub struct TelemetrySettings {
 pub struct OtlpHeaders(pub(crate) Vec<(HeaderName, HeaderValue)>);
 
 fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "accepted is an address and a port such as 127.0.0.1:9464 or [::1]:9464")
+    text.parse().map_err(|_| "expected an address and a port such as 127.0.0.1:9464 or [::1]:9464")
 }
 
 fn ratio(text: &str) -> Result<f64, &'static str> {
     let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
-    ratio.ok_or("accepted is a number from 0 to 1, such as 0.05")
+    ratio.ok_or("expected a number from 0 to 1, such as 0.05")
 }
 
 fn parents(text: &str) -> Result<TraceParents, String> {
@@ -67,7 +67,7 @@ fn headers(text: &str) -> Result<OtlpHeaders, &'static str> {
     };
     let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
     let headers: Option<Vec<_>> = pairs.map(header).collect();
-    headers.map(OtlpHeaders).ok_or("accepted is name=value, several separated by commas")
+    headers.map(OtlpHeaders).ok_or("expected name=value, several separated by commas")
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ where
 {
     move |text| {
         let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("accepted is a whole number from {} to {}", range.start(), range.end()))
+        number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
     }
 }
 
@@ -28,7 +28,7 @@ pub fn switch(text: &str) -> Result<bool, &'static str> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" | "1" => Ok(true),
         "false" | "off" | "no" | "0" => Ok(false),
-        _ => Err("accepted is true or false"),
+        _ => Err("expected true or false"),
     }
 }
 
@@ -37,7 +37,7 @@ pub fn chosen<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        format!("accepted is {}", names.join(" or "))
+        format!("expected {}", names.join(" or "))
     })
 }
 
@@ -71,7 +71,7 @@ fn in_units(duration: SignedDuration, unit: SignedDuration) -> u32 {
 pub(super) fn text(text: &str) -> Result<String, &'static str> {
     const CHARS_MAX: usize = 200;
     if text.trim().is_empty() || text.chars().count() > CHARS_MAX || text.chars().any(char::is_control) {
-        return Err("accepted are 1 to 200 printable characters");
+        return Err("expected 1 to 200 printable characters");
     }
     Ok(text.to_owned())
 }
@@ -91,7 +91,7 @@ pub type SecretText = SecretString;
 pub(super) fn secret_text(text: &str) -> Result<SecretText, &'static str> {
     const CHARS_MAX: usize = 1_000;
     if text.is_empty() || text.chars().count() > CHARS_MAX || text.chars().any(char::is_control) {
-        return Err("accepted are 1 to 1000 printable characters");
+        return Err("expected 1 to 1000 printable characters");
     }
     Ok(SecretString::from(text))
 }
@@ -116,14 +116,14 @@ pub(super) fn parse_media_delivery(text: &str) -> Result<MediaDelivery, String> 
 pub(super) fn bucket_name(text: &str) -> Result<String, &'static str> {
     let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_');
     if !(3..=63).contains(&text.len()) || !text.bytes().all(legal) {
-        return Err("accepted are 3 to 63 letters, digits, dots and hyphens");
+        return Err("expected 3 to 63 letters, digits, dots and hyphens");
     }
     Ok(text.to_owned())
 }
 
 /// Parses a URL that others are built from, and removes its trailing slash.
 pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
-    const ACCEPTED: &str = "accepted is a URL such as https://cdn.example.org/media";
+    const ACCEPTED: &str = "expected a URL such as https://cdn.example.org/media";
     let uri: Uri = text.parse().ok().filter(|_| !text.contains(['#', '?'])).ok_or(ACCEPTED)?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     match uri.authority() {
@@ -172,7 +172,7 @@ impl FromStr for LogFilter {
         if (first.contains('=') || is_level(first)) && EnvFilter::try_new(text).is_ok() {
             return Ok(Self(text.to_owned()));
         }
-        Err("accepted is error, warn, info, debug or trace, or a list such as info,countersign=debug")
+        Err("expected error, warn, info, debug or trace, or a list such as info,countersign=debug")
     }
 }
 
@@ -192,13 +192,13 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     }
     match text.parse::<IpNet>() {
         Ok(network) if network.prefix_len() == 0 => {
-            Err("a network of everybody would let each client choose its address; name those of your proxies")
+            Err("a network of all addresses would let clients choose theirs; list the networks of your proxies")
         }
         Ok(network) if network.trunc() != network => {
-            Err("a network begins with its first address: 10.0.0.0/8, and not 10.0.0.1/8")
+            Err("a network starts with its first address: 10.0.0.0/8, not 10.0.0.1/8")
         }
         Ok(network) => Ok(network),
-        Err(_) => Err("accepted are addresses and networks, separated by commas, such as 127.0.0.1,10.0.0.0/8"),
+        Err(_) => Err("expected addresses and networks, separated by commas, such as 127.0.0.1,10.0.0.0/8"),
     }
 }
 
@@ -210,7 +210,7 @@ pub(super) fn page(text: &str) -> Result<String, &'static str> {
     if (is_path || is_address) && is_plain {
         Ok(text.to_owned())
     } else {
-        Err("accepted is a path such as /reset-password, or an address such as https://example.com/reset-password")
+        Err("expected a path such as /reset-password, or an address such as https://example.com/reset-password")
     }
 }
 

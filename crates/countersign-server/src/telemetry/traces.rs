@@ -111,7 +111,7 @@ impl SpanExporter for Sender {
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
             Err(error) if !was_failing => {
-                tracing::warn!(%error, "traces cannot be sent, and those that find no place to wait are dropped");
+                tracing::warn!(%error, "traces cannot be sent; those that exceed the queue are dropped");
             }
             Ok(()) if was_failing => tracing::info!("traces are sent again"),
             _ => {}

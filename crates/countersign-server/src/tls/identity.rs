@@ -80,9 +80,7 @@ impl Identity {
                 Unusable::Mismatch { key: files.key.clone(), certificate: files.certificate.clone() }
             }
             Error::InvalidCertificate(_) => bad_certificate("has a certificate that is damaged".to_owned()),
-            error => {
-                bad_key(format!("has a private key that cannot be used: {error}; accepted are ECDSA, Ed25519 and RSA"))
-            }
+            error => bad_key(format!("has a private key that cannot be used: {error}; expected ECDSA, Ed25519 or RSA")),
         })?;
         Ok(Self { key: Arc::new(key), validity })
     }

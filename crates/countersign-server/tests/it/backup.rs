@@ -171,18 +171,18 @@ fn a_backup_that_was_tampered_with_is_refused_and_nothing_is_changed() {
     let longer = [&good[..], &[0; 512]].concat();
     let extended = [&good[..good.len() - 1024], &good[..1024], &[0; 1024]].concat();
     for (case, bytes, reason) in [
-        ("a picture", flipped(content_of("profile_pics/") + 300), ".jpg is not what was written"),
-        ("the database", flipped(content_of("database.db") + 5_000), "database.db is not what was written"),
-        ("the manifest", flipped(content_of("manifest.json") + 20), "manifest.json is not what was written"),
-        ("the checksums", flipped(content_of("SHA256SUMS") + 70), "is not what was written"),
+        ("a picture", flipped(content_of("profile_pics/") + 300), ".jpg does not match its checksum"),
+        ("the database", flipped(content_of("database.db") + 5_000), "database.db does not match its checksum"),
+        ("the manifest", flipped(content_of("manifest.json") + 20), "manifest.json does not match its checksum"),
+        ("the checksums", flipped(content_of("SHA256SUMS") + 70), "does not match its checksum"),
         ("a header", flipped(content_of("database.db") - 500), "it is damaged"),
-        ("the beginning", flipped(0), "it is no backup of ours"),
-        ("a later format", flipped(content_of("FORMAT") + 19), "it is no backup of ours"),
-        ("cut off by a byte", good[..good.len() - 1].to_vec(), "it does not end where it should"),
+        ("the beginning", flipped(0), "it is not a backup of this program"),
+        ("a later format", flipped(content_of("FORMAT") + 19), "it is not a backup of this program"),
+        ("cut off by a byte", good[..good.len() - 1].to_vec(), "its end is malformed"),
         ("cut off in the middle", good[..good.len() / 2].to_vec(), "its end is missing"),
-        ("longer", longer, "it does not end where it should"),
-        ("extended", extended, "it does not end where it should"),
-        ("something else", b"SQLite format 3".to_vec(), "it is no backup of ours"),
+        ("longer", longer, "its end is malformed"),
+        ("extended", extended, "its end is malformed"),
+        ("something else", b"SQLite format 3".to_vec(), "it is not a backup of this program"),
     ] {
         let sandbox = installation();
         fs::write(sandbox.path("backup.tar"), bytes).unwrap();
@@ -315,11 +315,15 @@ fn a_picture_that_the_storage_has_lost_is_named_and_the_rest_is_backed_up() {
     let lost = names(&sandbox.path("media/profile_pics")).remove(0);
     fs::remove_file(sandbox.path("media/profile_pics").join(&lost)).unwrap();
     let ended = sandbox.run(&["backup", "backup.tar"]).with(1);
-    assert!(ended.stderr.contains(&format!("{lost} is not in the storage")), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("{lost} is missing from the storage")), "{}", ended.stderr);
     assert!(ended.stdout.starts_with("backup.tar: 2 users, 1 pictures, "), "{}", ended.stdout);
     let there = elsewhere(&sandbox.path("backup.tar"));
     let ended = there.run(&["restore", "backup.tar"]).with(0);
-    assert!(ended.stderr.contains("1 pictures that users have had been lost before the backup"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("1 pictures of users were already missing when the backup was made"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

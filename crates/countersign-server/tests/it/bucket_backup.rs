@@ -114,16 +114,16 @@ async fn what_cannot_go_into_a_bucket_or_come_from_it_says_why() {
     for (place, reason) in [
         ("s3://backups/notes.txt", "s3://backups/notes.txt is there and no backup; it was left alone"),
         ("s3://backups/empty", "s3://backups/empty is there and no backup; it was left alone"),
-        ("s3://backups", "s3://backups is no place: accepted is s3://BUCKET/NAME"),
-        ("s3://backups/", "s3://backups/ is no place"),
-        ("s3://backups/../other", "is no place"),
+        ("s3://backups", "s3://backups is not a valid location: expected s3://BUCKET/NAME"),
+        ("s3://backups/", "s3://backups/ is not a valid location"),
+        ("s3://backups/../other", "is not a valid location"),
     ] {
         let ended = sandbox.run(&["backup", place]).with(1);
         assert!(ended.stderr.contains(reason), "{}", ended.stderr);
     }
     let there = bucket_settings(installation(), &server);
     for (place, reason) in [
-        ("s3://backups/notes.txt", "it is no backup of ours; nothing was changed"),
+        ("s3://backups/notes.txt", "it is not a backup of this program; nothing was changed"),
         ("s3://backups/none.tar", "s3://backups/none.tar: "),
     ] {
         let ended = there.run(&["restore", place, "--force"]).with(1);

@@ -205,7 +205,11 @@ async fn half_copied() -> (TempDb, TempDb) {
         DatabaseKind::Postgres => "the target refused the row ",
     };
     assert!(ended.stderr.contains(reason) && ended.stderr.contains("auth_sessions"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("it goes on where it was") && !ended.stderr.contains("secret"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("run the same command again to resume") && !ended.stderr.contains("secret"),
+        "{}",
+        ended.stderr
+    );
     execute(source.url(), MEND).await;
     (source, target)
 }
@@ -215,10 +219,10 @@ async fn what_was_cut_off_goes_on_where_it_was_and_is_not_used_before() {
     let (source, target) = half_copied().await;
     for command in [&["serve"][..], &["migrate", "status"], &["migrate", "up"], &["doctor"], &["jobs", "list"]] {
         let ended = Sandbox::with_database(target.url()).run(command).with(1);
-        assert!(ended.all().contains("a copy into this database was begun and not finished"), "{}", ended.all());
+        assert!(ended.all().contains("a copy into this database is unfinished"), "{}", ended.all());
     }
     let backwards = copy(&target, &source).with(1);
-    assert!(backwards.stderr.contains("the source is itself the target of a copy"), "{}", backwards.stderr);
+    assert!(backwards.stderr.contains("the source is the target of an unfinished copy"), "{}", backwards.stderr);
     let another = TempDb::of_kind(database_under_test(), &[&MIGRATIONS]).await;
     another.db().close().await;
     let mixed = copy(&another, &target).with(1);
@@ -226,7 +230,7 @@ async fn what_was_cut_off_goes_on_where_it_was_and_is_not_used_before() {
 
     let ended = copy(&source, &target).with(0);
 
-    assert!(ended.stdout.contains(" of them by an earlier start; each one was read back"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(" of them by an earlier run; each one was read back"), "{}", ended.stdout);
     let back = empty(database_under_test()).await;
     copy(&target, &back).with(0);
     assert_eq!(rows(back.url()).await, rows(source.url()).await);
@@ -281,7 +285,7 @@ async fn a_copy_that_is_killed_is_completed_by_the_next() {
 
     let ended = copy(&source, &target).with(0);
 
-    assert!(ended.stdout.contains(" of them by an earlier start"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(" of them by an earlier run"), "{}", ended.stdout);
     let back = empty(DatabaseKind::Sqlite).await;
     copy(&target, &back).with(0);
     assert_eq!(rows(back.url()).await, rows(source.url()).await);
@@ -326,7 +330,7 @@ async fn tables_of_others_stay_behind_and_those_of_another_host_are_refused() {
     execute(source.url(), "CREATE TABLE notes (note TEXT)").await;
     let target = empty(other(kind)).await;
     let ended = copy(&source, &target).with(0);
-    assert_eq!(ended.stderr, "warning: not of this program, and not copied: notes\n");
+    assert_eq!(ended.stderr, "warning: tables of other programs are not copied: notes\n");
 
     execute(source.url(), "CREATE TABLE _wiki_migrations (version BIGINT)").await;
     let ended = copy(&source, &empty(other(kind)).await).with(1);
@@ -345,7 +349,7 @@ async fn a_source_that_is_in_use_is_not_copied() {
     let ended = copy(&source, &target).with(1);
     let reason = match kind {
         DatabaseKind::Sqlite => "open; stop it first",
-        DatabaseKind::Postgres => "see that the site is stopped",
+        DatabaseKind::Postgres => "make sure that the site is stopped",
     };
     assert!(ended.stderr.contains(reason), "{}", ended.stderr);
     tx.roll_back().await.unwrap();

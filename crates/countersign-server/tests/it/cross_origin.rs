@@ -209,11 +209,9 @@ async fn the_setting_names_the_origins_and_without_it_there_are_none() {
     let open = sandbox.start("serve");
     let taken = open.request("OPTIONS", "/api/users/me", &preflight, "");
     assert_eq!((taken.status, taken.header("access-control-allow-origin")), (204, Some(APP)));
-    for (value, reason) in [
-        ("*", "every origin is named by itself"),
-        ("https://app.example.org/", "no slash at its end"),
-        ("app", "accepted are origins"),
-    ] {
+    for (value, reason) in
+        [("*", "list every origin"), ("https://app.example.org/", "no slash at its end"), ("app", "expected origins")]
+    {
         let ended = Sandbox::with_database(database.url()).set("CORS_ORIGINS", value).run(&["serve"]).with(1);
         assert!(ended.stderr.contains("CORS_ORIGINS") && ended.stderr.contains(reason), "{}", ended.stderr);
     }

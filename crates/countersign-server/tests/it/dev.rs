@@ -24,7 +24,7 @@ fn dev_needs_nothing_and_says_where_everything_is() {
         format!("Mail       http://{address}/dev/mail"),
         format!("Data       {}", data.display()),
         "Database   SQLite, sqlite:data/countersign.db".to_owned(),
-        "Ctrl+C stops it. For the public there is `countersign serve`.".to_owned(),
+        "Press Ctrl+C to stop. Use `countersign serve` for the public.".to_owned(),
     ] {
         assert!(banner.lines().any(|found| found.trim() == line), "{line}\n{banner}");
     }
@@ -77,7 +77,7 @@ fn a_second_dev_on_the_same_port_says_that_it_is_taken() {
     let second = newcomer().set("PORT", port);
     let ended = second.run(&["dev"]).with(1);
     assert!(
-        ended.stderr.contains(&format!("port {port} is taken, perhaps by another countersign")),
+        ended.stderr.contains(&format!("port {port} is in use, perhaps by another countersign")),
         "{}",
         ended.stderr
     );

@@ -59,7 +59,7 @@ async fn a_missing_key_fails_with_the_command_that_makes_one() {
     let bad = lines(&ended, "fail");
     assert_eq!(bad.len(), 1, "{}", ended.stdout);
     assert!(bad[0].contains("SECRET_KEY is not set; `countersign secret --write-env` makes one"), "{}", bad[0]);
-    assert_eq!(lines(&ended, "warn"), ["database: not checked until the settings are in order"]);
+    assert_eq!(lines(&ended, "warn"), ["database: not checked until the settings are valid"]);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_missing_address_of_the_site_fails_and_one_that_others_cannot_use_is_a
         warnings.iter().find(|line| line.starts_with(start)).map(|line| (*line).to_owned())
     };
     let local = with("http://localhost:8000", "site:").unwrap();
-    assert!(local.contains("this machine alone"), "{local}");
+    assert!(local.contains("only this machine"), "{local}");
     assert_eq!(with("http://localhost:8000", "network:"), None);
     let plain = with("http://nas.example:8000", "network:").unwrap();
     for words in ["FRONTEND_URL is http://nas.example:8000", "nobody stays logged in", "TLS_CERT_FILE"] {
@@ -100,7 +100,7 @@ fn an_unreachable_database_fails_without_its_password() {
     let bad = lines(&ended, "fail");
     assert_eq!(bad.len(), 1, "{}", ended.stdout);
     assert!(bad[0].starts_with("database:"), "{}", bad[0]);
-    assert!(bad[0].ends_with("check DATABASE_URL and that the server runs"), "{}", bad[0]);
+    assert!(bad[0].ends_with("check DATABASE_URL and that the server is running"), "{}", bad[0]);
     assert!(!ended.all().contains("hunter2") && !ended.all().contains(KEY), "{}", ended.all());
 }
 
@@ -129,10 +129,10 @@ async fn what_is_wrong_with_the_way_to_postgresql_is_told_in_one_line_with_what_
     let ada = server.network_url("ada:pencil");
     for (url, remedy) in [
         (server.network_url("ada:hunter2"), "check the user and the password in DATABASE_URL"),
-        (format!("{ada}?sslmode=disable"), "the server wants TLS: add sslmode=require to DATABASE_URL"),
-        (format!("{ada}?sslmode=verify-full"), "in sslrootcert the certificate of its signer"),
-        (ada.replace("/postgres", "/missing"), "make the database at the server, such as by `createdb`"),
-        ("postgres://ada:hunter2@db.invalid/app".to_owned(), "check DATABASE_URL and that the server runs"),
+        (format!("{ada}?sslmode=disable"), "the server requires TLS: add sslmode=require to DATABASE_URL"),
+        (format!("{ada}?sslmode=verify-full"), "and sslrootcert to its CA's certificate"),
+        (ada.replace("/postgres", "/missing"), "create the database on the server, such as with `createdb`"),
+        ("postgres://ada:hunter2@db.invalid/app".to_owned(), "check DATABASE_URL and that the server is running"),
     ] {
         let line = refusal(&url);
         assert!(line.starts_with("database: ") && line.contains(remedy), "{line}");
@@ -156,7 +156,7 @@ async fn a_server_that_takes_no_writes_is_told_from_one_that_is_not_there() {
     on_db!(tx.conn(), c => sqlx::query(alter).execute(c).await.map(drop)).unwrap();
     tx.commit().await.unwrap();
     let line = refusal(database.server_url());
-    assert!(line.starts_with("database: ") && line.contains("it takes no writes, as a standby"), "{line}");
+    assert!(line.starts_with("database: ") && line.contains("it is read-only, such as a standby"), "{line}");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_missing_sqlite_file_fails_with_the_command_that_makes_it() {
     let sandbox = Sandbox::with_database("sqlite:missing.db");
     let ended = sandbox.run(&["doctor"]).with(1);
     let bad = lines(&ended, "fail");
-    assert_eq!(bad, ["database: there is no database at sqlite:missing.db yet; `countersign migrate up` makes it"]);
+    assert_eq!(bad, ["database: there is no database at sqlite:missing.db yet; `countersign migrate up` creates it"]);
     assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
 }
 
@@ -224,7 +224,7 @@ async fn what_browsers_are_told_is_said_and_that_they_are_told_nothing_is_a_warn
     };
     let shared = "browsers: pages of https://app.example.org may use the API with access tokens";
     let ended = doctor("30", "https://accounts.example.org");
-    assert_eq!(about(&ended, "ok"), ["browsers: once they have been here they insist on https for 30 days", shared]);
+    assert_eq!(about(&ended, "ok"), ["browsers: they insist on https for 30 days after each visit", shared]);
     let ended = doctor("off", "https://accounts.example.org");
     assert_eq!((about(&ended, "ok"), about(&ended, "warn").len()), (vec![shared.to_owned()], 1), "{}", ended.stdout);
     // Over plain HTTP nothing is told, and there is a warning of another kind.

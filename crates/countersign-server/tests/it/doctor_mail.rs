@@ -18,7 +18,7 @@ async fn doctor_plays_a_whole_conversation_and_sends_nothing() {
     let place = format!("localhost:{}", server.port());
     let mut sandbox = sending_to(&server, Sandbox::with_database(database.url())).set("MAIL_USE_TLS", "false");
     let ended = sandbox.run(&["doctor"]).with(0);
-    let good = format!("ok    mail: {place} answers and would take mail; `mail test` sends something");
+    let good = format!("ok    mail: {place} answers and accepts mail; `mail test` sends one");
     assert_eq!(lines(&ended), [good]);
 
     for (from, code, verdict, told) in [
@@ -29,7 +29,7 @@ async fn doctor_plays_a_whole_conversation_and_sends_nothing() {
             "MAIL FROM: permanent error (550): 5.7.1 (address) you may not send as this; look at MAIL_FROM",
         ),
         ("relayed@example.org", 1, "fail", "Relay access denied; look at MAIL_USERNAME and MAIL_PASSWORD"),
-        ("refused@example.org", 0, "warn", "nobody gets what is sent to the address in MAIL_FROM"),
+        ("refused@example.org", 0, "warn", "the address in MAIL_FROM cannot receive mail"),
         ("later@example.org", 0, "warn", "RCPT TO: transient error (451)"),
     ] {
         sandbox = sandbox.set("MAIL_FROM", from);

@@ -12,7 +12,7 @@ async fn a_mail_that_was_given_up_is_shown_and_tried_again_by_a_command() {
         .set("MAIL_SERVER", "127.0.0.1")
         .set("MAIL_PORT", server.port())
         .set("MAIL_TLS", "none");
-    assert_eq!(sandbox.run(&["jobs", "list"]).with(0).stdout.trim(), "nothing waits");
+    assert_eq!(sandbox.run(&["jobs", "list"]).with(0).stdout.trim(), "no jobs");
     let running = sandbox.start("serve");
     running.register("refused").ok(201);
     running.register("later").ok(201);
@@ -28,7 +28,7 @@ async fn a_mail_that_was_given_up_is_shown_and_tried_again_by_a_command() {
 
     let id = row.split_whitespace().next().unwrap();
     let told = sandbox.run(&["jobs", "retry", id]).with(0).stdout;
-    assert_eq!(told.trim(), "1 will be tried again at once by an instance that runs");
+    assert_eq!(told.trim(), "1 will be retried now by a running instance");
     eventually("it is tried and given up again", || {
         sandbox.run(&["jobs", "list"]).stdout.contains("given up").then_some(())
     });

@@ -19,7 +19,7 @@ async fn keys_rotate_under_a_running_server_and_nobody_is_logged_out() {
     let database = current_database().await;
     let sandbox = Sandbox::with_database(database.url()).set("ALGORITHM", "EdDSA");
     let list = || sandbox.run(&["keys", "list"]).with(0);
-    assert!(list().stdout.contains("the first start of the server makes one"));
+    assert!(list().stdout.contains("the server creates one on its first start"));
     let server = sandbox.start("serve");
     server.register("ada").ok(201);
     let token = server.token("ada");

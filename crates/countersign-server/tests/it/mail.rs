@@ -52,7 +52,7 @@ fn a_test_mail_that_is_refused_says_whether_for_good() {
     let server = SmtpServer::start(SmtpServerOptions::default());
     let sandbox = sending_to(&server, Sandbox::new()).set("MAIL_USE_TLS", "false");
     for (address, told) in
-        [("refused@example.org", "refused the mail for good"), ("later@example.org", "the mail was not taken")]
+        [("refused@example.org", "rejected the mail permanently"), ("later@example.org", "the mail was not accepted")]
     {
         let ended = sandbox.run(&["mail", "test", address]).with(1);
         assert!(ended.stderr.contains(told), "{}", ended.stderr);
@@ -109,18 +109,18 @@ fn settings_of_mail_that_do_not_go_together_are_named() {
             &[("MAIL_USE_TLS", "false"), ("MAIL_SERVER", "mail.example.org")][..],
             "MAIL_USE_TLS is false, and mail.example.org is not this machine",
         ),
-        (&[("MAIL_USE_TLS", "false"), ("MAIL_TLS", "implicit")], "MAIL_USE_TLS says the opposite of MAIL_TLS"),
-        (&[("MAIL_USE_TLS", "true"), ("MAIL_TLS", "none")], "MAIL_USE_TLS says the opposite of MAIL_TLS"),
+        (&[("MAIL_USE_TLS", "false"), ("MAIL_TLS", "implicit")], "MAIL_USE_TLS contradicts MAIL_TLS"),
+        (&[("MAIL_USE_TLS", "true"), ("MAIL_TLS", "none")], "MAIL_USE_TLS contradicts MAIL_TLS"),
         (&[("MAIL_USERNAME", "robot")], "MAIL_PASSWORD is not set, but MAIL_USERNAME is"),
         (&[("MAIL_PASSWORD", "hunter2")], "MAIL_USERNAME is not set, but MAIL_PASSWORD is"),
-        (&[("MAIL_SERVER", "smtp://mail.example.org")], "accepted is a name such as mail.example.org"),
-        (&[("MAIL_FROM", "nobody")], "accepted is an e-mail address, or `Name <address>`"),
-        (&[("MAIL_HELO_NAME", "vm")], "accepted is a full domain name such as accounts.example.org, or an address"),
-        (&[("MAIL_TLS", "ssl")], "accepted is starttls or implicit or none"),
+        (&[("MAIL_SERVER", "smtp://mail.example.org")], "expected a name such as mail.example.org"),
+        (&[("MAIL_FROM", "nobody")], "expected an e-mail address, or `Name <address>`"),
+        (&[("MAIL_HELO_NAME", "vm")], "expected a full domain name such as accounts.example.org, or an address"),
+        (&[("MAIL_TLS", "ssl")], "expected starttls or implicit or none"),
         (&[("MAIL_CA_FILE", "missing.pem")], "the file cannot be read"),
-        (&[("MAIL_TIMEOUT_SECONDS", "0")], "accepted is a whole number from 1 to 300"),
+        (&[("MAIL_TIMEOUT_SECONDS", "0")], "expected a whole number from 1 to 300"),
         (&[("DEFAULT_LANGUAGE", "fr")], "DEFAULT_LANGUAGE cannot be used: there are no texts in the language fr"),
-        (&[("DEFAULT_LANGUAGE", "..")], "accepted is a language tag such as en, de or pt-BR"),
+        (&[("DEFAULT_LANGUAGE", "..")], "expected a language tag such as en, de or pt-BR"),
         (&[("TEMPLATES_DIR", "missing")], "TEMPLATES_DIR cannot be used: the folder missing cannot be read"),
     ] {
         let sandbox = settings.iter().fold(Sandbox::new(), |sandbox, (name, value)| sandbox.set(name, value));
@@ -145,13 +145,13 @@ fn a_port_that_does_not_go_with_the_encryption_is_warned_of_at_once() {
     for (settings, warning) in [
         (
             &[("MAIL_PORT", "465"), ("MAIL_TLS", "starttls")][..],
-            Some("MAIL_PORT is 465, where mail servers begin with TLS"),
+            Some("MAIL_PORT is 465, where mail servers expect TLS from the start"),
         ),
         (
             &[("MAIL_PORT", "465"), ("MAIL_USE_TLS", "false")],
-            Some("and MAIL_USE_TLS says otherwise; take MAIL_TLS=implicit"),
+            Some("but MAIL_USE_TLS says otherwise; use MAIL_TLS=implicit"),
         ),
-        (&[("MAIL_PORT", "587"), ("MAIL_TLS", "implicit")], Some("where mail servers begin in the clear")),
+        (&[("MAIL_PORT", "587"), ("MAIL_TLS", "implicit")], Some("where mail servers start without TLS")),
         (&[("MAIL_PORT", "465")], None),
         (&[("MAIL_PORT", "465"), ("MAIL_USE_TLS", "true")], None),
         (&[("MAIL_PORT", "2465"), ("MAIL_TLS", "implicit")], None),

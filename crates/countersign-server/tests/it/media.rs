@@ -74,7 +74,7 @@ async fn a_copy_that_cannot_be_made_says_why() {
     let server = S3Server::start().await;
     let sandbox = bucket_settings(Sandbox::new(), &server);
     for (from, to, reason) in [
-        ("old", "file:new", "old is no storage: accepted is file:FOLDER or s3://BUCKET"),
+        ("old", "file:new", "old is not a storage: expected file:FOLDER or s3://BUCKET"),
         ("file:old", "file:", "file: names no folder"),
         ("s3://nothing", "file:new", "the picture storage"),
     ] {
@@ -99,7 +99,7 @@ async fn doctor_tries_the_storage_of_pictures() {
         let ended = sandbox.run(&["doctor"]);
         ended.stdout.lines().find(|line| line.contains("pictures:")).unwrap_or_default().to_owned()
     };
-    assert!(line(&sandbox).starts_with("ok") && line(&sandbox).contains("/pictures can be written, read and cleared"));
+    assert!(line(&sandbox).starts_with("ok") && line(&sandbox).contains("/pictures can be written, read and deleted"));
     assert_eq!(names(&server.pictures_folder()), Vec::<String>::new());
     let stranger = sandbox.set("S3_SECRET_ACCESS_KEY", "another secret");
     assert!(line(&stranger).starts_with("fail"), "{}", line(&stranger));
@@ -112,8 +112,8 @@ fn settings_of_pictures_that_do_not_go_together_are_named() {
         ("S3_ACCESS_KEY_ID", "key", "S3_SECRET_ACCESS_KEY is not set, but S3_ACCESS_KEY_ID is"),
         ("S3_ENDPOINT_URL", "https://minio.example.org", "S3_BUCKET_NAME is not set, but S3_ENDPOINT_URL is"),
         ("MEDIA_DELIVERY", "presigned", "MEDIA_DELIVERY needs S3_BUCKET_NAME, which is not set"),
-        ("MEDIA_URL", "cdn.example.org", "accepted is a URL such as"),
-        ("S3_BUCKET_NAME", "a/b", "accepted are 3 to 63"),
+        ("MEDIA_URL", "cdn.example.org", "expected a URL such as"),
+        ("S3_BUCKET_NAME", "a/b", "expected 3 to 63"),
     ] {
         let ended = Sandbox::new().set("SECRET_KEY", KEY).set(name, value).run(&["serve"]).with(1);
         assert!(ended.stderr.contains(problem), "{}", ended.stderr);

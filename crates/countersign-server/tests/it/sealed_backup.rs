@@ -95,9 +95,9 @@ fn what_cannot_be_opened_is_refused_by_its_reason_and_nothing_is_changed() {
         bytes[at] ^= 1;
         bytes
     };
-    let (right, wrong, cut) = (Some("key.txt"), Some("other.txt"), "it was cut off, or altered");
+    let (right, wrong, cut) = (Some("key.txt"), Some("other.txt"), "it was truncated or altered");
     for (case, bytes, key, reason) in [
-        ("no key", good.clone(), None, "it is encrypted; --identity names the file"),
+        ("no key", good.clone(), None, "it is encrypted; pass the file with its key"),
         ("another key", good.clone(), wrong, "none of the keys of --identity opens it"),
         ("cut off by a byte", good[..good.len() - 1].to_vec(), right, cut),
         ("cut off between two parts", good[..first_end].to_vec(), right, cut),
@@ -142,9 +142,9 @@ fn keys_that_are_none_are_named_by_their_file_and_line_and_not_repeated() {
         .file("empty.txt", "# nothing\n");
     fs::copy(sandbox.path("sealed.tar.age"), there.path("sealed.txt")).unwrap();
     for (file, reason) in [
-        ("damaged.txt", "--identity damaged.txt: line 3 is no key that begins with AGE-SECRET-KEY-1"),
+        ("damaged.txt", "--identity damaged.txt: line 3 is not a key that begins with AGE-SECRET-KEY-1"),
         ("public.txt", "--identity public.txt: line 1 is no key"),
-        ("empty.txt", "--identity empty.txt: there is no key in it"),
+        ("empty.txt", "--identity empty.txt: it contains no key"),
         ("missing.txt", "--identity missing.txt: No such file"),
         ("sealed.txt", "--identity sealed.txt: "),
     ] {

@@ -180,7 +180,7 @@ async fn serve_refuses_to_start_without_the_address_of_the_site_and_commands_tha
     let sandbox = Sandbox::with_database(database.url()).unset("FRONTEND_URL");
     for command in ["serve", "invite"] {
         let ended = sandbox.run(&[command]).with(1);
-        let words = "FRONTEND_URL is not set; it is where people reach the site, such as https://accounts.example.org";
+        let words = "FRONTEND_URL is not set; it is the public URL of the site, such as https://accounts.example.org";
         assert!(ended.stderr.contains(words), "{command}: {}", ended.stderr);
         assert_eq!(ended.stdout, "", "{command}");
     }
@@ -236,7 +236,7 @@ fn a_pooler_has_to_go_with_the_address() {
         ("sqlite:a.db", "transaction", "DATABASE_POOLER is transaction, but DATABASE_URL names an SQLite database"),
         ("postgres://ada:hunter2@db/app?options=-c%20x%3D1", "transaction", "takes no startup options"),
         ("postgres://ada:hunter2@db/app?schema=hunter2", "session", "the parameter `schema` is not supported"),
-        ("postgres://ada:hunter2@db/app", "statement", "accepted is session or transaction"),
+        ("postgres://ada:hunter2@db/app", "statement", "expected session or transaction"),
     ] {
         let stderr = Sandbox::new()
             .set("DATABASE_URL", url)

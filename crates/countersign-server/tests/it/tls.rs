@@ -186,7 +186,7 @@ async fn a_renewed_certificate_is_shown_to_new_clients_and_those_who_are_connect
     eventually("it is complained of", || {
         server
             .stderr()
-            .contains("not the key of the certificate in cert.pem; the certificate from before stays")
+            .contains("not the key of the certificate in cert.pem; the previous certificate stays")
             .then_some(())
     });
     assert_eq!(authority.connect(server.address).shown(), before.shown());
@@ -329,7 +329,7 @@ async fn a_certificate_that_has_expired_is_served_with_a_warning() {
     let sandbox = sandbox.file("cert.pem", &certificate).file("key.pem", &key).set("HOST", "0.0.0.0");
     let examined = sandbox.run(&["doctor"]).stdout;
     assert!(examined.contains("warn  tls: the certificate has expired, at 2021-01-01T00:00:00Z"), "{examined}");
-    assert!(examined.contains("ok    network: HOST=0.0.0.0 is open to other machines, who are spoken to encrypted"));
+    assert!(examined.contains("ok    network: HOST=0.0.0.0 is open to other machines, over TLS"));
     let server = sandbox.start("serve");
     let log = server.stderr();
     let warning =

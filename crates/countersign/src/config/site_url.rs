@@ -27,7 +27,7 @@ enum Scheme {
 
 /// The text is not the URL of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("accepted is scheme and host alone, such as https://accounts.example.org")]
+#[error("expected only scheme and host, such as https://accounts.example.org")]
 pub struct InvalidSiteUrl;
 
 impl SiteUrl {

@@ -11,7 +11,7 @@ pub struct Language(LanguageIdentifier);
 
 /// The text is not a language tag of language, script, region and variants, or is longer than 35 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("accepted is a language tag such as en, de or pt-BR")]
+#[error("expected a language tag such as en, de or pt-BR")]
 pub struct InvalidLanguage;
 
 /// The length that RFC 5646, section 4.4.1, recommends to support.

@@ -15,7 +15,7 @@ pub struct HelloName(ClientId);
 
 /// The text is not a valid name for the greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("accepted is a full domain name such as accounts.example.org, or an address such as [192.0.2.1]")]
+#[error("expected a full domain name such as accounts.example.org, or an address such as [192.0.2.1]")]
 pub struct InvalidHelloName;
 
 impl HelloName {

@@ -75,7 +75,7 @@ pub struct RootCertificates(Certificate);
 
 /// The text contains no certificates in PEM (RFC 7468, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("accepted are certificates in PEM")]
+#[error("expected certificates in PEM")]
 pub struct InvalidCertificate;
 
 impl RootCertificates {

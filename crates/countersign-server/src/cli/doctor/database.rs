@@ -27,7 +27,7 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
     };
     let by_way_of = match shell.database_url.pooler() {
         Pooler::Session => "",
-        Pooler::Transaction => ", as through a pooler in transaction mode",
+        Pooler::Transaction => ", through a pooler in transaction mode",
     };
     examination.add(Verdict::Ok, format!("database: {} answers{by_way_of}", db.kind()));
     match db.prove_writable().await {
@@ -39,7 +39,7 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
     match schema {
         Ok(Usable::Current) => examination.add(Verdict::Ok, "database: the schema is current"),
         Ok(Usable::Expanded) => examination
-            .add(Verdict::Ok, "database: the schema was extended by a newer version, beside which this one runs on"),
+            .add(Verdict::Ok, "database: the schema was extended by a newer version; this one keeps working with it"),
         Err(SchemaProblem::Db(error)) => examination.add(Verdict::Fail, line(error)),
         Err(problem) => {
             let Failure(reason) = problem.into();
@@ -55,9 +55,9 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
 /// Describes the error and a remedy.
 fn line(error: DbError) -> String {
     let remedy = match error.cause() {
-        Some(Cause::TransactionPooler) => None, // it says itself what to do
+        Some(Cause::TransactionPooler) => None, // the error contains the remedy
         Some(cause) => Some(remedy(cause)),
-        None => Some("check DATABASE_URL and that the server runs"),
+        None => Some("check DATABASE_URL and that the server is running"),
     };
     let Failure(reason) = error.into();
     match remedy {
@@ -68,28 +68,26 @@ fn line(error: DbError) -> String {
 
 fn remedy(cause: Cause) -> &'static str {
     match cause {
-        Cause::Login => {
-            "check the user and the password in DATABASE_URL, and at the server who is let in (pg_hba.conf)"
-        }
+        Cause::Login => "check the user and the password in DATABASE_URL, and the server's access rules (pg_hba.conf)",
         Cause::NoDatabase => {
-            "make the database at the server, such as by `createdb`, or check its name in DATABASE_URL"
+            "create the database on the server, such as with `createdb`, or check its name in DATABASE_URL"
         }
         Cause::EncryptionRequired => {
-            "the server wants TLS: add sslmode=require to DATABASE_URL, or better sslmode=verify-full"
+            "the server requires TLS: add sslmode=require to DATABASE_URL, or better sslmode=verify-full"
         }
         Cause::NoEncryption => {
-            "turn on TLS at the server, or leave sslmode out of DATABASE_URL if nobody else reads that network"
+            "enable TLS on the server, or remove sslmode from DATABASE_URL if the network is trusted"
         }
         Cause::ForeignCertificate => {
-            "name the host in DATABASE_URL as its certificate does, and in sslrootcert the certificate of its signer"
+            "set the host in DATABASE_URL to the name in the server's certificate, and sslrootcert to its CA's certificate"
         }
-        Cause::CertificateWanted => "name a certificate that the server trusts in DATABASE_URL, by sslcert and sslkey",
-        Cause::ReadOnly => {
-            "it takes no writes, as a standby or a file that is protected; name the one that does in DATABASE_URL"
+        Cause::CertificateWanted => {
+            "set sslcert and sslkey in DATABASE_URL to a client certificate that the server trusts"
         }
-        Cause::DiskFull => "make room on the disk of the database",
-        Cause::TooManyConnections => "lower DATABASE_CONNECTIONS_MAX, or raise what the server or the pooler allows",
-        _ => "check DATABASE_URL and that the server runs",
+        Cause::ReadOnly => "it is read-only, such as a standby or a protected file; set DATABASE_URL to a writable one",
+        Cause::DiskFull => "free space on the disk of the database",
+        Cause::TooManyConnections => "lower DATABASE_CONNECTIONS_MAX, or raise the limit of the server or the pooler",
+        _ => "check DATABASE_URL and that the server is running",
     }
 }
 
@@ -100,12 +98,14 @@ async fn clock(examination: &mut Examination, shell: &ShellSettings, db: &Db) {
     let now = accounts.clock().now();
     match accounts.newest_login_at().await {
         _ if now.as_second() < CLOCK_SECOND_MIN => {
-            examination.add(Verdict::Fail, format!("clock: it shows {now:.0}; set the time, best by NTP"));
+            examination.add(Verdict::Fail, format!("clock: it shows {now:.0}; set the time, preferably with NTP"));
         }
         Ok(Some(newest)) if newest > now => {
             examination.add(
                 Verdict::Fail,
-                format!("clock: it shows {now:.0}, but somebody logged in at {newest:.0}; set the time, best by NTP"),
+                format!(
+                    "clock: it shows {now:.0}, but somebody logged in at {newest:.0}; set the time, preferably with NTP"
+                ),
             );
         }
         Ok(_) => examination.add(Verdict::Ok, format!("clock: {now:.0}")),
