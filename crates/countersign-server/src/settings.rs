@@ -233,8 +233,8 @@ pub struct ShellSettings {
     #[conf(env, value_parser = whole_number(ONE..=THREADS_MAX), default_help_str = "the number of cores")]
     pub hashing_threads: Option<NonZeroUsize>,
 
-    /// Maximum memory for hashing, in bytes. If it is too small for all threads, fewer threads run. The rest is used
-    /// for imported hashes with higher costs.
+    /// Maximum memory for hashing, in bytes. If it is too small for all threads, fewer threads run. Memory that the
+    /// threads do not need is used for imported hashes with higher costs.
     #[conf(
         env,
         value_parser = whole_number(1_048_576..=1_099_511_627_776),

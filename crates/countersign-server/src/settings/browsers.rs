@@ -10,7 +10,7 @@ use crate::{CrossOrigins, Hsts, HstsScope};
 pub struct BrowserSettings {
     /// The origins whose pages may use the API, such as a single-page application on another host: as browsers write
     /// them, without a path, separated by commas (`https://app.example.org,http://localhost:5173`). These pages
-    /// authenticate with access tokens only; their cookies are ignored.
+    /// authenticate with access tokens only, never with cookies.
     #[conf(env, value_parser = CrossOrigins::parse)]
     pub cors_origins: Option<CrossOrigins>,
 

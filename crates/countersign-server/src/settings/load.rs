@@ -220,7 +220,8 @@ fn demand(shell: &ShellSettings, purpose: Purpose, binary: &str, problems: &mut 
         refuse(name, text.to_owned());
     }
     if shell.backups.backup_to.is_some() && shell.database_url.sqlite_path().is_none() {
-        let text = "is set, but DATABASE_URL names a PostgreSQL database; back it up with its own tools, such as `pg_dump`";
+        let text =
+            "is set, but DATABASE_URL names a PostgreSQL database; back it up with its own tools, such as `pg_dump`";
         refuse("BACKUP_TO", text.to_owned());
     }
 }
