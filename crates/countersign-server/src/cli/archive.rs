@@ -35,7 +35,7 @@ const LINE_BYTES_MAX: u64 = 160;
 /// The description of a backup, stored inside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// [`FORMAT`].
+    /// The format version, [`FORMAT`] of the program that wrote it.
     pub(super) format: u32,
     /// The host application that wrote it.
     pub(super) program: String,
