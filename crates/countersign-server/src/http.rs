@@ -225,7 +225,7 @@ fn problems_page<H: Host>() -> Response {
 pub fn problems_reference<H: Host>() -> String {
     let mut text = String::from(
         "# Problems\n\n\
-         Made from the definitions in code; do not edit, run the tests with `UPDATE_DOCS=1` instead.\n\n\
+         Generated from the definitions in the code. Do not edit; run the tests with `UPDATE_DOCS=1` instead.\n\n\
          The errors that the API returns. `code` is stable: branch on it. [api.md](api.md#errors) shows the whole response.\n\n\
          | code | status | title | when |\n|---|---|---|---|\n",
     );
