@@ -65,7 +65,7 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await fill("Text", "With **strong** words\nand a second line.");
   await inspect();
   await button("Publish");
-  await notice(page, "Your post is published.");
+  await notice(page, "Your post has been published.");
   assert.match(await page.title(), new RegExp(`^A post by ${name}`));
   assert.equal(await page.locator(".prose strong").textContent(), "strong");
   await inspect();
@@ -75,13 +75,13 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), "With **strong** words\nand a second line.");
   await fill("Title", `Another title by ${name}`);
   await button("Save");
-  await notice(page, "Your post is saved.");
+  await notice(page, "Your post has been saved.");
   await page.getByRole("heading", { name: `Another title by ${name}` }).waitFor();
   await link("Delete");
   await page.waitForURL("**/delete");
   await inspect();
   await button("Delete for good");
-  await notice(page, "The post is deleted.");
+  await notice(page, "The post has been deleted.");
   assert.equal((await page.request.get(post)).status(), 404);
 
   await button("Log out");
@@ -122,9 +122,9 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await page.goto(`${blog.url}/account`);
   await fill("Username", `${name} the second`);
   await button("Save");
-  await notice(page, "Your profile is saved.");
+  await notice(page, "Your profile has been saved.");
   await button("End all others");
-  await notice(page, "All other sessions are ended.");
+  await notice(page, "All other sessions have been ended.");
   await inspect();
   await elsewhere.goto(`${blog.url}/account`);
   await elsewhere.waitForURL(/\/login\?next=\/account$/);
@@ -132,13 +132,13 @@ async function life({ blog, browser }, { script, size, keyboard = false, name })
   await fill("Current password", SECOND);
   await fill("New password", THIRD);
   await button("Change password");
-  await notice(page, "Your password is changed.");
+  await notice(page, "Your password has been changed.");
 
   await link("Delete account");
   await page.waitForURL("**/account/delete");
   await inspect();
   await button("Delete for good");
-  await notice(page, "Your account is deleted.");
+  await notice(page, "Your account has been deleted.");
   await page.goto(`${blog.url}/login`);
   await fill("E-mail address", email);
   await fill("Password", THIRD);

@@ -18,7 +18,7 @@ async function aLoginThatIsNotKept({ blog, browser }) {
       await page.goto(`${blog.url}/login`);
       const box = page.getByLabel("Keep me logged in on this device");
       assert.equal(await box.isChecked(), true);
-      await page.getByText("Not on a device that others use").waitFor();
+      await page.getByText("Leave this unticked on a shared device").waitFor();
       if (!kept) {
         await page.getByText("Keep me logged in on this device").click();
         // What was chosen outlasts a slip.

@@ -100,7 +100,7 @@ async function scriptSaysWhatIsWrongAtOnce({ blog, browser }) {
   await page.goto(`${blog.url}/register`);
   await page.getByLabel("E-mail address").fill("no address");
   await page.getByLabel("Username").focus();
-  await page.locator("#email-error").getByText("not an e-mail address").waitFor();
+  await page.locator("#email-error").getByText("Please enter an e-mail address").waitFor();
   await page.getByRole("button", { name: "Create account" }).click();
   assert.match(page.url(), /\/register$/);
   assert.equal(await page.evaluate(() => document.activeElement.id), "username");
@@ -123,7 +123,7 @@ async function moreAreLoadedInPlace({ blog, browser }) {
   await page.goto(blog.url + path);
   assert.equal(await page.locator("article").count(), 10);
   await page.getByRole("link", { name: "Load More" }).click();
-  await page.getByText("2 more posts are shown.").waitFor({ state: "attached" });
+  await page.getByText("2 more posts loaded.").waitFor({ state: "attached" });
   assert.equal(await page.locator("article").count(), 12);
   assert.equal(await page.getByRole("link", { name: "Load More" }).count(), 0);
   assert.equal(page.url(), blog.url + path);
@@ -190,7 +190,7 @@ async function aPictureIsCutAndRemoved({ blog, browser }) {
     const file = page.getByLabel("Choose a picture");
     await file.setInputFiles({ name: "\"><img src=x onerror=alert(1)>.png", mimeType: "image/png", buffer });
     if (script) {
-      const cut = page.getByLabel("How the picture will be cut");
+      const cut = page.getByLabel("How the picture will be cropped");
       // The browser reads the file first, and then there is something to be cut.
       await cut.waitFor();
       await cut.focus();
@@ -201,11 +201,11 @@ async function aPictureIsCutAndRemoved({ blog, browser }) {
       await browser.shoot(page, "picture-cut");
     }
     await page.getByRole("button", { name: "Use this picture" }).click();
-    await page.locator(".notice").getByText("Your picture is saved.").waitFor();
+    await page.locator(".notice").getByText("Your picture has been saved.").waitFor();
     const size = await page.locator("section .face").evaluate((image) => image.naturalWidth);
     assert.equal(size, 300);
     await page.getByRole("button", { name: "Remove picture" }).click();
-    await page.locator(".notice").getByText("Your picture is removed.").waitFor();
+    await page.locator(".notice").getByText("Your picture has been removed.").waitFor();
     await page.getByLabel("Choose a picture").setInputFiles({ name: "a.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
     await page.getByRole("button", { name: "Use this picture" }).click();
     await page.locator("#picture-file-error").waitFor();

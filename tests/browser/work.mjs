@@ -97,7 +97,7 @@ async function withoutScriptTheFormSaysThatItNeedsOne({ busyBlog: blog, browser 
   }
   await page.getByLabel("E-mail address").fill("zoe@example.com");
   await page.getByRole("button", { name: "Send link" }).click();
-  await page.getByRole("alert").getByText("The sum that your browser had to do was missing").waitFor();
+  await page.getByRole("alert").getByText("The calculation that your browser had to do was missing").waitFor();
   assert.equal(await page.getByLabel("E-mail address").inputValue(), "zoe@example.com");
 }
 

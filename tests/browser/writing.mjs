@@ -16,7 +16,7 @@ async function aTextOutlivesItsSession({ blog, browser }) {
   for (const script of [true, false]) {
     const author = await blog.author(`Olga ${script ? "with" : "without"} script`);
     const post = await author.publish("Before", "Before");
-    for (const [path, send, said] of [["/posts/new", "Publish", "Your post is published."], [`/posts/${post.id}/edit`, "Save", "Your post is saved."]]) {
+    for (const [path, send, said] of [["/posts/new", "Publish", "Your post has been published."], [`/posts/${post.id}/edit`, "Save", "Your post has been saved."]]) {
       const page = await browser.somebody({ script, size: SIZES.phone });
       await page.goto(`${blog.url}/login?next=${path}`);
       await logIn(page, author);

@@ -1,5 +1,5 @@
-# The texts of the blog in English.
-# First-strong isolates (U+2068, U+2069) stand around names and titles: some are written from right to left.
+# English texts of the blog.
+# Names and titles are wrapped in first-strong isolates (U+2068, U+2069), because some are written from right to left.
 
 blog-about = The newest posts at { $site }.
 blog-posts = Posts
@@ -9,7 +9,7 @@ blog-no-posts = Nothing has been written here yet.
 blog-author-no-posts = ⁨{ $name }⁩ has not written anything yet.
 blog-write-first = Write the first post
 blog-load-more = Load More
-blog-loaded = 0 more posts are shown.
+blog-loaded = 0 more posts loaded.
 blog-read-on = Read on
 blog-read-on-named = Read on: ⁨{ $title }⁩
 blog-feed = Feed
@@ -25,15 +25,15 @@ blog-table = Table
 blog-edit = Edit
 blog-delete = Delete
 blog-delete-title = Delete post
-blog-delete-sure = Do you really want to delete “⁨{ $title }⁩”? Nobody can bring it back.
+blog-delete-sure = Do you really want to delete “⁨{ $title }⁩”? This cannot be undone.
 blog-delete-do = Delete for good
 fault-title-blank = The title needs at least one visible character.
 fault-title-long = The title may have at most 100 characters.
 fault-content-long = The text may have at most 1 MiB.
-fault-logged-out = You are logged out. Your text is still here: log in in another tab, and then send it again.
-fault-not-your-post = This post belongs to another account. Your text is still here: log in as its author in another tab, and then send it again.
+fault-logged-out = You are logged out. Your text is still here: log in in another tab, then send it again.
+fault-not-your-post = This post belongs to another account. Your text is still here: log in as its author in another tab, then send it again.
 fault-post-gone = This post has been deleted. Your text is still here, and you can publish it as a new post.
-fault-not-saved = Nothing could be saved at the moment. Your text is still here: please send it again in a minute.
-done-post-published = Your post is published.
-done-post-saved = Your post is saved.
-done-post-deleted = The post is deleted.
+fault-not-saved = The post could not be saved at the moment. Your text is still here: please send it again in a minute.
+done-post-published = Your post has been published.
+done-post-saved = Your post has been saved.
+done-post-deleted = The post has been deleted.

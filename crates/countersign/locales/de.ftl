@@ -34,10 +34,10 @@ moment = { $day }. { $month ->
 
 mail-greeting = Hallo { $username },
 mail-link-hint = Falls die Schaltfläche nicht funktioniert, kopieren Sie diese Adresse in Ihren Browser:
-mail-code-hint = Oder geben Sie dort, wo Sie danach gefragt werden, diesen Code ein:
+mail-code-hint = Oder geben Sie diesen Code ein, wenn Sie danach gefragt werden:
 mail-footer = Diese Nachricht wurde automatisch von { $site } ({ $url }) verschickt. Antworten werden nicht gelesen.
-mail-expiry-link = Der Link läuft in { $lifetime } ab und funktioniert einmal.
-mail-expiry-link-and-code = Link und Code laufen in { $lifetime } ab und funktionieren einmal.
+mail-expiry-link = Der Link läuft in { $lifetime } ab und lässt sich nur einmal verwenden.
+mail-expiry-link-and-code = Link und Code laufen in { $lifetime } ab und lassen sich nur einmal verwenden.
 
 ## Mails
 
@@ -142,37 +142,37 @@ problem-login-title = Bitte melden Sie sich an
 ## Felder von Formularen
 
 fault-missing = Bitte füllen Sie dieses Feld aus.
-fault-invalid = Das geht nicht; es ist doppelt angegeben oder hat Zeichen, die nichts zeigen.
-fault-email = Das ist keine E-Mail-Adresse wie ada@example.com.
+fault-invalid = Diese Angabe wird nicht angenommen: Sie ist doppelt oder enthält unsichtbare Zeichen.
+fault-email = Bitte geben Sie eine E-Mail-Adresse ein, zum Beispiel ada@example.com.
 fault-username-blank = Der Benutzername braucht mindestens ein sichtbares Zeichen.
 fault-username-long = Der Benutzername darf höchstens 50 Zeichen haben.
-fault-username-unprintable = Der Benutzername darf keine Steuerzeichen oder unsichtbaren Zeichen haben.
+fault-username-unprintable = Der Benutzername darf keine Steuerzeichen und keine unsichtbaren Zeichen enthalten.
 fault-username-marks = Im Benutzernamen dürfen über oder unter einem Buchstaben höchstens vier Zeichen stehen.
-fault-username-at = Der Benutzername darf kein @ haben, damit er nicht wie eine E-Mail-Adresse aussieht.
-fault-username-taken = Diesen Benutzernamen hat schon jemand.
+fault-username-at = Der Benutzername darf kein @ enthalten, damit er nicht mit einer E-Mail-Adresse verwechselt wird.
+fault-username-taken = Dieser Benutzername ist schon vergeben.
 fault-email-taken = Mit dieser E-Mail-Adresse gibt es schon ein Konto.
 fault-password-short = Das Passwort braucht mindestens 8 Zeichen.
 fault-password-long = Das Passwort darf höchstens 1.024 Bytes haben.
-fault-password-common = Dieses Passwort gehört zu den häufigsten, die zuerst probiert werden. Bitte wählen Sie ein anderes.
-fault-password-wrong = Das aktuelle Passwort ist ein anderes.
+fault-password-common = Dieses Passwort gehört zu den häufigsten, die Angreifer zuerst probieren. Bitte wählen Sie ein anderes.
+fault-password-wrong = Das aktuelle Passwort ist falsch.
 fault-credentials = E-Mail-Adresse oder Passwort ist falsch.
 fault-unverified = Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse. Dafür haben wir Ihnen eine Nachricht geschickt.
-fault-busy = Im Moment melden sich zu viele an. Bitte versuchen Sie es gleich noch einmal.
+fault-busy = Im Moment melden sich zu viele Personen an. Bitte versuchen Sie es gleich noch einmal.
 fault-limited-minute = Zu viele Versuche. Bitte versuchen Sie es in einer Minute noch einmal.
 fault-limited = Zu viele Versuche. Bitte versuchen Sie es in einer Viertelstunde noch einmal.
 fault-limited-login = Zu viele Versuche. Bitte versuchen Sie es in einer Viertelstunde noch einmal, oder wählen Sie per E-Mail ein neues Passwort: Das geht sofort.
-fault-challenge = Die Rechnung, die Ihr Browser lösen sollte, fehlte, kam zu spät oder galt schon einmal. Bitte versuchen Sie es noch einmal.
-fault-invitation = Diese Einladung ist ungültig, verbraucht oder für eine andere Adresse.
+fault-challenge = Die Rechenaufgabe, die Ihr Browser lösen sollte, fehlte, kam zu spät oder wurde schon einmal verwendet. Bitte versuchen Sie es noch einmal.
+fault-invitation = Diese Einladung ist ungültig, bereits verwendet oder für eine andere Adresse.
 fault-registration-closed = Im Moment kann sich hier niemand registrieren.
 fault-reset-token = Dieser Link gilt nicht mehr. Bitte fordern Sie einen neuen an.
 fault-registration-password = Bitte geben Sie das Passwort ein, das Sie für dieses Konto gewählt haben.
-fault-registration-password-wrong = Das ist nicht das Passwort der Registrierung. Haben Sie sich hier nicht registriert, hat jemand anders Ihre Adresse benutzt, und Sie müssen nichts tun.
-fault-code = Bitte die sechs Ziffern des Codes eingeben.
+fault-registration-password-wrong = Das ist nicht das Passwort, das bei der Registrierung gewählt wurde. Wenn Sie sich hier nicht registriert haben, hat jemand anders Ihre Adresse benutzt, und Sie müssen nichts tun.
+fault-code = Bitte geben Sie die sechs Ziffern des Codes ein.
 fault-proof = Dieser Link oder Code gilt nicht mehr.
 fault-undo-token = Dieser Link gilt nicht mehr.
 fault-picture = Bitte wählen Sie ein Bild: JPEG, PNG, GIF oder WebP.
 fault-picture-large = Das Bild ist zu groß. Höchstens 5 MB werden angenommen.
-fault-picture-storage = Das Bild konnte nicht abgelegt werden. Bitte versuchen Sie es erneut.
+fault-picture-storage = Das Bild konnte nicht gespeichert werden. Bitte versuchen Sie es erneut.
 
 ## Seiten des Kontos
 
@@ -188,18 +188,18 @@ page-current-password = Aktuelles Passwort
 page-new-password = Neues Passwort
 page-forgot = Passwort vergessen?
 page-keep = Auf diesem Gerät angemeldet bleiben
-page-keep-hint = Nicht auf einem Gerät, das auch andere benutzen: Dort werden Sie mit dem Browser abgemeldet.
+page-keep-hint = Auf einem Gerät, das auch andere benutzen, nicht ankreuzen: Sie werden dann beim Schließen des Browsers abgemeldet.
 page-no-account = Noch kein Konto?
 page-have-account = Sie haben schon ein Konto?
 page-unencrypted-title = Sie bleiben nicht angemeldet
-page-unencrypted-text = Diese Seite ist ohne Verschlüsselung geöffnet (http). Browser behalten eine Anmeldung so nicht, und andere im Netz können Ihr Passwort mitlesen. Öffnen Sie sie stattdessen mit https.
-page-unencrypted-operator = Wenn Sie diese Seite betreiben: Setzen Sie TLS_CERT_FILE und TLS_KEY_FILE, oder stellen Sie einen Proxy davor, der TLS beendet, und setzen Sie FRONTEND_URL auf die Adresse mit https.
+page-unencrypted-text = Diese Seite wurde ohne Verschlüsselung geöffnet (http). Browser behalten dann keine Anmeldung, und andere im Netz können Ihr Passwort mitlesen. Öffnen Sie sie stattdessen mit https.
+page-unencrypted-operator = Wenn Sie diese Seite betreiben: Setzen Sie TLS_CERT_FILE und TLS_KEY_FILE, oder stellen Sie einen Proxy davor, der TLS terminiert, und setzen Sie FRONTEND_URL auf die Adresse mit https.
 page-create-account = Konto anlegen
 page-invitation = Einladungscode
 page-invitation-hint = Ohne ihn kann man sich hier nicht registrieren.
 page-registration-closed = Im Moment kann sich hier niemand registrieren.
-page-challenge-working = Einen Moment. Ihr Browser löst eine Rechnung, damit es für Programme teuer wird, dieses Formular oft auszufüllen.
-page-challenge-script = Dieses Formular braucht JavaScript: Ihr Browser muss eine Rechnung lösen, damit es für Programme teuer wird, es oft auszufüllen.
+page-challenge-working = Einen Moment. Ihr Browser löst eine Rechenaufgabe, damit es für Programme teuer wird, dieses Formular oft abzuschicken.
+page-challenge-script = Dieses Formular braucht JavaScript: Ihr Browser muss eine Rechenaufgabe lösen, damit es für Programme teuer wird, es oft abzuschicken.
 page-forgot-title = Passwort vergessen?
 page-forgot-intro = Geben Sie die E-Mail-Adresse Ihres Kontos ein, und wir schicken Ihnen einen Link, mit dem Sie ein neues Passwort wählen können.
 page-forgot-send = Link senden
@@ -210,7 +210,7 @@ page-reset-do = Neues Passwort setzen
 page-link-incomplete = Der Link ist nicht vollständig. Bitte öffnen Sie ihn noch einmal aus der Nachricht, oder kopieren Sie die ganze Adresse.
 page-ask-again = Neuen Link anfordern
 page-verify-title = E-Mail-Adresse bestätigen
-page-verify-press = Noch ein Druck auf den Knopf, und wir wissen, dass unsere Nachrichten ankommen.
+page-verify-press = Bestätigen Sie mit der Schaltfläche, dass unsere Nachrichten Sie erreichen.
 page-verify-code-intro = Wir haben Ihnen eine Nachricht geschickt. Folgen Sie dem Link darin, oder geben Sie hier den Code ein.
 page-verify-do = Bestätigen
 page-code = Code
@@ -221,7 +221,7 @@ page-undo-do = Änderung rückgängig machen
 page-account = Ihr Konto
 page-profile = Profil
 page-picture = Bild
-page-picture-now = Ihr jetziges Bild
+page-picture-now = Ihr aktuelles Bild
 page-picture-choose = Bild wählen
 page-picture-hint = JPEG, PNG, GIF oder WebP, höchstens 5 MB. Es wird quadratisch zugeschnitten.
 page-picture-save = Dieses Bild verwenden
@@ -250,38 +250,38 @@ page-end = Beenden
 page-end-named = Sitzung auf { $device } beenden
 page-end-others = Alle anderen beenden
 page-delete-account = Konto löschen
-page-delete-intro = Ihr Konto und alles, was dazu gehört, wird sofort gelöscht. Niemand kann es zurückholen.
-page-delete-sure = Wollen Sie das Konto { $name } mit allem, was dazu gehört, wirklich löschen? Niemand kann es zurückholen.
+page-delete-intro = Ihr Konto und alles, was dazugehört, wird sofort gelöscht. Das lässt sich nicht rückgängig machen.
+page-delete-sure = Wollen Sie das Konto { $name } mit allem, was dazugehört, wirklich löschen? Das lässt sich nicht rückgängig machen.
 page-delete-do = Endgültig löschen
 
-## Was Suchmaschinen und Vorschauen von den Seiten sagen
+## Beschreibungen der Seiten für Suchmaschinen und Vorschauen
 
 page-about = Die Seiten von { $site }.
 page-log-in-about = Melden Sie sich mit Ihrem Konto bei { $site } an.
 page-register-about = Legen Sie ein Konto bei { $site } an.
 page-account-about = Ihr Konto bei { $site }: Name, Bild, E-Mail-Adresse, Passwort und wo Sie angemeldet sind.
-page-delete-about = Löschen Sie Ihr Konto bei { $site } mit allem, was dazu gehört.
+page-delete-about = Löschen Sie Ihr Konto bei { $site } mit allem, was dazugehört.
 page-forgot-about = Fordern Sie einen Link an, mit dem Sie ein neues Passwort für Ihr Konto bei { $site } wählen.
 page-reset-about = Wählen Sie ein neues Passwort für Ihr Konto bei { $site }.
-page-verify-about = Bestätigen Sie { $site } Ihre E-Mail-Adresse mit dem Link oder dem Code aus der Nachricht.
-page-undo-about = Geben Sie Ihrem Konto bei { $site } seine frühere E-Mail-Adresse zurück.
+page-verify-about = Bestätigen Sie Ihre E-Mail-Adresse für { $site } mit dem Link oder dem Code aus der Nachricht.
+page-undo-about = Stellen Sie die frühere E-Mail-Adresse Ihres Kontos bei { $site } wieder her.
 
-## Was getan ist
+## Bestätigungen
 
 done-registered = Willkommen! Ihr Konto ist bereit. Wir haben Ihnen eine Nachricht geschickt, um Ihre Adresse zu bestätigen.
 done-registered-verified = Ihr Konto ist bereit. Sie können sich jetzt anmelden.
 done-verification-sent = Wir haben Ihnen eine Nachricht geschickt. Folgen Sie ihrem Link, oder geben Sie ihren Code ein.
 done-verified = Danke, Ihre E-Mail-Adresse ist bestätigt.
 done-reset-sent = Wenn es zu dieser Adresse ein Konto gibt, erhalten Sie eine Nachricht, wie Sie das Passwort zurücksetzen.
-done-password-reset = Das Passwort ist zurückgesetzt. Sie können sich jetzt mit dem neuen anmelden.
-done-password-changed = Ihr Passwort ist geändert.
-done-profile-saved = Ihr Profil ist gespeichert.
+done-password-reset = Das Passwort wurde zurückgesetzt. Sie können sich jetzt mit dem neuen anmelden.
+done-password-changed = Ihr Passwort wurde geändert.
+done-profile-saved = Ihr Profil wurde gespeichert.
 done-email-proof-sent = Wir haben eine Nachricht an die neue Adresse geschickt. Sie gilt, sobald Sie sie bestätigen.
-done-email-confirmed = Ihr Konto hat seine neue E-Mail-Adresse.
+done-email-confirmed = Ihre E-Mail-Adresse wurde geändert.
 done-email-undone = Ihr Konto hat wieder seine frühere E-Mail-Adresse. Wir haben Ihnen eine Nachricht geschickt, mit der Sie ein neues Passwort wählen können.
-done-picture-saved = Ihr Bild ist gespeichert.
-done-picture-removed = Ihr Bild ist entfernt.
-done-session-ended = Die Sitzung ist beendet.
-done-others-ended = Alle anderen Sitzungen sind beendet.
+done-picture-saved = Ihr Bild wurde gespeichert.
+done-picture-removed = Ihr Bild wurde entfernt.
+done-session-ended = Die Sitzung wurde beendet.
+done-others-ended = Alle anderen Sitzungen wurden beendet.
 done-logged-out = Sie sind abgemeldet.
-done-account-deleted = Ihr Konto ist gelöscht.
+done-account-deleted = Ihr Konto wurde gelöscht.

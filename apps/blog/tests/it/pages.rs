@@ -121,11 +121,11 @@ async fn posts_are_written_edited_and_deleted_by_pages() {
     shows(&page, 422, "kept text");
     let page = browser.submit("/posts/new", &[("title", "\u{2800} \u{200b}"), ("content", "kept text")]).await;
     shows(&page, 422, "The title needs at least one visible character.");
-    shows(&browser.submit("/posts/new", &[]).await, 422, "Please fill this in.");
+    shows(&browser.submit("/posts/new", &[]).await, 422, "Please fill in this field.");
     let answer = browser.submit("/posts/new", &[("title", "First"), ("content", "a\r\nb")]).await;
     assert_eq!(answer.status, 303);
     let path = answer.headers["location"].to_str().unwrap().to_owned();
-    shows(&browser.open(&path).await, 200, "Your post is published.");
+    shows(&browser.open(&path).await, 200, "Your post has been published.");
     assert_eq!(ada.get(&format!("/api{path}")).await.ok(200)["content"], "a\nb");
     shows(&browser.open(&format!("{path}/edit")).await, 200, "value=\"First\"");
     let page = browser.submit_and_follow(&format!("{path}/edit"), &[("title", "Second"), ("content", "c")]).await;
@@ -136,7 +136,7 @@ async fn posts_are_written_edited_and_deleted_by_pages() {
         "Do you really want to delete “\u{2068}Second\u{2069}”?",
     );
     assert_eq!(browser.open(&path).await.status, 200, "looking at the question deletes nothing");
-    shows(&browser.submit_and_follow(&format!("{path}/delete"), &[]).await, 200, "The post is deleted.");
+    shows(&browser.submit_and_follow(&format!("{path}/delete"), &[]).await, 200, "The post has been deleted.");
     assert_eq!(browser.open(&path).await.status, 404);
 }
 

@@ -95,10 +95,10 @@ async fn a_text_comes_back_when_something_is_wrong_with_it() {
     let browser = logged_in(&app, &app.user("ada").await).await;
     let long = "ä".repeat(600_000);
     for (title, content, said) in [
-        ("", "kept text", "Please fill this in."),
+        ("", "kept text", "Please fill in this field."),
         (&*"t".repeat(101), "kept text", "The title may have at most 100 characters."),
         ("kept title", &*long, "The text may have at most 1 MiB."),
-        ("kept title", "kept \0 text", "This cannot be used"),
+        ("kept title", "kept \0 text", "This value is not accepted"),
     ] {
         for (browser, status) in [(&browser, 422), (&app.browser(), 401)] {
             let page = browser.submit("/posts/new", &[("title", title), ("content", content)]).await;
@@ -128,7 +128,7 @@ async fn a_text_comes_back_when_the_database_is_away() {
     app.db().close().await;
     for path in ["/posts/new", &edit] {
         let page = browser.submit(path, &FIELDS).await;
-        keeps_the_text(&page, 503, path, "Nothing could be saved at the moment.");
+        keeps_the_text(&page, 503, path, "The post could not be saved at the moment.");
         assert_eq!(page.headers["retry-after"], "1");
     }
 }

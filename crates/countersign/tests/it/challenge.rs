@@ -228,7 +228,7 @@ async fn forms_bring_the_work_along_and_say_when_it_is_missing() {
     let mut fields = vec![("username", "ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
     let page = browser.submit("/register", &fields).await;
     assert_eq!(page.status, 403);
-    assert!(page.text().contains("The sum that your browser had to do was missing"), "{}", page.text());
+    assert!(page.text().contains("The calculation that your browser had to do was missing"), "{}", page.text());
     let solution = solved(&page);
     fields.push(("challenge_solution", &solution));
     assert_eq!(browser.submit("/register", &fields).await.status, 303);

@@ -452,5 +452,5 @@ async fn pages_say_that_it_was_too_often_and_for_how_long() {
     }
     let page = app.browser().submit("/login", &[("username", ADA), ("password", PASSWORD)]).await;
     assert_eq!(page.status, 429);
-    assert!(page.text().contains("choose a new password by mail"), "{}", page.text());
+    assert!(page.text().contains("reset your password by e-mail"), "{}", page.text());
 }

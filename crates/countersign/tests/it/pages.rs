@@ -49,7 +49,7 @@ async fn whoever_registers_by_the_page_is_logged_in_and_verifies_by_the_mail() {
     let page = browser.submit_and_follow("/verify-email", &[("token", &token)]).await;
     shows(&page, 200, "your e-mail address is confirmed");
     assert!(!page.text().contains("not confirmed yet"));
-    shows(&browser.submit("/verify-email", &[("token", &token)]).await, 400, "not valid any more");
+    shows(&browser.submit("/verify-email", &[("token", &token)]).await, 400, "no longer valid");
 }
 
 #[tokio::test]
@@ -72,11 +72,11 @@ async fn a_faulty_registration_comes_back_with_what_was_typed_but_for_the_passwo
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("secret1"));
-    shows(&browser.submit("/register", &[]).await, 422, "Please fill this in.");
+    shows(&browser.submit("/register", &[]).await, 422, "Please fill in this field.");
     let taken = [("username", "ADA"), ("email", "other@example.com"), ("password", PASSWORD)];
-    shows(&browser.submit("/register", &taken).await, 400, "Somebody has this username already.");
+    shows(&browser.submit("/register", &taken).await, 400, "This username is already taken.");
     let taken = [("username", "eve"), ("email", "Ada@Example.com"), ("password", PASSWORD)];
-    shows(&browser.submit("/register", &taken).await, 400, "There is an account with this e-mail address already.");
+    shows(&browser.submit("/register", &taken).await, 400, "An account with this e-mail address already exists.");
     let common = [("username", "eve"), ("email", "eve@example.com"), ("password", "password1")];
     shows(&browser.submit("/register", &common).await, 422, "among the most common ones");
 }
@@ -87,28 +87,28 @@ async fn a_registration_that_awaits_proof_tells_nothing_and_is_completed_by_the_
     let browser = app.browser();
     let fields = [("username", "ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
     let page = browser.submit_and_follow("/register", &fields).await;
-    shows(&page, 200, "We have sent you a mail.");
+    shows(&page, 200, "We have sent you an e-mail.");
     shows(&page, 200, "value=\"ada@example.com\"");
-    shows(&page, 200, "The one that you have chosen for this account.");
+    shows(&page, 200, "The password that you chose for this account.");
     app.run_jobs().await;
     let token = token_in_mail(&app, "ada@example.com");
     shows(
         &browser.open(&format!("/verify-email?token={token}")).await,
         200,
-        "The one that you have chosen for this account.",
+        "The password that you chose for this account.",
     );
     let prove = async |password: &str| {
         browser.submit("/verify-email", &[("token", token.as_str()), ("password", password)]).await
     };
-    shows(&prove("").await, 422, "Please enter the password that you have chosen for this account.");
-    shows(&prove("another one").await, 400, "This is not the password of the registration.");
+    shows(&prove("").await, 422, "Please enter the password that you chose for this account.");
+    shows(&prove("another one").await, 400, "This is not the password chosen at registration.");
     let fields = [("token", token.as_str()), ("password", PASSWORD)];
     shows(&browser.submit_and_follow("/verify-email", &fields).await, 200, "You can log in now.");
     leads_to(&browser.log_in("ada@example.com", PASSWORD).await, "/");
     // For the next the answer is the same.
     let other = app.browser();
     let fields = [("username", "eve"), ("email", "ada@example.com"), ("password", PASSWORD)];
-    shows(&other.submit_and_follow("/register", &fields).await, 200, "We have sent you a mail.");
+    shows(&other.submit_and_follow("/register", &fields).await, 200, "We have sent you an e-mail.");
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn a_failed_login_says_so_and_keeps_the_address() {
         assert!(!page.text().contains("wrong password"));
     }
     assert_eq!(browser.cookie("session"), None);
-    shows(&browser.log_in("ada@example.com", "").await, 422, "Please fill this in.");
+    shows(&browser.log_in("ada@example.com", "").await, 422, "Please fill in this field.");
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_forgotten_password_is_replaced_by_pages() {
     shows(&browser.submit("/reset-password", &fields).await, 422, "at least 8 characters");
     let fields = [("token", token.as_str()), ("new_password", NEW_PASSWORD)];
     shows(&browser.submit_and_follow("/reset-password", &fields).await, 200, "Password reset successfully.");
-    shows(&browser.submit("/reset-password", &fields).await, 400, "not valid any more");
+    shows(&browser.submit("/reset-password", &fields).await, 400, "no longer valid");
     leads_to(&browser.log_in("ada@example.com", NEW_PASSWORD).await, "/");
 }
 
@@ -214,15 +214,15 @@ async fn the_account_page_changes_name_password_and_sessions() {
     let (browser, elsewhere) = (registered(&app, "ada").await, app.browser());
     leads_to(&elsewhere.log_in("ada@example.com", PASSWORD).await, "/");
     let page = browser.submit_and_follow("/account/profile", &[("username", "Countess")]).await;
-    shows(&page, 200, "Your profile is saved.");
+    shows(&page, 200, "Your profile has been saved.");
     shows(&page, 200, "value=\"Countess\"");
     let page = browser.submit_and_follow("/account/sessions/end-others", &[]).await;
-    shows(&page, 200, "All other sessions are ended.");
+    shows(&page, 200, "All other sessions have been ended.");
     leads_to(&elsewhere.open("/account").await, "/login?next=/account");
     let wrong = [("current_password", "not this one"), ("new_password", NEW_PASSWORD)];
-    shows(&browser.submit("/account/password", &wrong).await, 400, "The current password is another.");
+    shows(&browser.submit("/account/password", &wrong).await, 400, "The current password is incorrect.");
     let right = [("current_password", PASSWORD), ("new_password", NEW_PASSWORD)];
-    shows(&browser.submit_and_follow("/account/password", &right).await, 200, "Your password is changed.");
+    shows(&browser.submit_and_follow("/account/password", &right).await, 200, "Your password has been changed.");
     leads_to(&browser.submit("/logout", &[]).await, "/");
     leads_to(&browser.open("/account").await, "/login?next=/account");
 }
@@ -238,10 +238,10 @@ async fn an_old_login_needs_the_password_for_another_address_and_for_the_end() {
     shows(
         &browser.submit("/account/delete", &[("password", "wrong one")]).await,
         422,
-        "The current password is another.",
+        "The current password is incorrect.",
     );
     let fields = [("email", "new@example.com"), ("password", PASSWORD)];
-    shows(&browser.submit_and_follow("/account/email", &fields).await, 200, "new@example.com waits to be confirmed");
+    shows(&browser.submit_and_follow("/account/email", &fields).await, 200, "new@example.com is not confirmed yet");
     leads_to(&browser.submit("/account/delete", &[]).await, "/");
     shows(&browser.log_in("ada@example.com", PASSWORD).await, 401, "Incorrect email or password.");
 }
@@ -253,17 +253,17 @@ async fn a_change_of_the_address_is_confirmed_and_undone_by_pages() {
     browser.submit("/account/email", &[("email", "new@example.com")]).await;
     app.run_jobs().await;
     let token = token_in_mail(&app, "new@example.com");
-    shows(&browser.submit_and_follow("/verify-email", &[("token", &token)]).await, 200, "has its new e-mail address");
+    shows(&browser.submit_and_follow("/verify-email", &[("token", &token)]).await, 200, "address has been changed.");
     app.run_jobs().await;
     let token = token_in_mail(&app, "ada@example.com");
     shows(
         &browser.open(&format!("/undo-email-change?token={token}")).await,
         200,
-        "gets its former e-mail address back",
+        "gets its previous e-mail address back",
     );
     let page = browser.submit_and_follow("/undo-email-change", &[("token", &token)]).await;
-    shows(&page, 200, "has its former e-mail address again");
-    shows(&browser.submit("/undo-email-change", &[("token", &token)]).await, 400, "not valid any more");
+    shows(&page, 200, "has its previous e-mail address again");
+    shows(&browser.submit("/undo-email-change", &[("token", &token)]).await, 400, "no longer valid");
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn a_text_without_six_digits_is_not_counted_as_a_wrong_code() {
         assert_eq!(faults(&body), ["value_error body.code"], "{text}");
         let page = browser.submit("/verify-email", &[("token", ""), ("email", &ada.email), ("code", text)]).await;
         assert_eq!(page.status, 422, "{text}");
-        assert!(page.text().contains("Please enter the six digits of the code."), "{}", page.text());
+        assert!(page.text().contains("Please enter the six-digit code."), "{}", page.text());
         // A pasted code fits in, whatever stands between its digits.
         assert!(page.text().contains("maxlength=\"40\""), "{}", page.text());
     }
