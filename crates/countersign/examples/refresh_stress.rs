@@ -1,9 +1,9 @@
-//! Many tabs of one session refresh at the same time, over and over, and answers get lost on purpose: nobody may be logged
-//! out by that.
+//! Many tabs of one session refresh concurrently in many rounds while responses get lost on purpose: no tab may be
+//! logged out.
 //!
 //!     cargo run --release -p countersign --features testing --example refresh_stress -- --tabs 100 --rounds 1000
 //!
-//! `TEST_DATABASE` says on which database, as for the tests: `sqlite`, or `postgres`. Ends with 1 if anything went wrong.
+//! `TEST_DATABASE` selects the database, as for the tests: `sqlite` or `postgres`. Exit status 1 if anything went wrong.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use countersign_db::testing::database_under_test;
 
-/// The numbers given on the command line, or the usual ones.
+/// Parses the numbers on the command line, or returns the defaults.
 fn tabs_and_rounds(mut arguments: impl Iterator<Item = String>) -> Option<(u32, u32)> {
     let (mut tabs, mut rounds) = (100, 1000);
     while let Some(name) = arguments.next() {

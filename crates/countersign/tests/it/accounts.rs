@@ -15,8 +15,7 @@ use countersign_db::testing::TempDb;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 
-/// Made by Python: `PasswordHash.recommended().hash("correct horse battery staple")` of pwdlib has this form; this one
-/// has lower costs, so that the test is quick and the login has something to raise.
+/// Lower costs than those of the service (memory in KiB, iterations, lanes), so that a login has to upgrade the hash.
 const WEAK_COSTS: (u32, u32, u32) = (16, 1, 1);
 
 struct App {

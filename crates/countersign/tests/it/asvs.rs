@@ -1,11 +1,11 @@
-//! The table against OWASP ASVS 5.0 is whole, nothing is open at its level 1, and it names only what exists.
+//! The OWASP ASVS 5.0 table is complete, has nothing open at level 1, and names only things that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use crate::tidy::{code, sources, tests_of_the_workspace, workspace};
 
-/// How many requirements each chapter has of level 1 and of level 2, in version 5.0.0 of the standard.
+/// Number of level 1 and level 2 requirements in each chapter of version 5.0.0.
 const REQUIREMENTS: [(usize, usize); 17] = [
     (8, 19),
     (4, 7),
@@ -97,14 +97,14 @@ fn no_source_starts_another_program() {
     for folder in
         ["crates/countersign/src", "crates/countersign-db/src", "crates/countersign-server/src", "apps/blog/src"]
     {
-        // What tests need is no part of the programs.
+        // Test helpers are not part of the programs.
         for (file, source) in sources(folder).into_iter().filter(|(file, _)| !file.starts_with("testing")) {
             assert!(!code(&source).contains("process::Command"), "{folder}/{file}");
         }
     }
 }
 
-/// The numbers of a version; what is left out is zero.
+/// Parses the numbers of a version; omitted ones are zero.
 fn version(text: &str) -> [u64; 3] {
     let mut numbers = text.split(['.', '-', '+']).map(|number| number.parse().unwrap_or(0));
     std::array::from_fn(|_| numbers.next().unwrap_or(0))

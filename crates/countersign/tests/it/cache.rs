@@ -1,4 +1,4 @@
-//! Sessions that are kept in memory, on one instance and on several.
+//! The session cache, on one instance and on several.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use countersign_db::on_db;
 use jiff::SignedDuration;
 use serde_json::json;
 
-/// Whatever the database says about the user's name, as somebody at its console would change it: unnoted.
+/// Renames all users directly in the database, without a change note, like an operator at its console.
 async fn rename_behind_our_back(app: &TestApp, name: &str) {
     let mut tx = app.db().write().await.unwrap();
     on_db!(tx.conn(), c => sqlx::query("UPDATE auth_users SET username = $1").bind(name).execute(c).await.map(drop))
@@ -60,7 +60,7 @@ async fn what_one_instance_ends_another_refuses_within_a_second() {
         user.send("POST", "/api/users/logout", "application/json", "").await.ok(204);
         let ended = Instant::now();
         while elsewhere.get("/api/users/me").await.status == 200 {
-            // The bound is the product's, with room for a machine that is busy.
+            // The documented bound, plus a margin for a busy machine.
             assert!(ended.elapsed() < Duration::from_secs(2), "{name} is still in");
             tokio::task::yield_now().await;
         }
@@ -85,12 +85,12 @@ async fn when_changes_cannot_be_read_the_cache_is_not_trusted() {
 
 #[tokio::test]
 async fn an_instance_that_has_slept_does_not_believe_in_an_ended_session() {
-    // Longer than notes are kept, or by an instance whose clock is ahead for a moment.
+    // Sleeps longer than change notes are kept, or another instance's clock is ahead for a moment.
     for clock_after in [SignedDuration::from_mins(11), SignedDuration::ZERO] {
         let app = TestApp::start().await;
         let sleeper = app.another_instance(|config| config);
         let end = async |user: &User| drop(user.post("/api/users/logout", json!({})).await.ok(204));
-        // A note that the sleeper has read.
+        // A change note that the sleeping instance has read.
         end(&app.user("bob").await).await;
         let (ada, eve) = (app.user("ada").await, app.user("eve").await);
         let elsewhere = sleeper.bearer(ada.token().map(str::to_owned));
@@ -98,10 +98,10 @@ async fn an_instance_that_has_slept_does_not_believe_in_an_ended_session() {
 
         end(&ada).await;
         app.clock.advance(SignedDuration::from_mins(11));
-        // This deletes the notes of before, unread.
+        // Deletes the earlier notes before the sleeping instance reads them.
         end(&eve).await;
         app.clock.advance(clock_after - SignedDuration::from_mins(11));
-        // What is read at most a second ago is trusted, by a clock that no test can wind.
+        // Entries read up to a second ago are trusted, by the monotonic clock, which a test cannot advance.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         elsewhere.get("/api/users/me").await.problem(401, "invalid_token");
     }

@@ -1,4 +1,4 @@
-//! Proofs of work: when they are asked for, and that each counts once.
+//! Proofs of work: when they are required, and that each is accepted only once.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn always(config: &mut Config) {
     config.challenge.bits = BITS;
 }
 
-/// Finds a number as `docs/api.md` says, for a challenge as it is answered.
+/// Solves a challenge from a response as `docs/api.md` describes.
 fn solve(challenge: &Value) -> String {
     let (text, bits) =
         (challenge["challenge"].as_str().expect("a text"), challenge["bits"].as_u64().expect("a number"));
@@ -83,7 +83,7 @@ async fn a_solution_counts_once_whatever_becomes_of_the_act() {
     let solution = solve(&challenge(&app, "register").await);
     register(&app, "ada", Some(&solution)).await.problem(400, "username_taken");
     refused(&register(&app, "eve", Some(&solution)).await, "The proof of work was used before");
-    // What is no registration at all uses up nothing.
+    // An invalid registration does not spend the solution.
     let solution = solve(&challenge(&app, "register").await);
     register(&app, "e@ve", Some(&solution)).await.ok(422);
     register(&app, "eve", Some(&solution)).await.ok(201);
@@ -117,7 +117,7 @@ async fn a_solution_counts_for_its_act_its_time_and_its_work_alone() {
     changed["challenge"] =
         if text.starts_with('A') { text.replacen('A', "B", 1) } else { format!("A{}", &text[1..]) }.into();
     refused(&register(&app, "ada", Some(&solve(&changed))).await, wrong);
-    // Fewer bits than are asked for by now, and more.
+    // Fewer bits than are required by now, and more.
     let of_less = solve(&challenge(&app, "register").await);
     let dearer = app.another_instance(|mut config| {
         always(&mut config);
@@ -182,7 +182,7 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
     let app = TestApp::with(|config| {
         config.challenge.when = ChallengeWhen::UnderLoad;
         config.challenge.bits = BITS;
-        // Costs that take a moment, also on a fast machine, and one at a time.
+        // Costs that are slow even on a fast machine, one hash at a time.
         config.password.hash_parameters = HashParameters::new(65_536, 8, 4).unwrap();
         config.hashing.threads = NonZeroUsize::MIN;
         config.hashing.queue_max = 8;
@@ -203,7 +203,7 @@ async fn under_load_work_is_asked_for_and_otherwise_not() {
     let asked = refused(&register(&app, "eve", None).await, "A proof of work is required");
     refused(&forgot(&app, "ada@example.com", None).await, "A proof of work is required");
     assert_eq!(crowd.join_all().await, [401; 4]);
-    // Whoever has done the work and is not asked for it any more has it still.
+    // A solution that is no longer required is not spent.
     let solution = solve(&asked);
     register(&app, "eve", Some(&solution)).await.ok(201);
     assert_eq!(spent(&app).await, 0);

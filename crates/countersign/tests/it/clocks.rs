@@ -1,4 +1,4 @@
-//! A clock that was ahead for a while: what was written meanwhile holds nobody up once it is right again.
+//! A clock that was ahead for a while: rows written meanwhile lock nobody out once it is right again.
 
 use countersign::config::RegistrationMode;
 use countersign::testing::{Answer, PASSWORD, TestApp, pictures};
@@ -33,7 +33,7 @@ fn mails_to_ada(app: &TestApp) -> usize {
 
 #[tokio::test]
 async fn a_login_while_the_clock_was_ahead_locks_nobody_out() {
-    // Also by less than the longest wait, which would be believed.
+    // Also ahead by less than the longest wait, which looks plausible.
     for ahead in [DAY, SignedDuration::from_mins(10), MINUTE] {
         let app = TestApp::start().await;
         app.user("ada").await;
@@ -59,7 +59,7 @@ async fn guesses_while_the_clock_was_ahead_lock_nobody_out_and_still_count() {
 
     log_in(&app).await.ok(200);
     guess(&app).await.problem(401, "wrong_credentials");
-    // The eleventh.
+    // The eleventh guess.
     assert_eq!(guess(&app).await.headers["ratelimit"], "\"account\";r=0;t=60");
 }
 
@@ -127,7 +127,7 @@ async fn what_was_promised_while_the_clock_was_ahead_is_done_at_once() {
         app.clock.advance(ahead);
         let tokens = log_in(&app).await.ok(200);
         let ada_ahead = app.bearer(tokens["access_token"].as_str().map(str::to_owned));
-        // A mail with a link, one that is a notice, and a file to delete.
+        // Enqueues a mail with a link, a notice, and the deletion of a file.
         forgot_password(&app).await.ok(202);
         let body = json!({ "current_password": PASSWORD, "new_password": "another horse entirely" });
         ada_ahead.patch("/api/users/me/password", body).await.ok(200);
@@ -235,7 +235,7 @@ async fn what_was_counted_by_a_clock_that_was_ahead_is_swept_away() {
     app.clock.advance(-DAY);
     app.clock.advance(SignedDuration::from_mins(10));
     app.run_jobs().await;
-    // As if nothing had been tried, also when the instant of then comes.
+    // The attempts are gone, even when the clock reaches the time they were written with.
     app.clock.advance(DAY - SignedDuration::from_mins(10));
     log_in(&app).await.problem(401, "wrong_credentials");
 }

@@ -1,5 +1,5 @@
-//! The contract's rows U4 to U6 with the worker that runs in every instance and a real mail server: what is promised in an
-//! answer arrives, and works.
+//! Rows U4 to U6 of the contract, with a running worker and a real mail server: the mails that a response announces
+//! arrive, and their links work.
 
 use axum::http::Request;
 use countersign::Accounts;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 const NEW_PASSWORD: &str = "another horse entirely";
 const SITE: &str = "https://accounts.example.org";
 
-/// An instance that does its own jobs, and where its mails arrive.
+/// An instance that runs its own jobs, and the server that receives its mails.
 struct Site {
     app: TestApp,
     server: SmtpServer,
@@ -39,7 +39,7 @@ impl Site {
         Self { app, server, stop, worker }
     }
 
-    /// From a client that claims to have reached the site under another name.
+    /// Sends a request with forged host headers.
     async fn post_under_another_name(&self, path: &str, body: Value) -> Answer {
         let request = Request::post(path)
             .header("host", "evil.example")
@@ -64,7 +64,7 @@ impl Site {
         self.app.anonymous().post("/api/users/reset-password", body).await
     }
 
-    /// The next mail, and that it is one.
+    /// Receives the next mail and checks its recipient, subject and parts.
     async fn mail(&self, to: &str, subject: &str) -> Value {
         let mail = self.server.next_mail().await;
         assert_eq!(mail["to"], json!([to]));
@@ -85,7 +85,7 @@ impl Site {
     }
 }
 
-/// The token of the link to this page, which both parts have.
+/// Returns the token of the link to `page`, after checking that both parts contain the link.
 fn token(mail: &Value, page: &str) -> String {
     let begin = format!("{SITE}/{page}?token=");
     let mut tokens = mail["parts"].as_array().unwrap().iter().map(|part| {
@@ -110,7 +110,7 @@ async fn a_forgotten_password_is_reset_by_the_mail_that_arrives() {
     let login = site.app.anonymous().log_in("corey@example.com", PASSWORD).await.ok(200);
     let corey = site.app.bearer(login["access_token"].as_str().map(str::to_owned));
 
-    // U5: whatever the case, and the same for those who have no account.
+    // U5: case-insensitive, and the same response for unknown addresses.
     let known = site.forgot("COREY@Example.com").await;
     let unknown = site.forgot("nobody@example.com").await;
     let told = "If an account exists with this email, you will receive password reset instructions.";
@@ -123,7 +123,7 @@ async fn a_forgotten_password_is_reset_by_the_mail_that_arrives() {
         assert!(text.contains("corey") && text.contains("expires in 1 hour"), "{text}");
     }
 
-    // U6: a 422 does not use the token up; a second time it is nothing.
+    // U6: a 422 does not use up the token; the second use fails.
     let token = token(&mail, "reset-password");
     site.reset(&token, "short").await.problem(422, "invalid_fields");
     let answer = site.reset(&token, NEW_PASSWORD).await.ok(200);
@@ -143,7 +143,7 @@ async fn a_changed_password_makes_the_mails_worthless_that_would_reset_it() {
     site.register("corey").await;
     let proof =
         token(&site.mail("corey@example.com", "Confirm your e-mail address - FastAPI Blog").await, "verify-email");
-    // Notices go to addresses that are proven.
+    // Notices go to verified addresses only.
     site.app.anonymous().post("/api/users/verify-email", json!({ "token": proof })).await.ok(200);
     site.forgot("corey@example.com").await.ok(202);
     let superseded = token(&site.mail("corey@example.com", RESET).await, "reset-password");

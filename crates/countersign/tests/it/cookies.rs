@@ -1,4 +1,4 @@
-//! Sessions of browsers.
+//! Session cookies of browsers.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -29,7 +29,7 @@ async fn send(app: &TestApp, method: &str, path: &str, headers: &[(&str, &str)],
     app.anonymous().send_request(request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
-/// The pair that a browser sends back.
+/// The `name=value` pair that a browser sends back.
 fn cookie(answer: &Answer) -> String {
     answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
 }
@@ -63,7 +63,7 @@ async fn a_login_ends_the_session_it_was_made_in() {
     let first = cookie(&log_in(&app, &[SAME]).await);
     let second = cookie(&log_in(&app, &[SAME, ("cookie", &first)]).await);
     send(&app, "GET", "/api/users/me", &[("cookie", &first), SAME], "").await.problem(401, "invalid_token");
-    // So does giving the password once more.
+    // So does re-authentication.
     let password = json!({ "password": PASSWORD }).to_string();
     let path = "/api/users/me/reauthenticate";
     let confirmed = send(&app, "POST", path, &[("cookie", &second), SAME], &password).await;
@@ -71,7 +71,7 @@ async fn a_login_ends_the_session_it_was_made_in() {
     let third = cookie(&confirmed);
     send(&app, "GET", "/api/users/me", &[("cookie", &second), SAME], "").await.problem(401, "invalid_token");
     assert_eq!(send(&app, "GET", "/api/users/me", &[("cookie", &third), SAME], "").await.ok(200)["username"], "ada");
-    // A login that fails ends nothing.
+    // A failed login ends no session.
     let wrong = json!({ "username": "ada@example.com", "password": "another" }).to_string();
     send(&app, "POST", "/api/users/login", &[("cookie", &third), SAME], &wrong).await.problem(401, "wrong_credentials");
     send(&app, "GET", "/api/users/me", &[("cookie", &third), SAME], "").await.ok(200);
@@ -100,7 +100,7 @@ async fn a_cookie_writes_only_from_our_own_pages() {
     assert_eq!(ada.get("/api/users/me").await.ok(200)["username"], "ada");
     send(&app, "PATCH", &path, &[("cookie", &cookie), SAME], change).await.ok(200);
     send(&app, "PATCH", &path, &[("cookie", &cookie), ("origin", "http://localhost:8000")], change).await.ok(200);
-    // An access token is never sent by the browser itself, so it may come from anywhere.
+    // Browsers never attach an access token automatically, so it is accepted cross-site.
     let bearer = format!("Bearer {}", ada.token().unwrap());
     send(&app, "PATCH", &path, &[("authorization", &bearer), ("sec-fetch-site", "cross-site")], change).await.ok(200);
 }
@@ -166,7 +166,7 @@ async fn send_to(app: &TestApp, host: &str, method: &str, path: &str, cookie: &s
 
 #[tokio::test]
 async fn a_host_that_is_not_loopback_never_gets_nor_gives_a_cookie_that_is_not_secure() {
-    // As a newcomer has it: the site is said to be on this machine, and others come by another name.
+    // A first setup: the configured URL is loopback, but other machines use another host name.
     let app = TestApp::start().await;
     app.user("ada").await;
     let credentials = json!({ "username": "ada@example.com", "password": PASSWORD }).to_string();

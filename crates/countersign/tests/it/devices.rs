@@ -1,4 +1,4 @@
-//! Devices that somebody has logged in with before: what strangers try does not hold them up.
+//! Known devices: attempts of strangers do not lock them out.
 
 use countersign::config::{Config, LimitPolicy, Rate};
 use countersign::testing::{Caller, PASSWORD, TestApp, cheap_config};
@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 const ADA: &str = "ada@example.com";
 const NEW_PASSWORD: &str = "another horse entirely";
 
-/// One failed login a minute for each network.
+/// One failed login per minute and network.
 fn strict(config: &mut Config) {
     let log_in = Rate::new(1, SignedDuration::from_mins(1)).unwrap();
     config.limits = Some(LimitPolicy { log_in, ..LimitPolicy::default() });
 }
 
-/// The cookie of a device that has just logged in.
+/// Logs in and returns the device cookie.
 async fn known_device(app: &TestApp, email: &str) -> String {
     let answer = app.anonymous().log_in(email, PASSWORD).await;
     answer.ok(200);
     answer.cookie("device").expect("every login makes a device known")
 }
 
-/// Somebody on that device.
+/// A caller with that device cookie.
 fn on_device(app: &TestApp, cookie: &str) -> Caller {
     app.anonymous().with_cookie("device", cookie)
 }
 
-/// Tries passwords until there is a wait.
+/// Guesses passwords until the account is limited.
 async fn attack(app: &TestApp, email: &str) {
     for _ in 0..100 {
         if app.anonymous().log_in(email, "a wrong password").await.status == 429 {
@@ -58,7 +58,7 @@ async fn a_known_device_logs_in_while_strangers_are_held_back() {
     on_device(&app, &device).log_in(ADA, PASSWORD).await.ok(200);
     on_device(&app, &device).post("/api/users/login", json!({ "username": ADA, "password": PASSWORD })).await.ok(204);
     assert_eq!(browser.log_in(ADA, PASSWORD).await.status, 303);
-    // Nor do its logins give strangers new tries.
+    // Its logins do not give strangers new attempts.
     app.anonymous().log_in(ADA, PASSWORD).await.problem(429, "too_many_requests");
 }
 
@@ -82,7 +82,7 @@ async fn a_known_device_is_limited_by_itself_alone() {
     for _ in 0..9 {
         guess().await.problem(401, "wrong_credentials");
     }
-    // Whoever remembers it at last begins anew.
+    // A successful login resets the device's counter.
     on_device(&app, &device).log_in(ADA, PASSWORD).await.ok(200);
     for _ in 0..10 {
         guess().await.problem(401, "wrong_credentials");
@@ -104,12 +104,12 @@ async fn a_completed_reset_opens_the_way() {
         .await;
     answer.ok(200);
     let device = answer.cookie("device").expect("whoever reads the mail is known");
-    // The attack goes on with the tries that the reset has given back.
+    // The attacker uses the attempts that the reset has given back.
     attack(&app, ADA).await;
     app.anonymous().log_in(ADA, NEW_PASSWORD).await.problem(429, "too_many_requests");
     on_device(&app, &device).log_in(ADA, NEW_PASSWORD).await.ok(200);
 
-    // The same by pages.
+    // The same on the pages.
     app.clock.advance(SignedDuration::from_hours(1));
     let token = reset_token(&app, ADA).await;
     let browser = app.browser();

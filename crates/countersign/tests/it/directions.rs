@@ -1,4 +1,4 @@
-//! Names of people are written in both directions, and none turns what stands around it.
+//! Right-to-left and left-to-right usernames do not reorder the text around them.
 
 use countersign::testing::{PASSWORD, TestApp};
 use jiff::SignedDuration;

@@ -1,4 +1,4 @@
-//! Whoever has a copy of the database has no way in: everything in it is tried at every door.
+//! A copy of the database does not let an attacker in: every value in it is tried at every endpoint.
 
 mod mails;
 
@@ -25,17 +25,17 @@ use sqlx::AssertSqlSafe;
 use self::mails::{Mailed, ask_for_mails, forged_secrets_of_mails};
 
 const TOKEN: &str = "/api/users/token";
-/// How secrets are often cut: an id, a salt or a seed, and what stands before or behind it.
+/// Offsets at which values are split: secrets are often an id, a salt or a seed with something before or after it.
 const PIECES: [usize; 3] = [16, 24, 32];
 
-/// A service after a busy life, and one pair of tokens that is still good.
+/// A service with a busy history, and one pair of tokens that is still valid.
 struct Life {
     app: TestApp,
     introspection_secret: SecretKey,
     ada: User,
     tokens: Value,
     cookie: String,
-    /// The secrets that came by mail and still work.
+    /// Mailed secrets that are still valid.
     mailed: Mailed,
 }
 
@@ -51,7 +51,7 @@ fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
 async fn busy_life() -> Life {
     let introspection_secret = generate_secret_key();
     let app = TestApp::with(|config| {
-        // A burglar who has all the time there is.
+        // An attacker with unlimited time.
         config.limits = None;
         config.tokens.signing_algorithm = SigningAlgorithm::EdDsa;
         config.tokens.introspection_secret = Some(introspection_secret.clone());
@@ -64,7 +64,7 @@ async fn busy_life() -> Life {
         for password in ["guess", "a better guess"] {
             app.anonymous().log_in(&user.email, password).await.problem(401, "wrong_credentials");
         }
-        // One session that is ended, one whose token is used twice, one that goes on.
+        // One ended session, one whose refresh token is reused, one that continues.
         let log_in = async || app.anonymous().log_in(&user.email, PASSWORD).await.ok(200);
         let (ended, robbed, kept) = (log_in().await, log_in().await, log_in().await);
         app.anonymous().post_form("/api/users/token/revoke", &[("token", text(&ended, "refresh_token"))]).await.ok(200);
@@ -91,7 +91,7 @@ async fn busy_life() -> Life {
     Life { app, introspection_secret, tokens, cookie: cookie.to_owned(), mailed, ada }
 }
 
-/// Every column of every table and view, as bytes that the database writes in hexadecimal.
+/// Reads every column of every table and view as bytes; the database renders them in hexadecimal.
 async fn dump(conn: Conn<'_>) -> BTreeSet<Vec<u8>> {
     let mut conn = conn;
     let (catalogue, is_sqlite) = match conn.kind() {
@@ -145,7 +145,7 @@ fn hexed(bytes: &[u8]) -> String {
     })
 }
 
-/// A value as it is, what is encoded in its parts, and both cut into pieces.
+/// Each value, its decoded parts, and pieces of both.
 fn pieces(values: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
     let mut whole: BTreeSet<Vec<u8>> = values.clone();
     for value in values {
@@ -167,7 +167,7 @@ fn pieces(values: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
     pieces
 }
 
-/// What could be typed or sent: the text itself, and the usual ways to write bytes.
+/// Texts an attacker could send: the value as text, and its usual encodings.
 fn candidates(pieces: &BTreeSet<Vec<u8>>) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     for bytes in pieces {
@@ -179,7 +179,7 @@ fn candidates(pieces: &BTreeSet<Vec<u8>>) -> BTreeSet<String> {
     texts
 }
 
-/// Tries doors and counts.
+/// Tries endpoints and counts the attempts.
 struct Burglar<'l> {
     life: &'l Life,
     attempts: usize,
@@ -196,7 +196,7 @@ impl Burglar<'_> {
     }
 
     async fn as_access_token(&mut self, token: &str) {
-        // A header takes visible ASCII alone.
+        // A header allows only visible ASCII.
         if token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
             let answer = self.life.app.bearer(Some(token.to_owned())).get("/api/users/me").await;
             self.note("access token", token, answer.status != 401);
@@ -210,7 +210,7 @@ impl Burglar<'_> {
         self.note("refresh token", token, !is_refused);
     }
 
-    /// Nobody may ask with it, and if it is asked about it is nothing.
+    /// It is not accepted as the introspection secret, and as the token it is inactive.
     async fn at_introspection(&mut self, text: &str) {
         let path = "/api/users/token/introspect";
         let life = self.life;
@@ -226,7 +226,7 @@ impl Burglar<'_> {
     }
 
     async fn as_session_cookie(&mut self, text: &str) {
-        // A header takes visible ASCII alone, and a cookie ends with a semicolon.
+        // A header allows only visible ASCII, and a semicolon ends a cookie.
         if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') {
             let request = with_cookie(&format!("__Host-session={text}; session={text}"));
             let answer = self.life.app.anonymous().send_request(request).await;
@@ -235,7 +235,7 @@ impl Burglar<'_> {
     }
 
     async fn at_revocation(&mut self, token: &str) {
-        // What is no token is revoked already. Whether a session has ended is seen when all is over.
+        // Revocation answers 200 for any text. Whether a session has ended is checked at the end.
         self.life.app.anonymous().post_form("/api/users/token/revoke", &[("token", token)]).await.ok(200);
         self.attempts += 1;
     }
@@ -253,7 +253,7 @@ impl Burglar<'_> {
         }
     }
 
-    /// As often as one likes: the tries that were counted are forgotten before they are too many.
+    /// Tries a code any number of times: the attempts are reset before the limit.
     async fn as_code(&mut self, text: &str) {
         const TRIES: usize = 4;
         let app = &self.life.app;
@@ -269,7 +269,7 @@ impl Burglar<'_> {
             let answer = app.anonymous().post("/api/users/verify-email", body).await;
             let is_refused = match answer.status {
                 400 => answer.text().contains("\"invalid_verification\""),
-                // It has more or fewer digits than a code.
+                // It is not six digits.
                 status => status == 422,
             };
             self.note("code", text, !is_refused);
@@ -291,7 +291,7 @@ fn text_of(tokens: &Value) -> &str {
     text(tokens, "access_token")
 }
 
-/// The ids of the sessions that there are.
+/// The ids of all sessions.
 async fn sessions(app: &TestApp) -> BTreeSet<Vec<u8>> {
     let mut read = app.db().read().await.unwrap();
     let ids: Vec<uuid::Uuid> =
@@ -299,7 +299,7 @@ async fn sessions(app: &TestApp) -> BTreeSet<Vec<u8>> {
     ids.into_iter().map(|id| id.as_bytes().to_vec()).collect()
 }
 
-/// Access tokens that are signed with what was found, under every name that a key may have.
+/// Access tokens signed with each piece as the key, under every possible key id.
 fn forged_access_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> {
     let real = text_of(&life.tokens);
     let part = |n: usize| -> Value {
@@ -316,7 +316,7 @@ fn forged_access_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> 
     let mut tokens = Vec::new();
     for piece in pieces {
         tokens.extend(sign(Algorithm::HS256, &EncodingKey::from_secret(piece)));
-        // Every 32 bytes may be the seed of an Ed25519 key (RFC 8410, section 7).
+        // Any 32 bytes can be the seed of an Ed25519 key (RFC 8410, section 7).
         for seed in piece.windows(32) {
             let prefix = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
             tokens.extend(sign(Algorithm::EdDSA, &EncodingKey::from_ed_der(&[&prefix[..], seed].concat())));
@@ -328,7 +328,7 @@ fn forged_access_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> 
     tokens
 }
 
-/// Cookies of every session, made as ours are but with what was found for a key, or with none.
+/// Cookies for every session, built like genuine ones but keyed with each piece, or without a key.
 async fn forged_session_cookies(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> {
     let rows: Vec<(uuid::Uuid, Vec<u8>)> = {
         let mut read = life.app.db().read().await.unwrap();
@@ -353,8 +353,8 @@ async fn forged_session_cookies(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<
     cookies
 }
 
-/// Refresh tokens of every session, for the numbers around the valid one, made as ours are but with what was found for a
-/// key, or with none.
+/// Refresh tokens for every session and the numbers around the valid one, built like genuine ones but keyed with each
+/// piece, or without a key.
 async fn forged_refresh_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<String> {
     let rows: Vec<(uuid::Uuid, Vec<u8>, i64)> = {
         let mut read = life.app.db().read().await.unwrap();
@@ -377,7 +377,7 @@ async fn forged_refresh_tokens(life: &Life, pieces: &BTreeSet<Vec<u8>>) -> Vec<S
             }
         }
     }
-    // Everything else that was found as the key, for one session.
+    // Every other piece as the key, for one session.
     let (id, salt, valid) = &rows[0];
     let message = [id.as_bytes(), &valid.to_be_bytes()[..], salt].concat();
     for piece in pieces {
@@ -394,7 +394,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }
 
-/// That the doors open at all, so that a refusal means something.
+/// Checks that genuine secrets are accepted, so that a refusal means something.
 async fn assert_that_what_is_good_gets_in(life: &Life) {
     let app = &life.app;
     app.bearer(Some(text_of(&life.tokens).to_owned())).get("/api/users/me").await.ok(200);
@@ -419,7 +419,7 @@ async fn nothing_in_a_copy_of_the_database_gets_anybody_in() {
     let sessions_before = sessions(&life.app).await;
     assert!(sessions_before.len() >= 4 && found.is_superset(&sessions_before), "{} sessions", sessions_before.len());
     assert!(found.contains(life.ada.email.as_bytes()), "the dump has the texts too");
-    // Through a pooler there is nothing else in the tables than without, so a part says whether the doors are as closed.
+    // A pooler does not change what the tables hold, so a sample of the pieces is enough there.
     let one_of = if is_pooled() { 16 } else { 1 };
     let pieces: BTreeSet<Vec<u8>> = pieces(&found).into_iter().step_by(one_of).collect();
     let mut burglar = Burglar { life: &life, attempts: 0, codes: 0, successes: Vec::new() };

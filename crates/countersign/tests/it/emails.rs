@@ -1,4 +1,4 @@
-//! The mails: what each says in both languages, what operators may change in them, and what nobody can.
+//! Mail contents: the text of each mail in both languages, what operators may override, and what no one can.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -160,7 +160,7 @@ fn a_host_adds_templates_and_texts_of_its_own() {
     assert!(missing.to_string().starts_with("parts.html, line 1: undefined value: name of the text"), "{missing}");
 }
 
-/// A folder that is removed in the end.
+/// A folder that is removed on drop.
 struct TempFolder(PathBuf);
 
 impl TempFolder {

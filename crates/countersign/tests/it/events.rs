@@ -1,4 +1,4 @@
-//! What is recorded of accounts, what stays of it, and a host's code that runs in the same transactions.
+//! Events of accounts, their retention, and hooks of a host that run in the same transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::token_in_mail;
 
-/// Kind, outcome, actor's kind, whether the actor is the subject, and whether a session and an address are named.
+/// Kind, outcome, actor's kind, whether the actor is the subject, and whether a session and an address are recorded.
 type Row = (String, String, String, bool, bool, bool);
 
 async fn events(app: &TestApp, subject: Uuid) -> Vec<Row> {
@@ -41,7 +41,7 @@ fn second(app: &TestApp) {
 #[tokio::test]
 async fn every_act_is_recorded_with_who_did_it_and_outlives_the_user() {
     let app = TestApp::start().await;
-    // Registered and logged in by the host's own code, so from no address.
+    // The host's own code registers and logs in, so there is no address.
     let user = app.user("ada").await;
     let (ada, stranger) = (user.at("192.0.2.1"), app.anonymous().at("192.0.2.7"));
     let me = format!("/api/users/{}", user.id);
@@ -215,7 +215,7 @@ async fn earlier_events_are_kept_and_the_version_before_can_go_on_writing_them()
     assert_eq!(seen, "new_sign_in", "the version before finds what its notice is about");
 }
 
-/// A host's own table, and what it has been told; an error when it is asked for one.
+/// A hook that writes to a table of the host and fails on request.
 struct Credits {
     fails: AtomicBool,
 }
@@ -257,7 +257,7 @@ async fn host(credits: &Arc<Credits>, configure: impl FnOnce(&mut Config)) -> Te
     app
 }
 
-/// What the hook has been told of a user that is committed.
+/// The kinds of the events that the hook has recorded and committed.
 async fn told(app: &TestApp) -> Vec<String> {
     let mut read = app.db().read().await.unwrap();
     let statement = "SELECT kind FROM told ORDER BY event";

@@ -1,11 +1,11 @@
-//! What is counted, and that it tells of nobody.
+//! Metrics: what is counted, and that no count reveals a user.
 
 use std::collections::BTreeMap;
 
 use countersign::testing::{PASSWORD, TestApp};
 use serde_json::json;
 
-/// Every count by its name, without those that only say how much is remembered.
+/// Every counter by name, without gauges of memory use.
 fn figures(app: &TestApp) -> BTreeMap<String, u64> {
     let metrics = app.accounts().metrics();
     let lists = [
@@ -24,7 +24,7 @@ fn figures(app: &TestApp) -> BTreeMap<String, u64> {
     all
 }
 
-/// What has been added since.
+/// The counters that have increased since `before`.
 fn added(app: &TestApp, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let after = figures(app).into_iter();
     let added = after.map(|(name, count)| (name.clone(), count - before.get(&name).copied().unwrap_or(0)));

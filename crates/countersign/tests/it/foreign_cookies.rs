@@ -1,5 +1,5 @@
-//! Cookies that are not ours, which other applications of the host or its domain have set: whatever they are, ours count as if
-//! they came alone.
+//! Cookies set by other applications of the host or its domain: whatever they are, our cookies work as if they were
+//! sent alone.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
@@ -9,19 +9,19 @@ use serde_json::json;
 
 const ADA: &str = "ada@example.com";
 
-/// A site that its cookies' names say is reached by TLS.
+/// A site with an https URL, so that its cookies have `__Host-` names.
 fn encrypted(config: &mut Config) {
     config.public_url = "https://a.example".parse().unwrap();
 }
 
-/// One cookie of ours with others beside it, of every kind: what the kind is, and the lines of the header.
+/// One of our cookies next to foreign ones of every kind: the name of the kind, and the header lines.
 fn every_kind(name: &str, value: &str) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let own = format!("{name}={value}");
     let own = own.as_bytes();
     let line = |parts: &[&[u8]]| vec![parts.concat()];
     let before = |text: &str| line(&[text.as_bytes(), b"; ", own]);
     let after = |text: &str| line(&[own, b"; ", text.as_bytes()]);
-    // Of the form that the session has, and not genuine.
+    // The form of a session cookie, but not genuine.
     let forged: Vec<String> = (0..7).map(|n| format!("{name}={}{n}", "A".repeat(63))).collect();
     vec![
         ("UTF-8", before("city=M\u{fc}nchen")),
@@ -79,7 +79,7 @@ async fn a_session_goes_on_whatever_cookies_come_with_it() {
             let page = send(&app, "GET", "/account", &cookies, "").await;
             assert!(page.status == 200 && page.text().contains("ada"), "{name}, {kind}: {}", page.status);
         }
-        // A login ends the session that came along, and logging out the one that goes on.
+        // A login ends the session sent with it, and a logout ends the current one.
         for (kind, cookies) in every_kind(name, &value) {
             let before = session(&app, name).await;
             let (_, cookies_of_before) = every_kind(name, &before).into_iter().find(|other| other.0 == kind).unwrap();
@@ -89,7 +89,7 @@ async fn a_session_goes_on_whatever_cookies_come_with_it() {
             let (_, cookies_of_after) = every_kind(name, &after).into_iter().find(|other| other.0 == kind).unwrap();
             assert_eq!(send(&app, "POST", "/api/users/logout", &cookies_of_after, "").await.status, 204, "{kind}");
             send(&app, "GET", "/api/users/me", &cookies_of_after, "").await.problem(401, "invalid_token");
-            // Nor do they hinder anybody from logging in.
+            // They do not prevent a login.
             assert_eq!(log_in(&app, &cookies).await.status, 204, "{kind}");
         }
     }
@@ -100,7 +100,7 @@ async fn a_device_stays_known_whatever_cookies_come_with_its_own() {
     let app = TestApp::start().await;
     app.user("ada").await;
     let device = log_in(&app, &[]).await.cookie("device").expect("every login makes a device known");
-    // Strangers guess until they have to wait.
+    // Strangers guess until they are limited.
     for _ in 0..100 {
         if app.anonymous().log_in(ADA, "a wrong password").await.status == 429 {
             break;
@@ -167,7 +167,7 @@ async fn of_two_living_sessions_neither_counts_and_of_a_living_and_an_ended_one_
     for values in [[&first, &second], [&second, &first]] {
         me(&values.map(String::as_str)).await.ok(200);
     }
-    // Looking them up is work, so it has an end.
+    // Lookups cost work, so their number is bounded.
     let forged: Vec<String> = (10..18).map(|n| format!("{}{n}", "A".repeat(62))).collect();
     let many: Vec<&str> = forged.iter().map(String::as_str).chain([second.as_str()]).collect();
     me(&many).await.problem(401, "invalid_token");
@@ -178,7 +178,7 @@ async fn a_name_with_a_prefix_has_nothing_else_before_it() {
     let app = TestApp::with(encrypted).await;
     app.user("ada").await;
     let value = session(&app, "__Host-session").await;
-    // Browsers look at the prefix of a name as it is written, so what is taken for a blank here alone would get around that.
+    // Browsers match a name's prefix literally, so blanks that only the server trims would bypass that check.
     for start in
         ["\u{a0}", "\u{85}", "\u{2003}", "\u{3000}", "\u{feff}", "x\t", "\"", "$", "=", "__host-session=x,", ""]
     {

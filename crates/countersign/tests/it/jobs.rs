@@ -1,4 +1,4 @@
-//! Promised work: when it is tried, by whom, and what becomes of it when something goes wrong.
+//! The job queue: when jobs are tried, by which worker, and what happens on failure.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ async fn jobs(app: &TestApp) -> Vec<QueuedJob> {
     app.accounts().list_jobs().await.unwrap()
 }
 
-/// The only job that there is.
+/// The only job in the queue.
 async fn the_job(app: &TestApp) -> QueuedJob {
     let jobs = jobs(app).await;
     assert_eq!(jobs.len(), 1, "{jobs:?}");
@@ -86,7 +86,7 @@ async fn what_has_not_worked_for_two_days_is_given_up_and_what_is_pointless_is_d
     let app = app_sending_to(&server).await;
     let ada = app.user("later").await;
     app.run_jobs().await;
-    // The way back to the former address is worth something for a week, and what would have proven that address for nothing.
+    // The undo link to the previous address stays useful for a week; the verification of that address is now void.
     ada.patch(&format!("/api/users/{}", ada.id), json!({ "email": "ada@example.org" })).await.ok(200);
     for (hours, waiting) in [(0, 2), (24, 1), (23, 1)] {
         app.clock.advance(SignedDuration::from_hours(hours));
@@ -150,7 +150,7 @@ fn sending_to(mut config: Config, server: &SmtpServer) -> Config {
     config
 }
 
-/// Until somebody has taken the only job.
+/// Waits until a worker has taken the only job.
 async fn is_taken(app: &TestApp) {
     while the_job(app).await.attempts == 0 {
         tokio::task::yield_now().await;
@@ -187,7 +187,7 @@ async fn whoever_stops_hands_back_what_they_are_at() {
     let mut server = server();
     server.set_mood(SmtpMood::Silent);
     let app = app_sending_to(&server).await;
-    // The periodic work first, so that it is not among what is under way.
+    // Run the periodic jobs first, so that they do not run below.
     app.accounts().run_jobs(async {}).await;
     assert_eq!(register(&app, "ada").await, 201);
     let is_under_way = async {
@@ -231,12 +231,12 @@ async fn a_registration_that_is_rolled_back_promises_nothing() {
     assert_eq!((jobs(&app).await.len(), count(&app, "auth_one_time_tokens").await), (0, 1));
 
     let app = TestApp::with(|config| config.registration.mode = RegistrationMode::Verified).await;
-    // The step after the promise fails.
+    // The step after the enqueue fails.
     execute(&app, "ALTER TABLE auth_registrations RENAME TO elsewhere").await;
     assert_eq!(register(&app, "ada").await, 500);
     assert_eq!((jobs(&app).await.len(), count(&app, "auth_one_time_tokens").await), (0, 0));
     execute(&app, "ALTER TABLE elsewhere RENAME TO auth_registrations").await;
-    // The promise itself fails, and the registration with it.
+    // The enqueue itself fails, and so does the registration.
     execute(&app, "ALTER TABLE auth_jobs RENAME TO elsewhere").await;
     assert_eq!(register(&app, "ada").await, 500);
     execute(&app, "ALTER TABLE elsewhere RENAME TO auth_jobs").await;
@@ -256,19 +256,19 @@ async fn jobs_that_nobody_does_within_a_minute_are_told_of_at_most_once_a_minute
         assert_eq!(register(&app, name).await, 201);
         assert_eq!(warnings(), expected, "{name}");
     }
-    // Somebody does them, be it in another process: nothing waits for longer than a minute.
+    // The jobs run, if only in another process: none waits longer than a minute.
     app.run_jobs().await;
     app.clock.advance(SignedDuration::from_mins(2));
     assert_eq!(register(&app, "max").await, 201);
     assert_eq!(warnings(), 2);
-    // A worker of this process is at it.
+    // A worker of this process is running.
     app.clock.advance(SignedDuration::from_mins(2));
     let registers = async {
         assert_eq!(register(&app, "ned").await, 201);
     };
     app.accounts().run_jobs(registers).await;
     assert_eq!(warnings(), 2);
-    // It has ended, and with it the reason for silence.
+    // The worker has ended, so the warning returns.
     assert_eq!(register(&app, "ole").await, 201);
     app.clock.advance(SignedDuration::from_mins(2));
     assert_eq!(register(&app, "pia").await, 201);

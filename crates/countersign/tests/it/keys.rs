@@ -1,4 +1,4 @@
-//! Signing keys that rotate, a `SECRET_KEY` that is replaced, and what other services can find out.
+//! Rotation of signing keys, replacement of `SECRET_KEY`, and what other services can look up.
 
 use std::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ async fn a_new_key_is_published_before_it_is_used_and_the_old_one_outlives_its_l
     me(&app, &last).await.problem(401, "invalid_token");
     assert_eq!(states(&app).await, [SigningKeyState::Expired, SigningKeyState::Signing]);
     assert_eq!(published(&app).await, [new]);
-    // Nobody is logged out by that.
+    // This logs nobody out.
     refresh(&app, &last).await.ok(200);
 }
 
@@ -162,11 +162,11 @@ async fn a_key_ends_also_where_hs256_signs_by_now() {
     before.clock.advance(SignedDuration::from_secs(5));
     me(&back, &fresh).await.problem(401, "invalid_token");
     assert!(!published(&back).await.contains(&new));
-    // Nobody is logged out by that.
+    // This logs nobody out.
     refresh(&back, &newer).await.ok(200);
 }
 
-/// All connections of an instance, so that whatever reads waits; and how many do.
+/// Takes all connections of an instance, so that every read waits.
 async fn all_connections(app: &TestApp) -> Vec<ReadConn> {
     let mut held = Vec::new();
     for _ in 0..app.db().pool_states()[0].connections_max {
@@ -226,7 +226,7 @@ async fn keys_that_cannot_be_read_are_those_of_before_for_half_a_minute() {
     assert_eq!(published(&app).await.len(), 1);
 }
 
-/// The same token, as if another key had signed it.
+/// The same token with another key id.
 fn with_made_up_key(tokens: &Value, kid: &str) -> String {
     let (_, rest) = tokens["access_token"].as_str().unwrap().split_once('.').unwrap();
     let mut header = header(tokens);
@@ -241,13 +241,13 @@ async fn a_new_key_is_believed_by_everybody_at_once_even_while_made_up_keys_are_
     app.user("ada").await;
     let first = log_in(&app).await;
     me(&other, &first).await.ok(200);
-    // Later than the first key, but too soon for the other instance to read the keys anyway.
+    // Later than the first key, but before the other instance reloads its keys anyway.
     app.clock.advance(SignedDuration::from_secs(1));
     app.accounts().rotate_signing_key(SignedDuration::ZERO).await.unwrap();
     let new = log_in(&app).await;
     assert_ne!(header(&new)["kid"], header(&first)["kid"]);
 
-    // Many at the same moment, with made-up ones before, among and after them.
+    // Many concurrent requests, mixed with made-up key ids.
     let mut requests = JoinSet::new();
     for number in 0..60 {
         let (token, status) = match number % 3 {
@@ -277,10 +277,10 @@ async fn made_up_keys_have_the_database_asked_once_a_second() {
         requests.spawn(async move { caller.get("/api/users/me").await.problem(401, "invalid_token") });
     }
     requests.join_all().await;
-    // All together waited for one reading, the first that was allowed again.
+    // All waited for a single reload, the next one that was allowed.
     let waited = begun.elapsed();
     assert!(waited > Duration::from_millis(800) && waited < Duration::from_secs(10), "{waited:?}");
-    // Who has a known key waits for nobody.
+    // A token with a known key does not wait.
     me(&app, &tokens).await.ok(200);
 }
 
@@ -327,7 +327,7 @@ async fn replacing_the_secret_key_logs_nobody_out() {
         let refreshed = refresh(&after, &tokens).await.ok(200);
         me(&after, &refreshed).await.ok(200);
 
-        // Once everything is sealed anew and every session has been refreshed, the old secret is not needed.
+        // After all secrets are resealed and all sessions refreshed, the old secret is no longer needed.
         let expected = usize::from(algorithm != SigningAlgorithm::Hs256);
         assert_eq!(after.accounts().reseal_secrets().await.unwrap(), expected);
         assert_eq!(after.accounts().reseal_secrets().await.unwrap(), 0);
@@ -401,7 +401,7 @@ async fn other_services_can_ask_about_tokens_if_they_have_the_secret() {
     ask(ada.token(), "x").await.problem(401, "invalid_token");
     let body = app.bearer(secret.map(str::to_owned)).post_form("/api/users/token/introspect", &[]).await.ok(422);
     assert_eq!(faults(&body), ["missing body.token"]);
-    // Where no secret is set, none will do.
+    // Without a configured secret, no secret is accepted.
     let closed = TestApp::start().await;
     closed.bearer(Some(String::new())).post_form("/api/users/token/introspect", &[("token", "x")]).await.ok(401);
 }

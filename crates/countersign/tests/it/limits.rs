@@ -1,4 +1,4 @@
-//! How often things may be tried: from a network, with an account, and to an address.
+//! Rate limits: per network, per account and per mail address.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn per_minute(tries: u32) -> Rate {
     Rate::new(tries, SignedDuration::from_mins(1)).unwrap()
 }
 
-/// Three of each a minute.
+/// Three of each per minute.
 fn strict(config: &mut Config) {
     let rate = per_minute(3);
     config.limits = Some(LimitPolicy {
@@ -44,7 +44,7 @@ fn retry_after(answer: &Answer) -> SignedDuration {
     SignedDuration::from_secs(answer.headers["retry-after"].to_str().unwrap().parse().unwrap())
 }
 
-/// All that an answer tells.
+/// Everything that a response reveals.
 fn told(answer: &Answer) -> (u16, BTreeMap<String, String>, Vec<u8>) {
     let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
     (answer.status, headers.collect(), answer.body.clone())
@@ -55,7 +55,7 @@ async fn rows(app: &TestApp) -> i64 {
     on_db!(read.conn(), c => sqlx::query_scalar("SELECT COUNT(*) FROM auth_attempts").fetch_one(c).await).unwrap()
 }
 
-/// How many guesses are compared within a day of somebody who tries whenever they may.
+/// Number of guesses checked in a day, if an attacker tries as soon as it is allowed.
 async fn guesses_of_a_day(app: &TestApp, identifier: &str) -> u32 {
     let (begun, mut guesses) = (app.clock.now(), 0);
     while app.clock.now().duration_since(begun) < SignedDuration::from_hours(24) {
@@ -72,7 +72,7 @@ async fn guesses_of_a_day(app: &TestApp, identifier: &str) -> u32 {
 async fn a_stranger_gets_so_many_guesses_a_day_and_no_more() {
     let app = TestApp::start().await;
     app.user("ada").await;
-    // The figure that the documents state.
+    // The number in the documentation.
     assert_eq!(guesses_of_a_day(&app, ADA).await, 109);
     assert!(guesses_of_a_day(&app, ADA).await <= 97);
 }
@@ -89,7 +89,7 @@ async fn whoever_logs_in_meanwhile_gives_the_guesser_nothing() {
             continue;
         }
         app.clock.advance(retry_after(&answer));
-        // From a strange device, and just before the next guess.
+        // From an unknown device, just before the next guess.
         app.anonymous().log_in(ADA, PASSWORD).await.ok(200);
     }
     assert_eq!(guesses, 109);
@@ -137,7 +137,7 @@ async fn unknown_names_are_limited_like_known_ones() {
             statuses.push(known.status);
             app.clock.advance(SignedDuration::from_secs(20));
         }
-        // That a name and an address are the same user's is not told by one being limited for the other.
+        // A limit on the username does not apply to the address, so it does not reveal that they are the same user's.
         assert_eq!(statuses[..10], [401; 10]);
         assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 14);
     }
@@ -168,7 +168,7 @@ async fn two_instances_share_the_counters() {
     }
     guess(&app.anonymous(), ADA).await.problem(429, "too_many_requests");
     guess(&other.anonymous(), ADA).await.problem(429, "too_many_requests");
-    // One that was started anew, too.
+    // Also after a restart.
     guess(&app.another_instance(|config| config).anonymous(), ADA).await.problem(429, "too_many_requests");
 }
 
@@ -218,7 +218,7 @@ async fn clients_whose_address_is_not_known_share_one_network_and_the_log_says_s
     }
     guess(&app.anonymous().at_unknown_address(), "d").await.problem(429, "too_many_requests");
     assert_eq!(warnings(), 1);
-    // Whose address is known does not share it, nor does the host's own code have a network.
+    // Clients with a known address do not share that limit, and the host's own code has no network.
     guess(&app.anonymous().at("192.0.2.1"), "e").await.problem(401, "wrong_credentials");
     for name in ["f", "g", "h", "i"] {
         guess(&app.anonymous(), name).await.problem(401, "wrong_credentials");
@@ -280,7 +280,7 @@ async fn mails_that_a_network_causes_are_limited() {
         assert_eq!(answer.headers["ratelimit-policy"], "\"mail\";q=3;w=60");
     }
     caller.patch(&profile, json!({ "email": "e@example.com" })).await.problem(429, "too_many_requests");
-    // What causes no mail goes on.
+    // Requests that send no mail still work.
     caller.patch(&profile, json!({ "username": "countess", "email": ADA })).await.ok(200);
 }
 
@@ -298,7 +298,7 @@ async fn an_address_gets_so_many_mails_an_hour_whether_or_not_somebody_has_it() 
         app.run_jobs().await;
         app.clock.advance(SignedDuration::from_mins(2));
     }
-    // Five at once, and one each twelve minutes, beside that of the registration.
+    // Five at once, then one every twelve minutes, plus the registration mail.
     let to_ada = app.mailbox().list().iter().filter(|mail| mail.to.as_str() == ADA).count();
     assert_eq!(to_ada, 1 + 5 + 3);
     let answer = ask("forgot-password", ADA).await;
@@ -390,7 +390,7 @@ async fn a_password_that_is_asked_for_once_more_cannot_be_guessed_either() {
     }
     confirm(PASSWORD).await.problem(429, "too_many_requests");
     ada.patch("/api/users/me/password", change.clone()).await.problem(429, "too_many_requests");
-    // Who has stolen one session does not hold up another, nor a login.
+    // A thief with one session does not limit another session, or a login.
     let other = app.anonymous().log_in(ADA, PASSWORD).await.ok(200);
     let other = app.bearer(other["access_token"].as_str().map(str::to_owned));
     other.post("/api/users/me/reauthenticate", json!({ "password": PASSWORD })).await.ok(200);

@@ -1,4 +1,4 @@
-//! What is logged by the thread of a test while it goes on.
+//! Captures the log of a test's thread.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// The warnings and errors since it was made.
+/// Warnings and errors since this was created.
 pub(crate) struct Log {
     lines: Lines,
     _guard: DefaultGuard,
@@ -23,7 +23,7 @@ impl Log {
         Self { lines, _guard: guard }
     }
 
-    /// How many lines have this in them.
+    /// Number of lines that contain `text`.
     pub(crate) fn count(&self, text: &str) -> usize {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().filter(|line| line.contains(text)).count()

@@ -1,4 +1,4 @@
-//! Names and addresses that look or sound like those of somebody else.
+//! Usernames and addresses that look like those of another user.
 
 use countersign::config::LoginBy;
 use countersign::testing::{PASSWORD, TestApp};
@@ -13,19 +13,19 @@ async fn a_name_that_differs_from_another_only_in_its_characters_form_is_taken()
     let app = TestApp::start().await;
     let stranger = app.anonymous();
     for (number, (name, alikes)) in [
-        // Case, also where it has no simple form.
+        // Case, including letters without a simple mapping.
         ("ada lovelace", &["ADA LOVELACE", "Ada LoveLace", " ada lovelace\t"][..]),
         ("straße", &["STRASSE", "STRAẞE", "strasse"]),
         ("ΣΊΣΥΦΟΣ", &["σίσυφος", "σίσυφοσ", "Σίσυφος"]),
         ("kelvin", &["\u{212a}elvin", "KELVIN"]),
         ("ångström", &["\u{212b}ngström", "A\u{30a}NGSTRO\u{308}M"]),
         ("mississippi", &["mi\u{17f}\u{17f}issippi"]),
-        // Compatible forms.
+        // Compatibility forms.
         ("admin", &["ａｄｍｉｎ", "𝐚𝐝𝐦𝐢𝐧", "𝓪𝓭𝓶𝓲𝓷", "ⓐⓓⓜⓘⓝ", "ᵃᵈᵐⁱⁿ", "Ａdmin"]),
         ("file", &["ﬁle", "FILE", "ﬁLE"]),
         ("room 4", &["room ４", "room ④", "room ⁴"]),
         ("カメラ", &["ｶﾒﾗ"]),
-        // What cannot be seen.
+        // Invisible characters.
         ("rust", &["ru\u{fe0f}st", "rust\u{fe00}", "ru\u{e0100}st"]),
         ("two words", &["two  words", "two\u{a0}words", "two \u{2003}\u{3000}words"]),
         ("می\u{200c}خواهم", &["میخواهم", "می\u{200c}خواهم\u{fe0e}"]),
@@ -88,7 +88,7 @@ async fn names_that_hide_what_they_are_are_refused() {
         "ada\u{fe6b}example.com",
     ] {
         let answer = app.anonymous().post("/api/users", registration(name, "ada@example.com")).await;
-        // White space around a name does not count.
+        // White space around a name is trimmed.
         let expected = if name.trim() == "admin" { 201 } else { 422 };
         assert_eq!(answer.status, expected, "{name:?}: {}", answer.text());
     }
@@ -173,7 +173,7 @@ async fn an_address_that_only_looks_like_anothers_gets_nothing_of_theirs() {
         assert!([202, 422].contains(&answer.status), "{alike:?}: {}", answer.text());
         app.anonymous().log_in(alike, PASSWORD).await.problem(401, "wrong_credentials");
     }
-    // A list of addresses is no address.
+    // A list of addresses is not an address.
     let list = json!({ "email": ["mike@example.com", "eve@evil.example"] });
     app.anonymous().post("/api/users/forgot-password", list).await.ok(422);
     app.run_jobs().await;

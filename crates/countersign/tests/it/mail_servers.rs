@@ -1,5 +1,5 @@
-//! Mail servers as people have them: strict about names, greylisting, breaking off, without SMTPUTF8. What of it is tried again
-//! and what is given up, by way of the job queue.
+//! Mail servers as deployed: strict about host names, greylisting, dropping connections, without SMTPUTF8. Which
+//! failures the job queue retries, and which it gives up on.
 
 use countersign::config::Config;
 use countersign::mail::{HelloName, MailTransport, SmtpTls};
@@ -29,7 +29,7 @@ async fn register(app: &TestApp, email: &str) {
     app.anonymous().post("/api/users", body).await.ok(201);
 }
 
-/// The only job that there is.
+/// The only job in the queue.
 async fn the_job(app: &TestApp) -> QueuedJob {
     let jobs = app.accounts().list_jobs().await.unwrap();
     assert_eq!(jobs.len(), 1, "{jobs:?}");
@@ -40,7 +40,7 @@ async fn jobs_left(app: &TestApp) -> usize {
     app.accounts().list_jobs().await.unwrap().len()
 }
 
-/// How many mails are counted as retried and as given up.
+/// Numbers of mails counted as retried and as given up.
 fn counts(app: &TestApp) -> (u64, u64) {
     let metrics = app.accounts().metrics();
     let of_mails =
@@ -133,7 +133,7 @@ async fn a_mail_whose_connection_breaks_off_in_the_middle_is_sent_again() {
 #[tokio::test]
 async fn an_address_that_the_server_does_not_know_is_given_up_and_counted() {
     let server = greeted(SmtpHello::Anything);
-    // At the recipient, and not before the server has the whole mail.
+    // Refused at the recipient, and after the whole mail.
     for (local, phase) in [("refused", "RCPT TO"), ("vanished", "DATA")] {
         let app = app_sending_to(&server).await;
         register(&app, &format!("{local}@example.com")).await;
@@ -179,7 +179,7 @@ async fn an_address_that_is_not_ascii_goes_by_smtputf8_and_is_given_up_where_tha
     let mail = modern.next_mail().await;
     assert_eq!((&mail["to"][0], &mail["smtputf8"]), (&"zoë@xn--bcher-kva.example".into(), &true.into()));
 
-    // A domain has a form in ASCII.
+    // A domain has an ASCII form.
     let app = app_sending_to(&old).await;
     register(&app, "ada@bücher.example").await;
     app.run_jobs().await;

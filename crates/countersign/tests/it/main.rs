@@ -1,4 +1,4 @@
-//! The accounts through their real router and as a host calls them, on the database that `TEST_DATABASE` names.
+//! Tests of the accounts through the real router and the host's API, on the database that `TEST_DATABASE` names.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -53,10 +53,10 @@ mod voids;
 use countersign::testing::TestApp;
 use serde_json::Value;
 
-/// An id of the right form that nothing has.
+/// A well-formed id that does not exist.
 const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-/// The types and places of a 422's faults, as `type place.field`.
+/// The errors of a 422 as `type place.field`.
 fn faults(body: &Value) -> Vec<String> {
     let items = body["detail"].as_array().expect("a list of faults");
     let place = |item: &Value| {
@@ -66,20 +66,20 @@ fn faults(body: &Value) -> Vec<String> {
     items.iter().map(|item| format!("{} {}", item["type"].as_str().expect("a type"), place(item))).collect()
 }
 
-/// The secret in the link of the newest mail to this address.
+/// Returns the token in the link of the newest mail to `address`.
 fn token_in_mail(app: &TestApp, address: &str) -> String {
     let mail = app.mailbox().find_newest_to(address).unwrap_or_else(|| panic!("no mail to {address}"));
     let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
     rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
 }
 
-/// Proves an address by the newest mail to it.
+/// Verifies an address with the newest mail to it.
 async fn confirm(app: &TestApp, address: &str) {
     let proof = serde_json::json!({ "token": token_in_mail(app, address) });
     app.anonymous().post("/api/users/verify-email", proof).await.ok(200);
 }
 
-/// The six digits in the newest mail to this address.
+/// Returns the six-digit code in the newest mail to `address`.
 fn code_in_mail(app: &TestApp, address: &str) -> String {
     let mail = app.mailbox().find_newest_to(address).expect("a mail");
     let mut words = mail.text.split(|c: char| !c.is_ascii_digit());

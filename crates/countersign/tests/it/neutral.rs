@@ -1,15 +1,15 @@
-//! Answers to who has an account and to who has none: the same status, the same headers, the same bytes.
+//! Responses do not reveal whether an account exists: the same status, headers and body bytes with and without one.
 
 use countersign::config::{Config, RegistrationMode};
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// Both of one length, so that the answers are as long.
+/// The same length as the unknown address, so that the responses have the same length.
 const KNOWN: &str = "zoe@example.com";
 const UNKNOWN: &str = "eve@example.com";
 
-/// All of an answer but when it was given and what the request itself said.
+/// A response without its time and without values echoed from the request.
 fn lasting(answer: &Answer, address: &str) -> String {
     let own = address.replace('@', "%40");
     let mut headers: Vec<String> = answer
@@ -36,7 +36,7 @@ async fn post(app: &TestApp, path: &str, body: Value) -> Answer {
     app.anonymous().post(path, body).await
 }
 
-/// A site where registrations are proven, and one account is.
+/// A site that verifies registrations, with one verified account.
 async fn where_addresses_are_proven() -> TestApp {
     let app = TestApp::with(verified).await;
     let body = json!({ "username": "zoe", "email": KNOWN, "password": PASSWORD });
@@ -78,7 +78,7 @@ async fn a_forgotten_password_and_a_mail_once_more_answer_byte_for_byte_alike() 
                 are_alike(path, &ask(KNOWN).await, &ask(UNKNOWN).await);
             }
             assert_eq!(ask(KNOWN).await.status, 202);
-            // So many mails an hour go to one address.
+            // The number of mails per hour to one address is limited.
             app.clock.advance(SignedDuration::from_hours(1));
         }
         let page = async |address: &str| {
@@ -113,14 +113,14 @@ async fn a_registration_answers_byte_for_byte_alike_where_addresses_are_proven()
     let ((known, known_next), (unknown, unknown_next)) = (page(KNOWN).await, page(UNKNOWN).await);
     are_alike("the page", &known, &unknown);
     are_alike("the page after it", &known_next, &unknown_next);
-    // And whoever guesses the code learns no more.
+    // Guessing the code reveals nothing either.
     let prove = async |address: &str| {
         post(&app, "/api/users/verify-email", json!({ "email": address, "code": "000000" })).await
     };
     are_alike("a code", &prove(KNOWN).await, &prove("ida@example.com").await);
 }
 
-/// What a change of the address answers, and what the account shows after the mail has gone, or none has.
+/// The response to a change of address, and the account page after the jobs have run.
 async fn account(app: &TestApp, browser: &Browser, address: &str) -> (Answer, Answer) {
     let sent = browser.submit("/account/email", &[("email", address)]).await;
     app.run_jobs().await;
@@ -158,7 +158,7 @@ async fn a_change_of_the_address_answers_byte_for_byte_alike() {
         are_alike("the page", &known, &unknown);
         are_alike("the page after it", &known_next, &unknown_next);
         if registered.status == 202 {
-            // Here another address waits for its proof whichever way it is asked for.
+            // In this mode a new address must be verified, whichever endpoint changes it.
             let path = format!("/api/users/{}", bob.get("/api/users/me").await.ok(200)["id"].as_str().unwrap());
             let ask = async |address: &str| bob.patch(&path, json!({ "email": address })).await;
             are_alike("the profile", &ask(KNOWN).await, &ask(UNKNOWN).await);

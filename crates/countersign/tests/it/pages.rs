@@ -1,4 +1,4 @@
-//! The pages of the accounts, as a browser without script uses them.
+//! The account pages in a browser without JavaScript.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -105,7 +105,7 @@ async fn a_registration_that_awaits_proof_tells_nothing_and_is_completed_by_the_
     let fields = [("token", token.as_str()), ("password", PASSWORD)];
     shows(&browser.submit_and_follow("/verify-email", &fields).await, 200, "You can log in now.");
     leads_to(&browser.log_in("ada@example.com", PASSWORD).await, "/");
-    // For the next the answer is the same.
+    // The next registration gets the same response.
     let other = app.browser();
     let fields = [("username", "eve"), ("email", "ada@example.com"), ("password", PASSWORD)];
     shows(&other.submit_and_follow("/register", &fields).await, 200, "We have sent you an e-mail.");
@@ -149,7 +149,7 @@ async fn cookies_of_pages_are_secure_and_of_this_host_alone() {
         let cookie = answer.headers["set-cookie"].to_str().unwrap();
         assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure") && cookie.contains("; Path=/;"), "{cookie}");
     }
-    // What a neighbour under the same domain sets has another name.
+    // A cookie set by another host of the domain has another name.
     browser.set_cookie("theme", "dark");
     assert!(browser.open("/account").await.text().contains("data-theme=\"light\""));
 }

@@ -1,4 +1,4 @@
-//! Any bytes are an error or a value to every parser of ours, never a panic, and soon.
+//! Every parser returns a value or an error for any bytes, without a panic and within a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{RngSeed, TestRunner};
 
-/// For one case, on a busy machine and without optimisation.
+/// Time limit of one case, on a busy machine and without optimisation.
 const TIME_MAX: Duration = Duration::from_secs(20);
 
-/// Something that each parser takes, for changes to begin with.
+/// A valid input for each parser, as a seed for mutations.
 const GOOD: [&str; 20] = [
     r#"{"username":"ada","email":"ada@example.com","password":"correct horse","a":[1,2.5e3,{"b":null}],"c":"\u00e9\n"}"#,
     "username=ada+lovelace&email=ada%40example.com&password=%c3%a9&a=&a=b&c",
@@ -38,7 +38,7 @@ const GOOD: [&str; 20] = [
     "",
 ];
 
-/// What is done to something good.
+/// A mutation of a valid input.
 #[derive(Clone, Debug)]
 enum Change {
     Replace(Index, u8),
@@ -80,7 +80,7 @@ impl Change {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    // What has a meaning somewhere is tried more often than what has none.
+    // Bytes with a meaning in some grammar are tried more often.
     let signs: Vec<u8> = b"\0\t\r\n \"%&'()*+,-./:;<=>?@[\\]^_`{|}~\x7f\x80\xc2\xc3\xed\xf0\xff".to_vec();
     let byte = prop_oneof![any::<u8>(), select(signs)];
     prop_oneof![
@@ -101,13 +101,13 @@ fn changed(good: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Gives what the strategy makes to every parser that `wanted` names. Parsers ask no database, so of the runs that differ in that alone
-/// one tries all cases.
+/// Passes the strategy's values to every parser that `wanted` accepts. Parsers use no database, so only the run on
+/// SQLite tries all cases.
 fn try_all(cases: u32, strategy: &impl Strategy<Value = Vec<u8>>, wanted: fn(&str) -> bool) {
     let cases = if database_under_test() == DatabaseKind::Sqlite { cases } else { cases.div_ceil(16) };
     for (name, parse) in PARSERS.into_iter().filter(|(name, _)| wanted(name)) {
         let default = ProptestConfig::default();
-        // The same in every run, unless `PROPTEST_RNG_SEED` says otherwise; the targets for fuzzing look further.
+        // The same seed in every run, unless `PROPTEST_RNG_SEED` is set; the fuzz targets search further.
         let rng_seed = match default.rng_seed {
             RngSeed::Random => RngSeed::Fixed(1),
             chosen @ RngSeed::Fixed(_) => chosen,
@@ -130,7 +130,7 @@ fn is_of_pictures(name: &str) -> bool {
 #[test]
 fn any_bytes_are_an_error_or_a_value_to_every_parser() {
     try_all(256, &vec(any::<u8>(), 0..2_000), |name| name != "picture_profile");
-    // Each case is a whole picture, and almost no bytes are a profile.
+    // Fewer cases: each one is a whole picture, and random bytes are almost never a profile.
     try_all(32, &vec(any::<u8>(), 0..2_000), |name| name == "picture_profile");
 }
 

@@ -1,4 +1,4 @@
-//! What the pages do for programs that keep passwords: they are led to where one is changed, and told whose it is.
+//! Support for password managers: they find the page to change a password, and each password form names its account.
 
 use countersign::config::RegistrationMode;
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp};
@@ -6,19 +6,19 @@ use jiff::SignedDuration;
 
 use crate::token_in_mail;
 
-/// The forms of a page that have a field for a password.
+/// The forms of a page that have a password field.
 fn password_forms(page: &Answer) -> Vec<String> {
     let text = page.text();
     let forms = text.split("<form ").skip(1).map(|rest| rest.split("</form>").next().unwrap().to_owned());
     forms.filter(|form| form.contains("type=\"password\"")).collect()
 }
 
-/// The fields of a form, as they stand in the markup.
+/// The input elements of a form.
 fn inputs(form: &str) -> impl Iterator<Item = &str> {
     form.split("<input ").skip(1).map(|rest| rest.split('>').next().unwrap())
 }
 
-/// Every form with a password names the account before it, this one if it is known.
+/// Asserts that every password form names its account before the password, with the address `account` if it is known.
 #[track_caller]
 fn names_the_account(page: &Answer, forms: usize, account: Option<&str>) {
     let found = password_forms(page);
@@ -59,7 +59,7 @@ async fn every_form_that_asks_for_a_password_names_the_account() {
     let account = Some("ada@example.com");
     names_the_account(&ada.open("/account").await, 1, account);
     app.clock.advance(SignedDuration::from_hours(1));
-    // Now a new address and the end need the password, too.
+    // Now changing the address and deleting the account require the password, too.
     names_the_account(&ada.open("/account").await, 2, account);
     names_the_account(&ada.open("/account/delete").await, 1, account);
     let token = reset_token(&app).await;

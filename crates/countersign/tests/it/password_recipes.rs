@@ -1,5 +1,5 @@
-//! That a wrong password costs as many hashes where an account's hash is of another recipe than today's, or where there is no account.
-//! How long they take is measured by `bench/logins`.
+//! A wrong password costs the same number of hashes for an account with an old recipe, a current one, or no account.
+//! `bench/logins` measures their duration.
 
 use countersign::config::HashParameters;
 use countersign::testing::{PASSWORD, TestApp, User};
@@ -20,14 +20,14 @@ async fn set_hash(app: &TestApp, user: &User, hash: &str) {
     tx.commit().await.unwrap();
 }
 
-/// How many hashes a login with a wrong password computes.
+/// Number of hashes that a login with a wrong password computes.
 async fn hashes(app: &TestApp, address: &str) -> u64 {
     let before = app.accounts().hashing_metrics().hashed.count;
     app.anonymous().log_in(address, "not the password").await.problem(401, "wrong_credentials");
     app.accounts().hashing_metrics().hashed.count - before
 }
 
-/// What the worker of an instance does when it starts.
+/// Runs what the worker of an instance does at its start.
 async fn start_worker(app: &TestApp) {
     app.accounts().run_jobs(async {}).await;
 }
@@ -44,7 +44,7 @@ async fn a_wrong_password_costs_the_hashes_of_all_recipes_in_use_whoever_is_mean
     for address in ["nobody@example.com", &ada.email, &bob.email, "eve@example.com"] {
         assert_eq!(hashes(&app, address).await, 3, "{address}");
     }
-    // A right one costs its own alone.
+    // A correct password costs only its own hash.
     let before = app.accounts().hashing_metrics().hashed.count;
     app.anonymous().log_in("eve@example.com", PASSWORD).await.ok(200);
     assert_eq!(app.accounts().hashing_metrics().hashed.count - before, 1);

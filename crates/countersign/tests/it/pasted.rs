@@ -1,4 +1,4 @@
-//! What people paste: addresses and codes with what copying brings along.
+//! Pasted addresses and codes, with the extra characters that copying adds.
 
 use countersign::config::RegistrationMode;
 use countersign::testing::{Answer, PASSWORD, TestApp};
@@ -34,7 +34,7 @@ async fn an_address_is_trimmed_wherever_it_comes_in() {
     app.browser().submit("/login", &[("username", &padded("ida@example.com")), ("password", PASSWORD)]).await.ok(303);
 }
 
-/// What becomes of a code on its way by the clipboard.
+/// How the clipboard changes a code.
 type Paste<'p> = &'p dyn Fn(&str) -> String;
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_text_without_six_digits_is_not_counted_as_a_wrong_code() {
         let page = browser.submit("/verify-email", &[("token", ""), ("email", &ada.email), ("code", text)]).await;
         assert_eq!(page.status, 422, "{text}");
         assert!(page.text().contains("Please enter the six-digit code."), "{}", page.text());
-        // A pasted code fits in, whatever stands between its digits.
+        // A pasted code fits, even with separators between its digits.
         assert!(page.text().contains("maxlength=\"40\""), "{}", page.text());
     }
     verify(&app, json!({ "email": ada.email, "code": code })).await.ok(200);

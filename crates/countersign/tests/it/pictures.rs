@@ -1,4 +1,4 @@
-//! Profile pictures, on disk and in a bucket.
+//! Profile pictures on disk and in a bucket.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,13 +29,13 @@ fn path(user: &User) -> String {
     format!("/api/users/{}/picture", user.id)
 }
 
-/// The names of the files in a folder; one that does not exist has none.
+/// The names of the files in a folder; empty if it does not exist.
 fn files(folder: &Path) -> BTreeSet<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return BTreeSet::new();
     };
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    // The server in the tests keeps notes of its own beside the objects.
+    // The test server stores hidden files of its own next to the objects.
     names.filter(|name| !name.starts_with('.')).collect()
 }
 
@@ -51,7 +51,7 @@ fn text(answer: &Answer, name: &str) -> String {
     answer.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
-/// An application with its pictures on disk, and one with them in a bucket, served by us so that both can be asked alike.
+/// Runs `check` with pictures on disk and in a bucket; the instance serves both, so that the requests are the same.
 async fn on_both_storages(check: impl AsyncFn(TestApp, &Path)) {
     let app = TestApp::start().await;
     let folder = app.pictures_folder();
@@ -153,7 +153,7 @@ async fn exactly_5_mib_are_taken_and_a_byte_more_is_not() {
 async fn an_upload_that_is_too_large_is_refused_while_it_comes_in() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
-    // It never ends: an answer shows that its end was not waited for.
+    // The body never ends: a response shows that the server did not wait for its end.
     let piece = Bytes::from(vec![0; 1024 * 1024]);
     let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
     let pieces =
@@ -357,7 +357,7 @@ async fn from_a_bucket_pictures_come_directly_or_by_a_url_that_is_valid_for_a_wh
     assert!(refused.starts_with(b"HTTP/1.1 403"), "{}", String::from_utf8_lossy(&refused));
 }
 
-/// Sends `GET` and returns all that comes back.
+/// Sends a `GET` and returns all bytes of the response.
 async fn get_over_http(url: &str) -> Vec<u8> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap();
@@ -418,7 +418,7 @@ async fn the_sweep_takes_what_is_nobodys_and_old_enough() {
         fs::write(folder.join(&orphan), "an orphan").unwrap();
         fs::write(folder.join("README"), "somebody else's").unwrap();
         let all = BTreeSet::from([file.clone(), orphan, "README".to_owned()]);
-        // By the clock of the test the files are from the future or just written.
+        // By the test's clock, the files are new or from the future.
         app.clock.advance(SignedDuration::from_secs(-86_400));
         let swept = app.accounts().sweep_pictures(PICTURE_AGE_MIN).await.unwrap();
         assert_eq!((swept.kept, swept.deleted), (2, 0));

@@ -1,4 +1,4 @@
-//! Whom a request counts for where proxies stand between.
+//! The client address of a request behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use axum::http::Request;
 use countersign::testing::{PASSWORD, TestApp};
 use serde_json::json;
 
-/// The address of the session that such a login begins.
+/// Logs in with these headers and returns the address recorded for the session.
 async fn address_of_login(app: &TestApp, peer: &str, headers: &[(&str, &str)]) -> String {
     let body = json!({ "username": "ada@example.com", "password": PASSWORD }).to_string();
     let mut request = Request::post("/api/users/login")

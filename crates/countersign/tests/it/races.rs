@@ -1,4 +1,4 @@
-//! The same thing asked for several times at once: one wins, the others are told so, and nothing breaks.
+//! The same request sent several times at once: one succeeds, the others get a proper error, and nothing breaks.
 
 use countersign::config::RegistrationMode;
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp};
@@ -10,13 +10,13 @@ use crate::token_in_mail;
 
 const AT_ONCE: usize = 6;
 
-/// Sends one body to one path so often at once, each with what `vary` makes of it.
+/// Sends `AT_ONCE` concurrent requests to one path, each with the body that `vary` returns.
 async fn at_once(caller: &Caller, path: &str, vary: impl Fn(usize) -> Value) -> [Answer; AT_ONCE] {
     let send = |number| caller.post(path, vary(number));
     tokio::join!(send(0), send(1), send(2), send(3), send(4), send(5)).into()
 }
 
-/// Asserts that one has this status and all others that one.
+/// Asserts that one response has the status `winner` and all others `loser`.
 #[track_caller]
 fn one_wins(answers: &[Answer], winner: u16, loser: u16) {
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
@@ -152,6 +152,6 @@ async fn an_account_that_is_deleted_and_changed_at_once_is_gone_and_nothing_brea
     }
     assert!(first.status == 204 || second.status == 204, "{} {}", first.status, second.status);
     app.anonymous().get(&path).await.problem(404, "user_not_found");
-    // What the others promised is done without an account, or not at all.
+    // Jobs of the other requests run without an account, or do nothing.
     app.run_jobs().await;
 }

@@ -1,4 +1,4 @@
-//! What becomes of mails: verification, forgotten passwords, changes of the address, notices.
+//! Flows by mail: verification, password resets, changes of the address, notices.
 
 use countersign::config::{Config, RegistrationMode};
 use countersign::testing::{PASSWORD, TestApp, User};
@@ -20,7 +20,7 @@ async fn forgot(app: &TestApp, address: &str) -> Vec<u8> {
     answer.body
 }
 
-/// Asks for a new password and takes the token out of the mail.
+/// Requests a password reset and returns the token from the mail.
 async fn reset_token(app: &TestApp, address: &str) -> String {
     forgot(app, address).await;
     app.run_jobs().await;
@@ -36,7 +36,7 @@ async fn verify(app: &TestApp, body: Value) -> countersign::testing::Answer {
     app.anonymous().post("/api/users/verify-email", body).await
 }
 
-/// Completes a registration by the newest mail to this address.
+/// Completes a registration with the newest mail to `address`.
 async fn complete(app: &TestApp, address: &str) {
     verify(app, json!({ "token": token_in_mail(app, address), "password": PASSWORD })).await.ok(200);
 }
@@ -258,7 +258,7 @@ async fn whoever_changes_the_address_twice_leaves_its_owner_the_way_back() {
     ada.patch(&path, json!({ "email": "thief@example.org" })).await.ok(200);
     ada.patch(&path, json!({ "email": "thief@example.net" })).await.ok(200);
     app.run_jobs().await;
-    // The thief restores the first of the two, which must not take the owner's way.
+    // The thief restores their own first address, which must not void the owner's undo link.
     let thief = token_in_mail(&app, "thief@example.org");
     app.anonymous().post("/api/users/undo-email-change", json!({ "token": thief })).await.ok(200);
     let owner = token_in_mail(&app, "ada@example.com");
@@ -285,7 +285,7 @@ async fn an_address_that_somebody_has_is_neither_taken_nor_told() {
 #[tokio::test]
 async fn a_login_from_another_device_is_told_and_a_newer_version_is_not() {
     let app = TestApp::start().await;
-    let ada = app.user("ada").await; // by a client without a name
+    let ada = app.user("ada").await; // a client without a User-Agent
     app.run_jobs().await;
     confirm(&app, &ada.email).await;
     let before = mails_to(&app, &ada.email);

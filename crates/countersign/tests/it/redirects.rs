@@ -1,4 +1,4 @@
-//! Where one is sent by what a request says: never to another site, and never out of the header that says it.
+//! Redirects whose target comes from a request: never to another site, and never with injected headers.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -10,7 +10,7 @@ use url::Url;
 
 const SITE: &str = "http://localhost:8000";
 
-/// Places that a browser, a proxy or a program that looks at addresses might take for another site's.
+/// Targets that a browser, a proxy or a URL parser might resolve to another site.
 const ELSEWHERE: [&str; 60] = [
     "https://evil.example",
     "http://evil.example",
@@ -74,7 +74,7 @@ const ELSEWHERE: [&str; 60] = [
     "evil.example",
 ];
 
-/// Asserts that a browser stays where it is.
+/// Asserts that the redirect stays on the site.
 #[track_caller]
 fn stays(what: &str, answer: &Answer) {
     assert_eq!(answer.status, 303, "{what}: {}", answer.text());
@@ -83,7 +83,7 @@ fn stays(what: &str, answer: &Answer) {
     let base = Url::parse(&format!("{SITE}/login")).unwrap();
     let there = base.join(locations[0]).unwrap();
     assert_eq!(there.origin(), base.origin(), "{what}: {}", locations[0]);
-    // Nor does a browser that reads backslashes, tabs and line ends in its own way leave.
+    // Browsers treat backslashes as slashes and drop tabs and line ends, so the target contains none of them.
     assert!(locations[0].starts_with('/') && !locations[0].starts_with("//"), "{what}: {}", locations[0]);
     assert!(locations[0].bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'), "{what}: {}", locations[0]);
 }
@@ -99,7 +99,7 @@ async fn no_place_that_a_request_names_leads_to_another_site() {
         stays(&format!("preferences with {place:?}"), &browser.submit("/preferences", &[("next", place)]).await);
         let query = utf8_percent_encode(place, NON_ALPHANUMERIC);
         stays(&format!("who is logged in, with {place:?}"), &browser.open(&format!("/login?next={query}")).await);
-        // The page of who is not takes nothing else along either.
+        // The login form does not carry another target either.
         let page = app.browser().open(&format!("/login?next={query}")).await;
         let (_, rest) =
             page.text().split_once("name=\"next\" value=\"").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
@@ -109,7 +109,7 @@ async fn no_place_that_a_request_names_leads_to_another_site() {
     }
 }
 
-/// Line ends, as they are and as they come about when something is decoded or cut to bytes.
+/// Line ends, literal and as they result from decoding or from truncating characters to bytes.
 const LINE_ENDS: [&str; 8] = [
     "\r\nX-Injected: yes",
     "\r\n\r\n<script>alert(1)</script>",
@@ -143,13 +143,13 @@ async fn no_value_that_is_sent_back_in_a_header_ends_it() {
         has_its_own_headers("next", &browser.submit("/login", &fields).await);
         let fields = [("language", end), ("theme", end), ("next", next.as_str())];
         has_its_own_headers("preferences", &browser.submit("/preferences", &fields).await);
-        // An address goes into the place that one is sent to.
+        // The redirect target contains the address.
         for email in [format!("ada@example.com{end}"), format!("a{end}@example.com"), format!("\"a{end}\"@example.com")]
         {
             let fields = [("username", "ada"), ("email", email.as_str()), ("password", PASSWORD)];
             has_its_own_headers("an address", &browser.submit("/register", &fields).await);
         }
-        // So does the place that one comes from.
+        // It also contains the path of the request.
         let encoded = utf8_percent_encode(end, NON_ALPHANUMERIC).to_string();
         has_its_own_headers("the place", &browser.open(&format!("/account?x={encoded}")).await);
         has_its_own_headers("a picture", &browser.open(&format!("/media/profile_pics/{encoded}")).await);

@@ -1,5 +1,5 @@
-//! Interleavings of refreshes, lost answers, tabs, a thief, logouts and passing time: after every step the answer and the
-//! database are what a small model says.
+//! Interleavings of refreshes, lost responses, tabs, a thief, logouts and passing time: after every step, the response
+//! and the database match a small model.
 
 use std::cell::RefCell;
 
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 const TOKEN: &str = "/api/users/token";
-/// How many interleavings are tried per database, and how long the longest is. More find more.
+/// Number of interleavings per database, and the length of the longest. Higher numbers find more.
 const CASES: u32 = 64;
 const STEPS_MAX: usize = 60;
-/// When tokens count as exchanged that a restored database does not know of.
+/// Exchange time in the model for tokens that a restored database does not know.
 const LONG_AGO: i64 = -1_000_000;
-/// Who holds a token: tabs, and behind them a thief.
+/// Holders of tokens: tabs, and after them a thief.
 const TABS: usize = 4;
 const THIEF: usize = TABS;
 
@@ -30,24 +30,24 @@ const SEEN_EVERY: i64 = 5 * 60;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// The holder presents its token and takes what is answered.
+    /// The holder presents its token and stores the new one.
     Refresh(usize),
-    /// The holder presents its token, and the answer is lost: it keeps the old one.
+    /// The holder presents its token, but the response is lost: it keeps the old one.
     RefreshInVain(usize),
-    /// All tabs present their tokens at the same time, to two instances.
+    /// All tabs present their tokens concurrently, to two instances.
     RefreshTogether,
-    /// Somebody presents a token that was given out this many exchanges ago.
+    /// A token issued this many exchanges ago is presented.
     Replay(usize, usize),
-    /// A tab learns of the newest token of its session, as tabs do that share a storage.
+    /// A tab picks up the newest token of its session, as tabs with a shared storage do.
     CatchUp(usize),
-    /// The thief copies the token of a tab.
+    /// The thief copies a tab's token.
     Steal(usize),
     /// The holder uses its access token.
     Use(usize),
     LogOut(usize),
     Revoke(usize),
     LogIn(usize),
-    /// The database forgets this many of the last exchanges of every session, as by a restored copy.
+    /// The database loses this many of the last exchanges of every session, as after a restore.
     Restore(usize),
     /// Seconds pass.
     Wait(i64),
@@ -76,20 +76,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..=STEPS_MAX)
 }
 
-/// What becomes of a refresh token that is presented.
+/// The outcome of presenting a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It was the valid one; the token of this number takes its place.
+    /// It was valid; the token of this number replaces it.
     Exchanged(usize),
-    /// It was exchanged a moment ago; the token of this number took its place.
+    /// It was exchanged within the replay window; the token of this number replaced it.
     Forgiven(usize),
-    /// Two have it: the session ends.
+    /// Reuse: the session ends.
     Reused,
-    /// Its session is over.
+    /// Its session has ended.
     Invalid,
 }
 
-/// What the service has promised, and nothing of how it does it. Instants are seconds.
+/// The specified behaviour, independent of the implementation. Times are in seconds.
 #[derive(Clone, Default)]
 struct Model {
     now: i64,
@@ -100,7 +100,7 @@ struct Model {
 #[derive(Clone)]
 struct Session {
     ended: Ended,
-    /// When each of its refresh tokens was exchanged; the next one is the valid one.
+    /// When each of its refresh tokens was exchanged; the next number is the valid token.
     exchanged_at: Vec<i64>,
     last_seen_at: i64,
     idle_expires_at: i64,
@@ -120,7 +120,7 @@ impl Model {
     }
 
     fn log_in(&mut self) -> usize {
-        // All sessions are one user's, and a login clears away those that have run out.
+        // All sessions belong to one user, and a login deletes that user's expired ones.
         for session in 0..self.sessions.len() {
             if !self.is_live(session) {
                 self.sessions[session].ended = Ended::Yes;
@@ -142,7 +142,7 @@ impl Model {
         }
         match self.sessions[session].exchanged_at.get(number) {
             None => {
-                // All before it, even those that a restored database does not know.
+                // All earlier tokens count as exchanged, even those unknown to a restored database.
                 self.sessions[session].exchanged_at.resize(number, LONG_AGO);
                 self.sessions[session].exchanged_at.push(self.now);
                 self.note_use(session);
@@ -164,7 +164,7 @@ impl Model {
         session.idle_expires_at = now + IDLE_TTL;
     }
 
-    /// Whether an access token is believed.
+    /// Whether an access token is accepted.
     fn authenticate(&mut self, session: usize, expires_at: i64) -> bool {
         let believed = self.now < expires_at && self.is_live(session);
         if believed && self.now - self.sessions[session].last_seen_at >= SEEN_EVERY {
@@ -183,13 +183,13 @@ impl Model {
         (self.now + ACCESS_TTL).min(self.sessions[session].expires_at)
     }
 
-    /// How many sessions are in the database.
+    /// Number of sessions in the database.
     fn kept(&self) -> usize {
         self.sessions.iter().filter(|session| session.ended == Ended::No).count()
     }
 }
 
-/// How often the refreshes of all interleavings came to what.
+/// Number of refreshes with each outcome, over all interleavings.
 #[derive(Default)]
 struct Tally {
     exchanged: usize,
@@ -198,7 +198,7 @@ struct Tally {
     invalid: usize,
 }
 
-/// What somebody has in hand.
+/// The tokens of one holder.
 #[derive(Clone)]
 struct Holding {
     session: usize,
@@ -207,20 +207,20 @@ struct Holding {
     access_expires_at: i64,
 }
 
-/// The service, the model, and who holds what.
+/// The service, the model, and the holders' tokens.
 struct World<'t> {
-    /// On the same database.
+    /// Two instances on one database.
     instances: [TestApp; 2],
     model: Model,
     holdings: Vec<Holding>,
-    /// Every refresh token that was given out, by session and number.
+    /// Every issued refresh token, by session and number.
     given: Vec<Vec<String>>,
     tally: &'t RefCell<Tally>,
 }
 
 impl<'t> World<'t> {
     async fn begin(tally: &'t RefCell<Tally>) -> Self {
-        // The model knows no cache: an instance with one may be a second behind the other, which tests of its own are about.
+        // The model has no session cache, which may be up to a second stale; other tests cover it.
         let app = TestApp::with(|config| config.session.cache_max = 0).await;
         let other = app.another_instance(|mut config| {
             config.session.cache_max = 0;
@@ -230,7 +230,7 @@ impl<'t> World<'t> {
         app.anonymous().post("/api/users", body).await.ok(201);
         let (instances, model) = ([app, other], Model::default());
         let mut world = Self { instances, model, holdings: Vec::new(), given: Vec::new(), tally };
-        // A session that nobody touches: what happens to others must not happen to it.
+        // An untouched session, which the steps on other sessions must not affect.
         world.log_in().await;
         let holding = world.log_in().await;
         world.holdings = vec![holding; TABS + 1];
@@ -244,7 +244,7 @@ impl<'t> World<'t> {
         self.note_tokens(session, 0, &tokens)
     }
 
-    /// Tokens that were given out must be new, or the same as before.
+    /// Asserts that a token is new, or equals the one issued for the same number.
     fn note_tokens(&mut self, session: usize, number: usize, tokens: &Value) -> Holding {
         let text = |name: &str| tokens[name].as_str().expect("a text").to_owned();
         let token = text("refresh_token");
@@ -273,7 +273,7 @@ impl<'t> World<'t> {
         self.given[*session][*number].clone()
     }
 
-    /// Compares an answer with the outcome that was predicted; what was given, if anything.
+    /// Compares a response with the predicted outcome and returns the issued tokens, if any.
     fn compare(&mut self, session: usize, outcome: Outcome, answer: &Answer) -> Option<Holding> {
         let mut tally = self.tally.borrow_mut();
         match outcome {
@@ -320,7 +320,7 @@ impl<'t> World<'t> {
         let is_newer =
             |Holding { session, number, .. }: &Holding| *number > self.model.sessions[*session].exchanged_at.len();
         if outcomes.contains(&Outcome::Reused) || self.holdings[..TABS].iter().any(is_newer) {
-            // What the others get depends on who comes first.
+            // The other responses depend on which request comes first.
             for tab in 0..TABS {
                 self.refresh_and_take(tab).await;
             }
@@ -400,7 +400,7 @@ impl<'t> World<'t> {
         self.compare_database().await;
     }
 
-    /// Every replay that the model caught has left an event, nothing else has, and only the sessions that it ended are gone.
+    /// Asserts that every reuse in the model left an event, with no other events, and that only the ended sessions are gone.
     async fn compare_database(&self) {
         let mut read = self.instances[0].db().read().await.unwrap();
         let count = "SELECT (SELECT COUNT(*) FROM auth_events WHERE kind = 'refresh_token_reused'), \
@@ -412,7 +412,7 @@ impl<'t> World<'t> {
         assert_eq!(counted, (events, events, sessions), "replays caught, events, sessions");
     }
 
-    /// Whoever was not logged out can go on, and whoever was cannot.
+    /// Checks at the end that live sessions still refresh and ended ones do not.
     async fn end(mut self) {
         for session in 0..self.given.len() {
             let number = self.given[session].len() - 1;
@@ -461,7 +461,7 @@ fn whatever_tabs_thieves_and_networks_do_every_refresh_comes_to_what_the_model_s
         Ok(())
     });
     done.unwrap_or_else(|failure| panic!("{failure}"));
-    // All of it has happened, many times over.
+    // Every outcome occurred many times.
     let Tally { exchanged, forgiven, reused, invalid } = tally.into_inner();
     assert!(
         exchanged >= 200 && forgiven >= 100 && reused >= 20 && invalid >= 100,

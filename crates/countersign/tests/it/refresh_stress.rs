@@ -1,5 +1,5 @@
-//! Many tabs of one session that refresh at the same time while answers get lost. The example `refresh_stress` runs the
-//! same for as long as one likes.
+//! Many tabs of one session refresh concurrently while responses get lost. The example `refresh_stress` runs the same
+//! for any number of rounds.
 
 use std::fmt::{self, Display};
 
@@ -8,30 +8,30 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 const TOKEN: &str = "/api/users/token";
-/// An answer may be lost this often in a row; then the network is kind.
+/// A tab loses at most this many responses in a row.
 const LOST_IN_A_ROW_MAX: u32 = 2;
-/// So long a tab waits before it tries again. The last attempt is still within the half minute that is forgiven.
+/// Delay before a tab retries. The last retry is still within the replay window of 30 s.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(15);
-/// So long an access token lives, and all tabs are content.
+/// Time between rounds: the lifetime of an access token.
 const BETWEEN_ROUNDS: SignedDuration = SignedDuration::from_mins(30);
 
-/// What happened.
+/// Results of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
-    /// Refresh tokens that were presented.
+    /// Refresh requests.
     pub(crate) refreshes: u64,
-    /// Of these, by tabs whose answer had been lost.
+    /// Refresh requests after a lost response.
     pub(crate) retries: u64,
-    /// Tabs that were told that their token is worth nothing.
+    /// Tabs whose token was refused.
     pub(crate) false_logouts: u64,
-    /// Answers that were neither tokens nor that.
+    /// Any other responses.
     pub(crate) failures: u64,
-    /// Rounds after which not all tabs had the same token.
+    /// Rounds after which the tabs had different tokens.
     pub(crate) split_rounds: u64,
 }
 
 impl Figures {
-    /// Whether it went as it has to.
+    /// Whether there were no false logouts, failures or split rounds.
     pub(crate) fn are_good(&self) -> bool {
         self.false_logouts + self.failures + self.split_rounds == 0
     }
@@ -48,8 +48,8 @@ impl Display for Figures {
     }
 }
 
-/// Logs in once and has all tabs refresh in every round, each with the token it got last, at two instances of the service.
-/// Tells after each round how it went so far.
+/// Logs in once, then refreshes from all tabs in every round, each with its last token, at two instances of the service.
+/// Calls `tell` with the results so far after each round.
 pub(crate) async fn run(tabs: u32, rounds: u32, mut tell: impl FnMut(u32, &Figures)) -> Figures {
     let app = TestApp::with(|config| config.session.ttl = SignedDuration::from_hours(24 * 365 * 100)).await;
     let other = app.another_instance(|config| config);
@@ -96,7 +96,7 @@ fn refresh_token(answer: &Answer) -> Option<String> {
     body["refresh_token"].as_str().map(str::to_owned)
 }
 
-/// Every third answer or so, the same ones in every run; in every seventh round all first answers.
+/// Whether a response is lost: about one in three, the same ones in every run, and all first ones of every seventh round.
 fn is_lost(tab: usize, round: u32, attempt: u32) -> bool {
     let mixed = (tab as u64 ^ u64::from(round) << 20 ^ u64::from(attempt) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 33).is_multiple_of(3) || (round.is_multiple_of(7) && attempt == 0)

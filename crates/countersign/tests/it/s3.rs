@@ -1,4 +1,4 @@
-//! An S3 server in a folder, by others than us, which checks the signatures of requests.
+//! A third-party S3 server on a temporary folder, which verifies request signatures.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub(crate) const BUCKET: &str = "pictures";
 pub(crate) const ACCESS_KEY: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET_KEY: &str = "a secret key of forty characters or more";
 
-/// Ends with the test.
+/// A running server, stopped when dropped.
 pub(crate) struct S3Server {
     endpoint_url: String,
     folder: TempDir,
@@ -46,23 +46,23 @@ impl S3Server {
         Self { endpoint_url, folder, _connections: connections }
     }
 
-    /// How it is reached.
+    /// The policy to reach it.
     pub(crate) fn policy(&self) -> BucketPolicy {
         policy(&self.endpoint_url, SECRET_KEY)
     }
 
-    /// The same with another secret.
+    /// The same with a wrong secret.
     pub(crate) fn policy_of_a_stranger(&self) -> BucketPolicy {
         policy(&self.endpoint_url, "another secret")
     }
 
-    /// Where it keeps pictures.
+    /// The folder of its pictures.
     pub(crate) fn pictures_folder(&self) -> PathBuf {
         self.folder.path().join(BUCKET).join("profile_pics")
     }
 }
 
-/// A server that nobody runs: a port that was free a moment ago.
+/// A policy for an endpoint where nothing listens: a port that was free a moment ago.
 pub(crate) async fn nobody() -> BucketPolicy {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     policy(&format!("http://{address}"), SECRET_KEY)

@@ -22,7 +22,7 @@ async fn both_databases_have_the_same_tables() {
     assert!(tables.contains("auth_users") && tables.contains("auth_user_profiles"), "{tables:?}");
 }
 
-/// What changes or takes away rows that are there, but for a command of the operator that tries jobs again.
+/// Every `UPDATE` and `DELETE` of the store, except the operator's command that retries jobs.
 fn writes() -> Vec<String> {
     let mut writes = statements(&store());
     writes.retain(|statement| statement.starts_with("UPDATE ") || statement.starts_with("DELETE "));
@@ -48,7 +48,7 @@ async fn nothing_that_postgresql_writes_has_to_walk_through_a_table() {
     let db = TempDb::of_kind(DatabaseKind::Postgres, &[&MIGRATIONS]).await;
     let mut read = db.db().read().await.unwrap();
     let Conn::Postgres(mut c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
-    // In a table without rows it would, though there is another way.
+    // On an empty table the planner would scan even though an index exists.
     let planner = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
     sqlx::raw_sql(planner).execute(c.reborrow()).await.unwrap();
     for statement in writes() {

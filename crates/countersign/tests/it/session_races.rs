@@ -1,7 +1,7 @@
-//! What begins or continues a session, against what ends sessions, at the same moment: no session of the old state survives,
-//! and none of the owner's acts is answered with 503.
+//! Requests that begin or continue a session race against requests that end sessions: no session of the old state
+//! survives, and none of the owner's requests gets a 503.
 //!
-//! On PostgreSQL, where both write at once, every commit that touches a session is held up for a moment. The long form:
+//! On PostgreSQL, where both write concurrently, every commit that touches a session is delayed. The long run:
 //! `RACE_ROUNDS=200 TEST_DATABASE=postgres cargo test -p countersign --test it session_races`.
 
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp, User};
@@ -12,18 +12,18 @@ use crate::token_in_mail;
 
 const NEW_PASSWORD: &str = "another horse entirely";
 
-/// What the thief does, who knows the password and has a session.
+/// Requests of a thief, who knows the password and has a session.
 const BEGINNINGS: [&str; 3] = ["log in", "reauthenticate", "refresh"];
-/// What the owner does meanwhile.
+/// Concurrent requests of the owner.
 const ENDS: [&str; 8] =
     ["password", "reset", "log out others", "end one", "confirm address", "set address", "undo", "delete"];
 
-#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable says how long this one runs")]
+#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable sets the length of this one")]
 fn rounds() -> usize {
     std::env::var("RACE_ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"))
 }
 
-/// Has PostgreSQL wait before it commits what has written a session.
+/// Delays PostgreSQL commits that write a session.
 async fn hold_commits_up(app: &TestApp) {
     let mut tx = app.db().write().await.unwrap();
     if let Conn::Postgres(_) = tx.conn() {
@@ -43,13 +43,13 @@ fn text(body: &Value, name: &str) -> String {
     body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned()
 }
 
-/// A user, the owner's session (that of the user), the thief's, and what the owner's act needs.
+/// A user with the owner's session, the thief's session, and what the owner's request needs.
 struct Round<'a> {
     app: &'a TestApp,
     owner: User,
     email: String,
     thief: Value,
-    /// The id of the thief's session.
+    /// Id of the thief's session.
     session: String,
     token: String,
 }
@@ -57,7 +57,7 @@ struct Round<'a> {
 impl<'a> Round<'a> {
     async fn new(app: &'a TestApp, name: &str, end: &str) -> Self {
         let mut owner = app.user(name).await;
-        // So that the newest mail is the one that is waited for.
+        // So that the newest mail is the expected one.
         app.run_jobs().await;
         let mut email = format!("{name}@example.com");
         let mut token = String::new();
@@ -130,13 +130,13 @@ async fn no_session_of_the_old_state_survives_what_ends_them() {
     let mut survivors = Vec::new();
     for (b, beginning) in BEGINNINGS.into_iter().enumerate() {
         for (e, end) in ENDS.into_iter().enumerate() {
-            // A login with the right password after others were logged out is the user's own.
+            // After these requests the password is unchanged, so a new login is legitimate.
             if beginning == "log in" && matches!(end, "log out others" | "end one") {
                 continue;
             }
             for number in 0..rounds() {
                 let round = Round::new(&app, &format!("user{b}-{e}-{number}"), end).await;
-                // Now one is ahead, now the other.
+                // Alternate which one starts first.
                 let (begun, ended) = if number % 2 == 0 {
                     tokio::join!(round.begin(beginning), round.end(end))
                 } else {
@@ -144,7 +144,7 @@ async fn no_session_of_the_old_state_survives_what_ends_them() {
                     (begun, ended)
                 };
                 let pair = format!("{beginning} × {end}, round {number}");
-                // "End one" may find that the session has been replaced already.
+                // "end one" may find that the session has already been replaced.
                 let is_done = matches!(ended.status, 200 | 204) || (end == "end one" && ended.status == 404);
                 assert!(is_done, "{pair}: {} {}", ended.status, ended.text());
                 assert!(begun.status < 500, "{pair}: {} {}", begun.status, begun.text());

@@ -1,4 +1,4 @@
-//! Refreshing, ending and confirming sessions.
+//! Refreshing, listing, ending and re-authenticating sessions.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -27,7 +27,7 @@ async fn me(app: &TestApp, tokens: &Value) -> Answer {
     app.bearer(Some(text(tokens, "access_token"))).get("/api/users/me").await
 }
 
-/// What was refused.
+/// The kinds of the failure events.
 async fn refusals(app: &TestApp) -> Vec<String> {
     let mut read = app.db().read().await.unwrap();
     on_db!(read.conn(), c => sqlx::query_scalar("SELECT kind FROM auth_events WHERE outcome = 'failure'").fetch_all(c).await).unwrap()
@@ -44,7 +44,7 @@ async fn a_login_brings_a_refresh_token_that_gets_new_tokens() {
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_ne!(first["refresh_token"], second["refresh_token"]);
     assert_eq!(second["expires_in"], 1800);
-    // The first access token goes on until it expires: it is the same session.
+    // The first access token stays valid until it expires: it is the same session.
     me(&app, &first).await.ok(200);
     me(&app, &second).await.ok(200);
 }
@@ -57,7 +57,7 @@ async fn a_lost_answer_is_given_again_for_half_a_minute() {
     let second = text(&refresh(&app, &first).await.ok(200), "refresh_token");
     app.clock.advance(SignedDuration::from_secs(30));
     assert_eq!(text(&refresh(&app, &first).await.ok(200), "refresh_token"), second);
-    // A slow tab may even be several exchanges behind.
+    // A slow tab may be several exchanges behind.
     let third = text(&refresh(&app, &second).await.ok(200), "refresh_token");
     assert_eq!(text(&refresh(&app, &first).await.ok(200), "refresh_token"), second);
     assert_eq!(text(&refresh(&app, &second).await.ok(200), "refresh_token"), third);
@@ -79,7 +79,7 @@ async fn a_refresh_token_used_again_later_ends_the_session_for_thief_and_owner()
     refresh(&app, &text(&second, "refresh_token")).await.problem(400, "invalid_refresh_token");
     me(&app, &second).await.problem(401, "invalid_token");
     assert_eq!(refusals(&app).await, ["refresh_token_reused"]);
-    // Another session of the same user is not touched.
+    // Another session of the same user is unaffected.
     ada.get("/api/users/me").await.ok(200);
 }
 
@@ -92,7 +92,7 @@ async fn a_database_that_was_set_back_logs_nobody_out_and_still_notices_theft() 
         given.push(text(&refresh(&app, &given[number]).await.ok(200), "refresh_token"));
         app.clock.advance(SignedDuration::from_mins(20));
     }
-    // As a copy of the database after the first exchange.
+    // The state of the database after the first exchange, as if restored.
     let mut tx = app.db().write().await.unwrap();
     for statement in
         ["UPDATE auth_sessions SET refresh_counter = 1 WHERE refresh_counter > 1", "DELETE FROM auth_refresh_rotations"]
@@ -101,7 +101,7 @@ async fn a_database_that_was_set_back_logs_nobody_out_and_still_notices_theft() 
     }
     tx.commit().await.unwrap();
 
-    // The newest token, from two tabs at once.
+    // Two tabs present the newest token at once.
     let (one, other) = tokio::join!(refresh(&app, &given[4]), refresh(&app, &given[4]));
     let next = text(&one.ok(200), "refresh_token");
     assert_eq!(text(&other.ok(200), "refresh_token"), next);
@@ -234,7 +234,7 @@ async fn a_user_sees_where_they_are_logged_in_and_which_session_this_is() {
     assert_eq!((&this["current"], &other["current"]), (&json!(true), &json!(false)));
     assert_eq!(other["address"], "192.0.2.7");
     assert_eq!(other["user_agent"].as_str().unwrap().len(), 200);
-    // The request itself has been noted, because the last note was old.
+    // This request has updated the time, because the last update was old.
     assert_eq!(this["last_seen_at"], app.clock.now().to_string());
     assert_ne!(this["created_at"], this["last_seen_at"]);
 }
@@ -252,7 +252,7 @@ async fn a_user_has_at_most_a_hundred_sessions_and_one_more_ends_the_oldest() {
     let oldest = app.bearer(Some(text(&logins[0], "access_token")));
     let sessions = oldest.get("/api/users/me/sessions").await.ok(200)["sessions"].clone();
     assert_eq!(sessions.as_array().unwrap().len(), 100);
-    // The oldest goes on in another, which takes its place.
+    // Re-authentication replaces the oldest session with a new one.
     let confirmed = oldest.post("/api/users/me/reauthenticate", json!({ "password": PASSWORD })).await.ok(200);
     me(&app, &confirmed).await.ok(200);
     me(&app, &logins[0]).await.problem(401, "invalid_token");
@@ -343,7 +343,7 @@ async fn acts_that_need_a_recent_login_say_so_and_a_password_confirms() {
     let ada_later = app.bearer(Some(text(&refreshed, "access_token")));
     let path = format!("/api/users/{}", ada.id);
 
-    // A refreshed token is new, and its login is not.
+    // A refresh does not make the login recent.
     let body =
         ada_later.patch(&path, json!({ "email": "new@example.com" })).await.problem(403, "reauthentication_required");
     assert_eq!(body["detail"], "Recent login required");
@@ -378,7 +378,7 @@ async fn whoever_confirms_the_password_goes_on_in_a_new_session() {
     let refreshed = refresh(&app, &text(&confirmed, "refresh_token")).await.ok(200);
     let after = app.bearer(Some(text(&refreshed, "access_token")));
     assert_eq!(after.get("/api/users/me").await.ok(200)["username"], "ada");
-    // The other session is none of its business.
+    // The other session is unaffected.
     ada.get("/api/users/me").await.ok(200);
     let sessions = after.get("/api/users/me/sessions").await.ok(200)["sessions"].as_array().unwrap().len();
     assert_eq!(sessions, 2);
@@ -390,7 +390,7 @@ async fn a_genuine_session_goes_on_when_its_use_cannot_be_noted() {
     let ada = app.user("ada").await;
     let tokens = tokens(&app, &ada).await;
     app.clock.advance(SignedDuration::from_mins(6));
-    // Somebody else writes for a long time: on SQLite at all, on PostgreSQL this session.
+    // Another transaction holds the write lock: of the file on SQLite, of the session's row on PostgreSQL.
     let mut held = app.db().write().await.unwrap();
     on_db!(held.conn(), c => {
         sqlx::query("UPDATE auth_sessions SET last_seen_at = last_seen_at").execute(c).await.map(drop)
@@ -400,7 +400,7 @@ async fn a_genuine_session_goes_on_when_its_use_cannot_be_noted() {
     me(&app, &tokens).await.ok(200);
 
     held.roll_back().await.unwrap();
-    // What could not be noted then is noted as soon as it can be.
+    // The skipped update is made as soon as the lock is free.
     let noted = "SELECT COUNT(*) FROM auth_sessions WHERE last_seen_at > created_at";
     while on_db!(app.db().read().await.unwrap().conn(), c => sqlx::query_scalar::<_, i64>(noted).fetch_one(c).await)
         .unwrap()

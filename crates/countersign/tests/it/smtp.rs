@@ -1,4 +1,4 @@
-//! Mails to a real mail server: how they arrive, what is asked of the connection, and what a refusal means.
+//! Mails to a real mail server: how they arrive, TLS and authentication, and how refusals are classified.
 
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,7 @@ async fn a_mail_arrives_as_two_parts_that_any_program_can_read() {
         assert!(text.contains(&format!("{URL}/reset-password?token=abc")), "{text}");
         assert!(text.contains("Hello Zoë 李  .  QUIT,") && text.contains("1 hour"), "{text}");
     }
-    // What travels is ASCII in lines that every server takes (RFC 5322, section 2.1.1).
+    // The mail is ASCII, in lines that every server accepts (RFC 5322, section 2.1.1).
     let content = mail["content"].as_str().unwrap();
     assert!(content.is_ascii() && content.lines().all(|line| line.len() <= 998), "{content}");
 }
@@ -134,7 +134,7 @@ async fn starttls_and_a_login_are_used_and_demanded() {
         (SmtpPolicy { login: None, ..server.policy() }, "530", MailSetting::Login),
         (SmtpPolicy { tls: SmtpTls::Off, login: None, ..server.policy() }, "530", MailSetting::Tls),
     ] {
-        // All of these are our settings' fault: put right, the mail can still go.
+        // These are configuration errors: once fixed, the mail can still be sent.
         let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
         assert!(is_about(setting, &error) && !error.is_for_good(), "{step}: {error:?}");
         let text = error.to_string();
@@ -189,7 +189,7 @@ async fn refusals_are_for_good_or_for_now_and_name_no_address() {
     let later = send(&mailer, "later@example.com", "Ada").await.unwrap_err();
     assert!(matches!(&later, SendMailError::Server(text) if text.contains("451")), "{later}");
     assert!(!format!("{refused}{later}").contains("example.com"), "{refused} {later}");
-    // The connection that was refused is not used again half-way.
+    // The refused connection is not reused.
     send(&mailer, "ada@example.com", "Ada").await.unwrap();
     assert_eq!(server.next_mail().await["to"][0], "ada@example.com");
 }
@@ -207,12 +207,12 @@ async fn silence_ends_within_the_time_limit_and_disturbs_no_later_mail() {
     assert_eq!(server.next_mail().await["to"][0], "ada@example.com");
 
     let limit = Duration::from_millis(200);
-    // Takes connections and never says a word.
+    // Accepts connections but never replies.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let policy = SmtpPolicy { port: mute.local_addr().unwrap().port(), time_max: limit, ..server.policy() };
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(matches!(&error, SendMailError::Server(text) if text.contains("set MAIL_TLS=implicit")), "{error}");
-    // Nobody is there.
+    // Nothing listens there.
     let policy = SmtpPolicy { port: 1, ..server.policy() };
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(matches!(&error, SendMailError::Server(text) if text.starts_with("localhost:1: connecting")), "{error}");

@@ -1,4 +1,4 @@
-//! Logins that are not to be kept, as on a device that others use, too.
+//! Logins without "keep me logged in", as on a shared device.
 
 use countersign::config::Config;
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp};
@@ -8,16 +8,16 @@ use serde_json::json;
 use crate::faults;
 
 const NEW_PASSWORD: &str = "another horse entirely";
-/// What the form of a browser has when the box is not ticked, beside name and password.
+/// The extra field of the login form when the box is not ticked.
 const NOT_TICKED: (&str, &str) = ("unless_kept", "brief");
 
 fn six_hours(config: &mut Config) {
     config.session.brief_ttl = SignedDuration::from_hours(6);
-    // So that what is confirmed has to be confirmed again.
+    // So that re-authentication is required again.
     config.session.reauthentication_ttl = SignedDuration::from_mins(30);
 }
 
-/// The attributes of a cookie that an answer sets.
+/// Returns the `Set-Cookie` value for `name`.
 fn set_cookie(answer: &Answer, name: &str) -> Option<String> {
     let mut headers = answer.headers.get_all("set-cookie").iter().map(|header| header.to_str().unwrap());
     headers.find(|text| text.starts_with(&format!("{name}="))).map(str::to_owned)
@@ -100,7 +100,7 @@ async fn what_was_not_to_be_kept_is_not_kept_by_a_new_password_or_a_confirmation
     let answer = browser.submit("/account/password", &fields).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
     lasts_while_the_browser_is_open(&answer);
-    // From the confirmation on.
+    // Counted from the re-authentication.
     ends_within(&app, &browser, 6).await;
 }
 

@@ -1,7 +1,7 @@
-//! What strangers can do to somebody who has nothing to do with them, or to an account that is not theirs: mails to an address, words in
-//! them, codes that are tried.
+//! What strangers can do to an address or an account that is not theirs: mails to the address, text in those mails,
+//! guessed codes.
 //!
-//! The long form of the walk: `WALK_STEPS=10000 cargo test -p countersign --test it strangers`.
+//! The long run of the walk: `WALK_STEPS=10000 cargo test -p countersign --test it strangers`.
 
 use countersign::config::{Config, RegistrationMode};
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp};
@@ -23,7 +23,7 @@ fn mails_to(app: &TestApp, address: &str) -> usize {
     app.mailbox().list().iter().filter(|mail| mail.to.as_str() == address).count()
 }
 
-/// A login by a program of this name.
+/// Logs in with this `User-Agent`.
 async fn log_in_by(caller: &Caller, program: &str, address: &str, password: &str) -> Answer {
     let form = format!("username={}&password={}", address.replace('@', "%40"), password.replace(' ', "+"));
     let request = axum::http::Request::post("/api/users/token")
@@ -36,28 +36,28 @@ fn body(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
-/// A script that does whatever the API offers, to make mails go to addresses of its choice.
+/// A script that uses the whole API to cause mails to addresses of its choice.
 struct Script<'a> {
     app: &'a TestApp,
     random: u64,
-    /// Those of an account that it has, if it has one.
+    /// Tokens of its own account, if it has one.
     tokens: Value,
     password: &'static str,
 }
 
 impl Script<'_> {
-    /// One of so many, in an order that is the same each time.
+    /// A pseudo-random number below `many`, the same sequence in every run.
     fn one_of(&mut self, many: u64) -> u64 {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) % many
     }
 
-    /// The victims', and one that it reads itself.
+    /// An address of a victim, or its own.
     fn address(&mut self) -> &'static str {
         ["own@example.org", VICTIM, VICTIM, VICTIM, VICTIMS[1]][usize::try_from(self.one_of(5)).unwrap()]
     }
 
-    /// Somewhere, so that no limit of a network stands in the way.
+    /// A caller from a random network, so that the limits per network do not apply.
     fn caller(&mut self) -> Caller {
         let token = self.tokens["access_token"].as_str().map(str::to_owned);
         self.app.bearer(token).at(&format!("192.0.2.{}", self.one_of(200)))
@@ -119,7 +119,7 @@ impl Script<'_> {
         }
     }
 
-    /// Uses what came to its own address.
+    /// Uses the link in the newest mail to its own address.
     async fn read_own_mail(&mut self, caller: &Caller) {
         let Some(mail) = self.app.mailbox().find_newest_to("own@example.org") else { return };
         let Some((_, rest)) = mail.text.split_once("token=") else { return };
@@ -131,7 +131,7 @@ impl Script<'_> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable says how long this one runs")]
+#[expect(clippy::disallowed_methods, reason = "tests have no settings; one variable sets the length of this one")]
 fn steps() -> usize {
     std::env::var("WALK_STEPS").map_or(150, |steps| steps.parse().expect("a number"))
 }
@@ -142,7 +142,7 @@ async fn whatever_a_script_does_an_address_that_was_never_proven_gets_no_more_ma
         let app = TestApp::with(|config| config.registration.mode = mode).await;
         let mut script = Script { app: &app, random: 7, tokens: Value::Null, password: PASSWORD };
         let begun_at: Timestamp = app.clock.now();
-        // The mailbox keeps the newest alone, so mails are counted as they come.
+        // The mailbox keeps only the newest mails, so count them as they arrive.
         let (mut newest, mut counts, mut most) = (None, [0, 0], 0);
         for step in 0..steps() {
             script.step().await;
@@ -158,7 +158,7 @@ async fn whatever_a_script_does_an_address_that_was_never_proven_gets_no_more_ma
             newest = mails.first().map(|mail| mail.id);
             let minutes = usize::try_from(app.clock.now().duration_since(begun_at).as_mins()).unwrap();
             for count in counts {
-                // Five at once, and then one each twelve minutes, of those that can be asked for; and as many of acts on accounts.
+                // Requested mails: five at once, then one every twelve minutes. The same again for actions on accounts.
                 assert!(
                     count <= 2 * (5 + minutes / 12),
                     "{count} mails in {minutes} minutes, after {step} steps ({mode:?})"
@@ -198,7 +198,7 @@ async fn a_notice_does_not_go_to_an_address_that_took_the_place_of_the_proven_on
     log_in_by(&app.anonymous(), FIREFOX, &ada.email, PASSWORD).await.ok(200);
     ada.patch(&format!("/api/users/{}", ada.id), json!({ "email": VICTIM })).await.ok(200);
     app.run_jobs().await;
-    // The mail that asks to confirm it.
+    // Only the verification mail.
     assert_eq!(mails_to(&app, VICTIM), 1);
 }
 
@@ -336,7 +336,7 @@ async fn wrong_codes_of_others_do_not_use_up_those_of_the_network_that_asked() {
             let answer = try_code(&app, &format!("198.51.100.{number}"), another_code(&code)).await;
             answer.problem(400, "invalid_verification");
         }
-        // They have five together, so that many networks make no more guesses than one.
+        // Other networks share five attempts, so that many networks get no more guesses than one.
         try_code(&app, "203.0.113.9", &code).await.problem(400, "invalid_verification");
         for _ in 0..4 {
             try_code(&app, "192.0.2.1", another_code(&code)).await.problem(400, "invalid_verification");
@@ -364,7 +364,7 @@ async fn newer_registrations_of_others_do_not_push_away_that_of_the_network_that
     app.anonymous().at("192.0.2.1").post("/api/users/resend-verification", json!({ "email": VICTIM })).await.ok(202);
     app.run_jobs().await;
     assert_eq!(token_in_mail(&app, VICTIM), link);
-    // Though it is the link of another, the password says which registration is meant.
+    // The link belongs to another registration, but the password selects the one that is meant.
     let wrong = json!({ "token": newest, "password": "no registration has this one" });
     app.anonymous().at("192.0.2.1").post("/api/users/verify-email", wrong).await.problem(400, "wrong_password");
     try_code(&app, "192.0.2.1", &code).await.ok(200);

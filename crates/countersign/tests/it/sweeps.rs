@@ -1,11 +1,11 @@
-//! What is taken away when its time is over, and what stays.
+//! The sweep: which expired rows it deletes, and which rows stay.
 
 use countersign::model::UserId;
 use countersign::testing::TestApp;
 use countersign_db::on_db;
 use uuid::Uuid;
 
-/// More than are taken away at once, twice.
+/// More than two batches of the sweep.
 const MANY: u128 = 1_100;
 const HOUR: i64 = 3_600 * 1_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -26,7 +26,7 @@ async fn a_sweep_takes_away_all_sessions_whose_time_is_over_and_no_other() {
     let now = app.clock.now().as_microsecond();
     let mut tx = app.db().write().await.unwrap();
     for number in 0..2 * MANY {
-        // Whatever happens, by being idle, not at all.
+        // Expired absolutely, expired by idleness, alive.
         let (expires_at, idle_expires_at) = match number % 4 {
             0 => (now, now + 1),
             1 => (now + 1, now),
@@ -53,7 +53,7 @@ async fn a_sweep_takes_away_all_sessions_whose_time_is_over_and_no_other() {
 
     app.accounts().run_jobs(async {}).await;
 
-    // And the one that she has begun herself.
+    // Plus the session that ada began.
     assert_eq!(count(&app, "SELECT COUNT(*) FROM auth_sessions").await, i64::try_from(MANY).unwrap() + 1);
     let unequal = "SELECT COUNT(*) FROM auth_sessions WHERE expires_at <> idle_expires_at";
     assert_eq!(count(&app, unequal).await, 1);
@@ -66,7 +66,7 @@ async fn a_sweep_takes_away_all_attempts_that_are_forgiven_and_no_other() {
     let now = app.clock.now().as_microsecond();
     let mut tx = app.db().write().await.unwrap();
     for number in 0..2 * MANY {
-        // Forgiven just now, just not yet, waited for, and of a clock that was ahead.
+        // Just forgiven, not yet forgiven, still waiting, and written by a clock that was ahead.
         let (failures, last_at, next_at) = match number % 4 {
             0 => (3, now - 3 * HOUR, 0),
             1 => (3, now - 3 * HOUR + 1, 0),
@@ -143,6 +143,6 @@ async fn a_sweep_takes_away_invitations_and_devices_whose_time_is_over_and_no_ot
 
     assert_eq!(count(&app, "SELECT COUNT(*) FROM auth_invitations").await, i64::try_from(MANY).unwrap());
     assert_eq!(count(&app, "SELECT COUNT(*) FROM auth_invitations WHERE uses_left = 0").await, 0);
-    // And those that the two have just logged in with.
+    // Plus the devices that the two users logged in with.
     assert_eq!(count(&app, "SELECT COUNT(*) FROM auth_known_devices").await, i64::try_from(MANY).unwrap() + 2);
 }

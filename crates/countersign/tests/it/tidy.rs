@@ -1,4 +1,4 @@
-//! The rules that the compiler does not know: who may import whom, and where the house keeps what.
+//! Architecture rules that the compiler does not check: allowed imports, and where each kind of code belongs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Every Rust file below a folder of the workspace, with its path relative to that folder.
+/// Returns the path and text of every Rust file below a folder of the workspace; paths are relative to that folder.
 pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
     let root = workspace().join(folder);
     let mut found = Vec::new();
@@ -27,18 +27,18 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Code without comments and without the unit tests at its end.
+/// Strips comments and the unit tests at the end.
 pub(crate) fn code(source: &str) -> String {
     let source = source.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
     source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// The room of a file: its folder, or its own name at the top.
+/// Returns the room of a file: its top folder, or its own name if it is at the top.
 fn room(file: &str) -> &str {
     file.split('/').next().unwrap_or_default().trim_end_matches(".rs")
 }
 
-/// The paths that begin with `crate::`, up to their second name, those of a group one by one.
+/// Returns the first two segments of each path that begins with `crate::`, with groups expanded.
 fn imports(code: &str) -> Vec<(String, Option<String>)> {
     let mut paths = Vec::new();
     for (start, _) in code.match_indices("crate::") {
@@ -66,10 +66,10 @@ fn imported_rooms(code: &str) -> Vec<String> {
     imports(code).into_iter().map(|(first, _)| first).collect()
 }
 
-/// The rooms of what a host may leave out. Inside they have the names of the other rooms, and what those may import.
+/// Optional capabilities. Their inner rooms have the names of the outer ones and follow the same import rules.
 const CAPABILITIES: [&str; 0] = [];
 
-/// The capability of a file, and the room whose rules hold for it.
+/// Returns the capability of a file, and the room whose rules apply to it.
 fn place<'f>(file: &'f str, capabilities: &[&str]) -> (Option<&'f str>, &'f str) {
     match file.split_once('/') {
         Some((first, inside)) if capabilities.contains(&first) => (Some(first), room(inside)),
@@ -77,19 +77,19 @@ fn place<'f>(file: &'f str, capabilities: &[&str]) -> (Option<&'f str>, &'f str)
     }
 }
 
-/// What of a file's imports goes upward, or sideways to a capability.
+/// Returns the imports of a file that go upward, or sideways to another capability.
 fn wrong_imports(file: &str, source: &str, capabilities: &[&str]) -> Vec<String> {
     let own = |name: &str| name.starts_with(char::is_lowercase) && name != "entity_id";
     let (capability, room) = place(file, capabilities);
     let mut wrong = Vec::new();
     for (first, second) in imports(&code(source)).into_iter().filter(|(first, _)| own(first)) {
         let imported = if capabilities.contains(&first.as_str()) {
-            // The list of them all knows every one, and they know themselves alone.
+            // The list of capabilities may import all of them; each capability may import only itself.
             let is_own = capability == Some(first.as_str());
             if room == "capabilities" || (is_own && second.is_none()) {
                 continue;
             }
-            // The crate's face has the verbs of the other rooms; a capability's handlers reach for their own.
+            // Handlers call the crate's operations through its public face, but a capability's handlers call its own directly.
             if is_own && second.as_deref() == Some("operations") && matches!(room, "http" | "pages") {
                 continue;
             }
@@ -104,8 +104,8 @@ fn wrong_imports(file: &str, source: &str, capabilities: &[&str]) -> Vec<String>
     wrong
 }
 
-/// What the files of a room may import. Names with a capital letter are the public face: the handle, and what its operations take
-/// and give.
+/// Returns what the files of a room may import. Capitalised names are the public face: the handle, and the types of its
+/// operations.
 fn may_import(room: &str) -> &'static [&'static str] {
     match room {
         "model" | "session_cache" | "catalogue" | "hooks" => &["model"],
@@ -172,7 +172,7 @@ fn may_import(room: &str) -> &'static [&'static str] {
 
 #[test]
 fn the_library_imports_only_downward() {
-    // Unit tests that have files to themselves import what they need.
+    // Unit tests in files of their own may import anything.
     let is_tests = |file: &str| file.ends_with("/tests.rs") || file.contains("/tests/");
     let files = sources("crates/countersign/src").into_iter().filter(|(file, _)| !is_tests(file));
     let wrong: Vec<String> = files.flat_map(|(file, source)| wrong_imports(&file, &source, &CAPABILITIES)).collect();
@@ -215,7 +215,7 @@ fn verbs_and_resources_do_not_import_one_another() {
     ] {
         let files = sources(folder);
         let layer = folder.rsplit('/').next().unwrap_or_default();
-        // A verb by its subject and its own name, a resource or page with all its parts.
+        // An operation is its own module; a resource or page includes all its parts.
         let module = |file: &str| match layer {
             "operations" => file.trim_end_matches(".rs").replace('/', "::"),
             _ => room(file).to_owned(),
@@ -223,7 +223,7 @@ fn verbs_and_resources_do_not_import_one_another() {
         let names: Vec<String> = files.iter().map(|(file, _)| module(file)).collect();
         for (file, source) in files.iter().filter(|(file, _)| !shared.contains(&room(file))) {
             let (code, own) = (code(source), module(file));
-            // A file and the folder of its parts belong together.
+            // A file and its folder of submodules belong together.
             let is_other = |other: &str| !own.starts_with(other) && !other.starts_with(&own);
             let is_shared = |other: &str| shared.iter().any(|shared| other.split("::").next() == Some(shared));
             for other in names.iter().filter(|other| is_other(other) && !is_shared(other)) {
@@ -239,7 +239,7 @@ fn verbs_and_resources_do_not_import_one_another() {
 #[test]
 fn problems_import_no_resource() {
     for (file, source) in sources("crates/countersign/src/http").iter().filter(|(file, _)| room(file) == "problem") {
-        // All of `http/` makes problems, so an import of anything there would close a circle.
+        // All of `http/` uses problems, so importing anything from there would be circular.
         let http = if file == "problem.rs" { "super::" } else { "super::super::" };
         let code = code(source);
         let imports = code.contains(http) || imported_rooms(&code).iter().any(|room| room == "http");
@@ -291,7 +291,7 @@ fn an_account_is_changed_and_a_session_begun_in_one_way() {
     ] {
         let users: Vec<String> = sources("crates/countersign/src")
             .into_iter()
-            // Jobs write their own rows, and sweep what has run out.
+            // Jobs write their own rows and delete expired ones.
             .filter(|(file, source)| room(file) != "jobs" && code(source).contains(call))
             .map(|(file, _)| file)
             .collect();
@@ -358,7 +358,7 @@ fn the_documents_name_only_what_exists() {
     }
 }
 
-/// The text of all sources in which a claim's test may be.
+/// Returns the text of all sources that may contain the test of a claim.
 pub(crate) fn tests_of_the_workspace() -> String {
     let folders =
         ["crates/countersign", "crates/countersign-argon2", "crates/countersign-db", "crates/countersign-server"];

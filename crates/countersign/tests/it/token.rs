@@ -33,7 +33,7 @@ async fn a_login_answers_with_a_bearer_token_that_no_cache_keeps() {
     }
 }
 
-/// Header and claims.
+/// Decodes the header and the claims.
 fn parts(token: &str) -> [Value; 2] {
     let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
     [(); 2].map(|()| serde_json::from_slice(&parts.next().unwrap()).unwrap())
@@ -52,7 +52,7 @@ async fn a_token_names_its_user_as_a_text_and_expires() {
     for claim in ["iss", "sid", "jti"] {
         assert!(parts[1][claim].is_string(), "{claim}");
     }
-    // A program that verifies tokens of HS256 was not told of an audience.
+    // Existing verifiers of HS256 tokens expect no audience.
     assert_eq!((&parts[1]["client_id"], parts[1].get("aud")), (&json!("first-party"), None));
     app.clock.advance(SignedDuration::from_secs(1799));
     ada.get("/api/users/me").await.ok(200);
@@ -153,7 +153,7 @@ async fn a_body_that_is_no_form_is_refused_by_its_type() {
     app.anonymous().send("POST", TOKEN, charset, body).await.ok(200);
 }
 
-/// Asserts an error that clients of OAuth understand.
+/// Asserts an error response as OAuth clients expect it.
 #[track_caller]
 fn assert_oauth_error(answer: &Answer, status: u16, code: &str, error: &str) {
     let body = answer.problem(status, code);
@@ -175,7 +175,7 @@ async fn every_error_of_the_oauth_endpoints_is_json_with_the_members_of_oauth() 
     for (caller, path) in [(&stranger, TOKEN), (&stranger, REVOKE), (&service, INTROSPECT)] {
         let answer = caller.send("POST", path, FORM, large()).await;
         assert_oauth_error(&answer, 413, "payload_too_large", "invalid_request");
-        // What is no form is refused in one way or the other.
+        // A body that is not a form gets a 415 or a 422.
         let answer = caller.send("POST", path, "application/json", "{}").await;
         let code = if answer.status == 415 { "unsupported_media_type" } else { "invalid_fields" };
         assert_oauth_error(&answer, answer.status, code, "invalid_request");
@@ -190,7 +190,7 @@ async fn every_error_of_the_oauth_endpoints_is_json_with_the_members_of_oauth() 
     assert_oauth_error(&answer, 401, "wrong_credentials", "invalid_grant");
     let answer = stranger.post_form(INTROSPECT, &[("token", "x")]).await;
     assert_oauth_error(&answer, 401, "not_authenticated", "invalid_client");
-    // The login by JSON is not one of OAuth's, and answers as the rest of the API does.
+    // The JSON login is not an OAuth endpoint and uses the API's own problem format.
     let answer = stranger.post("/api/users/login", json!({ "username": "ada@example.com", "password": "wrong" })).await;
     assert_eq!(answer.problem(401, "wrong_credentials").get("error"), None);
     assert_eq!(answer.headers["content-type"], "application/problem+json");
@@ -219,7 +219,7 @@ async fn a_limit_at_an_oauth_endpoint_is_an_error_of_oauth() {
     assert_oauth_error(&answer, 429, "too_many_requests", "temporarily_unavailable");
 }
 
-/// Asks about a token, with this `Authorization` header.
+/// Introspects a token with this `Authorization` header.
 async fn introspect(app: &TestApp, authorization: &str, token: &str) -> Answer {
     let request = Request::post(INTROSPECT).header("host", "localhost").header(CONTENT_TYPE, FORM);
     let request = request.header(AUTHORIZATION, authorization).body(Body::from(format!("token={token}")));
@@ -236,7 +236,7 @@ fn challenges(answer: &Answer) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_service_shows_its_secret_by_http_basic_too_under_any_name() {
-    // With what a form encodes, and what no client must take for that.
+    // One generated secret, and one whose characters could be mistaken for form encoding.
     for secret in [generate_secret_key().expose(), "a+b %41:/7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e"] {
         let asker = SecretKey::parse(secret.to_owned()).unwrap();
         let app = TestApp::with(|config| config.tokens.introspection_secret = Some(asker.clone())).await;
@@ -267,7 +267,7 @@ async fn a_service_shows_its_secret_by_http_basic_too_under_any_name() {
     }
 }
 
-/// What a bearer token that is not valid is answered with (RFC 6750, section 3.1).
+/// The challenge for an invalid bearer token (RFC 6750, section 3.1).
 const ANOTHER_TOKEN: &str = "Bearer error=\"invalid_token\", error_description=\"Invalid or expired token\"";
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn the_challenge_names_an_error_only_to_a_request_that_brought_a_token() {
         answer.problem(401, "not_authenticated");
         assert_eq!(challenges(&answer), ["Bearer"], "{value}");
     }
-    // Of a cookie the challenge for tokens says nothing.
+    // For an invalid cookie, the bearer challenge names no error.
     let answer = me("cookie", "__Host-session=guess; session=guess").await;
     answer.problem(401, "invalid_token");
     assert_eq!(challenges(&answer), ["Bearer"]);
@@ -311,7 +311,7 @@ async fn who_asks_about_tokens_without_the_secret_is_told_how_to_show_it() {
         assert_oauth_error(&answer, 401, "invalid_token", "invalid_client");
         assert_eq!(challenges(&answer), [ANOTHER_TOKEN]);
     }
-    // Where no secret is set, an empty one will not do either.
+    // Without a configured secret, an empty one is not accepted either.
     let closed = TestApp::start().await;
     for header in ["Bearer ".to_owned(), basic(":"), basic("reports:")] {
         introspect(&closed, &header, "x").await.ok(401);
@@ -342,7 +342,7 @@ async fn access_tokens_of_public_keys_name_their_audience_and_so_does_introspect
         assert_eq!(claims.get("aud").and_then(Value::as_str), expected);
         let told = introspect(&app, &bearer, access).await.ok(200);
         assert_eq!((told.get("aud"), &told["client_id"]), (claims.get("aud"), &json!("first-party")));
-        // A refresh token is for nobody but this server.
+        // A refresh token has no audience but this server.
         let told = introspect(&app, &bearer, refresh).await.ok(200);
         assert_eq!((told.get("aud"), &told["client_id"]), (None, &json!("first-party")));
     }
@@ -362,7 +362,7 @@ async fn a_token_for_another_audience_is_refused_and_a_change_of_the_audience_is
     let [none, one, other] = [None, Some("https://api.example.org"), Some("https://other.example.org")].map(with);
     let tokens = none.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
     let access = |tokens: &Value| tokens["access_token"].as_str().map(str::to_owned);
-    // Of before there was an audience.
+    // A token issued before an audience was configured.
     one.bearer(access(&tokens)).get("/api/users/me").await.ok(200);
     let tokens = one.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
     one.bearer(access(&tokens)).get("/api/users/me").await.ok(200);

@@ -1,4 +1,4 @@
-//! Users over HTTP: what is accepted, and what others see of them.
+//! Users over HTTP: validation, and what others see of a user.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -226,7 +226,7 @@ async fn a_whole_number_is_the_id_of_nobody_and_other_texts_are_no_ids() {
         let path = format!("/api/users/{number}");
         let body = app.anonymous().get(&path).await.problem(404, "user_not_found");
         assert_eq!(body["detail"], "User not found");
-        // As for every account of somebody else: authentication, then fields, then whose it is.
+        // The same order as for any other account: authentication, then fields, then ownership.
         app.anonymous().patch(&path, json!({})).await.problem(401, "not_authenticated");
         ada.patch(&path, json!({ "username": "" })).await.ok(422);
         ada.patch(&path, json!({ "username": "x" })).await.problem(403, "not_your_account");

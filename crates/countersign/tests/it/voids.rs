@@ -1,5 +1,5 @@
-//! Every act against everything that can still open something, over HTTP: `steps/voids/table.rs` says what becomes of each, and
-//! what the program does is compared with it.
+//! Every act against every kind of live secret, over HTTP: the behaviour is compared with the table in
+//! `steps/voids/table.rs`.
 
 use std::process::Command;
 
@@ -16,20 +16,20 @@ fn text(body: &Value, name: &str) -> String {
     body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned()
 }
 
-/// One user, to whom an act happens.
+/// The user whose account an act is about.
 struct Owner<'a> {
     app: &'a TestApp,
     user: User,
-    /// Where the account is reached at present.
+    /// Current address of the account.
     email: String,
     password: &'static str,
-    /// How many addresses it has had.
+    /// Number of addresses so far.
     addresses: usize,
-    /// The session that acts: its tokens.
+    /// Tokens of the session that acts.
     present: Value,
-    /// Another session of the same user that acts, with a cookie.
+    /// A second acting session of the same user, with a cookie.
     browser: Browser,
-    /// What undoes the change of address that an undo is about.
+    /// Undo token for the change of address that the act `undo` reverts.
     undo: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Owner<'a> {
             app.clock.advance(SignedDuration::from_secs(1));
         }
         owner.log_in().await;
-        // So that the newest mail is the one that an act or a secret is about.
+        // So that the newest mail belongs to the act or the secret.
         app.run_jobs().await;
         owner
     }
@@ -76,7 +76,7 @@ impl<'a> Owner<'a> {
         format!("{name}.{}@example.com", self.addresses)
     }
 
-    /// The change that counts at once.
+    /// Changes the address with immediate effect.
     async fn set_address(&mut self) {
         let next = self.next_address();
         let path = format!("/api/users/{}", self.user.id);
@@ -84,7 +84,7 @@ impl<'a> Owner<'a> {
         self.email = next;
     }
 
-    /// The token that makes another address the user's.
+    /// Requests a change of address and returns the token that confirms it.
     async fn ask_for_address(&self, next: &str) -> String {
         self.caller().post("/api/users/me/email", json!({ "email": next })).await.ok(202);
         self.app.run_jobs().await;
@@ -113,7 +113,7 @@ impl<'a> Owner<'a> {
         self.app.anonymous().post("/api/users/reset-password", body).await
     }
 
-    /// Does what the act is; `caller` is the present session.
+    /// Performs the act as `caller`, the current session.
     async fn act(&mut self, act: &str, caller: &Caller) {
         let path = format!("/api/users/{}", self.user.id);
         match act {
@@ -151,7 +151,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Gets hold of a secret, has the act happen, and says whether the secret still opens something.
+    /// Obtains a secret, performs the act, and returns whether the secret still works.
     async fn opens_after(&mut self, act: &str, secret: &str) -> bool {
         let app = self.app;
         let present = self.caller();
@@ -171,7 +171,7 @@ impl<'a> Owner<'a> {
                 app.anonymous().post_form("/api/users/token", &refresh_form(&first)).await.status == 200
             }
             "PresentSecrets" => {
-                // By a cookie, and by a refresh token, one after the other and of two users.
+                // With a cookie and with a refresh token, one after the other, for two users.
                 let first = text(&self.present, "refresh_token");
                 let mut twin = Box::pin(Owner::new(app, act, "twin")).await;
                 twin.browser.log_in(&twin.email, twin.password).await;
@@ -199,7 +199,7 @@ impl<'a> Owner<'a> {
                 self.verify(&token).await.status == 200
             }
             "ChangeLinks" => {
-                // Of the session that goes on, or of another where the present one ends.
+                // Requested by the current session, or by another one if the act ends the current one.
                 let other = app.anonymous().log_in(&self.email, self.password).await.ok(200);
                 let ended = std::mem::replace(&mut self.present, other);
                 if !matches!(act, "SessionEnded" | "RefreshTokenReused") {
@@ -244,7 +244,7 @@ impl<'a> Owner<'a> {
                 self.present = login.ok(200);
                 let present = self.caller();
                 self.act(act, &present).await;
-                // Strangers are held back; the device is not, while it is known.
+                // Strangers are limited; the device is not, as long as it is known.
                 for _ in 0..20 {
                     app.anonymous().log_in(&self.email, "a wrong password").await;
                 }
@@ -275,7 +275,7 @@ async fn every_act_voids_what_the_table_says_and_nothing_else() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The table alone, changed, is given to the compiler.
+/// Compiles modified copies of the table file.
 #[test]
 fn a_new_act_or_a_new_secret_does_not_compile_without_a_decision() {
     let table = include_str!("../../src/operations/steps/voids/table.rs");
@@ -326,7 +326,7 @@ async fn a_copy_of_a_cookie_or_token_gains_nothing_by_the_owners_new_password() 
         app.anonymous().post_form("/api/users/token", &refresh_form(&text(&answer, "refresh_token"))).await.ok(200);
     app.bearer(Some(text(&next, "access_token"))).get("/api/users/me").await.ok(200);
 
-    // With a cookie it is the same, and the browser gets another.
+    // The same with a cookie; the browser gets a new one.
     let browser = app.browser();
     browser.log_in("ada@example.com", NEW_PASSWORD).await;
     let before = app.anonymous().with_cookie("session", &browser.cookie("session").unwrap());
@@ -377,7 +377,7 @@ async fn a_stranger_who_put_an_address_on_an_account_does_not_take_it_back_from_
     stranger.patch(&path, json!({ "email": "victim@example.com" })).await.ok(200);
     app.run_jobs().await;
     let undo = token_in_mail(&app, "stranger@example.com");
-    // The victim may even have confirmed the address before asking for a password of their own.
+    // The victim may even have confirmed the address before requesting a password reset.
     let proof = token_in_mail(&app, "victim@example.com");
     app.anonymous().post("/api/users/verify-email", json!({ "token": proof })).await.ok(200);
     app.anonymous().post("/api/users/forgot-password", json!({ "email": "victim@example.com" })).await.ok(202);
@@ -406,7 +406,7 @@ async fn a_registration_counts_for_the_person_who_chose_its_password() {
     };
     assert_eq!(crate::faults(&verify(None).await.problem(422, "invalid_fields")), ["missing body.password"]);
     verify(Some("neither of the two")).await.problem(400, "wrong_password");
-    // The victim follows the newest mail, which is not theirs, and gets what they asked for.
+    // The victim follows the newest mail, which the stranger caused, and still gets their own registration.
     verify(Some(PASSWORD)).await.ok(200);
     app.anonymous().log_in("victim@example.com", NEW_PASSWORD).await.problem(401, "wrong_credentials");
     let login = app.anonymous().log_in("victim@example.com", PASSWORD).await.ok(200);

@@ -1,4 +1,4 @@
-//! Decides which mails are under way while a copy of the database is tried, and what a burglar would forge for them.
+//! The mailed secrets of the dump test: which are pending, and what an attacker would forge for them.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,19 @@ use sha2::{Digest as _, Sha256};
 
 use super::hmac;
 
-/// Secrets that came by mail and still work.
+/// Mailed secrets that are still valid.
 pub(super) struct Mailed {
-    /// Of bob's password.
+    /// Resets bob's password.
     pub(super) reset: String,
-    /// Of the address that ada has asked for.
+    /// Verifies the new address that ada has requested.
     pub(super) verification: String,
-    /// Of ada's present address.
+    /// Verifies ada's current address.
     pub(super) code: String,
-    /// Of eve's former address.
+    /// Undoes eve's change of address.
     pub(super) undo: String,
 }
 
-/// The token of the link to this page in the newest mail to this address.
+/// Returns the token of the link to `page` in the newest mail to `address`.
 fn mailed_token(app: &TestApp, address: &str, page: &str) -> String {
     let mails = app.mailbox().list();
     let mut links = mails.iter().filter(|mail| mail.to.as_str() == address).filter_map(|mail| {
@@ -42,7 +42,7 @@ fn mailed_code(app: &TestApp, address: &str) -> String {
     codes.next().expect("a mail with a code")
 }
 
-/// Has a secret of every purpose that a user can have sent to them.
+/// Requests a secret of every purpose that a user can request by mail.
 pub(super) async fn ask_for_mails(app: &TestApp, ada: &Caller, (eve_id, eve): (UserId, &Caller)) -> Mailed {
     eve.patch(&format!("/api/users/{eve_id}"), json!({ "email": "eve@example.org" })).await.ok(200);
     ada.post("/api/users/me/email", json!({ "email": "ada@example.org" })).await.ok(202);
@@ -52,7 +52,7 @@ pub(super) async fn ask_for_mails(app: &TestApp, ada: &Caller, (eve_id, eve): (U
         }
     }
     app.run_jobs().await;
-    // Two that are never sent: to an address without an account, and one that nobody has worked on yet.
+    // Two mails that are never sent: one for an unknown address, and one whose job has not run yet.
     app.anonymous().post("/api/users/forgot-password", json!({ "email": "nobody@example.com" })).await.ok(202);
     app.anonymous().post("/api/users/forgot-password", json!({ "email": "oscar@example.com" })).await.ok(202);
     Mailed {
@@ -63,7 +63,7 @@ pub(super) async fn ask_for_mails(app: &TestApp, ada: &Caller, (eve_id, eve): (U
     }
 }
 
-/// Secrets of every one-time token and their codes, made as ours are but with what was found for a key, or with none.
+/// Secrets and codes for every one-time token, built like genuine ones but keyed with each piece, or without a key.
 pub(super) async fn forged_secrets_of_mails(app: &TestApp, pieces: &BTreeSet<Vec<u8>>) -> Vec<(String, String)> {
     let rows: Vec<(uuid::Uuid, Vec<u8>)> = {
         let mut read = app.db().read().await.unwrap();
@@ -82,7 +82,7 @@ pub(super) async fn forged_secrets_of_mails(app: &TestApp, pieces: &BTreeSet<Vec
         for key in [&[][..], salt, id.as_bytes()] {
             forge(&|part| hmac(key, &message(part)));
         }
-        // Everything else that was found as the key, for one of them.
+        // Every other piece as the key, for one of them.
         for piece in pieces.iter().filter(|_| number == 0) {
             forge(&|part| hmac(piece, &message(part)));
         }
