@@ -1,8 +1,8 @@
-//! Installations are backed up while people use them, and put back elsewhere.
+//! Backups of installations in use, and restores elsewhere.
 //!
 //!     BACKUP_ROUNDS=20 cargo test -p countersign-server --test it -- backup:: --nocapture
 //!
-//! Without `BACKUP_ROUNDS` a few rounds.
+//! Without `BACKUP_ROUNDS`, only a few rounds run.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -26,9 +26,9 @@ use crate::{PASSWORD, later_migrations};
 const SHORT_ROUNDS: usize = 3;
 const DATABASE: &str = "sqlite:data/countersign.db";
 
-/// An installation on SQLite and a folder, whatever database the other tests are for.
+/// An installation on SQLite and a folder, whichever database the other tests use.
 pub(crate) fn installation() -> Sandbox {
-    // All come from one address, as quickly as they can.
+    // All requests come from one address, without pauses.
     Sandbox::with_database(DATABASE).set("MEDIA_DIR", "media").set("RATE_LIMITS", "off")
 }
 
@@ -60,14 +60,14 @@ pub(crate) fn picture() -> Vec<u8> {
     pictures::jpeg(320, 240, &quarters(320, 240), 0)
 }
 
-/// An empty installation that has the backup of another one.
+/// An empty installation with the backup of another one.
 pub(crate) fn elsewhere(backup: &Path) -> Sandbox {
     let sandbox = installation();
     fs::copy(backup, sandbox.path("backup.tar")).unwrap();
     sandbox
 }
 
-/// Nothing of an installation is here but its backup.
+/// Asserts that the folder holds nothing but the backup.
 #[track_caller]
 pub(crate) fn assert_untouched(sandbox: &Sandbox) {
     assert_eq!(sandbox.names(), ["backup.tar"]);
@@ -83,7 +83,7 @@ async fn texts(db: &Db, statement: &'static str) -> Vec<String> {
     on_db!(read.conn(), c => sqlx::query_scalar(statement).fetch_all(c).await).unwrap()
 }
 
-/// Every reference leads to a row, every picture that a row names is there and whole, and there are no others.
+/// Asserts that every reference has its row, that every referenced picture exists intact, and that there are no other pictures.
 pub(crate) async fn assert_consistent(sandbox: &Sandbox) -> usize {
     let db = open(sandbox).await;
     assert_eq!(texts(&db, "PRAGMA integrity_check").await, ["ok"]);
@@ -99,7 +99,7 @@ pub(crate) async fn assert_consistent(sandbox: &Sandbox) -> usize {
     files.len()
 }
 
-/// Somebody who registers others, logs in and replaces a picture again and again.
+/// Registers users, logs in and replaces a picture in a loop.
 fn keep_busy(address: SocketAddr, id: &str, token: &str, is_over: &AtomicBool, made: &AtomicUsize) {
     let picture = picture();
     while !is_over.load(Ordering::Relaxed) {
@@ -118,7 +118,7 @@ fn keep_busy(address: SocketAddr, id: &str, token: &str, is_over: &AtomicBool, m
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_made_while_people_are_busy_is_consistent_and_they_log_in_where_it_is_put_back() {
-    #[expect(clippy::disallowed_methods, reason = "how long a test goes on is said by whoever runs it")]
+    #[expect(clippy::disallowed_methods, reason = "a variable sets the length of this test")]
     let rounds = std::env::var("BACKUP_ROUNDS").ok().map(|rounds| rounds.parse().expect("BACKUP_ROUNDS is a number"));
     let sandbox = installation();
     sandbox.run(&["migrate", "up"]).with(0);
@@ -135,7 +135,7 @@ async fn a_backup_made_while_people_are_busy_is_consistent_and_they_log_in_where
             scope.spawn(move || keep_busy(address, id, token, is_over, made));
         }
         for round in 0..rounds.unwrap_or(SHORT_ROUNDS) {
-            // At another moment each time.
+            // At a different moment each round.
             let before = made.load(Ordering::Relaxed);
             eventually("people are busy", || (made.load(Ordering::Relaxed) > before + round % 4).then_some(()));
             let ended = sandbox.run(&["backup", "backup.tar"]).with(0);
@@ -156,7 +156,7 @@ async fn a_backup_made_while_people_are_busy_is_consistent_and_they_log_in_where
 #[test]
 fn a_backup_that_was_tampered_with_is_refused_and_nothing_is_changed() {
     let good = fs::read(backed_up(&["ada"]).path("backup.tar")).unwrap();
-    // The first byte after the header in which the name stands.
+    // The first byte after the header that contains the name.
     let content_of = |name: &str| {
         let headers = good.chunks(512).enumerate();
         let mut found =
@@ -227,7 +227,7 @@ fn an_installation_that_is_there_is_replaced_by_force_alone_and_not_while_it_is_
 
 #[test]
 fn a_backup_that_is_killed_leaves_the_earlier_one_and_the_next_clears_up() {
-    // A bucket that never answers: the backup is under way until it is killed.
+    // A bucket that never responds: the backup keeps running until it is killed.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let bucket = [
         ("S3_BUCKET_NAME", "pictures".to_owned()),
@@ -365,7 +365,7 @@ async fn what_pg_dump_wrote_is_put_back_by_pg_restore_and_doctor_finds_it_in_ord
     let sandbox = Sandbox::with_database(old.url());
     let server = sandbox.start("serve");
     server.register("ada").ok(201);
-    // Where Debian has PostgreSQL's programs, beside where everybody has them.
+    // Adds the folder where Debian installs PostgreSQL's programs.
     let commands = "export PATH=\"$PATH:$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)\" && \
         pg_dump --format=custom --file=accounts.dump \"$OLD\" && \
         pg_restore --clean --if-exists --exit-on-error --single-transaction --dbname=\"$NEW\" accounts.dump";

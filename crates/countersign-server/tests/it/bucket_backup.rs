@@ -1,4 +1,4 @@
-//! Backups go into a bucket and come back from it.
+//! Backups to a bucket, and restores from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use crate::s3::S3Server;
 use crate::sandbox::{Sandbox, eventually};
 use crate::sealed_backup::{hidden, new_key};
 
-/// Where the server keeps a bucket of this name, which is made.
+/// Creates a bucket and returns its folder on the server.
 pub(crate) fn bucket(server: &S3Server, name: &str) -> PathBuf {
     let folder = server.pictures_folder().ancestors().nth(2).unwrap().join(name);
     fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-/// An installation whose pictures are in a bucket, with so many users who have one.
+/// An installation with pictures in a bucket and this many users with a picture.
 fn in_a_bucket(server: &S3Server, users: usize) -> Sandbox {
     let sandbox = bucket_settings(installation(), server);
     sandbox.run(&["migrate", "up"]).with(0);
@@ -33,7 +33,7 @@ fn in_a_bucket(server: &S3Server, users: usize) -> Sandbox {
     sandbox
 }
 
-/// Files of the server that belong to uploads which are not complete.
+/// The server's files of incomplete uploads.
 fn parts(server: &S3Server) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![server.pictures_folder().ancestors().nth(2).unwrap().to_owned()];
@@ -51,7 +51,7 @@ fn parts(server: &S3Server) -> Vec<PathBuf> {
     found
 }
 
-/// So many bytes more in the database.
+/// Adds this many bytes to the database.
 async fn add_ballast(sandbox: &Sandbox, bytes: usize) {
     let db = open(sandbox).await;
     let mut tx = db.write().await.unwrap();
@@ -74,7 +74,7 @@ async fn a_backup_of_several_parts_goes_into_a_bucket_and_comes_back() {
     for (place, recipients) in [
         ("s3://backups/open.tar", &[][..]),
         ("s3://backups/daily/sealed.tar.age", &["--recipient", public.as_str()]),
-        // In the place of the one before.
+        // Replaces the previous backup.
         ("s3://backups/open.tar", &[]),
     ] {
         let ended = sandbox.run(&[&["backup", place], recipients].concat()).with(0);
@@ -92,7 +92,7 @@ async fn a_backup_of_several_parts_goes_into_a_bucket_and_comes_back() {
     for (place, key) in
         [("s3://backups/open.tar", &[][..]), ("s3://backups/daily/sealed.tar.age", &["--identity", "key.txt"])]
     {
-        // Whose pictures are in a folder; there is no bucket but the one that is named.
+        // An installation with pictures in a folder; the only bucket is the one in the argument.
         let there = bucket_settings(elsewhere(&sandbox.path("key.txt")), &server).unset("S3_BUCKET_NAME");
         fs::rename(there.path("backup.tar"), there.path("key.txt")).unwrap();
         let ended = there.run(&[&["restore", place], key].concat()).with(0);
@@ -137,7 +137,7 @@ async fn what_cannot_go_into_a_bucket_or_come_from_it_says_why() {
     assert_eq!(parts(&server), Vec::<PathBuf>::new());
 }
 
-/// Whoever opens this file waits until somebody writes into it.
+/// A FIFO in place of a file: opening it blocks until there is a writer.
 struct Fifo(PathBuf);
 
 impl Fifo {
@@ -150,15 +150,15 @@ impl Fifo {
 
 impl Drop for Fifo {
     fn drop(&mut self) {
-        // The server's threads that wait here end.
+        // Unblocks the server's threads that wait for a writer.
         let _ = fs::OpenOptions::new().read(true).write(true).open(&self.0);
     }
 }
 
-/// An installation whose backup has sent two parts, and then waits for a picture.
+/// An installation whose backup has uploaded two parts and then blocks on a picture.
 pub(crate) fn stuck_after_two_parts(server: &S3Server) -> (Sandbox, impl Sized) {
     let sandbox = in_a_bucket(server, 9);
-    // In the order in which they are read: each name ends a line of the list.
+    // In the order in which they are read: each name is the end of a line in the list.
     let mut files: Vec<PathBuf> =
         names(&server.pictures_folder()).iter().map(|name| server.pictures_folder().join(name)).collect();
     files.sort_by_key(|file| fs::metadata(file).unwrap().modified().unwrap());

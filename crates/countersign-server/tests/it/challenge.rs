@@ -1,4 +1,4 @@
-//! The example of `docs/api.md` that does a proof of work, against a running server.
+//! Runs the proof-of-work example of `docs/api.md` against a server.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ fn documents() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-/// What the example makes of a registration: the new account's id, or why there is none.
+/// Runs the example for a registration and returns the new account's id, or the error.
 fn example(server: &Server, name: &str) -> Result<String, String> {
     let mut child = Command::new("/usr/bin/python3")
         .arg("-I")

@@ -125,7 +125,7 @@ fn a_secret_is_64_hexadecimal_digits_and_never_the_same() {
     assert!(sandbox.names().is_empty(), "{:?}", sandbox.names());
 }
 
-/// The key that `.env` has; there must be exactly one.
+/// Returns the key in `.env`; there must be exactly one.
 fn key_in_dot_env(sandbox: &Sandbox) -> String {
     let text = sandbox.read(".env");
     let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("SECRET_KEY=")).collect();
@@ -234,7 +234,7 @@ fn words(call: &[String]) -> Vec<&str> {
     call.iter().map(String::as_str).collect()
 }
 
-/// Runs a command that can write nothing to this.
+/// Runs a command whose `stdout` cannot be written to.
 fn run_to(sandbox: &Sandbox, arguments: &[&str], stdout: impl Into<Stdio>) -> (Option<i32>, String) {
     let output = sandbox.command(arguments).stdout(stdout).stderr(Stdio::piped()).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
@@ -287,14 +287,14 @@ fn a_command_fails_when_what_it_prints_cannot_be_written() {
         let said = "error: standard output cannot be written: No space left on device (os error 28)";
         assert_eq!(stderr.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>(), [said], "{call:?}");
 
-        // A reader that has gone away has had enough.
+        // A closed pipe is not an error: the reader has read enough.
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let (code, stderr) = run_to(&sandbox, &words(&third), writer);
         assert_eq!(code, Some(141), "{call:?}: {stderr}");
         assert!(!stderr.contains("error: "), "{call:?}: {stderr}");
     }
-    // Those that run until they are stopped, clap's own, and one that hashes for half a minute before it has something to say.
+    // Commands that run until they are stopped, clap's own, and one that hashes for half a minute before its first output.
     let left_out = ["dev", "serve", "help", "tune"];
     let tried: BTreeSet<&str> = calls.iter().map(|call| call[0]).chain(left_out).collect();
     for command in listed_commands() {

@@ -1,4 +1,4 @@
-//! A client that speaks HTTP/1.1 over a plain socket, so that a test can also do so badly or slowly.
+//! An HTTP/1.1 client on a plain socket, so that tests can send malformed or slow requests.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -19,12 +19,12 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
-    /// Sends bytes as they are.
+    /// Sends raw bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends a whole request; `Host` is `localhost` unless the headers have another.
+    /// Sends a complete request; `Host` is `localhost` unless the headers set another.
     pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
@@ -39,7 +39,7 @@ impl Connection {
         self.send(head + "\r\n" + body);
     }
 
-    /// Waits for the head of the next answer; all there is to an answer to `HEAD`.
+    /// Waits for the head of the next response, which is all of a response to `HEAD`.
     pub(crate) fn head(&mut self) -> Answer {
         let status_line = self.line();
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -56,7 +56,7 @@ impl Connection {
         Answer { status, headers, body: Vec::new() }
     }
 
-    /// Waits for the next answer.
+    /// Waits for the next response.
     pub(crate) fn answer(&mut self) -> Answer {
         let mut answer = self.head();
         if answer.header("transfer-encoding") == Some("chunked") {
@@ -74,17 +74,17 @@ impl Connection {
         answer
     }
 
-    /// Waits for the server to say that it wants the body (RFC 9110, section 10.1.1): from then on it is in a handler.
+    /// Waits for `100 Continue` (RFC 9110, section 10.1.1), which shows that the request has reached its handler.
     pub(crate) fn is_asked_for_the_body(&mut self) {
         assert_eq!(self.answer().status, 100);
     }
 
-    /// Waits for the server to end the connection without another word.
+    /// Waits for the server to close the connection without sending anything.
     pub(crate) fn is_ended(&mut self) {
         assert_eq!(self.everything(), "");
     }
 
-    /// Everything that comes until the server ends the connection.
+    /// Reads until the server closes the connection.
     pub(crate) fn everything(&mut self) -> String {
         let mut rest = Vec::new();
         if let Err(error) = self.0.read_to_end(&mut rest) {
@@ -93,7 +93,7 @@ impl Connection {
         String::from_utf8_lossy(&rest).into_owned()
     }
 
-    /// The socket, for what is not HTTP.
+    /// The raw socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         self.0.get_ref()
     }
@@ -111,7 +111,7 @@ impl Connection {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -120,7 +120,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The value of a header that is there once or not at all.
+    /// Returns the value of a header that occurs at most once.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let values: Vec<&str> =
@@ -133,18 +133,18 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Asserts the status; the JSON of the body, or null if it has none.
+    /// Asserts the status and returns the JSON body, or null without a body.
     #[track_caller]
     pub(crate) fn ok(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// Asserts a problem of this status and code; the JSON of the body.
+    /// Asserts a problem with this status and code and returns the JSON body.
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.ok(status);
-        // Clients of OAuth look for `error` in plain JSON alone.
+        // OAuth clients look for `error` only in plain JSON.
         let of_oauth = body.get("error").is_some();
         let content_type = if of_oauth { "application/json" } else { "application/problem+json" };
         assert_eq!(self.header("content-type"), Some(content_type), "{body}");
@@ -160,7 +160,7 @@ impl Answer {
 }
 
 impl Server {
-    /// Sends a request on a connection of its own.
+    /// Sends a request on a new connection.
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut connection = Connection::open(self.address);
         connection.request(method, path, headers, body);
@@ -185,12 +185,12 @@ impl Server {
         self.request("POST", "/api/users/token", &[FORM], &login_form(name))
     }
 
-    /// An access token of a user who is registered.
+    /// Logs in a registered user and returns the access token.
     pub(crate) fn token(&self, name: &str) -> String {
         self.log_in(name).ok(200)["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// Who the holder of a token is.
+    /// Requests the current user with this token.
     pub(crate) fn me(&self, token: &str) -> Answer {
         self.request("GET", "/api/users/me", &[("Authorization", &format!("Bearer {token}"))], "")
     }

@@ -1,5 +1,5 @@
-//! Decides what stands in for a collector of traces: a receiver of OTLP over HTTP that reads what it is sent by the published
-//! message definitions, and can be as bad as collectors are.
+//! A fake trace collector: it receives OTLP over HTTP, decodes it with the published message definitions, and can
+//! misbehave.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,24 +15,24 @@ use prost::Message as _;
 
 use crate::sandbox::eventually;
 
-/// How it takes what it is sent.
+/// How the collector responds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
     Answers,
-    /// It takes the connection and says nothing.
+    /// It accepts connections and never responds.
     Silent,
-    /// It answers 500.
+    /// It responds with 500.
     Fails,
 }
 
-/// A collector that runs as long as the test.
+/// A collector that runs until the test ends.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     received: Receiver<Received>,
     spans: Mutex<Vec<Span>>,
 }
 
-/// One delivery.
+/// One export request.
 struct Received {
     head: String,
     service: String,
@@ -62,7 +62,7 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
-    /// Waits for a span of which this holds.
+    /// Waits for a span that satisfies `wanted`.
     pub(crate) fn span(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
         eventually(what, || {
             self.take_in();
@@ -70,7 +70,7 @@ impl Collector {
         })
     }
 
-    /// Everything that has come so far.
+    /// All spans received so far.
     pub(crate) fn all(&self) -> Vec<Span> {
         self.take_in();
         self.spans.lock().unwrap().clone()
@@ -87,7 +87,7 @@ impl Collector {
     }
 }
 
-/// Reads deliveries until the sender leaves.
+/// Reads export requests until the client disconnects.
 fn take(stream: &TcpStream, sender: &Sender<Received>, status: &str) {
     let mut reader = BufReader::new(stream);
     loop {
@@ -109,7 +109,7 @@ fn take(stream: &TcpStream, sender: &Sender<Received>, status: &str) {
         for resource_spans in request.resource_spans {
             let service = attribute(&resource_spans.resource.unwrap().attributes, "service.name").unwrap();
             let spans = resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans).collect();
-            // The test may have ended.
+            // The test may have ended already.
             let _ = sender.send(Received { head: head.clone(), service, spans });
         }
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
@@ -119,7 +119,7 @@ fn take(stream: &TcpStream, sender: &Sender<Received>, status: &str) {
     }
 }
 
-/// An attribute as text.
+/// Returns an attribute as text.
 pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     let found = attributes.iter().find(|attribute| attribute.key == key)?;
     Some(match found.value.as_ref()?.value.as_ref()? {
@@ -129,7 +129,7 @@ pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     })
 }
 
-/// An id in the digits that headers and logs have.
+/// Formats an id in hexadecimal, as in headers and logs.
 pub(crate) fn hex(id: &[u8]) -> String {
     id.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

@@ -1,4 +1,4 @@
-//! An installation moves to the other kind of database, and back; from the kind that the tests are for.
+//! Copies of an installation to the other kind of database and back, starting with the kind under test.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn other(kind: DatabaseKind) -> DatabaseKind {
     }
 }
 
-/// A database without tables that nobody has open.
+/// A database without tables and without open connections.
 async fn empty(kind: DatabaseKind) -> TempDb {
     let database = TempDb::of_kind(kind, &[]).await;
     database.db().close().await;
@@ -29,7 +29,7 @@ async fn open(url: &str) -> Db {
     Db::connect(&url.parse().unwrap(), &PoolPolicy::default()).await.unwrap()
 }
 
-/// Runs a statement on a database that nobody has open, which it is afterwards too.
+/// Runs a statement on a database without open connections, and closes it again.
 async fn execute(url: &str, statement: &str) {
     let db = open(url).await;
     let mut tx = db.write().await.unwrap();
@@ -46,7 +46,7 @@ async fn count(url: &str, select: &'static str) -> i64 {
     count
 }
 
-/// All rows of all tables, as the database itself writes them, and where SQLite and PostgreSQL go on counting.
+/// All rows of all tables as the database renders them, and the next values of the counters.
 async fn rows(url: &str) -> BTreeMap<String, Vec<String>> {
     let db = open(url).await;
     let mut read = db.read().await.unwrap();
@@ -88,7 +88,7 @@ fn sandbox(url: &str) -> Sandbox {
     Sandbox::with_database(url).set("ALGORITHM", "EdDSA").set("RATE_LIMITS", "off")
 }
 
-/// An installation at which everything has happened, so that every table has a row; and a refresh token of it.
+/// An installation with a row in every table, and one of its refresh tokens.
 async fn busy(kind: DatabaseKind) -> (TempDb, String) {
     let database = TempDb::of_kind(kind, &[&MIGRATIONS]).await;
     database.db().close().await;
@@ -107,7 +107,7 @@ async fn busy(kind: DatabaseKind) -> (TempDb, String) {
     let tokens = server.log_in("ada").ok(200);
     let refresh = refreshed(&server.request("POST", "/api/users/token", &[FORM], &refresh_form(&tokens)).ok(200));
     drop(server);
-    // What would take long to bring about; a number that was given and is gone; and values of every kind.
+    // Rows that would take long to produce, a counter value that was used and deleted, and values of every kind.
     let (bytes, key, id) = match kind {
         DatabaseKind::Sqlite => {
             ("x'00ff80'", "x'00000000000000000000000000000080'", "x'0123456789abcdef0123456789abcdef'")
@@ -171,7 +171,7 @@ async fn an_installation_moves_to_the_other_database_and_back_and_nobody_notices
         let form = format!("grant_type=refresh_token&refresh_token={refresh}");
         let tokens = server.request("POST", "/api/users/token", &[FORM], &form).ok(200);
         server.me(tokens["access_token"].as_str().unwrap()).ok(200);
-        // Ends sessions, which are numbered on.
+        // Ends sessions, which takes new numbers.
         server
             .request("POST", "/api/users/logout", &[("Authorization", &format!("Bearer {}", server.token("ada")))], "")
             .ok(204);
@@ -181,7 +181,7 @@ async fn an_installation_moves_to_the_other_database_and_back_and_nobody_notices
     }
 }
 
-/// Spoils a value in a table that comes late, so that the other database does not take it.
+/// Makes a value in a late table invalid for the other database.
 fn spoil(kind: DatabaseKind) -> &'static str {
     match kind {
         DatabaseKind::Sqlite => "UPDATE auth_sessions SET user_agent = 'secret' || char(0) || 'agent'",
@@ -194,7 +194,7 @@ fn spoil(kind: DatabaseKind) -> &'static str {
 
 const MEND: &str = "UPDATE auth_sessions SET user_agent = 'mended'";
 
-/// A copy that came to a row which the target does not take, and the source put right.
+/// A copy that stopped at a row the target refused; the source has been fixed since.
 async fn half_copied() -> (TempDb, TempDb) {
     let source = busy(database_under_test()).await.0;
     let target = empty(other(database_under_test())).await;
@@ -265,7 +265,7 @@ async fn a_copy_that_is_killed_is_completed_by_the_next() {
     let target = TempDb::of_kind(DatabaseKind::Postgres, &[&MIGRATIONS]).await;
     let waiting = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND database = \
                    (SELECT oid FROM pg_database WHERE datname = current_database())";
-    // A late table may be read and not written: there the copy stands still until it is killed.
+    // A late table is locked against writes, so the copy blocks there until it is killed.
     let mut tx = target.db().write().await.unwrap();
     let lock = "LOCK TABLE auth_sessions IN SHARE MODE";
     on_db!(tx.conn(), c => sqlx::query(lock).execute(c).await.map(drop)).unwrap();
@@ -341,7 +341,7 @@ async fn tables_of_others_stay_behind_and_those_of_another_host_are_refused() {
 async fn a_source_that_is_in_use_is_not_copied() {
     let kind = database_under_test();
     let (source, target) = (busy(kind).await.0, empty(other(kind)).await);
-    // SQLite notices whoever has it open, PostgreSQL whoever writes.
+    // On SQLite, open connections are noticed; on PostgreSQL, writers.
     let db = open(source.url()).await;
     let mut tx = db.write().await.unwrap();
     let write = "UPDATE auth_jobs SET attempts = attempts + 1";

@@ -1,4 +1,4 @@
-//! What pages of other origins may do with the API: nothing, unless `CORS_ORIGINS` names them, and then by access tokens alone.
+//! Cross-origin use of the API: nothing is allowed unless `CORS_ORIGINS` names the origin, and then only access tokens.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::sandbox::Sandbox;
 
 const APP: &str = "https://app.example.org";
 
-/// A host with a fault.
+/// A host with a handler that panics.
 struct Faulty;
 
 impl Host for Faulty {
@@ -33,7 +33,7 @@ impl Host for Faulty {
     }
 }
 
-#[expect(clippy::panic, reason = "this is what the test is about")]
+#[expect(clippy::panic, reason = "the test is about panics")]
 async fn fault() {
     panic!("as it happens")
 }
@@ -89,7 +89,7 @@ async fn a_preflight_of_an_origin_that_is_set_is_answered_wherever_the_api_is() 
         assert!(header(&answer, "x-request-id").is_some(), "{path}");
         assert_eq!(header(&answer, "access-control-allow-credentials"), None, "{path}");
     }
-    // A client that asks about nothing is no browser.
+    // Without preflight headers, it is not a browser's preflight.
     send(&app, "OPTIONS", "/api/users/me", &[("origin", APP)], "").await.problem(405, "method_not_allowed");
 }
 
@@ -103,7 +103,7 @@ async fn a_page_of_an_origin_that_is_set_logs_in_and_acts_by_tokens() {
         let form_type = ("content-type", "application/x-www-form-urlencoded");
         let tokens = send(&app, "POST", "/api/users/token", &[&from[..], &[form_type]].concat(), &form).await;
         assert_eq!(header(&tokens, "access-control-allow-origin"), Some(origin));
-        // Nothing of the browser's own is used.
+        // No browser credentials are used.
         assert_eq!((header(&tokens, "set-cookie"), header(&tokens, "access-control-allow-credentials")), (None, None));
         let bearer = format!("Bearer {}", tokens.ok(200)["access_token"].as_str().unwrap());
         let me = send(&app, "GET", "/api/users/me", &[&from[..], &[("authorization", &bearer)]].concat(), "").await;
@@ -135,7 +135,7 @@ async fn a_cookie_counts_for_nothing_from_an_origin_that_is_set() {
 #[tokio::test]
 async fn an_error_is_shared_like_every_answer() {
     let (patient, hurried) = (shared().await, app(APP, Duration::from_millis(1)).await);
-    // A request that needs the database waits for it too long there.
+    // There, a request that needs the database times out.
     let mut held = Vec::new();
     for _ in 0..hurried.db().pool_states()[0].connections_max {
         held.push(hurried.db().read().await.unwrap());

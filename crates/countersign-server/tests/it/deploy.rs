@@ -1,5 +1,4 @@
-//! What is in `deploy/`, as far as it can be read: it builds by the tested command, names settings that there are, and calls
-//! commands that there are.
+//! Static checks of `deploy/`: its files use the tested build command, existing settings and existing commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The instructions of a Dockerfile, each with its arguments in one line.
+/// Parses the instructions of a Dockerfile, each with its arguments on one line.
 pub(crate) fn instructions(text: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let whole = lines.join("\n").replace("\\\n", " ");
@@ -23,17 +22,17 @@ pub(crate) fn instructions(text: &str) -> Vec<(String, String)> {
     pairs.map(|(name, rest)| (name.to_owned(), rest.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
 }
 
-/// The arguments of every instruction of that name, in order.
+/// Returns the arguments of every instruction with this name, in order.
 pub(crate) fn all<'i>(instructions: &'i [(String, String)], name: &str) -> Vec<&'i str> {
     instructions.iter().filter(|(found, _)| found == name).map(|(_, rest)| rest.as_str()).collect()
 }
 
-/// A list in the form of JSON.
+/// Parses a JSON list of words.
 fn words(list: &str) -> Vec<String> {
     serde_json::from_str(list).unwrap_or_else(|error| panic!("{list}: {error}"))
 }
 
-/// What the image sets for the program.
+/// The environment that the image sets for the program.
 pub(crate) fn image_environment() -> Vec<(String, String)> {
     let dockerfile = instructions(&read("deploy/Dockerfile"));
     let environment = all(&dockerfile, "ENV").into_iter().find(|pairs| pairs.starts_with("PATH=")).unwrap();
@@ -41,7 +40,7 @@ pub(crate) fn image_environment() -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// What the compose file sets for the program, with the operator's variables as they stand there.
+/// The environment that the compose file sets for the program, with the operator's variables unexpanded.
 pub(crate) fn compose_environment() -> Vec<(String, String)> {
     let compose = read("deploy/compose.yml");
     let block = compose.split("\n  nginx:").next().unwrap().split("    environment:\n").nth(1).unwrap();
@@ -50,12 +49,12 @@ pub(crate) fn compose_environment() -> Vec<(String, String)> {
     pairs.map(|(name, text)| (name.to_owned(), text.trim_matches('"').to_owned())).collect()
 }
 
-/// Such settings are known and accepted.
+/// Asserts that these settings are known and accepted.
 fn assert_settings(pairs: &[(String, String)], place: &str) {
     let mut sandbox = Sandbox::new().set("SECRET_KEY", KEY);
     for (name, value) in pairs {
         let (name, value) = match name.strip_suffix("_FILE") {
-            // A secret that is not here; of the setting itself any valid value will do.
+            // The secret is not available here; any valid value will do.
             Some("SECRET_KEY") => ("SECRET_KEY", KEY),
             Some("DATABASE_URL") => ("DATABASE_URL", "postgres://countersign:x@db:5432/countersign"),
             _ => (name.as_str(), value.as_str()),
@@ -85,7 +84,7 @@ fn the_image_is_built_by_the_tested_command_and_holds_nothing_else() {
     assert!(!read("deploy/Dockerfile").contains("cargo build"));
     let copies = all(&dockerfile, "COPY");
     assert!(copies.contains(&"--from=build /countersign /usr/local/bin/countersign"), "{copies:?}");
-    // The same command in the release and in the test.
+    // The release and the test use the same command.
     assert!(read(".github/workflows/release.yml").contains("scripts/build-static --auditable "));
     assert!(read("scripts/test-container").contains("scripts/build-static --debug"));
 }
@@ -139,7 +138,7 @@ fn the_compose_file_names_settings_and_files_that_there_are() {
     let compose = read("deploy/compose.yml");
     let server = compose.split("\n  nginx:").next().unwrap();
     let value = |text: &str| match text {
-        // What the operator's own environment says.
+        // Variables of the operator's environment.
         text if text.starts_with("${FRONTEND_URL") => "https://accounts.example.org".to_owned(),
         text if text.starts_with("${MAIL_FROM") => "noreply@example.org".to_owned(),
         text if text.starts_with("${") => "mail.example.org".to_owned(),

@@ -54,7 +54,7 @@ fn what_dev_makes_is_for_its_owner_alone() {
 #[tokio::test]
 async fn dev_brings_any_database_up_to_date_and_keeps_it() {
     let place = EmptyPlace::new().await;
-    // Tokens are those of an address, and the port is another each time.
+    // Tokens are bound to the URL, and the port differs in each run.
     let sandbox = newcomer().set("DATABASE_URL", &place.url).set("FRONTEND_URL", "http://localhost:8000");
     let mut server = sandbox.start("dev");
     server.register("ada").ok(201);

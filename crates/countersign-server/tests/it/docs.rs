@@ -11,7 +11,7 @@ async fn server() -> (Server, impl Sized) {
     (sandbox.start("serve"), (database, sandbox))
 }
 
-/// What a page refers to.
+/// Returns the references of a page.
 fn references(page: &str) -> Vec<String> {
     let attributes = ["href=\"", "src=\""].into_iter().flat_map(|attribute| page.split(attribute).skip(1));
     attributes.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
@@ -85,7 +85,7 @@ async fn documents_are_compressed_for_whoever_accepts_it() {
         );
         assert_eq!(small.header("content-type"), plain.header("content-type"), "{path}");
         assert!(small.header("vary").is_some_and(|vary| vary.eq_ignore_ascii_case("accept-encoding")), "{path}");
-        // RFC 1952, section 2.3: a magic number at the beginning, and the length of what it was at the end.
+        // RFC 1952, section 2.3: a magic number at the start, and the uncompressed length at the end.
         let (_, trailer) = small.body.split_last_chunk::<4>().unwrap();
         assert_eq!(u32::from_le_bytes(*trailer) as usize, plain.body.len(), "{path}");
         assert!(small.body.starts_with(&[0x1f, 0x8b]) && small.body.len() < plain.body.len(), "{path}");

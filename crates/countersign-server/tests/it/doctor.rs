@@ -1,4 +1,4 @@
-//! The command `doctor`: what is fit, what is a warning, and what fails with its remedy.
+//! The command `doctor`: what passes, what warns, and what fails with its remedy.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,7 +21,7 @@ use crate::client::login_form;
 use crate::sandbox::{Ended, Sandbox};
 use crate::{EmptyPlace, KEY, PASSWORD, current_database, older_database};
 
-/// The lines of this verdict.
+/// Returns the lines with this verdict.
 fn lines<'e>(ended: &'e Ended, verdict: &str) -> Vec<&'e str> {
     let lines = ended.stdout.lines().filter_map(|line| line.strip_prefix(verdict)?.strip_prefix(' '));
     lines.map(str::trim_start).collect()
@@ -104,7 +104,7 @@ fn an_unreachable_database_fails_without_its_password() {
     assert!(!ended.all().contains("hunter2") && !ended.all().contains(KEY), "{}", ended.all());
 }
 
-/// The only line that is amiss.
+/// Runs `doctor` and returns the only line that fails.
 fn refusal(url: &str) -> String {
     let ended = Sandbox::with_database(url).run(&["doctor"]).with(1);
     let bad = lines(&ended, "fail");
@@ -116,7 +116,7 @@ fn refusal(url: &str) -> String {
 #[tokio::test]
 async fn what_is_wrong_with_the_way_to_postgresql_is_told_in_one_line_with_what_to_do() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // is in a file
+        return; // it has no connection to test
     }
     let address = own_address();
     let signed = rcgen::generate_simple_self_signed([address.to_string()]).unwrap();
@@ -148,7 +148,7 @@ async fn what_is_wrong_with_the_way_to_postgresql_is_told_in_one_line_with_what_
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_told_from_one_that_is_not_there() {
     if database_under_test() == DatabaseKind::Sqlite {
-        return; // has no standby
+        return; // it has no standby
     }
     let database = current_database().await;
     let mut tx = database.db().write().await.unwrap();
@@ -203,7 +203,7 @@ async fn slips_and_an_open_network_without_encryption_are_warnings() {
 
     let sandbox = sandbox.unset("PORTS").set("FRONTEND_URL", "https://accounts.example.org");
     let ended = sandbox.run(&["doctor"]).with(0);
-    // Whether a mail server answers here is another matter.
+    // A mail server may or may not respond here.
     let aside = |line: &&str| line.starts_with("files:") || line.starts_with("mail:");
     assert!(lines(&ended, "warn").iter().all(aside), "{}", ended.stdout);
 }
@@ -227,7 +227,7 @@ async fn what_browsers_are_told_is_said_and_that_they_are_told_nothing_is_a_warn
     assert_eq!(about(&ended, "ok"), ["browsers: they insist on https for 30 days after each visit", shared]);
     let ended = doctor("off", "https://accounts.example.org");
     assert_eq!((about(&ended, "ok"), about(&ended, "warn").len()), (vec![shared.to_owned()], 1), "{}", ended.stdout);
-    // Over plain HTTP nothing is told, and there is a warning of another kind.
+    // Over plain HTTP this check says nothing, but another one warns.
     let ended = doctor("30", "http://accounts.example.org");
     assert_eq!((about(&ended, "ok"), about(&ended, "warn").len()), (vec![shared.to_owned()], 0), "{}", ended.stdout);
     assert!(lines(&ended, "warn").iter().any(|line| line.contains("over plain HTTP")), "{}", ended.stdout);

@@ -1,4 +1,4 @@
-//! What `doctor` finds out about a mail server, which it plays a whole conversation with.
+//! What `doctor` finds out about a mail server in a complete SMTP session.
 
 use countersign::testing::{SmtpHello, SmtpRefusal, SmtpServer, SmtpServerOptions};
 
@@ -6,7 +6,7 @@ use crate::current_database;
 use crate::mail::sending_to;
 use crate::sandbox::{Ended, Sandbox};
 
-/// The lines about mail.
+/// Returns the lines about mail.
 fn lines(ended: &Ended) -> Vec<&str> {
     ended.stdout.lines().filter(|line| line.contains("  mail: ")).collect()
 }

@@ -1,4 +1,4 @@
-//! A disk on which nothing can be written for a while, as a limit on the length of the process's files makes it.
+//! A temporarily full disk, simulated by a limit on the size of the process's files.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use countersign_db::{DatabaseKind, Db, PoolPolicy};
 use crate::MIGRATIONS;
 use crate::sandbox::{Sandbox, Server, eventually};
 
-/// Longer than the log is by then, and shorter than what a registration writes.
+/// File size limit in bytes: longer than the log by then, shorter than a registration's writes.
 const FULL: &str = "16384";
 
 fn limit_files(server: &Server, length: &str) {
@@ -32,7 +32,7 @@ async fn while_the_disk_is_full_reads_go_on_and_writes_heal_without_a_restart() 
         refused.problem(503, "database_unavailable");
         assert_eq!(refused.header("retry-after"), Some("1"));
         server.log_in("ada").problem(503, "database_unavailable");
-        // What only reads goes on, and health says what does not.
+        // Reads still work, and `/health` reports that writes do not.
         assert_eq!(server.me(&token).ok(200)["username"], "ada");
         server.get("/login").ok(200);
         let unhealthy = server.get("/health").problem(503, "database_unavailable");
@@ -43,7 +43,7 @@ async fn while_the_disk_is_full_reads_go_on_and_writes_heal_without_a_restart() 
         server.token("ada");
         assert_eq!(server.get("/health").ok(200)["status"], "healthy");
     }
-    // The cause, in the words of the database.
+    // The database's own error message.
     assert!(server.stderr().contains("disk I/O error"), "{}", server.stderr());
     drop(server);
     let db = Db::connect(&database.url().parse().unwrap(), &PoolPolicy::default()).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_writer_that_somebody_else_keeps_out_is_told_by_health_until_it_writes
     assert_eq!(server.me(&token).ok(200)["username"], "ada");
     held.roll_back().await.unwrap();
 
-    // Nobody writes but the one who asks how it is.
+    // Only the health check writes.
     eventually("it is healthy again", || (server.get("/health").status == 200).then_some(()));
     server.register("eve").ok(201);
 }

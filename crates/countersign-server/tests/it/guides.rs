@@ -1,5 +1,5 @@
-//! What the guides tell to type: their commands are run as far as that takes no other machine, and a server starts with exactly
-//! the settings that each of them names.
+//! The guides' commands: they are run, except those that need another machine, and a server starts with exactly the
+//! settings that each guide names.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -12,7 +12,7 @@ use crate::deploy::{all, compose_environment, image_environment, instructions, r
 use crate::sandbox::{Sandbox, Server};
 use crate::{EmptyPlace, KEY};
 
-/// A piece of a guide that is to be typed, and the heading that it stands below.
+/// A code block of a guide, and the heading above it.
 struct Block {
     heading: String,
     text: String,
@@ -37,7 +37,7 @@ fn blocks(guide: &str) -> Vec<Block> {
     blocks
 }
 
-/// All that is to be typed below a heading.
+/// Returns all commands below a heading.
 fn typed(guide: &str, heading: &str) -> String {
     let texts = blocks(guide).into_iter().filter(|block| block.heading == heading).map(|block| block.text);
     let text: String = texts.collect();
@@ -45,7 +45,7 @@ fn typed(guide: &str, heading: &str) -> String {
     text
 }
 
-/// Commands that take root, another machine or the whole system. Here they do nothing.
+/// Commands that need root, another machine or the whole system. Here they are no-ops.
 const ELSEWHERE: [&str; 14] = [
     "apt-get",
     "useradd",
@@ -62,7 +62,7 @@ const ELSEWHERE: [&str; 14] = [
     "tar",
     "docker",
 ];
-/// Nobody else is on this machine, and the program is not copied, which takes long without optimisation.
+/// `install` without owner and group, and with a symlink to the program instead of a copy: unoptimised, it is large.
 const INSTALL: &str = r#"#!/bin/sh
 set -eu
 for word in "$@"; do
@@ -77,7 +77,7 @@ esac
 "#;
 const RUNUSER: &str = "#!/bin/sh\nif [ \"$1\" = -u ]; then shift 3; exec \"$@\"; fi\n";
 
-/// A machine in the small: the system's folders are below one that is gone afterwards.
+/// A simulated machine: the system's folders are in a temporary one.
 struct Machine(Sandbox);
 
 impl Machine {
@@ -94,7 +94,7 @@ impl Machine {
         }
         machine.program("install", INSTALL);
         machine.program("runuser", RUNUSER);
-        // What a release unpacks to, by the name that the guide says.
+        // The unpacked release, under the name in the guide.
         let architecture = Command::new("uname").arg("-m").output().unwrap().stdout;
         let architecture = String::from_utf8(architecture).unwrap();
         let name = format!("countersign-{}-{}-linux", env!("CARGO_PKG_VERSION"), architecture.trim());
@@ -116,7 +116,7 @@ impl Machine {
         fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Types it, and all of it does its work; what came out. `PORT` is that of the server, if there is one.
+    /// Runs `text` in a shell, asserts success and returns the output. `PORT` is the server's, if there is one.
     #[track_caller]
     fn types(&self, text: &str, port: u16) -> String {
         let (mut text, root) = (text.to_owned(), self.0.path(""));
@@ -124,7 +124,7 @@ impl Machine {
         for folder in ["/etc/", "/var/lib/", "/var/www/", "/var/cache/", "/usr/local/", "/tmp/trial"] {
             text = text.replace(folder, &format!("{}{folder}", root.trim_end_matches('/')));
         }
-        // There is no mail server, which `doctor` says: its lines are looked at.
+        // There is no mail server, so `doctor` fails; its lines are checked below.
         let text = text.replace("mail.example.org", "127.0.0.1");
         let text = text.replace("accounts doctor\n", "accounts doctor || true\n");
         let text = text.replace("countersign doctor ", "countersign doctor || true ");
@@ -181,7 +181,7 @@ fn the_guide_for_a_machine_leads_to_a_server_and_through_its_life() {
     for heading in ["1. The program", "2. Its user, its folders, its secret", "3. Its settings"] {
         machine.types(&typed(GUIDE, heading), 0);
     }
-    // As the unit starts it, with the one setting that is its own. The system chooses the port, others run here too.
+    // Starts it like the unit, with the unit's own setting. The system chooses the port, because other tests run, too.
     let unit = read("deploy/systemd/countersign.service");
     assert!(unit.contains("\nWorkingDirectory=/etc/countersign\n") && unit.contains("/countersign serve\n"));
     assert!(unit.contains("\nEnvironment=SECRET_KEY_FILE=%d/secret_key\n"));
@@ -197,7 +197,7 @@ fn the_guide_for_a_machine_leads_to_a_server_and_through_its_life() {
     }
     drop(server);
 
-    // The program itself ends TLS: certbot would have put its files there.
+    // The program terminates TLS: certbot would have written its files there.
     let heading = "The program itself";
     let texts: Vec<String> =
         blocks(GUIDE).into_iter().filter(|block| block.heading == heading).map(|block| block.text).collect();
@@ -214,15 +214,15 @@ fn the_guide_for_a_machine_leads_to_a_server_and_through_its_life() {
     assert!(told.starts_with("https://127.0.0.1:") && told.contains("/health answers 200"), "{told}");
     drop(server);
 
-    // Another database, which is not here: the setting is one.
+    // The other database is not available here; only check that the settings are valid.
     let text =
         typed(GUIDE, "PostgreSQL instead").replace("accounts migrate up\naccounts doctor\n", "accounts settings\n");
     let told = machine.types(&text, 0);
     assert!(told.lines().any(|line| line.starts_with("DATABASE_URL") && line.contains("(set)")), "{told}");
 }
 
-/// Starts a server with these settings and no others: except where it listens, and for its database and its secret, which are not
-/// here.
+/// Starts a server with exactly these settings, except for the listening address, the database and the secret, which
+/// are not available here.
 async fn starts_with(settings: Vec<(String, String)>) {
     let database = EmptyPlace::new().await;
     let migrates = value_of(&settings, "MIGRATE_ON_START") == Some("true");
@@ -250,7 +250,7 @@ fn value_of<'s>(settings: &'s [(String, String)], name: &str) -> Option<&'s str>
     settings.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
 }
 
-/// The words of a command that goes on over several lines.
+/// Splits a command with line continuations into words.
 fn words(text: &str) -> Vec<String> {
     text.replace("\\\n", " ").split_whitespace().map(str::to_owned).collect()
 }
@@ -303,7 +303,7 @@ async fn an_instance_of_cloud_run_serves_with_the_settings_of_the_guide() {
     let mut settings = listed("--set-env-vars");
     settings.extend(listed("--set-secrets"));
     starts_with(settings.clone()).await;
-    // And with pictures in a bucket.
+    // The same with pictures in a bucket.
     settings.extend(listed("--update-env-vars"));
     settings.extend(listed("--update-secrets"));
     starts_with(settings).await;

@@ -21,7 +21,7 @@ async fn a_mail_that_was_given_up_is_shown_and_tried_again_by_a_command() {
         let is_both = listed.stdout.contains("given up") && listed.stdout.contains("451");
         is_both.then_some(listed)
     });
-    let listed = listed.with(1).stdout; // because somebody has to look
+    let listed = listed.with(1).stdout; // failed jobs need attention
     let row = listed.lines().find(|line| line.contains("given up")).unwrap();
     assert!(row.contains("send_token") && row.contains("550"), "{row}");
     assert!(!listed.contains("example.com"), "{listed}");

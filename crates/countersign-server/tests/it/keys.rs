@@ -31,7 +31,7 @@ async fn keys_rotate_under_a_running_server_and_nobody_is_logged_out() {
     let kid = rotated.stdout.split_whitespace().next().unwrap().to_owned();
     assert_eq!(states(&list()), ["superseded", "signing"]);
     server.me(&token).ok(200);
-    // A token of the new key, from another instance, makes this one look for it at once.
+    // A token signed with the new key by another instance makes this one reload its keys immediately.
     let other = sandbox.start("serve");
     let newer = other.token("ada");
     server.me(&newer).ok(200);
@@ -61,7 +61,7 @@ async fn the_secret_key_is_replaced_by_way_of_the_previous_one() {
     let previous = old.run(&["settings"]).with(0).stdout;
     assert!(previous.contains("SECRET_KEY_PREVIOUS"), "{previous}");
 
-    // Without the old one the keys in the database cannot be opened.
+    // Without the old secret, the keys in the database cannot be unsealed.
     let lost = sandbox(before).run(&["keys", "reseal"]).with(1);
     assert!(lost.stderr.contains("a signing key cannot be used"), "{}", lost.stderr);
 

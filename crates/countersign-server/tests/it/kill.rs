@@ -1,16 +1,16 @@
-//! The process is killed at random moments while people register, forget their passwords and change them, and while the
-//! mail server takes mails, refuses them or is silent. In the end every promise that was acknowledged is kept, and there is
-//! no mail about anything that the database does not know.
+//! Kills the process at random moments while users register, reset and change passwords, and while the mail server
+//! accepts mails, refuses them or does not respond. In the end every acknowledged request has its mail, and no mail is
+//! about anything that is not in the database.
 //!
 //!     KILL_ROUNDS=200 TEST_DATABASE=sqlite cargo test -p countersign-server --test it -- kill:: --nocapture
 //!
-//! Without `KILL_ROUNDS` a few rounds, and in the end leases are ended by hand that the full form waits for.
+//! Without `KILL_ROUNDS`, only a few rounds run, and the test ends leases itself instead of waiting for them.
 #![expect(
     clippy::similar_names,
     clippy::type_complexity,
     clippy::format_collect,
     clippy::print_stdout,
-    reason = "a long run that tells what it saw; the rest is plain enough where it stands"
+    reason = "a long run prints its results; the rest is readable as it is"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,15 +33,15 @@ use crate::{PASSWORD, current_database};
 
 const SHORT_ROUNDS: usize = 5;
 const CLIENTS: usize = 4;
-/// A client waits so long for an answer of a process that may be dead.
+/// How long a client waits for a response of a process that may be dead.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// A process lives between these, from its first answer on.
+/// Lifetime of a process after its first response.
 const LIFE_MILLISECONDS: std::ops::Range<u64> = 100..1_500;
-/// A lease, the longest wait after failures, and what a try may take.
+/// A lease, plus the longest wait after failures, plus the duration of an attempt.
 const DELIVERY_MAX: Duration = Duration::from_mins(9);
 const NEW_PASSWORD: &str = "another-horse-entirely";
 
-/// What was answered with success, and how often anything was asked.
+/// The acknowledged requests, and the number of all requests.
 #[derive(Default)]
 struct Acknowledged {
     registered: BTreeSet<String>,
@@ -52,7 +52,7 @@ struct Acknowledged {
 }
 
 struct Load {
-    /// Where the process of the moment listens.
+    /// Address of the current process.
     address: Mutex<Option<SocketAddr>>,
     is_over: AtomicBool,
     users: AtomicUsize,
@@ -60,7 +60,7 @@ struct Load {
 }
 
 impl Load {
-    /// Sends a request; `None` when there was no whole answer.
+    /// Sends a request; `None` without a complete response.
     fn ask(&self, method: &str, path: &str, token: &str, body: &Value) -> Option<(u16, Value)> {
         self.send(&format!("{method} {path}"), ("application/json", token), &body.to_string())
     }
@@ -70,7 +70,7 @@ impl Load {
         let answer = self.exchange(what, headers, body);
         if answer.is_none() {
             self.acknowledged.lock().unwrap().unanswered += 1;
-            // The next process is not there yet.
+            // The next process has not started yet.
             thread::sleep(Duration::from_millis(20));
         }
         answer
@@ -98,8 +98,8 @@ impl Load {
         act(&mut self.acknowledged.lock().unwrap()).insert(name.to_owned());
     }
 
-    /// One user after the other: registers, and then forgets the password or changes it. Nothing is asked for twice, so that
-    /// nothing is superseded and each act has one mail.
+    /// Registers one user after the other, then resets or changes the password. Nothing is requested twice, so that
+    /// nothing is superseded and each request has one mail.
     fn run(&self) {
         while !self.is_over.load(Ordering::Relaxed) {
             let number = self.users.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +131,7 @@ impl Load {
     }
 }
 
-/// Mails that arrived, by what they are about and for whom; each by its Message-ID, how often, and its secret's hash.
+/// Received mails by kind and user; each by its Message-ID, with the number of copies and the hash of its secret.
 #[derive(Default)]
 struct Arrived(BTreeMap<(&'static str, String), BTreeMap<String, (usize, Option<String>)>>);
 
@@ -165,7 +165,7 @@ async fn waiting(database: &TempDb) -> Vec<String> {
     texts(database, "SELECT kind || ' ' || COALESCE(last_error, '-') FROM auth_jobs WHERE kind NOT LIKE 'sweep%'").await
 }
 
-/// As if all leases and waits were over.
+/// Makes all leases and waits end now.
 async fn end_all_waits(database: &TempDb) {
     let mut tx = database.db().write().await.unwrap();
     let statement = "UPDATE auth_jobs SET run_at = created_at WHERE kind NOT LIKE 'sweep%'";
@@ -173,7 +173,7 @@ async fn end_all_waits(database: &TempDb) {
     tx.commit().await.unwrap();
 }
 
-/// Numbers that differ from run to run.
+/// A random number, different in each run.
 fn random(range: std::ops::Range<u64>) -> u64 {
     let id = countersign::operator::random_uuid_v7(jiff::Timestamp::UNIX_EPOCH);
     range.start + u64::try_from(id.as_u128() % u128::from(range.end - range.start)).unwrap()
@@ -181,7 +181,7 @@ fn random(range: std::ops::Range<u64>) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_killed_at_any_moment_has_lost_no_mail_and_made_none_up() {
-    #[expect(clippy::disallowed_methods, reason = "how long a test goes on is said by whoever runs it")]
+    #[expect(clippy::disallowed_methods, reason = "a variable sets the length of this test")]
     let rounds = std::env::var("KILL_ROUNDS").ok().map(|rounds| rounds.parse().expect("KILL_ROUNDS is a number"));
     let (is_full, rounds) = (rounds.is_some(), rounds.unwrap_or(SHORT_ROUNDS));
     let database = current_database().await;
@@ -192,7 +192,7 @@ async fn whoever_is_killed_at_any_moment_has_lost_no_mail_and_made_none_up() {
         .set("MAIL_PORT", server.port())
         .set("MAIL_TLS", "none")
         .set("MAIL_TIMEOUT_SECONDS", 2)
-        // All come from one address, as quickly as they can.
+        // All requests come from one address, without pauses.
         .set("RATE_LIMITS", "off")
         .set("LOG", "warn,countersign_server=info");
     let load = Arc::new(Load {
@@ -209,7 +209,7 @@ async fn whoever_is_killed_at_any_moment_has_lost_no_mail_and_made_none_up() {
         .collect();
     let begun = Instant::now();
     for round in 0..rounds {
-        // Mostly well, or every mail would wait for the end.
+        // Mostly accepting, or every mail would arrive only at the end.
         server.set_mood(
             [SmtpMood::Taking, SmtpMood::Taking, SmtpMood::Busy, SmtpMood::Taking, SmtpMood::Silent][round % 5],
         );
@@ -258,7 +258,7 @@ async fn whoever_is_killed_at_any_moment_has_lost_no_mail_and_made_none_up() {
     );
 }
 
-/// Notices go to addresses that are proven; here all are, from the start.
+/// Verifies every address on insert, because notices go only to verified addresses.
 async fn prove_addresses(database: &TempDb) {
     let mut tx = database.db().write().await.unwrap();
     let statements: &[&'static str] = match tx.conn() {
@@ -291,17 +291,17 @@ fn report(acknowledged: &Acknowledged, arrived: &Arrived, rounds: usize, left: u
     );
 }
 
-/// What was acknowledged has its mail.
+/// Asserts that every acknowledged request has its mail.
 fn assert_kept(acknowledged: &Acknowledged, arrived: &Arrived) {
     let nothing = BTreeSet::<String>::new();
-    // Changing the password or resetting it ends neither of these before they were sent, because nobody presents any.
+    // A password change or reset does not cancel these mails, because no token is used.
     let lost = |names: &BTreeSet<String>, kind| names - &arrived.names(kind);
     assert_eq!(lost(&acknowledged.registered, "verification"), nothing);
     assert_eq!(lost(&acknowledged.forgotten, "reset"), nothing);
     assert_eq!(lost(&acknowledged.changed, "notice"), nothing);
 }
 
-/// What arrived is about something that is in the database, and once: again only with the same id.
+/// Asserts that every mail is about a row in the database, and that copies have the same Message-ID.
 async fn assert_true(database: &TempDb, arrived: &Arrived) {
     let users: BTreeSet<String> = texts(database, "SELECT username FROM auth_users").await.into_iter().collect();
     let secrets: BTreeSet<String> =

@@ -8,7 +8,7 @@ use crate::client::{Connection, FORM};
 use crate::sandbox::{Sandbox, Server};
 use crate::{EmptyPlace, KEY, current_database};
 
-/// Each is put into one place or several, and must be found in no line of the log.
+/// Secrets that the test sends in one or more places, and that must not appear in the log.
 const PASSWORD: &str = "zebra-Password-4711";
 const WRONG_PASSWORD: &str = "zebra-WrongPassword-4712";
 const EMAIL: &str = "zebra.address@mail.example.org";
@@ -17,7 +17,7 @@ const DATABASE_PASSWORD: &str = "zebra-DatabasePassword-4713";
 const BAD_TOKEN: &str = "zebra-BadToken-4714";
 const STRAY: &str = "zebra-Stray-4715";
 
-/// The same address on PostgreSQL with a password in it, which the test server does not ask for.
+/// On PostgreSQL, adds a password to the URL, which the test server does not require.
 fn with_password(url: &str) -> String {
     match database_under_test() {
         DatabaseKind::Sqlite => url.to_owned(),
@@ -25,7 +25,7 @@ fn with_password(url: &str) -> String {
     }
 }
 
-/// Lives through what a server lives through. Returns the ids of its answers, and the tokens it was given.
+/// Sends requests of every kind. Returns the request ids with their statuses, and the issued tokens.
 fn live(server: &Server) -> (BTreeMap<String, u16>, Vec<String>) {
     let mut ids = BTreeMap::new();
     let mut tokens = Vec::new();
@@ -37,7 +37,7 @@ fn live(server: &Server) -> (BTreeMap<String, u16>, Vec<String>) {
     let json_body = ("Content-Type", "application/json");
     let form = |password: &str| format!("username={}&password={password}", EMAIL.replace('@', "%40"));
 
-    // Registering, well and badly.
+    // Registrations, valid and invalid.
     let registration = json!({ "username": "zoe", "email": EMAIL, "password": PASSWORD }).to_string();
     let user = ask("POST", "/api/users", &[json_body], &registration);
     let user_path = format!("/api/users/{}", user["id"].as_str().unwrap());
@@ -56,7 +56,7 @@ fn live(server: &Server) -> (BTreeMap<String, u16>, Vec<String>) {
         ask("POST", "/api/users", &[("Content-Type", STRAY)], body);
     }
 
-    // Logging in, well and badly.
+    // Logins, valid and invalid.
     for password in [PASSWORD, WRONG_PASSWORD, PASSWORD, ""] {
         let answer = ask("POST", "/api/users/token", &[FORM], &form(password));
         tokens.extend(answer["access_token"].as_str().map(str::to_owned));
@@ -66,7 +66,7 @@ fn live(server: &Server) -> (BTreeMap<String, u16>, Vec<String>) {
     ask("POST", "/api/users/token", &[FORM], &format!("{}&grant_type={STRAY}", form(PASSWORD)));
     assert_eq!(tokens.len(), 2);
 
-    // Using tokens, well and badly.
+    // Tokens, valid and invalid.
     let token = tokens[0].clone();
     let bearer = format!("Bearer {token}");
     let authorization = ("Authorization", bearer.as_str());
@@ -100,7 +100,7 @@ fn live(server: &Server) -> (BTreeMap<String, u16>, Vec<String>) {
     ask("GET", "/health", &[], "");
     ask("GET", "/ready", &[], "");
 
-    // What never becomes a request.
+    // Bytes that never become a request.
     for bytes in [
         format!("GET /{STRAY} HTTP/1.1\r\nAuthorization: Bearer {BAD_TOKEN}\r\n broken\r\n\r\n"),
         format!("{STRAY} {PASSWORD}\r\n\r\n"),
@@ -118,7 +118,7 @@ fn live(server: &Server) -> (BTreeMap<String, u16>, Vec<String>) {
     (ids, tokens)
 }
 
-/// A request over HTTP/2 with a token that is one of the secrets.
+/// Sends a request over HTTP/2 with a token that is one of the secrets.
 async fn ask_over_http2(server: &Server) {
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
@@ -162,7 +162,7 @@ async fn serve_logs_an_object_a_line_and_nothing_secret_at_any_level() {
         .collect();
     for line in &lines {
         assert!(line.is_object() && line["timestamp"].is_string() && line["level"].is_string(), "{line}");
-        // Crates that handle statements, headers and bodies say nothing but what is wrong.
+        // Crates that handle statements, headers and bodies log only warnings and errors.
         let is_ours = line["target"].as_str().unwrap().starts_with("countersign");
         assert!(is_ours || line["level"] == "WARN" || line["level"] == "ERROR", "{line}");
     }
@@ -193,7 +193,7 @@ async fn dev_logs_for_a_person_and_nothing_secret_at_any_level() {
     }
 }
 
-/// How many lines of the log say that a proxy is not named.
+/// Number of warnings about an unknown proxy.
 fn warnings_of_unknown_proxies(sandbox: &Sandbox) -> usize {
     let mut server = sandbox.start("serve");
     for _ in 0..3 {
@@ -218,7 +218,7 @@ async fn a_proxy_that_nobody_has_named_is_noticed_once() {
 async fn a_failed_start_says_nothing_secret() {
     let url = format!("postgres://zoe:{DATABASE_PASSWORD}@127.0.0.1:1/app?password={DATABASE_PASSWORD}");
     let commands = [&["serve"][..], &["doctor"], &["migrate", "status"], &["migrate", "up"], &["dev"], &["settings"]];
-    // All at once, because each tries for a while.
+    // Concurrently, because each one retries for a while.
     let sandboxes = commands.map(|_| Sandbox::with_database(&url).set("LOG", "trace"));
     let mut processes: Vec<_> =
         sandboxes.iter().zip(commands).map(|(sandbox, command)| sandbox.launch(command)).collect();

@@ -10,7 +10,7 @@ use crate::sandbox::Sandbox;
 use crate::serving::Bare;
 use crate::{KEY, current_database};
 
-/// With the settings that reach this mail server.
+/// Sets the settings to reach this mail server.
 pub(crate) fn sending_to(server: &SmtpServer, sandbox: Sandbox) -> Sandbox {
     fs::write(sandbox.path("ca.pem"), server.certificate()).unwrap();
     sandbox
@@ -171,7 +171,7 @@ async fn captured_mail_is_shown_in_dev_and_nowhere_else() {
     mail.ok(200);
     assert!(mail.text().contains("Nothing has been sent yet."), "{}", mail.text());
     assert!(dev.stdout().contains(&format!("Mail       http://{}/dev/mail", dev.address)), "{}", dev.stdout());
-    // Another site whose name leads here does not read it.
+    // A site whose name resolves to this machine (DNS rebinding) cannot read it.
     dev.request("GET", "/dev/mail", &[("Host", "evil.example:8000")], "").ok(404);
 
     let with_server = Sandbox::new().served_cheaply().set("MAIL_SERVER", "mail.example.org");

@@ -1,5 +1,5 @@
-//! The binary from outside: a process of its own in an empty folder, with nothing in its environment but what a test
-//! sets, on the database that `TEST_DATABASE` names.
+//! Black-box tests of the binary: a separate process in an empty folder, with only the environment that a test sets, on
+//! the database that `TEST_DATABASE` names.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -53,12 +53,12 @@ use countersign::MIGRATIONS;
 use countersign_db::testing::{TempDb, database_under_test};
 use countersign_db::{DatabaseKind, EmbeddedStep, Migrations, Step};
 
-/// A key that nothing is wrong with.
+/// A valid key.
 const KEY: &str = "7f3c9a1e5b2d8c4f6a0e9b7d3c5f1a8e2d4b6c80f19e27d3c4b5a6978c03bd1e";
-/// A password that nothing is wrong with, and that stands for itself in a form.
+/// A valid password that needs no encoding in a form.
 const PASSWORD: &str = "correct-horse-battery-staple";
 
-/// A database whose schema is the one that the binary needs.
+/// A database with the binary's schema version.
 async fn current_database() -> TempDb {
     TempDb::new(&[&MIGRATIONS]).await
 }
@@ -69,7 +69,7 @@ async fn older_database() -> TempDb {
     TempDb::new(&[&Migrations { set: MIGRATIONS.set, steps: first_steps }]).await
 }
 
-/// The migrations of a version still to come.
+/// The migrations of a future version.
 fn later_migrations() -> Migrations {
     let mut steps: Vec<EmbeddedStep> = MIGRATIONS.steps.iter().map(|known| known_step(known, "")).collect();
     let sql = "CREATE TABLE auth_wishes (wish TEXT NOT NULL)";
@@ -77,7 +77,7 @@ fn later_migrations() -> Migrations {
     Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
 }
 
-/// The migrations of the next version, which only adds.
+/// The migrations of the next version, which only adds tables or columns.
 fn expanded_migrations() -> Migrations {
     let mut steps: Vec<EmbeddedStep> = MIGRATIONS.steps.iter().map(|known| known_step(known, "")).collect();
     let sql = "ALTER TABLE auth_users ADD COLUMN wish TEXT";
@@ -85,7 +85,7 @@ fn expanded_migrations() -> Migrations {
     Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
 }
 
-/// The migrations of the version after that, which takes something away.
+/// The migrations of the version after that, which removes something.
 fn contracted_migrations() -> Migrations {
     let expanded = expanded_migrations();
     let mut steps: Vec<EmbeddedStep> = expanded.steps.iter().map(|known| known_step(known, "")).collect();
@@ -94,7 +94,7 @@ fn contracted_migrations() -> Migrations {
     Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
 }
 
-/// Migrations of the same names whose texts end differently.
+/// Migrations with the same names but different texts.
 fn altered_migrations() -> Migrations {
     let steps = MIGRATIONS.steps.iter().map(|known| known_step(known, "\n-- altered\n")).collect();
     Migrations { set: MIGRATIONS.set, steps: Vec::leak(steps) }
@@ -105,7 +105,7 @@ fn known_step(known: &EmbeddedStep, ending: &str) -> EmbeddedStep {
     EmbeddedStep { step: known.step, sqlite: text(known.sqlite), postgres: text(known.postgres) }
 }
 
-/// Where a database may be made: an SQLite file that does not exist yet, or an empty database of PostgreSQL.
+/// A place for a new database: an SQLite file that does not exist yet, or an empty PostgreSQL database.
 struct EmptyPlace {
     url: String,
     _postgres: Option<TempDb>,

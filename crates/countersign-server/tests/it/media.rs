@@ -12,7 +12,7 @@ use crate::s3::{BUCKET, S3Server};
 use crate::sandbox::{Sandbox, eventually};
 use crate::{KEY, PASSWORD, current_database};
 
-/// The names of the pictures in a folder, whatever else is there.
+/// The names of the pictures in a folder, without other files.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
@@ -47,7 +47,7 @@ async fn pictures_move_to_a_bucket_and_back_and_a_copy_goes_on_where_it_was_cut_
         fs::write(old.join(file_name(number)), format!("picture {number}")).unwrap();
     }
     fs::write(old.join("README"), "somebody else's").unwrap();
-    // What an earlier copy had done when it was cut off: one file, and one that is not what it should be.
+    // Left by an interrupted copy: one complete file, and one with wrong content.
     fs::create_dir_all(&bucket).unwrap();
     fs::write(bucket.join(file_name(3)), "picture 3").unwrap();
     fs::write(bucket.join(file_name(4)), "picture ?").unwrap();
@@ -120,7 +120,7 @@ fn settings_of_pictures_that_do_not_go_together_are_named() {
     }
 }
 
-/// Sends a request that closes the connection; `None` when that broke off.
+/// Sends a request that closes the connection; `None` if the connection broke.
 pub(crate) fn send(address: SocketAddr, head: &str, headers: &str, body: &[u8]) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let length = body.len();
@@ -145,7 +145,7 @@ fn profile(address: SocketAddr, id: &str) -> Value {
     serde_json::from_slice(&send(address, &format!("GET /api/users/{id}"), "", b"").unwrap().1).unwrap()
 }
 
-/// The short form of `bench/pictures/run kills`.
+/// The short version of `bench/pictures/run kills`.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_during_uploads_no_user_has_a_dead_picture_and_the_sweep_leaves_no_orphan() {
     let database = current_database().await;
@@ -178,7 +178,7 @@ async fn killed_during_uploads_no_user_has_a_dead_picture_and_the_sweep_leaves_n
                     }
                 });
             }
-            // At another moment each time: when so many files have been made.
+            // At a different moment each round: after a number of new files.
             let before = names(&sandbox.path("media/profile_pics")).len();
             eventually("pictures are uploaded", || {
                 (names(&sandbox.path("media/profile_pics")).len() > before + round || round > 0).then_some(())

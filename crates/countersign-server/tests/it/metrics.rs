@@ -9,10 +9,10 @@ use crate::{KEY, current_database};
 
 const TOKEN: &str = "metrics-0123456789abcdef0123456789abcdef";
 
-/// One figure: its name, its labels in the order of their names, and its value.
+/// Values by name and sorted labels.
 type Samples = BTreeMap<String, f64>;
 
-/// Everything that is told, by name and labels as they are written.
+/// Parses all samples, by name and labels as written.
 fn samples(text: &str) -> Samples {
     assert!(text.ends_with("# EOF\n"), "{text}");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -28,7 +28,7 @@ fn samples(text: &str) -> Samples {
     samples
 }
 
-/// The figures of a server that keeps them behind [`TOKEN`].
+/// Reads the metrics of a server that requires [`TOKEN`].
 fn read(server: &Server) -> Samples {
     samples(&asked(server, TOKEN).text())
 }
@@ -43,7 +43,7 @@ fn assert_figure(samples: &Samples, name: &str, value: f64) {
     assert!((found - value).abs() < 1e-9, "{name} is {found} and not {value}");
 }
 
-/// Where a server that was told so serves its metrics.
+/// The metrics address from the server's log.
 pub(crate) fn metrics_address(server: &Server) -> SocketAddr {
     eventually("the metrics are served", || {
         let log = server.process.stderr();
@@ -112,7 +112,7 @@ async fn metrics_have_an_address_of_their_own_on_which_the_site_is_not() {
         assert_eq!(connection.answer().status, 404, "{path}");
     }
     assert_eq!(server.get("/metrics").status, 404);
-    // A reader that stays connected does not keep the program from ending.
+    // A scraper that stays connected does not delay the shutdown.
     server.signal("TERM");
     server.process.wait().with(0);
     connection.is_ended();
@@ -172,7 +172,7 @@ async fn what_happens_is_counted_by_how_it_ended() {
         ("countersign_sessions_cached", 1.0),
         ("countersign_hashing_duration_seconds_count", 6.0),
         ("countersign_hashing_queued", 0.0),
-        // The reading itself.
+        // The scrape itself.
         ("countersign_http_requests_under_way", 1.0),
         ("countersign_database_up", 1.0),
         ("countersign_http_connections_max", 2000.0),
@@ -228,7 +228,7 @@ async fn nothing_that_a_client_sends_becomes_a_figure_of_its_own() {
         server.post("/api/users", &body);
     };
     strange(0);
-    // A reading is a request too, and so are two of them.
+    // A scrape is a request, too: the second one shows the series of the first.
     read(&server);
     let before: BTreeSet<String> = read(&server).into_keys().collect();
     for n in 1..25 {
@@ -255,7 +255,7 @@ async fn metrics_are_told_when_the_database_is_gone() {
         samples(&connection.answer().text())
     };
     assert_figure(&told(), "countersign_database_up", 1.0);
-    // Tables are as good as gone when they have another name.
+    // Renaming a table makes its statements fail.
     rename_jobs(&database, "auth_jobs", "auth_jobs_elsewhere").await;
     let gone = told();
     assert_figure(&gone, "countersign_database_up", 0.0);

@@ -7,7 +7,7 @@ use crate::{
     older_database,
 };
 
-/// The address of a database that does not exist, on a server that does. A pooler would say only the first time that it does not.
+/// The URL of a missing database on an existing server. A pooler would report only the first time that it is missing.
 async fn missing_database() -> (TempDb, String) {
     let neighbour = TempDb::new(&[]).await;
     let (server, _) = neighbour.server_url().rsplit_once('/').unwrap();
@@ -15,7 +15,7 @@ async fn missing_database() -> (TempDb, String) {
     (neighbour, url)
 }
 
-/// Words that lead out of a missing database.
+/// The expected error for a missing database.
 fn way_out() -> &'static str {
     match database_under_test() {
         DatabaseKind::Sqlite => "there is no database at sqlite:",
@@ -120,7 +120,7 @@ async fn a_running_instance_stays_ready_when_the_schema_is_extended_and_no_longe
         server.get("/ready").ok(200);
     }
     server.register("ada").ok(201);
-    // Written in order: when the last of these is there, so is what came before it.
+    // The log is in order: once this line is there, all earlier ones are.
     eventually("the registration is logged", || server.stderr().contains("/api/users").then_some(()));
     assert_eq!(server.stderr().matches("extended by a newer version").count(), 1, "{}", server.stderr());
     database.db().migrate(&[&contracted_migrations()]).await.unwrap();

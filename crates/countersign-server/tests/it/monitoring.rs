@@ -1,4 +1,4 @@
-//! The files for operators that name metrics, compared with what the program tells.
+//! The monitoring files for operators name only metrics that the program exposes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ fn file(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every metric that a running program tells, by its name in queries, with its type. Those without a figure are told too.
+/// Every metric of a running program, by its name in queries, with its type; includes metrics without samples.
 async fn told() -> BTreeMap<String, String> {
     let database = current_database().await;
     let sandbox = Sandbox::with_database(database.url()).set("METRICS_LISTEN", "127.0.0.1:0");
@@ -33,14 +33,14 @@ async fn told() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whatever looks like one of our metrics.
+/// Returns every word that looks like one of our metrics.
 fn names_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let ours = words.filter(|word| word.starts_with("countersign_") || word.starts_with("process_"));
     ours.map(str::to_owned).collect()
 }
 
-/// What is named and not told.
+/// Returns the names that the program does not expose.
 fn unknown(names: &BTreeSet<String>, told: &BTreeMap<String, String>) -> Vec<String> {
     let is_told = |name: &str| {
         let parts = ["_bucket", "_sum", "_count"];
@@ -50,7 +50,7 @@ fn unknown(names: &BTreeSet<String>, told: &BTreeMap<String, String>) -> Vec<Str
     names.iter().filter(|name| !is_told(name)).cloned().collect()
 }
 
-/// Every query of the dashboard.
+/// Collects every query of the dashboard.
 fn queries(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! The files of `deploy/nginx`, in a real nginx before the binary, by `curl` through TLS.
+//! The files of `deploy/nginx` in a real nginx in front of the binary, requested with `curl` over TLS.
 
 use std::process::Command;
 
@@ -15,9 +15,9 @@ struct Site {
     _database: countersign_db::testing::TempDb,
 }
 
-/// What `curl` got.
+/// A response received by `curl`.
 struct Fetched {
-    /// `HTTP/2 200` and the like.
+    /// Such as `HTTP/2`.
     version: String,
     status: u16,
     head: String,
@@ -49,7 +49,7 @@ impl Site {
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let failed = || panic!("{url}: {}\n{text}\n{}", String::from_utf8_lossy(&output.stderr), self.nginx.errors());
-        // Before the answer there may be one with 100.
+        // A `100 Continue` may precede the response.
         let mut rest = text.as_str();
         loop {
             let (head, body) = rest.split_once("\r\n\r\n").unwrap_or_else(failed);
@@ -83,7 +83,7 @@ async fn behind_nginx_http_2_is_spoken_and_the_client_is_known_by_its_own_addres
     let site = Site::new().await;
     site.register("ada");
     let form = format!("username=ada%40example.com&password={PASSWORD}");
-    // What a client says of itself is not believed.
+    // A forwarding header from the client is not trusted.
     let from = ["--interface", "127.0.0.7", "-H", "X-Forwarded-For: 203.0.113.9", "-d", &form];
     let login = site.curl(&from, "https:///api/users/token");
     assert_eq!((login.version.as_str(), login.status), ("HTTP/2", 200), "{}", login.body);
@@ -104,7 +104,7 @@ async fn behind_nginx_bodies_are_as_large_as_ours_may_be_and_no_larger() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("body");
     let picture = format!("https:///api/users/{id}/picture");
-    // 5 MiB are the application's to judge; it finds that this is no picture.
+    // Up to 5 MiB reach the application, which finds that this is not a picture.
     for (bytes, status, code) in [
         (5 << 20, 400, Some("invalid_image")),
         ((5 << 20) + 1024, 400, Some("file_too_large")),
@@ -131,7 +131,7 @@ async fn behind_nginx_style_sheets_come_from_its_cache_and_pages_never_do() {
         assert_eq!((answer.status, answer.header("x-cache")), (200, Some(state)), "{}", answer.head);
         assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
     }
-    // Under an old version's address it is not kept.
+    // Under an old version's URL it is not cached.
     for _ in 0..2 {
         let answer = site.curl(&[], "https:///assets/0000/page.css");
         assert_ne!(answer.header("x-cache"), Some("hit"), "{}", answer.head);
@@ -148,9 +148,9 @@ async fn without_tls_nginx_leads_people_to_it_and_turns_programs_away() {
         let refused = site.curl(&["-H", "Authorization: Bearer x"], path);
         assert_eq!((refused.status, refused.json()["detail"].as_str()), (403, Some("Only by https")), "{path}");
     }
-    // Nothing of a link's secret is in the log.
+    // The secret of a link does not appear in the log.
     site.curl(&[], "https:///verify-email?token=hush-hush");
-    // nginx writes its line after the answer.
+    // nginx logs after the response.
     let log = eventually("nginx has logged the request", || {
         Some(site.nginx.requests()).filter(|log| log.contains("GET /verify-email HTTP/2.0"))
     });
@@ -166,7 +166,7 @@ async fn nginx_sends_a_request_elsewhere_that_no_instance_has_seen_and_repeats_n
     let database = current_database().await;
     let sandbox = Sandbox::with_database(database.url()).set("TRUSTED_PROXIES", "127.0.0.1");
     let server = sandbox.start("serve");
-    // One instance is not there, one takes what it gets and hangs up.
+    // One instance is down, one reads the request and hangs up.
     let nobody = crate::nginx_of_deploy::free_address();
     let trap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nginx = Nginx::start(&[nobody, server.address], 4);
@@ -189,7 +189,7 @@ async fn nginx_sends_a_request_elsewhere_that_no_instance_has_seen_and_repeats_n
         let mut head = [0; 1024];
         std::io::Read::read(&mut stream, &mut head).unwrap()
     });
-    // Of two requests one comes to the trap: as a POST it is lost and said to be.
+    // One of two requests reaches the trap: a POST is not retried, and the client gets a 502.
     let statuses =
         [(); 2].map(|()| site.curl(&["-H", "Content-Type: application/json", "-d", "{}"], "https:///api/users").status);
     assert!(hangs_up.join().unwrap() > 0);

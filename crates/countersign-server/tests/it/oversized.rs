@@ -1,4 +1,4 @@
-//! Requests that are too much: of body, of head, of address, of fields.
+//! Oversized requests: body, head, URI, fields.
 
 use std::io::Write as _;
 
@@ -6,7 +6,7 @@ use crate::client::{Connection, FORM};
 use crate::sandbox::{Sandbox, Server};
 use crate::{PASSWORD, current_database};
 
-/// What a form of a page may have.
+/// Maximum size of a page's form.
 const PAGE_FORM_BYTES_MAX: usize = 16 * 1024;
 
 async fn server() -> (Server, impl Sized) {
@@ -15,7 +15,7 @@ async fn server() -> (Server, impl Sized) {
     (sandbox.start("serve"), (database, sandbox))
 }
 
-/// What comes back for a head; the server may have had enough before it has read all of it.
+/// Returns the status for a head; the server may refuse it before it has read all of it.
 fn status(server: &Server, head: &str) -> u16 {
     let mut connection = Connection::open(server.address);
     let _ = connection.socket().write_all(head.as_bytes());

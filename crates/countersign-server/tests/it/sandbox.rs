@@ -1,4 +1,4 @@
-//! How the binary is run: in a folder of its own, with an environment of its own, and never longer than the test.
+//! Runs the binary in its own folder and environment, and never longer than the test.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,10 +17,10 @@ use tempfile::TempDir;
 
 use crate::KEY;
 
-/// How long anything may take that is waited for, on a busy machine.
+/// Timeout for every wait, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Asks again and again until there is an answer.
+/// Polls `probe` until it returns a value.
 pub(crate) fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -32,12 +32,12 @@ pub(crate) fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// A working directory for the binary, and the environment it gets there.
+/// A working directory for the binary, and its environment.
 pub(crate) struct Sandbox {
     folder: TempDir,
     outputs: TempDir,
     environment: BTreeMap<String, String>,
-    /// Where commands run, below the folder.
+    /// Subfolder where commands run.
     within: PathBuf,
     runs: AtomicU32,
 }
@@ -54,8 +54,8 @@ impl Sandbox {
         }
     }
 
-    /// What `serve` needs to start on a free port with this database; passwords are hashed at the lowest
-    /// cost that is not warned about.
+    /// The settings for `serve` with this database on a free port; passwords are hashed at the lowest cost without a
+    /// warning.
     pub(crate) fn with_database(url: &str) -> Self {
         Self::new()
             .set("SECRET_KEY", KEY)
@@ -64,30 +64,30 @@ impl Sandbox {
             .served_cheaply()
     }
 
-    /// A free port, and the lowest cost for passwords that is not warned about.
+    /// Sets a free port, and the lowest password cost without a warning.
     pub(crate) fn served_cheaply(self) -> Self {
         self.set("PORT", 0).set("ARGON2_MEMORY_KIB", 19_456).set("ARGON2_ITERATIONS", 2).set("ARGON2_LANES", 1)
     }
 
-    /// With commands run in this part of the folder.
+    /// Runs commands in this subfolder.
     pub(crate) fn within(mut self, name: &str) -> Self {
         self.within = name.into();
         self
     }
 
-    /// With this in the environment.
+    /// Sets an environment variable.
     pub(crate) fn set(mut self, name: &str, value: impl Display) -> Self {
         self.environment.insert(name.to_owned(), value.to_string());
         self
     }
 
-    /// Without this in the environment.
+    /// Removes an environment variable.
     pub(crate) fn unset(mut self, name: &str) -> Self {
         self.environment.remove(name);
         self
     }
 
-    /// With this file in the folder.
+    /// Adds a file to the folder.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         fs::write(self.path(name), text).unwrap();
         self
@@ -101,7 +101,7 @@ impl Sandbox {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Who may do what with a file, as `chmod` takes it.
+    /// The permissions of a file, as for `chmod`.
     pub(crate) fn mode(&self, name: &str) -> u32 {
         fs::metadata(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}")).permissions().mode() & 0o7777
     }
@@ -116,12 +116,12 @@ impl Sandbox {
         names
     }
 
-    /// Runs a command to its end.
+    /// Runs a command and waits for its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.launch(arguments).wait()
     }
 
-    /// Starts a command and does not wait for anything.
+    /// Starts a command without waiting.
     pub(crate) fn launch(&self, arguments: &[&str]) -> Process {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["out", "err"].map(|name| self.outputs.path().join(format!("{run}.{name}")));
@@ -130,7 +130,7 @@ impl Sandbox {
         Process { child: command.spawn().unwrap(), stdout, stderr }
     }
 
-    /// A command that is yet to be told where it writes to.
+    /// A command whose output is not redirected yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command
@@ -144,7 +144,7 @@ impl Sandbox {
         command
     }
 
-    /// Starts `serve` or `dev` and waits until it takes requests.
+    /// Starts `serve` or `dev` and waits until it accepts requests.
     pub(crate) fn start(&self, command: &str) -> Server {
         self.launch(&[command]).listening()
     }
@@ -166,7 +166,7 @@ impl Process {
         text_of(&self.stderr)
     }
 
-    /// Waits until it takes requests.
+    /// Waits until it accepts requests.
     pub(crate) fn listening(mut self) -> Server {
         let address = eventually("the process takes requests", || {
             let address = announced_address(&self.stdout(), &self.stderr());
@@ -189,7 +189,7 @@ impl Process {
         fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap()
     }
 
-    /// Sends a signal, by the name that `kill` takes.
+    /// Sends a signal, by its name for `kill`.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
@@ -204,7 +204,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has usually ended by now.
+        // It has usually ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -214,7 +214,7 @@ fn text_of(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// Where it listens: `dev` says so in its banner, `serve` in its log.
+/// Returns the listening address: `dev` prints it in its banner, `serve` in its log.
 fn announced_address(stdout: &str, stderr: &str) -> Option<SocketAddr> {
     let banner = stdout.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let banner = banner.filter_map(|line| line.trim().strip_prefix("Site")?.trim().strip_prefix("http://"));
@@ -225,7 +225,7 @@ fn announced_address(stdout: &str, stderr: &str) -> Option<SocketAddr> {
     announced.map(|address| address.parse().unwrap())
 }
 
-/// A run of the binary that takes requests.
+/// A run of the binary that accepts requests.
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
@@ -239,7 +239,7 @@ impl Deref for Server {
     }
 }
 
-/// What is left of a run.
+/// The result of a run.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -254,7 +254,7 @@ impl Ended {
         self
     }
 
-    /// Everything that it wrote.
+    /// Everything that it wrote to both streams.
     pub(crate) fn all(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }

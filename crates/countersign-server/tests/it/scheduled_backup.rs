@@ -1,4 +1,4 @@
-//! The server makes backups by itself.
+//! Scheduled backups, made by the server.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::sealed_backup::new_key;
 
 const COMPLETE: &str = "a scheduled backup is complete";
 
-/// An installation that makes backups by itself and tells of it.
+/// An installation with scheduled backups and a verbose log.
 fn scheduled(to: &str) -> Sandbox {
     let sandbox = installation().set("BACKUP_TO", to).set("METRICS_LISTEN", "127.0.0.1:0").set("LOG", "debug");
     sandbox.run(&["migrate", "up"]).with(0);
@@ -33,7 +33,7 @@ fn with_folder(sandbox: Sandbox, files: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// How often the log says so.
+/// Number of log lines with this message.
 fn said(server: &Server, message: &str) -> usize {
     let log = server.process.stderr();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -80,7 +80,7 @@ async fn a_backup_is_made_when_one_is_due_and_the_oldest_go() {
     assert_eq!(assert_consistent(&there).await, 0);
     drop(server);
 
-    // It is known by what is there, so that a restart makes no other.
+    // The schedule follows the existing backups, so a restart makes no new one.
     let server = sandbox.start("serve");
     eventually("it has looked", || (said(&server, "no scheduled backup is due") == 1).then_some(()));
     assert_eq!(figure(&server, "countersign_backup_newest_timestamp_seconds"), newest);

@@ -1,4 +1,4 @@
-//! Backups are encrypted to those who may read them.
+//! Backups encrypted to recipients.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,11 +7,11 @@ use crate::backup::{assert_consistent, backed_up, elsewhere, installation};
 use crate::media::names;
 use crate::sandbox::{Sandbox, eventually};
 
-/// How much of the text goes into one part of the format, and how much longer it is there.
+/// Plaintext bytes per chunk of the format, and the length of a chunk's tag.
 const CHUNK_BYTES: usize = 64 * 1024;
 const TAG_BYTES: usize = 16;
 
-/// Makes a key and keeps it in a file; the public one.
+/// Makes a key, writes it to a file and returns the public key.
 pub(crate) fn new_key(sandbox: &Sandbox, file: &str) -> String {
     let printed = sandbox.run(&["backup-key"]).with(0).stdout;
     fs::write(sandbox.path(file), &printed).unwrap();
@@ -74,7 +74,7 @@ async fn an_encrypted_backup_tells_nothing_and_each_of_its_keys_puts_it_back() {
     }
 }
 
-/// What is hidden in a folder.
+/// Returns the hidden files of a folder.
 pub(crate) fn hidden(sandbox: &Sandbox, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(sandbox.path(folder)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -123,7 +123,7 @@ fn what_cannot_be_opened_is_refused_by_its_reason_and_nothing_is_changed() {
     }
 }
 
-/// The first two parts in the other order.
+/// Swaps the first two chunks.
 fn exchanged(good: &[u8], at: usize) -> Vec<u8> {
     const PART: usize = CHUNK_BYTES + TAG_BYTES;
     let parts = [&good[at + PART..at + 2 * PART], &good[at..at + PART]];
@@ -180,7 +180,7 @@ fn recipients_of_the_settings_hold_for_the_command_and_a_backup_that_is_open_rep
 
 #[test]
 fn what_is_not_encrypted_yet_stays_beside_the_database_and_a_signal_clears_it_away() {
-    // A bucket that never answers: the backup is under way until it is stopped.
+    // A bucket that never responds: the backup keeps running until it is stopped.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let sandbox = backed_up(&["ada"])
         .set("S3_BUCKET_NAME", "pictures")

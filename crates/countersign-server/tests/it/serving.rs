@@ -13,7 +13,7 @@ use crate::client::{Answer, Connection, FORM, login_form};
 use crate::sandbox::{PATIENCE, Sandbox, Server, eventually};
 use crate::{current_database, later_migrations};
 
-/// One request of every sort, with the status that it gets: method, path, content type and body.
+/// One request of every kind: expected status, method, path, content type and body.
 const SORTS: [(u16, &str, &str, &str, &str); 19] = [
     (200, "GET", "/health", "", ""),
     (200, "GET", "/ready", "", ""),
@@ -47,10 +47,10 @@ async fn server_with(settings: &[(&str, &str)]) -> (Server, impl Sized + use<>) 
     (sandbox.start("serve"), (database, sandbox))
 }
 
-/// Where a site is reached by TLS, which a proxy ends.
+/// The URL of a site behind a proxy that terminates TLS.
 const ENCRYPTED: (&str, &str) = ("FRONTEND_URL", "https://accounts.example.org");
 
-/// Every sort of answer, to a client that knows the server by this name.
+/// Responses of every kind to requests with this host name.
 fn answers(server: &Server, host: &str) -> Vec<(String, Answer)> {
     let answer = |(status, method, path, content_type, body): (u16, &str, &str, &str, &str)| {
         let mut headers = vec![("Host", host)];
@@ -75,14 +75,14 @@ async fn every_answer_has_the_headers_that_keep_a_browser_in_check() {
         assert!(policy.starts_with("default-src 'none'"), "{request}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{request}: {policy}");
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{request}: {policy}");
-        // Pictures are public, and shown on other sites too.
+        // Pictures are public and may be embedded by other sites.
         let is_picture = answer.header("content-type").is_some_and(|kind| kind.starts_with("image/"));
         let readers = if is_picture { "cross-origin" } else { "same-origin" };
         assert_eq!(answer.header("cross-origin-resource-policy"), Some(readers), "{request}");
         assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{request}");
         let devices = answer.header("permissions-policy").unwrap_or_else(|| panic!("{request}"));
         assert!(devices.contains("camera=()") && !devices.contains('*') && !devices.contains("self"), "{request}");
-        // Scripts of other origins may read nothing.
+        // Scripts of other origins may not read anything.
         assert_eq!(answer.header("access-control-allow-origin"), None, "{request}");
     }
 }
@@ -116,7 +116,7 @@ async fn for_how_long_browsers_insist_on_encryption_is_a_setting_and_over_plain_
         for host in ["accounts.example.org", "other.example.org"] {
             let answer = server.request("GET", "/api/users/me", &[("Host", host)], "");
             assert_eq!(answer.header("strict-transport-security"), expected, "{settings:?} at {host}");
-            // Browsers would complain of it over plain HTTP.
+            // Browsers would warn about it over plain HTTP.
             let opener = settings[0].1.starts_with("https").then_some("same-origin");
             assert_eq!(answer.header("cross-origin-opener-policy"), opener, "{settings:?} at {host}");
         }
@@ -183,7 +183,7 @@ async fn an_instance_whose_database_was_migrated_by_a_newer_one_is_alive_but_not
     let server = sandbox.start("serve");
     server.get("/ready").ok(200);
     database.db().migrate(&[&later_migrations()]).await.unwrap();
-    // What was found before is told for a second.
+    // The previous result is cached for a second.
     let answer = eventually("/ready says that it is not", || Some(server.get("/ready")).filter(|it| it.status == 503));
     let problem = answer.problem(503, "not_ready");
     assert!(problem["detail"].as_str().unwrap().contains("newer countersign"), "{problem}");
@@ -240,7 +240,7 @@ async fn one_look_at_the_database_is_told_to_everybody_who_asks_within_a_second(
         held
     };
     let mut asking = JoinSet::new();
-    // As many as ask, one waits for the database; and so again when that second is over.
+    // Of all concurrent requests only one waits for the database; again after that second.
     for _ in 0..2 {
         let held = all_connections().await;
         for _ in 0..20 {
@@ -256,14 +256,14 @@ async fn one_look_at_the_database_is_told_to_everybody_who_asks_within_a_second(
         while let Some(answered) = asking.join_next().await {
             answered.unwrap();
         }
-        // Nobody waits for what is known.
+        // A cached result needs no wait.
         let held = all_connections().await;
         app.clock.advance(SignedDuration::from_millis(999));
         app.anonymous().get("/ready").await.ok(200);
         drop(held);
         app.clock.advance(SignedDuration::from_millis(1));
     }
-    // What is not in order is told as long.
+    // Failures are cached for the same time.
     app.db().migrate(&[&later_migrations()]).await.unwrap();
     let found = app.anonymous().get("/ready").await.problem(503, "not_ready");
     let _held = all_connections().await;
@@ -318,7 +318,7 @@ async fn http_2_is_answered_like_http_1() {
     let (server, _keep) = server_with(&[ENCRYPTED]).await;
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
-    // Several requests on one connection, the later ones sent before the first is answered.
+    // Several requests on one connection, the later ones sent before the first response.
     let exchanges = async {
         tokio::join!(
             over_http2(client.clone(), "http://localhost/health"),
@@ -361,12 +361,12 @@ async fn the_host_that_http_2_has_in_the_address_counts_like_that_of_a_header() 
         exchange(client.clone(), request.body(()).unwrap(), &credentials).await
     };
     let exchanges = async {
-        // An origin of the site by another name is its own, whichever name that is.
+        // Under any host name, that host's origin is the site's own.
         for (host, origin) in [("localhost:9000", "http://localhost:9000"), ("nas:8000", "http://nas:8000")] {
             let (status, headers, _) = login(host, &[("origin", origin)]).await;
             assert_eq!(status, 204, "{host}");
             let cookies: Vec<&str> = headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap()).collect();
-            // And the cookies are those of the host.
+            // The cookies match the host.
             let is_local = host.starts_with("localhost");
             assert_eq!(cookies.len(), 2, "{host}: {cookies:?}");
             assert!(cookies.iter().all(|cookie| cookie.contains("; Secure") != is_local), "{host}: {cookies:?}");
@@ -377,7 +377,7 @@ async fn the_host_that_http_2_has_in_the_address_counts_like_that_of_a_header() 
         }
         let (status, _, problem) = login("nas:8000", &[("origin", "http://localhost:9000")]).await;
         assert_eq!((status, &problem["code"]), (403, &json!("cross_site")));
-        // One that both have is one; two are none.
+        // `:authority` and `Host` must agree; a conflict is refused.
         assert_eq!(login("localhost:8000", &[("host", "localhost:8000")]).await.0, 204);
         for host in ["evil.example", "localhost", "localhost:8001", ""] {
             let (status, headers, _) = login("localhost:8000", &[("host", host)]).await;
@@ -391,12 +391,12 @@ async fn the_host_that_http_2_has_in_the_address_counts_like_that_of_a_header() 
     }
 }
 
-/// Status, headers and JSON of one exchange.
+/// Sends a `GET` and returns status, headers and JSON.
 async fn over_http2(client: h2::client::SendRequest<bytes::Bytes>, url: &str) -> (u16, HeaderMap, Value) {
     exchange(client, Request::get(url).body(()).unwrap(), "").await
 }
 
-/// The same for a request with this body.
+/// Sends a request with this body and returns status, headers and JSON.
 async fn exchange(
     client: h2::client::SendRequest<bytes::Bytes>,
     request: Request<()>,
@@ -424,7 +424,7 @@ async fn what_is_not_http_ends_its_own_connection_alone() {
     let long_head = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(64 * 1024));
     for (bytes, status) in [("nonsense\r\n\r\n", 400), (&long_head, 431)] {
         let mut connection = Connection::open(server.address);
-        // The server may have had enough before it has read everything.
+        // The server may refuse it before it has read everything.
         let _ = std::io::Write::write_all(&mut connection.socket(), bytes.as_bytes());
         assert_eq!(connection.answer().status, status);
         connection.is_ended();
@@ -458,7 +458,7 @@ async fn a_crash_writes_no_memory_to_a_file() {
     let limits = server.process.proc("limits");
     let row = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
     assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["0", "0", "bytes"]);
-    // Nor what the hash has left, by whatever writes one all the same. The system's own maps of that kind are small.
+    // If something dumps core anyway, the hashing memory is left out. The system's own mappings with that flag are small.
     let (maps, mut kib) = (server.process.proc("smaps"), 0);
     let left_out = maps.lines().any(|line| {
         if let Some(size) = line.strip_prefix("Size:") {

@@ -3,7 +3,7 @@ use std::fs;
 use crate::sandbox::Sandbox;
 use crate::{KEY, current_database};
 
-/// The value of a setting and where it came from, as `settings` shows them.
+/// Returns the value and the source of a setting, as `settings` prints them.
 fn shown(sandbox: &Sandbox, name: &str) -> (String, String) {
     let table = sandbox.run(&["settings"]).with(0).stdout;
     let row = table.lines().find(|line| line.split(' ').next() == Some(name));

@@ -6,12 +6,12 @@ use crate::client::{Connection, FORM, login_form};
 use crate::current_database;
 use crate::sandbox::{PATIENCE, Sandbox, Server, eventually};
 
-/// Waits until nobody listens any more, which tells that a signal has arrived.
+/// Waits until the server no longer listens, which shows that the signal has arrived.
 fn takes_no_new_clients(server: &Server) {
     eventually("new connections are refused", || TcpStream::connect(server.address).err());
 }
 
-/// A login that has got as far as its handler, and whose form has not been sent.
+/// A login that has reached its handler, but whose form has not been sent.
 fn login_under_way(server: &Server) -> Connection {
     let mut connection = Connection::open(server.address);
     let length = login_form("ada").len().to_string();
@@ -54,7 +54,7 @@ async fn a_request_under_way_at_sigint_is_answered() {
     a_login_survives("INT").await;
 }
 
-/// Waits until the instance says that it is about to stop.
+/// Waits until `/ready` reports that the instance is stopping.
 fn says_that_it_stops(server: &Server) {
     eventually("/ready says that the instance is stopping", || (server.get("/ready").status == 503).then_some(()));
 }
@@ -71,7 +71,7 @@ async fn with_a_delay_connections_are_taken_until_it_is_over_and_each_ends_with_
     }
     server.signal("TERM");
     says_that_it_stops(&server);
-    // A proxy that still has this connection may use it, and learns that it was the last time.
+    // A proxy may still use its open connection, and learns from the response that it closes.
     kept.request("GET", "/health", &[], "");
     let answer = kept.answer();
     answer.ok(200);
@@ -101,7 +101,7 @@ async fn an_idle_connection_is_closed_only_after_the_delay() {
     assert!(ended.stderr.contains("\"message\":\"stopped\""), "{}", ended.stderr);
 }
 
-/// Asks over connections of its own until none can be made; how often that went well, and what became of the others.
+/// Sends requests on new connections until one is refused; returns the number of successes, and the other outcomes.
 fn asks_until_refused(address: SocketAddr) -> (usize, Vec<String>) {
     let (mut answered, mut failures) = (0, Vec::new());
     while let Ok(mut stream) = TcpStream::connect(address) {
@@ -147,7 +147,7 @@ async fn over_http_2_the_farewell_comes_first_and_requests_under_way_are_answere
     };
     assert_eq!(ask(client.clone()).await.unwrap(), 200);
     server.signal("TERM");
-    // GOAWAY ends the connection by itself once nothing is under way, long before the delay is over.
+    // After GOAWAY the idle connection closes, long before the delay ends.
     tokio::time::timeout(PATIENCE, connections.join_next()).await.unwrap().unwrap().unwrap().unwrap();
     assert!(ask(client).await.is_err());
     server.get("/health").ok(200);

@@ -1,4 +1,4 @@
-//! Clients that are slow on purpose: each is given up in time, and together they do not keep out the others.
+//! Deliberately slow clients: each one times out, and together they do not keep out others.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ async fn server(settings: &[(&str, u32)]) -> (Server, impl Sized) {
     (sandbox.start("serve"), (database, sandbox))
 }
 
-/// A connection with the beginning of a head.
+/// A connection that has sent the start of a head.
 fn headless(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect_timeout(&server.address, PATIENCE).unwrap();
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").unwrap();
@@ -31,7 +31,7 @@ async fn clients_that_never_finish_a_head_do_not_keep_others_out() {
     let mut held = Vec::new();
     for round in 0..20 {
         held.extend((0..2 * PLACES).map(|_| headless(&server)));
-        // A byte now and then; those who have been shown out learn it by that.
+        // A byte now and then; a write to an evicted connection fails.
         held.retain_mut(|stream| stream.write_all(b"x").is_ok());
         assert_eq!(server.get("/health").status, 200, "round {round}");
     }
@@ -50,7 +50,7 @@ async fn clients_that_ask_once_and_then_keep_their_place_do_not_keep_others_out(
         connection.answer().ok(200);
         idle.push(connection);
     }
-    // Those who have been silent for longest have left.
+    // The connections that were idle longest have been evicted.
     idle[0].is_ended();
 }
 
@@ -73,7 +73,7 @@ async fn clients_whose_bodies_do_not_come_do_not_keep_others_out() {
         held.push(connection);
         assert_eq!(server.get("/health").status, 200);
     }
-    // The latest is not the one that left.
+    // The latest one has not been evicted.
     let mut latest = held.pop().unwrap();
     latest.send(login_form("ada"));
     latest.answer().ok(200);
@@ -86,7 +86,7 @@ async fn a_client_that_takes_too_long_for_a_head_is_disconnected() {
     let mut silent = Connection::open(server.address);
     let mut slow = Connection::open(server.address);
     slow.send("GET /health HTTP/1.1\r\nHost: loc");
-    // The second head of a connection counts like the first.
+    // The timeout applies to later heads of a connection, too.
     let mut second = Connection::open(server.address);
     second.request("GET", "/health", &[], "");
     second.answer().ok(200);
@@ -105,7 +105,7 @@ async fn a_body_that_drips_is_given_up_when_the_time_of_its_request_is_over() {
         let mut connection = Connection::open(server.address);
         let headers = [("Content-Type", content_type), ("Content-Length", "60000")];
         connection.request("POST", path, &headers, "");
-        // A byte each time that the server might have given up: it does not begin to count anew.
+        // A byte just before each timeout: it does not restart the timeout.
         let begun = Instant::now();
         let mut stream = connection.socket().try_clone().unwrap();
         stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();

@@ -1,5 +1,5 @@
-//! Requests whose end a proxy before us might see elsewhere: each is refused, or is the last of its connection, so that
-//! nothing of its body is ever answered as a request.
+//! Request smuggling: requests whose end a proxy in front might see elsewhere are refused, or are the last of their
+//! connection, so that no part of a body is treated as a request.
 
 use std::io::Write as _;
 
@@ -7,9 +7,9 @@ use crate::client::Connection;
 use crate::current_database;
 use crate::sandbox::{Sandbox, Server};
 
-/// A request that must never be answered when it is part of a body: its answer is recognised among all others.
+/// A request that must never get a response as part of a body; its response is recognisable.
 const SMUGGLED: &str = "GET /static/profile_pics/default.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n";
-/// Follows all others, so that a connection that is kept comes to an end.
+/// The last request, which closes a connection that is kept alive.
 const LAST: &str = "GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 async fn server() -> (Server, impl Sized) {
@@ -18,20 +18,20 @@ async fn server() -> (Server, impl Sized) {
     (sandbox.start("serve"), (database, sandbox))
 }
 
-/// Everything that comes back for this and a last request.
+/// Sends the request and [`LAST`], and returns everything received.
 fn exchange(server: &Server, request: &str) -> String {
     let mut connection = Connection::open(server.address);
-    // The server may have had enough before it has read everything.
+    // The server may refuse it before it has read everything.
     let _ = connection.socket().write_all(format!("{request}{LAST}").as_bytes());
     connection.everything()
 }
 
-/// Whether the answers are one that refuses the head or the body as such, or none.
+/// Whether there was no response, or a single 400.
 fn is_refusal(answers: &str) -> bool {
     answers.is_empty() || (answers.starts_with("HTTP/1.1 400 ") && answers.matches("HTTP/1.1 ").count() == 1)
 }
 
-/// A login whose head has these lines and whose body is this.
+/// A login with these header lines and this body.
 fn login(lines: &str, body: &str) -> String {
     format!(
         "POST /api/users/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -75,7 +75,7 @@ async fn what_may_end_elsewhere_is_refused_or_the_last_of_its_connection() {
         ("another host beside", "Host: evil.example\r\nContent-Length: 0".to_owned(), SMUGGLED),
     ] {
         let answers = exchange(&server, &login(&lines, body));
-        // One that was understood, as a form without fields, is the last.
+        // If it was parsed, as a form without fields, it is the last request.
         let is_last = answers.starts_with("HTTP/1.1 422 ") && answers.matches("HTTP/1.1 ").count() == 1;
         assert!(is_refusal(&answers) || is_last, "{name}: {answers}");
     }
@@ -122,7 +122,7 @@ async fn what_comes_after_a_body_that_was_not_read_is_not_taken_for_a_request() 
     ] {
         let answers = exchange(&server, &format!("{head}\r\n\r\n{SMUGGLED}"));
         assert!(answers.starts_with("HTTP/1.1 ") && !answers.contains("image/jpeg"), "{head}: {answers}");
-        // Another request after it is answered, and is the second.
+        // A further request may get a response, as the second one.
         let answers = exchange(&server, &format!("{head}\r\n\r\n{SMUGGLED}{SMUGGLED}"));
         assert!(answers.matches("image/jpeg").count() <= 1, "{head}: {answers}");
     }
@@ -135,7 +135,7 @@ async fn a_request_says_once_which_host_it_is_for() {
         ("GET /health HTTP/1.1\r\nHost: localhost\r\n", 200),
         ("GET /health HTTP/1.0\r\n", 200),
         ("GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n", 200),
-        // The header would have to be passed over (RFC 9112, section 3.2.2), and what passes such a request on may not do so.
+        // The header would have to be ignored (RFC 9112, section 3.2.2), but a proxy that forwards such a request may not do that.
         ("GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n", 400),
         ("GET /health HTTP/1.1\r\n", 400),
         ("GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n", 400),

@@ -1,4 +1,4 @@
-//! TLS without a proxy: real clients, certificates that are made here, and clients that shake hands badly.
+//! TLS without a proxy: real clients, generated certificates, and clients with bad handshakes.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -19,7 +19,7 @@ use crate::client::{Connection, FORM, login_form};
 use crate::current_database;
 use crate::sandbox::{PATIENCE, Sandbox, Server, eventually};
 
-/// A certificate's authority, as a client trusts it.
+/// A certificate authority that the client trusts.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -30,7 +30,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// Certificate and key for `localhost`, in PEM.
+    /// Issues a certificate and a key for `localhost`, in PEM.
     fn issue(&self, last_year: i32) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -56,10 +56,10 @@ impl Authority {
     }
 }
 
-/// Far enough away for every machine that runs this.
+/// The year of expiry of a valid certificate, far in the future.
 const VALID: i32 = 2100;
 
-/// One encrypted connection.
+/// A TLS connection.
 struct Encrypted(StreamOwned<ClientConnection, TcpStream>);
 
 impl Encrypted {
@@ -74,7 +74,7 @@ impl Encrypted {
         Self(connection)
     }
 
-    /// The status of an answer on this connection, which stays open.
+    /// Sends a request and returns the status; the connection stays open.
     fn status_of(&mut self, path: &str) -> u16 {
         write!(self.0, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut head = Vec::new();
@@ -94,7 +94,7 @@ impl Encrypted {
     }
 }
 
-/// A folder whose settings name a certificate and its key.
+/// A sandbox with a certificate and its key.
 async fn sandbox(authority: &Authority) -> (Sandbox, TempDb) {
     let database = current_database().await;
     let (certificate, key) = authority.issue(VALID);
@@ -108,7 +108,7 @@ async fn sandbox(authority: &Authority) -> (Sandbox, TempDb) {
     (sandbox, database)
 }
 
-/// curl in its own words: head and body.
+/// Runs curl and returns head and body.
 fn curl(sandbox: &Sandbox, server: &Server, arguments: &[&str], path: &str) -> String {
     let port = server.address.port();
     let output = Command::new("curl")
@@ -134,12 +134,12 @@ async fn a_client_that_trusts_the_authority_registers_and_logs_in_over_tls() {
     let logged_in = curl(&sandbox, &server, &["--http1.1", "--data", &login_form("ada")], "/api/users/token");
     assert!(logged_in.starts_with("HTTP/1.1 200"), "{logged_in}");
     assert!(logged_in.contains("\"access_token\""), "{logged_in}");
-    // A browser on this machine gets cookies that travel encrypted alone, because the site is https.
+    // A browser on this machine gets `Secure` cookies, because the site's URL is https.
     assert!(logged_in.contains("__Host-device="), "{logged_in}");
     let cookies = logged_in.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:"));
     assert!(cookies.clone().all(|cookie| cookie.contains("; Secure")), "{logged_in}");
     let answer = curl(&sandbox, &server, &["--header", "Host: accounts.example.org"], "/health").to_ascii_lowercase();
-    // What else is on this machine is not all encrypted.
+    // Other sites on this machine may not use TLS.
     assert!(!answer.contains("strict-transport-security"), "{answer}");
 }
 
@@ -163,7 +163,7 @@ async fn tls_1_2_and_1_3_are_spoken_and_the_client_chooses_the_version_of_http()
             }
         }
     }
-    // What is older is not spoken at all.
+    // Older versions are not supported.
     let port = server.address.port();
     let old = Command::new("curl")
         .args(["--silent", "--insecure", "--noproxy", "*", "--tls-max", "1.1", &format!("https://127.0.0.1:{port}/")])
@@ -180,7 +180,7 @@ async fn a_renewed_certificate_is_shown_to_new_clients_and_those_who_are_connect
     let mut before = authority.connect(server.address);
     assert_eq!(before.status_of("/health"), 200);
 
-    // Files that cannot be used: the new certificate comes without its key.
+    // An unusable pair: the new certificate with the old key.
     let (certificate, key) = authority.issue(VALID);
     fs::write(sandbox.path("cert.pem"), &certificate).unwrap();
     eventually("it is complained of", || {
@@ -211,7 +211,7 @@ async fn clients_that_begin_a_handshake_and_fall_silent_do_not_keep_others_out()
     for round in 0..5 {
         for _ in 0..2 * PLACES {
             let mut stream = TcpStream::connect_timeout(&server.address, PATIENCE).unwrap();
-            // The head of a record that does not come, or nothing at all.
+            // A record header without the record, or nothing at all.
             if round % 2 == 0 {
                 stream.write_all(&[0x16, 3, 1, 2, 0, 1]).unwrap();
             }
@@ -261,7 +261,7 @@ async fn a_stop_finishes_what_is_under_way_over_tls_and_does_not_wait_for_handsh
     silent.is_ended();
     under_way.0.write_all(form.as_bytes()).unwrap();
     let mut answer = String::new();
-    under_way.0.read_to_string(&mut answer).unwrap(); // with close_notify, or this is an error
+    under_way.0.read_to_string(&mut answer).unwrap(); // an error without close_notify
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     server.process.wait().with(0);
 }
@@ -346,7 +346,7 @@ async fn health_is_asked_for_with_and_without_tls() {
     let (sandbox, database) = sandbox(&authority).await;
     let mut server = sandbox.start("serve");
     let url = format!("https://127.0.0.1:{}", server.address.port());
-    // Its own settings tell where it is; they need no secret for that.
+    // `health` finds the server through the settings and needs no secret.
     let asking = Sandbox::new()
         .set("PORT", server.address.port())
         .set("HOST", "0.0.0.0")

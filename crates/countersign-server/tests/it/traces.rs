@@ -9,7 +9,7 @@ use crate::collector::{Collector, Mood, attribute, hex};
 use crate::sandbox::{Sandbox, Server};
 use crate::{KEY, PASSWORD, current_database};
 
-/// A trace that somebody else has begun, and wants to see all of.
+/// A sampled trace that a caller has started.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
@@ -23,7 +23,7 @@ fn of_request(id: &str) -> impl Fn(&Span) -> bool + '_ {
     move |span| attribute(&span.attributes, "request.id").as_deref() == Some(id)
 }
 
-/// The line of the log that says how a request was answered.
+/// Returns the log line of a request's response.
 fn answered(log: &str, request: &str) -> Value {
     let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.find(|line| line["span"]["request_id"] == request && line["message"] == "answered").expect("the line")
@@ -64,7 +64,7 @@ async fn a_request_is_a_trace_with_its_hash_and_its_transaction() {
     let log = server.process.wait().with(0).stderr;
     let line = answered(&log, logged_in.request_id());
     assert_eq!((&line["span"]["trace_id"], &line["span"]["name"]), (&json!(hex(&span.trace_id)), &json!("request")));
-    // Nothing of what was sent is in what is told.
+    // No request data appears in the spans.
     let everything = format!("{:?}", collector.all());
     for secret in ["zebra", "ada", PASSWORD, KEY, "example.com"] {
         assert!(!everything.contains(secret), "{secret}");
@@ -84,7 +84,7 @@ async fn what_waits_is_sent_when_the_program_ends() {
     assert!(spans.iter().any(|span| of_request(last.request_id())(span)), "{} spans", spans.len());
 }
 
-/// The span of a request that says it is part of [`TRACE`].
+/// Sends a request that is part of [`TRACE`] and returns its span.
 fn span_of_a_continued_request(server: &Server, collector: &Collector) -> Span {
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
     let answer = server.request("GET", "/health", &[("traceparent", &traceparent)], "");
@@ -144,7 +144,7 @@ async fn a_collector_that_is_gone_slow_or_broken_harms_no_request() {
         let mut server = sandbox.start("serve");
         let mut connection = Connection::open(server.address);
         let begun = Instant::now();
-        // More than may wait to be sent.
+        // More than the export queue holds.
         for _ in 0..5_000 {
             connection.request("GET", "/api/users/me", &[], "");
             assert_eq!(connection.answer().status, 401);
@@ -155,7 +155,7 @@ async fn a_collector_that_is_gone_slow_or_broken_harms_no_request() {
         server.signal("TERM");
         let ended = server.process.wait().with(0);
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-        // When sending began to fail, or at the end if it had not by then; and not for each batch.
+        // Logged when exports start to fail, or at shutdown; not for each batch.
         let told =
             ended.stderr.lines().filter(|line| line.contains("traces c") && line.contains("not be sent")).count();
         assert!((1..=2).contains(&told), "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! Requests that are refused before their bodies are read: the answer arrives whole, however the client goes about it.
+//! Requests refused before their bodies are read: the complete response arrives, however the client sends.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
@@ -10,14 +10,14 @@ use crate::client::{Answer, Connection, FORM};
 use crate::current_database;
 use crate::sandbox::{PATIENCE, Sandbox, Server};
 
-/// More than lies in the buffers between a client and a server that does not read.
+/// More than the socket buffers between a client and a server that does not read.
 const LARGE: usize = 7 * 1024 * 1024;
-/// More than is read for the sake of a connection.
+/// More than the server reads to keep a connection.
 const TOO_LARGE: usize = 9 * 1024 * 1024;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const PICTURE: &str = "/api/users/01890a5d-ac96-774b-bcce-b302099a8057/picture";
 
-/// One refusal of every layer: status, method, path, content type.
+/// One refusal by each layer: status, method, path, content type.
 const REFUSALS: [(u16, &str, &str, (&str, &str)); 9] = [
     (401, "PATCH", PICTURE, ("Content-Type", "multipart/form-data; boundary=b")),
     (404, "POST", "/api/nothing/here", JSON),
@@ -49,7 +49,7 @@ fn announce(connection: &mut Connection, method: &str, path: &str, headers: &[(&
     connection.request(method, path, &headers, "");
 }
 
-/// Sends what is far too much, until the server has had enough of it; how many bytes those were.
+/// Sends far too much until the server closes the connection; returns the number of bytes sent.
 fn send_without_end(connection: &Connection) -> usize {
     const ENOUGH: usize = 1024 * 1024 * 1024;
     let piece = vec![b'x'; 64 * 1024];
@@ -66,7 +66,7 @@ fn send_without_end(connection: &Connection) -> usize {
     panic!("the server goes on reading");
 }
 
-/// That no more comes, and that the client may still send.
+/// Asserts that nothing more arrives, and that the client can still send.
 fn is_ended_in_order(connection: &mut Connection) {
     let mut socket = connection.socket();
     assert_eq!(socket.read(&mut [0]).unwrap(), 0);
@@ -87,7 +87,7 @@ async fn a_client_that_sends_all_of_a_refused_body_gets_the_answer_and_keeps_its
     for bytes in [1, 100, 100_000, LARGE] {
         let mut connection = Connection::open(server.address);
         for (status, method, path, content_type) in REFUSALS {
-            // What is short enough is read, and then refused for what it says.
+            // A short enough body is read, and then refused for its content.
             let status = if status == 413 && bytes < LARGE { continue } else { status };
             connection.request(method, path, &[content_type], &body[..bytes]);
             let answer = connection.answer();
@@ -111,7 +111,7 @@ async fn a_refused_body_of_unknown_length_is_read_to_its_end_too() {
         let answer = connection.answer();
         assert_eq!((answer.status, answer.header("connection")), (404, None), "{count}");
     }
-    // One that goes on for ever is not.
+    // An endless body is not read to its end.
     connection.request("POST", "/api/nothing", &[("Transfer-Encoding", "chunked")], "");
     connection.send(piece.repeat(TOO_LARGE / 0x10000 + 1));
     says_close(&connection.answer(), 404);
@@ -124,7 +124,7 @@ async fn a_body_that_is_too_large_to_be_read_is_answered_at_once_and_the_connect
     for (status, method, path, content_type) in REFUSALS {
         let mut connection = Connection::open(server.address);
         announce(&mut connection, method, path, &[content_type], 100 * LARGE);
-        // A handler that reads it stops by itself.
+        // A handler that reads the body stops early.
         connection.send("x".repeat(100_000));
         says_close(&connection.answer(), status);
         is_ended_in_order(&mut connection);
@@ -149,7 +149,7 @@ async fn a_client_that_waits_to_be_asked_for_a_refused_body_is_answered_at_once(
         for bytes in [10, LARGE, 100 * LARGE] {
             let mut connection = Connection::open(server.address);
             announce(&mut connection, method, path, &[content_type, ("Expect", "100-continue")], bytes);
-            // Whether it sends the body after that is open, so what follows could not be told from a request.
+            // The client may or may not send the body now, so the server could not tell it from a request.
             says_close(&connection.answer(), status);
             is_ended_in_order(&mut connection);
         }
@@ -171,7 +171,7 @@ async fn a_head_that_is_refused_is_answered_however_much_follows() {
         assert_eq!(answer.status, status, "{}", &head[..40.min(head.len())]);
         is_ended_in_order(&mut connection);
     }
-    // A request that does not say which host it is for.
+    // A request without a host.
     let mut connection = Connection::open(server.address);
     connection.send(format!("POST /api/users HTTP/1.1\r\nContent-Length: {LARGE}\r\n\r\n{body}"));
     says_close(&connection.answer(), 400);
@@ -241,8 +241,8 @@ async fn over_http_2_a_stream_is_not_reset_because_its_body_was_refused() {
     }
 }
 
-/// Sends a body to its last byte, which a stream that is reset would not take, and only then looks at the answer: its status
-/// and length.
+/// Sends a body to its last byte, which a reset stream would not accept, and only then reads the response; returns its
+/// status and length.
 async fn exchange(client: &h2::client::SendRequest<Bytes>, request: Request<()>, mut bytes: usize) -> (u16, usize) {
     let mut client = client.clone().ready().await.unwrap();
     let (response, mut body) = client.send_request(request, false).unwrap();

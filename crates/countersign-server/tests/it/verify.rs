@@ -1,4 +1,4 @@
-//! The example of `docs/verifying-tokens.md` in another process, against a running server.
+//! Runs the example of `docs/verifying-tokens.md` against a server.
 
 use std::fs;
 use std::io::Write as _;
@@ -28,12 +28,12 @@ fn documents() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-/// What the example makes of a token: whose it is, or why it is refused.
+/// Runs the example on a token and returns its user, or the error.
 fn example(server: &Server, issuer: &str, algorithm: &str, token: &str) -> Result<String, String> {
     example_for(server, issuer, algorithm, None, token)
 }
 
-/// The same for an audience that is not the issuer.
+/// The same with an audience other than the issuer.
 fn example_for(
     server: &Server,
     issuer: &str,
@@ -71,7 +71,7 @@ fn refused(reason: &str) -> Result<String, String> {
     Err(reason.to_owned())
 }
 
-/// A token that a user named Ada got an hour ago, when the first key was made.
+/// A token issued to a user named Ada an hour ago, when the first key was made.
 async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) -> String {
     let mut config = cheap_config(SecretKey::parse(KEY.to_owned()).unwrap());
     config.tokens.signing_algorithm = algorithm;
@@ -102,7 +102,7 @@ fn serving(database: &TempDb, algorithm: SigningAlgorithm) -> (Server, Sandbox) 
     (sandbox.start("serve"), sandbox)
 }
 
-/// The token with another user in it, and the same signature.
+/// The token with another user and the same signature.
 fn tampered(token: &str) -> String {
     let parts: Vec<&str> = token.split('.').collect();
     let mut claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
@@ -168,12 +168,11 @@ async fn a_token_of_hs256_cannot_be_verified_elsewhere() {
     let database = current_database().await;
     let (server, _keep) = serving(&database, SigningAlgorithm::Hs256);
     server.register("ada").ok(201);
-    // The list of public keys is empty, which is an error of its own.
+    // The key set is empty, which is an error of its own.
     assert_eq!(example(&server, ISSUER, "HS256", &server.token("ada")), refused("PyJWKSetError"));
 }
 
-/// Serves a key of its own and has the example verify two tokens, which it signs with it and which differ in nothing but
-/// their type.
+/// A script that serves its own key and runs the example on two tokens signed with it, which differ only in their type.
 const OTHER_TYPES: &str = r#"
 import http.server, json, runpy, sys, threading, time
 import jwt
