@@ -1,5 +1,5 @@
-//! Decides what a later version of the blog would be, for tests of upgrades: the same program whose schema has one step more,
-//! which adds something, and with `LATER_VERSION=contracted` another, which takes something away.
+//! A later version of the blog, for upgrade tests: the same program with one more migration, which adds to the schema, and
+//! with `LATER_VERSION=contracted` another one, which removes from it.
 //!
 //!     cargo build -p blog --example later_version
 
@@ -20,7 +20,7 @@ const CONTRACTED: &str = "DROP INDEX posts_by_subtitle; ALTER TABLE posts DROP C
 
 const FIRST_STEPS: usize = blog::MIGRATIONS.steps.len();
 
-/// The steps of today and these.
+/// The current migrations, followed by `added`.
 const fn with<const COUNT: usize>(added: &[(&'static str, &'static str)]) -> [EmbeddedStep; COUNT] {
     let mut steps = [blog::MIGRATIONS.steps[0]; COUNT];
     let (mut index, mut version) = (0, 9000);
@@ -75,7 +75,7 @@ impl<const CONTRACTS: bool> Host for LaterBlog<CONTRACTS> {
 }
 
 fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "says which of two versions this is, before there are any settings")]
+    #[expect(clippy::disallowed_methods, reason = "selects one of two versions, before there are any settings")]
     let contracts = std::env::var("LATER_VERSION").is_ok_and(|which| which == "contracted");
     if contracts { countersign_server::run::<LaterBlog<true>>() } else { countersign_server::run::<LaterBlog<false>>() }
 }

@@ -1,15 +1,15 @@
-//! Decides what ends a part early: something that cannot be, not a promise that was broken, which is counted.
+//! The error that aborts a part: an unexpected condition, as opposed to a broken promise, which is counted.
 
 use std::fmt;
 
-/// Why there is no verdict, in words.
+/// The reason for a missing verdict.
 #[derive(Debug)]
 pub(crate) struct Broken(pub(crate) String);
 
 pub(crate) type Outcome<T> = Result<T, Broken>;
 
 impl<E: std::error::Error> From<E> for Broken {
-    /// With the chain of causes.
+    /// Includes the chain of causes.
     fn from(error: E) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();

@@ -1,5 +1,4 @@
-//! How requests are sent and answers read: over one connection that is kept, as a browser keeps it, with TLS through
-//! nginx or without.
+//! An HTTP client that keeps its connection like a browser, with TLS through nginx or without.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,10 +18,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::broken::Outcome;
 use crate::nginx::SITE;
 
-/// Longer than nginx waits for an instance.
+/// Response timeout, longer than nginx waits for an instance.
 const ANSWER_MAX: Duration = Duration::from_mins(1);
 
-/// Where requests go.
+/// The destination of requests.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
@@ -30,12 +29,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// An instance itself.
+    /// An instance, without nginx.
     pub(crate) fn plain(address: SocketAddr) -> Self {
         Self { address, tls: None }
     }
 
-    /// Whoever has this certificate.
+    /// A server with this certificate.
     pub(crate) fn with_tls(address: SocketAddr, certificate: &Path) -> Outcome<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(certificate)?)?;
@@ -53,7 +52,7 @@ pub(crate) struct Client {
     stream: Option<Box<dyn Stream>>,
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
@@ -61,13 +60,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Null if it is none.
+    /// The body as JSON, or null.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
-/// A request's body and its type.
+/// A request body and its content type.
 pub(crate) struct Content {
     media_type: &'static str,
     bytes: Vec<u8>,
@@ -92,7 +91,7 @@ impl Content {
         Self { media_type: "multipart/form-data; boundary=frontier", bytes }
     }
 
-    /// The whole request, with further lines of its head.
+    /// The bytes of a whole request, with additional header lines.
     pub(crate) fn request(&self, what: &str, lines: &str) -> Vec<u8> {
         let Self { media_type, bytes } = self;
         let length = bytes.len();
@@ -108,7 +107,7 @@ impl Client {
         Self { target: target.clone(), stream: None }
     }
 
-    /// Sends a request and waits for its answer. Nothing is sent a second time.
+    /// Sends a request and waits for its response. Never retries.
     pub(crate) async fn ask(&mut self, what: &str, token: &str, content: &Content) -> io::Result<Answer> {
         let answer = timeout(ANSWER_MAX, self.exchange(what, token, content)).await;
         let answer = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut)).flatten();
@@ -171,7 +170,7 @@ fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-/// A body that came in chunks (RFC 9112, section 7.1).
+/// Decodes a chunked body (RFC 9112, section 7.1).
 fn joined(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = chunks.windows(2).position(|bytes| bytes == b"\r\n") {

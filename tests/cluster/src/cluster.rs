@@ -1,5 +1,5 @@
-//! What stands together: three instances behind nginx, on one PostgreSQL behind an address that moves, with their
-//! pictures in one bucket.
+//! The cluster: three instances behind nginx, on one PostgreSQL behind a movable address, with their pictures in one
+//! bucket.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,28 +22,28 @@ use crate::promises;
 use crate::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 
 pub(crate) const INSTANCES: usize = 3;
-/// Longer than nginx leaves an instance alone that refused a connection (`fail_timeout`).
+/// Longer than nginx avoids an instance that refused a connection (`fail_timeout`).
 const LEFT_ALONE: Duration = Duration::from_millis(2_500);
-/// How long clients may stand still before something is wrong.
+/// Longest time without progress of the clients before the part aborts.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 
-/// How much is done.
+/// The amount of work.
 #[derive(Clone, Copy)]
 pub(crate) struct Scale {
     pub(crate) clients: usize,
-    /// How often every instance is restarted or killed.
+    /// Restarts or kills per instance.
     pub(crate) turns: usize,
-    /// Requests that are answered between two disturbances.
+    /// Requests between two disturbances.
     pub(crate) requests_between: usize,
-    /// How long nginx keeps connections that it does not use, in seconds.
+    /// How long nginx keeps idle connections, in seconds.
     pub(crate) idle_seconds: u32,
-    /// How often the server is killed in `rounds`.
+    /// Kills of the server in `rounds`.
     pub(crate) rounds: usize,
-    /// How many requests are given up in `storm`.
+    /// Cancelled requests in `storm`.
     pub(crate) given_up: usize,
-    /// How often the disk is filled in `disk`.
+    /// Number of times the disk is filled in `disk`.
     pub(crate) fills: usize,
-    /// In which ways.
+    /// Ways to fill it.
     pub(crate) disks: &'static [Way],
 }
 
@@ -90,14 +90,14 @@ impl Cluster {
         Target::with_tls(self.nginx.https, &self.nginx.certificate())
     }
 
-    /// Has clients begin, by way of nginx, and waits until they are at work.
+    /// Starts clients that use nginx, and waits until they have made requests.
     pub(crate) async fn load(&self) -> Outcome<Load> {
         let load = Load::begin(&self.target()?, self.scale.clients, &self.users, AfterFailure::GoOn);
         self.some_requests(&load).await?;
         Ok(load)
     }
 
-    /// Waits until the clients have asked some more.
+    /// Waits until the clients have made more requests.
     pub(crate) async fn some_requests(&self, load: &Load) -> Outcome<()> {
         let (before, begun) = (load.asked(), Instant::now());
         while load.asked() < before + self.scale.requests_between {
@@ -109,7 +109,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Ends one instance as a process manager does, and starts this program at its address.
+    /// Stops one instance like a process manager, and starts this program at its address.
     pub(crate) async fn replace(&mut self, number: usize, program: &Path) -> Outcome<()> {
         let instance = self.instances.remove(number);
         let address = instance.address;
@@ -121,19 +121,19 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills one instance, and starts it again.
+    /// Kills one instance and starts it again.
     pub(crate) async fn kill(&mut self, number: usize) -> Outcome<()> {
         let instance = self.instances.remove(number);
         let address = instance.address;
         instance.kill()?;
         let program = self.program.clone();
         self.instances.insert(number, self.installation.start(&program, address).await?);
-        // One that is killed while nginx still leaves the others alone would take the last one away.
+        // Killing another one while nginx still avoids the earlier ones would leave no upstream.
         sleep(LEFT_ALONE).await;
         Ok(())
     }
 
-    /// Says what the clients did, and why nginx thinks that some requests failed, when none should have.
+    /// Prints what the clients did, and nginx's errors if requests failed.
     pub(crate) fn explain(&self, ledger: &Ledger) {
         println!("{}", ledger.summary());
         if !ledger.failures.is_empty() {
@@ -145,7 +145,7 @@ impl Cluster {
         }
     }
 
-    /// What of the acknowledged is lost.
+    /// Returns what was acknowledged and is lost.
     pub(crate) async fn broken_promises(&self, ledger: &Ledger) -> Outcome<Vec<String>> {
         promises::broken(&self.target()?, ledger).await
     }

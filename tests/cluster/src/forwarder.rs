@@ -1,5 +1,5 @@
-//! Where connections to one address go, and how long what they carry is on its way: what a virtual address, `HAProxy` or a name in DNS does when another PostgreSQL
-//! takes over.
+//! A TCP forwarder with a movable target and an optional delay: it stands in for a virtual address, `HAProxy` or a DNS name
+//! when another PostgreSQL takes over.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::broken::Outcome;
 
-/// An address that moves. It ends when dropped.
+/// A movable address, stopped when dropped.
 pub(crate) struct Forwarder {
     pub(crate) address: SocketAddr,
     aim: Arc<Mutex<Aim>>,
@@ -31,7 +31,7 @@ impl Forwarder {
         Self::start_slow(server, Duration::ZERO).await
     }
 
-    /// Everything arrives later by this much, as over a network.
+    /// Delays all data by this much, like a network.
     pub(crate) async fn start_slow(server: SocketAddr, delay: Duration) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -41,8 +41,8 @@ impl Forwarder {
         Ok(Self { address, aim, _task: task })
     }
 
-    /// From now on to another server. What leads to the one before is closed, as `on-marked-down shutdown-sessions` has
-    /// `HAProxy` do.
+    /// Redirects new connections to another server and closes those to the previous one, like `HAProxy` with
+    /// `on-marked-down shutdown-sessions`.
     pub(crate) fn turn_to(&self, server: SocketAddr) {
         let mut aim = self.aim.lock().unwrap_or_else(PoisonError::into_inner);
         aim.server = server;
@@ -61,7 +61,7 @@ async fn forward_all(listener: TcpListener, aim: Arc<Mutex<Aim>>, delay: Duratio
             if let Ok(mut server) = TcpStream::connect(server).await {
                 let _ = client.set_nodelay(true);
                 let _ = server.set_nodelay(true);
-                // Whoever ends first ends both.
+                // When either side closes, both are closed.
                 if delay.is_zero() {
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
                 } else {

@@ -1,5 +1,5 @@
-//! How instances of the program are set up, started and ended: in a temporary folder, with nothing in their environment
-//! but what is set here, each on a port that it keeps.
+//! Sets up, starts and stops instances of the program: in a temporary folder, with only the environment set here, each on
+//! a fixed port.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ const START_MAX: Duration = Duration::from_mins(1);
 const STOP_MAX: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
-/// What all instances share.
+/// Settings and folder shared by all instances.
 pub(crate) struct Installation {
     folder: TempDir,
     settings: Vec<(&'static str, String)>,
@@ -31,7 +31,7 @@ pub(crate) struct Instance {
 }
 
 impl Installation {
-    /// With the cheapest passwords that the program takes: it is not hashing that is tried here.
+    /// Uses the lowest accepted hashing costs, because hashing is not under test.
     pub(crate) fn new(program: &Path, database_url: &str) -> Outcome<Self> {
         let mut installation =
             Self { folder: tempfile::Builder::new().prefix("cluster-").tempdir()?, settings: Vec::new() };
@@ -69,7 +69,7 @@ impl Installation {
         command
     }
 
-    /// What a command says; broken if it does not end well.
+    /// Runs a command and returns its output; an error if it fails.
     pub(crate) fn run(&self, program: &Path, arguments: &str) -> Outcome<String> {
         self.run_with(program, arguments, &[])
     }
@@ -82,7 +82,7 @@ impl Installation {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Starts an instance; it is ready when this returns.
+    /// Starts an instance and waits until it is ready.
     pub(crate) async fn start(&self, program: &Path, address: SocketAddr) -> Outcome<Instance> {
         let log = self.path(&format!("{}.log", address.port()));
         let mut command = self.command(program, "serve");
@@ -109,7 +109,7 @@ impl Instance {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Of its process.
+    /// Id of its process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
@@ -119,12 +119,12 @@ impl Instance {
         log.lines().last().unwrap_or_default().to_owned()
     }
 
-    /// What it and those before it at the same address have logged.
+    /// The log of this instance and of earlier ones at the same address.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Ends it as a process manager does, and waits for it.
+    /// Stops it like a process manager, and waits for its end.
     pub(crate) async fn stop(mut self) -> Outcome<ExitStatus> {
         let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
         if !told.success() {
@@ -142,7 +142,7 @@ impl Instance {
         }
     }
 
-    /// Ends it as a crash would.
+    /// Kills it, like a crash.
     pub(crate) fn kill(mut self) -> Outcome<()> {
         self.process.kill()?;
         self.process.wait()?;

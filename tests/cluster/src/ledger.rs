@@ -1,46 +1,46 @@
-//! Decides what was promised to clients: everything that was answered with success, and what may or may not have been done
-//! because no answer came.
+//! The ledger of promises to clients: everything that was acknowledged, and what may or may not have been done because
+//! the response was lost.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Somebody whose registration was acknowledged.
+/// An account whose registration was acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) id: String,
-    /// One of these is the password: the acknowledged one, and one whose change was not answered.
+    /// Possible passwords: the acknowledged one, and one whose change got no response.
     pub(crate) passwords: Vec<String>,
     pub(crate) picture: Picture,
 }
 
-/// What is known of an account's picture.
+/// Known state of an account's picture.
 #[derive(Clone, Debug)]
 pub(crate) enum Picture {
-    /// There is none.
+    /// No picture.
     Default,
-    /// It is in this file.
+    /// The picture in this file.
     File(String),
-    /// An upload was not answered, so any may be there.
+    /// An upload got no response, so the picture may be any.
     Unknown,
 }
 
-/// Everything that the clients of a part were told.
+/// All responses to the clients of a part.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// By their name.
+    /// Accounts by username.
     pub(crate) accounts: BTreeMap<String, Account>,
-    /// Titles by id.
+    /// Titles of posts by id.
     pub(crate) posts: BTreeMap<String, String>,
     pub(crate) changed_passwords: usize,
     pub(crate) pictures: usize,
     pub(crate) asked: usize,
-    /// What went wrong, and when.
+    /// Failed requests.
     pub(crate) failures: Vec<Failure>,
     /// When each write was acknowledged.
     pub(crate) writes: Vec<Instant>,
 }
 
-/// A request that was not answered as it should be.
+/// A request without the expected response.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) at: Instant,
@@ -50,7 +50,7 @@ pub(crate) struct Failure {
 }
 
 impl Ledger {
-    /// The failures by what was answered, the most frequent first.
+    /// Failures grouped by outcome, most frequent first.
     pub(crate) fn kinds_of_failures(&self) -> Vec<(String, usize)> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for Failure { what, how, .. } in &self.failures {
@@ -62,7 +62,7 @@ impl Ledger {
         kinds
     }
 
-    /// Takes in another one, of other accounts.
+    /// Merges a ledger of other accounts.
     pub(crate) fn add(&mut self, other: Self) {
         self.accounts.extend(other.accounts);
         self.posts.extend(other.posts);

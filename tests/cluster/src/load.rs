@@ -1,5 +1,5 @@
-//! What clients do: they register, log in, ask who they are, write, upload pictures, refresh their tokens and change
-//! their passwords, one thing after the other, each over a connection that is kept.
+//! The clients: they register, log in, get their account, write posts, upload pictures, refresh their tokens and change
+//! their passwords, one request after the other, each over a kept connection.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,19 +13,19 @@ use tokio::time::sleep;
 use crate::client::{Answer, Client, Content, Target};
 use crate::ledger::{Account, Failure, Ledger, Picture};
 
-/// A picture, as small as the time for it should be.
+/// A small picture, so that processing is quick.
 const PICTURE: &[u8] = include_bytes!("picture.png");
-/// How often an account does everything before its client registers the next one.
+/// Number of times an account does everything before its client registers the next one.
 const ROUNDS: usize = 3;
-/// After a request that failed: who got no answer waits a moment.
+/// Pause of a client after a failed request.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What clients do after a failure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterFailure {
-    /// The next thing.
+    /// Continue with the next request.
     GoOn,
-    /// Nothing more.
+    /// Stop.
     GiveUp,
 }
 
@@ -53,7 +53,7 @@ impl Shared {
 }
 
 impl Load {
-    /// Has so many clients begin. `users` numbers the accounts, so that names are new.
+    /// Starts the clients. `users` numbers the accounts, so that names are unique.
     pub(crate) fn begin(
         target: &Target,
         clients: usize,
@@ -74,22 +74,22 @@ impl Load {
         Self { shared, clients: tasks }
     }
 
-    /// How many writes were acknowledged so far.
+    /// Number of writes acknowledged so far.
     pub(crate) fn writes(&self) -> usize {
         self.shared.ledger().writes.len()
     }
 
-    /// How many requests failed so far.
+    /// Number of failed requests so far.
     pub(crate) fn failed(&self) -> usize {
         self.shared.ledger().failures.len()
     }
 
-    /// How many requests there were so far.
+    /// Number of requests so far.
     pub(crate) fn asked(&self) -> usize {
         self.shared.ledger().asked
     }
 
-    /// Waits for the clients to finish what they do.
+    /// Waits for the clients to finish their current requests.
     pub(crate) async fn end(mut self) -> Ledger {
         self.shared.is_over.store(true, Ordering::Relaxed);
         while self.clients.join_next().await.is_some() {}
@@ -103,10 +103,10 @@ struct Visitor {
     client: Client,
 }
 
-/// There was no answer, or one that should not be; it has been noted.
+/// A missing or unexpected response, which has been recorded.
 struct Failed;
 
-/// Somebody who is logged in.
+/// Tokens of a logged-in client.
 struct Tokens {
     access: String,
     refresh: String,
@@ -170,7 +170,7 @@ impl Visitor {
     }
 
     async fn upload(&mut self, name: &str, id: &str, tokens: &Tokens) -> Result<(), Failed> {
-        // Until the answer nobody knows which picture is there.
+        // The picture is unknown until the response arrives.
         self.note(name, |account| account.picture = Picture::Unknown);
         let path = format!("PATCH /api/users/{id}/picture");
         let answer = self.ask(&path, &tokens.access, &Content::picture(PICTURE), 200).await?;
@@ -194,7 +194,7 @@ impl Visitor {
         }
     }
 
-    /// Sends one request, once, and notes how it went.
+    /// Sends one request without retries and records the outcome.
     async fn ask(&mut self, what: &str, token: &str, content: &Content, status: u16) -> Result<Value, Failed> {
         let begun = Instant::now();
         let answer = self.client.ask(what, token, content).await;

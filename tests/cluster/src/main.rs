@@ -1,6 +1,6 @@
-//! What is tried of several instances in which order, and how much of it. `README.md` beside this says what the
-//! figures mean.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells what it saw")]
+//! The parts of the cluster tests, their order, and their scale. The figures are explained in the `README.md` of this
+//! folder.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its results")]
 
 mod broken;
 mod client;
@@ -9,14 +9,14 @@ mod forwarder;
 mod instance;
 mod ledger;
 mod load;
-#[expect(dead_code, reason = "the tests of countersign-server, which share it, ask for more")]
+#[expect(dead_code, reason = "shared with the tests of countersign-server, which use more of it")]
 mod nginx;
 mod parts;
 mod postgres;
 mod promises;
 mod report;
 #[path = "../../../crates/countersign/tests/it/s3.rs"]
-#[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests of the library, which need more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests of the library, which use more of it")]
 mod s3;
 
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ const FULL: Scale = Scale {
     disks: &[Way::Small, Way::Limit],
 };
 
-/// Shows in less than a minute that everything works.
+/// A smoke test of under a minute.
 const SHORT: Scale = Scale {
     clients: 4,
     turns: 1,
@@ -48,14 +48,14 @@ const SHORT: Scale = Scale {
     rounds: 4,
     given_up: 1_200,
     fills: 2,
-    // To mount a small file system takes a root user.
+    // Mounting a small file system requires root.
     disks: &[Way::Limit],
 };
 
-/// What is tried.
+/// The programs under test, and the scale.
 pub(crate) struct Rig {
     pub(crate) program: PathBuf,
-    /// The same with a later schema.
+    /// The same program with a later schema.
     pub(crate) next: Option<PathBuf>,
     pub(crate) scale: Scale,
 }
@@ -154,7 +154,7 @@ fn main() -> ExitCode {
         }
     }
     report::print(&figures);
-    // As Rust's own tests say it, so that scripts/test can count them.
+    // The same format as Rust's own tests, so that scripts/test can count them.
     let (verdict, passed) = (if failed == 0 { "ok" } else { "FAILED" }, chosen.len() - failed);
     println!("\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,5 +1,5 @@
-//! Decides how the nginx of `deploy/nginx` is started in a test: in a folder of its own, on free ports of this machine, with a
-//! certificate that it signs itself. Only what names places of a real machine is replaced in the files.
+//! Starts nginx with the files of `deploy/nginx` for a test: in a temporary folder, on free ports, with a self-signed
+//! certificate. Only paths and addresses of a real machine are replaced in the files.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -15,25 +15,25 @@ pub(crate) const SITE: &str = "accounts.example.org";
 const UPSTREAM: &str = include_str!("../../../deploy/nginx/countersign-upstream.conf");
 const SERVERS: &str = include_str!("../../../deploy/nginx/countersign.conf");
 
-/// A certificate for the site that is its own authority's; `openssl` would make it one for authorities.
+/// Configuration of a self-signed certificate for the site; by default `openssl` would make it a CA certificate.
 const CERTIFICATE: &str = "[req]\ndistinguished_name=name\nx509_extensions=own\nprompt=no\n[name]\nCN=accounts.example.org\n\
                            [own]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:accounts.example.org\n";
 
-/// Killed when dropped.
+/// A running nginx, killed when dropped.
 pub(crate) struct Nginx {
     process: Child,
     folder: TempDir,
-    /// Where it speaks TLS.
+    /// The TLS address.
     pub(crate) https: SocketAddr,
-    /// Where it does not.
+    /// The plain HTTP address.
     pub(crate) http: SocketAddr,
 }
 
 impl Nginx {
-    /// Before these instances; connections to them that are not used are kept for so many seconds.
+    /// Starts nginx in front of these instances; idle connections to them are kept for `idle_seconds`.
     ///
     /// # Panics
-    /// When it cannot be started, or the files have not what is to be replaced.
+    /// If it cannot be started, or the files lack a text that has to be replaced.
     pub(crate) fn start(instances: &[SocketAddr], idle_seconds: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("nginx-").tempdir().expect("a temporary folder can be made");
         let [https, http] = [free_address(), free_address()];
@@ -81,19 +81,19 @@ impl Nginx {
         }
     }
 
-    /// What it says of itself.
+    /// Its error output and error log.
     pub(crate) fn errors(&self) -> String {
         ["stderr", "error.log"]
             .map(|name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default())
             .concat()
     }
 
-    /// The requests that it has logged.
+    /// Its access log.
     pub(crate) fn requests(&self) -> String {
         fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default()
     }
 
-    /// The certificate, which is to be trusted.
+    /// The certificate that clients must trust.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.path().join("certificate.pem")
     }
@@ -101,15 +101,15 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // SIGTERM, so that the workers go along.
+        // SIGTERM, so that the workers end, too.
         let _ = Command::new("kill").arg(self.process.id().to_string()).status();
         let _ = self.process.wait();
     }
 }
 
-/// All that belongs to the machine and not to the site.
+/// The main configuration, which belongs to the machine and not to the site.
 fn main_file() -> String {
-    // Workers of root would be another user's, who may not enter the folder.
+    // Started by root, the workers would run as another user, who cannot enter the folder.
     let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     let user = if is_root { "user root;" } else { "" };
     format!(
@@ -132,7 +132,7 @@ fn certificate(folder: &Path) {
     assert!(made.success(), "openssl made no certificate");
 }
 
-/// Debian keeps it where only administrators look.
+/// Finds the program; Debian installs it in a folder for administrators.
 fn program(name: &str) -> PathBuf {
     ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"]
         .map(|folder| Path::new(folder).join(name))

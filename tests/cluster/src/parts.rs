@@ -1,4 +1,4 @@
-//! The parts, each a story that is played and counted.
+//! The parts: one scenario each, which is run and measured.
 
 pub(crate) mod disk;
 pub(crate) mod failover;

@@ -1,5 +1,5 @@
-//! How the PostgreSQL servers of these tests live: durable ones, unlike those of other tests, in a temporary folder,
-//! on a port of this machine, with a standby if need be.
+//! PostgreSQL servers for these tests: durable, unlike those of other tests, in a temporary folder, on a local port, with
+//! an optional standby.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ use crate::broken::{Broken, Outcome};
 const START_MAX: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Killed when dropped.
+/// A PostgreSQL server, killed when dropped.
 pub(crate) struct Postgres {
     programs: PathBuf,
     folder: TempDir,
@@ -25,7 +25,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// A new server with an empty database `app`.
+    /// Starts a new server with an empty database `app`.
     pub(crate) fn start() -> Outcome<Self> {
         let mut postgres = Self::prepare()?;
         let data = postgres.data();
@@ -38,7 +38,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// A copy of this server that follows it, and without which it acknowledges no write from now on.
+    /// Starts a synchronous standby of this server, which from now on acknowledges no write without it.
     pub(crate) fn synchronous_standby(&self) -> Outcome<Self> {
         let mut standby = Self::prepare()?;
         let (from, data) = (self.connection("postgres") + " application_name=standby", standby.data());
@@ -68,7 +68,7 @@ impl Postgres {
         self.folder.path().join("data").display().to_string()
     }
 
-    /// By which the application reaches a server at this address.
+    /// The application's URL for a server at this address.
     pub(crate) fn url(address: SocketAddr) -> String {
         format!("postgres://postgres@{address}/app")
     }
@@ -77,7 +77,7 @@ impl Postgres {
         format!("host=127.0.0.1 port={} user=postgres dbname={database}", self.address.port())
     }
 
-    /// Starts the server in its folder; it takes connections when this returns. After a crash it recovers first.
+    /// Starts the server in its folder and waits until it accepts connections. After a crash it recovers first.
     pub(crate) fn begin(&mut self) -> Outcome<()> {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log"))?;
         let mut command = self.command("postgres");
@@ -100,12 +100,12 @@ impl Postgres {
         if self.server.is_none() { self.begin() } else { Ok(()) }
     }
 
-    /// Ends the server and all its processes as a power cut would.
+    /// Kills the server and all its processes, like a power cut.
     pub(crate) fn kill(&mut self) -> Outcome<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
         let children = children_of(server.id());
         server.kill()?;
-        // They notice soon that their parent is gone, but may answer until then.
+        // They soon notice that their parent is gone, but may respond until then.
         for child in children {
             Command::new("kill").args(["-9", &child.to_string()]).stderr(Stdio::null()).status()?;
         }
@@ -113,14 +113,14 @@ impl Postgres {
         Ok(())
     }
 
-    /// Bounds the length of the files that the server writes from now on.
+    /// Limits the size of the files that the server writes from now on.
     pub(crate) fn limit_files(&self, length: &str) -> Outcome<()> {
         let own = self.server.as_ref().map(Child::id);
         let processes = own.into_iter().flat_map(|own| std::iter::once(own).chain(children_of(own)));
         limit_files(processes, length, || self.command("/usr/bin/prlimit"))
     }
 
-    /// Has a standby become the server that takes writes.
+    /// Promotes a standby to primary.
     pub(crate) fn promote(&self) -> Outcome<()> {
         match self.execute("postgres", "SELECT pg_promote()")?.trim() {
             "t" => Ok(()),
@@ -128,12 +128,12 @@ impl Postgres {
         }
     }
 
-    /// What a statement says, with nothing around it.
+    /// Runs a statement and returns its bare output.
     pub(crate) fn execute(&self, database: &str, statement: &str) -> Outcome<String> {
         self.run("psql", &["-X", "-At", "-v", "ON_ERROR_STOP=1", "-d", &self.connection(database), "-c", statement])
     }
 
-    /// Reads every table and every index and compares them.
+    /// Reads every table and index and compares them.
     pub(crate) fn check_whole(&self) -> Outcome<()> {
         let port = self.address.port().to_string();
         let at = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres"];
@@ -150,7 +150,7 @@ impl Postgres {
         Err(Broken(format!("{program}: {}", String::from_utf8_lossy(&said).trim())))
     }
 
-    /// PostgreSQL refuses to run as root.
+    /// A command that runs as another user if we are root, because PostgreSQL refuses to run as root.
     fn command(&self, program: &str) -> Command {
         let path = self.programs.join(program);
         let mut command = match server_user() {
@@ -177,7 +177,7 @@ impl Drop for Postgres {
     }
 }
 
-/// Bounds the length of the files that these processes write from now on, by a `prlimit` (util-linux) of their user.
+/// Limits the size of the files that these processes write from now on, with `prlimit` (util-linux) run as their user.
 pub(crate) fn limit_files(
     processes: impl IntoIterator<Item = u32>,
     length: &str,
@@ -186,7 +186,7 @@ pub(crate) fn limit_files(
     for process in processes {
         let bound = format!("--fsize={length}:unlimited");
         let set = prlimit().args(["--pid", &process.to_string(), &bound]).output()?;
-        // A connection may have ended in between.
+        // A connection may have ended meanwhile.
         if !set.status.success() && Path::new(&format!("/proc/{process}")).exists() {
             return Err(Broken(String::from_utf8_lossy(&set.stderr).into_owned()));
         }
@@ -194,7 +194,7 @@ pub(crate) fn limit_files(
     Ok(())
 }
 
-/// Gives a folder to the user that servers run as.
+/// Gives a folder to the user of the servers.
 pub(crate) fn own(folder: &Path) -> Outcome<()> {
     let Some(user) = server_user() else { return Ok(()) };
     let owned = Command::new("chown").arg(user).arg(folder).status()?;
@@ -212,7 +212,7 @@ fn children_of(parent: u32) -> Vec<u32> {
     numbers.filter(is_child).collect()
 }
 
-/// Where Debian keeps each version's programs, or on the path.
+/// Finds the programs in Debian's folder per version, or on the path.
 fn programs_folder() -> Outcome<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = debian.map(|version| version.path().join("bin")).collect();
@@ -224,7 +224,7 @@ fn programs_folder() -> Outcome<PathBuf> {
     found.ok_or_else(|| Broken("PostgreSQL's server is needed: install the package `postgresql`".to_owned()))
 }
 
-/// Whom the server runs as when we are root.
+/// The user of the server if we are root.
 fn server_user() -> Option<&'static str> {
     let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     is_root.then(|| {

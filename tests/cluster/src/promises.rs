@@ -1,4 +1,4 @@
-//! Decides whether what was acknowledged is there: every account with its password, every post, every picture.
+//! Checks that everything acknowledged exists: every account with its password, every post, every picture.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::broken::{Broken, Outcome};
 use crate::client::{Client, Content, Target};
 use crate::ledger::{Account, Ledger, Picture};
 
-/// What has been lost, in words.
+/// Returns a description of each loss.
 pub(crate) async fn broken(target: &Target, ledger: &Ledger) -> Outcome<Vec<String>> {
     let mut client = Client::new(target);
     let mut lost = Vec::new();
@@ -26,7 +26,7 @@ pub(crate) async fn broken(target: &Target, ledger: &Ledger) -> Outcome<Vec<Stri
     Ok(lost)
 }
 
-/// With one of the passwords that may hold.
+/// Whether the account accepts one of its possible passwords.
 async fn logs_in(client: &mut Client, name: &str, account: &Account) -> Outcome<bool> {
     for password in &account.passwords {
         let form = Content::form(format!("username={name}%40example.com&password={password}"));
@@ -49,13 +49,13 @@ async fn has_picture(client: &mut Client, account: &Account) -> Outcome<bool> {
     if !is_kept {
         return Ok(false);
     }
-    // Whichever it is, it can be had.
+    // Whichever picture it is, it can be fetched.
     let path = profile["image_path"].as_str().unwrap_or_default();
     let answer = client.ask(&format!("GET {path}"), "", &Content::none()).await?;
     Ok(answer.status == 200 && answer.body.starts_with(&[0xff, 0xd8, 0xff]))
 }
 
-/// Status and JSON. Nothing disturbs the server by now, so it has to answer.
+/// Sends a request and returns status and JSON. The server is undisturbed by now, so it must respond.
 async fn ask(client: &mut Client, what: &str, content: &Content) -> Outcome<(u16, Value)> {
     let answer = client.ask(what, "", content).await?;
     if answer.status >= 500 {

@@ -1,15 +1,15 @@
-//! Decides how the outcome is shown: a table, then a line for each figure that programs can rely on.
+//! The report: a table, then one machine-readable line per figure.
 
 use std::fmt;
 
 use crate::ledger::Ledger;
 
-/// What a figure should be.
+/// The goal of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
-    /// It informs.
+    /// Informational.
     None,
 }
 
@@ -33,9 +33,9 @@ impl fmt::Display for Goal {
     }
 }
 
-/// What came out.
+/// A measured result.
 pub(crate) struct Figure {
-    /// Stable: programs look for it.
+    /// Stable, because programs look for it.
     name: &'static str,
     value: f64,
     goal: Goal,
@@ -52,7 +52,7 @@ impl Figure {
     }
 }
 
-/// What clients saw of failures.
+/// Formats the failures that clients saw.
 pub(crate) fn counts(ledger: &Ledger) -> String {
     let kinds = ledger.kinds_of_failures().into_iter().map(|(kind, count)| format!("{count} × {kind}"));
     kinds.collect::<Vec<_>>().join(", ")

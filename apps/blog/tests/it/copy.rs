@@ -1,4 +1,4 @@
-//! The blog's rows move to the other kind of database, from the kind that the tests are for.
+//! Copies of the blog's rows to the other kind of database, starting with the kind under test.
 
 use blog::Blog;
 use countersign_db::testing::{TempDb, database_under_test};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 const SETS: [&Migrations; 2] = [&countersign::MIGRATIONS, &blog::MIGRATIONS];
 const USERS: u128 = 40;
-/// More than go into one batch.
+/// More rows in total than one batch holds.
 const POSTS_EACH: u128 = 30;
 
 async fn open(database: &TempDb) -> Db {
@@ -19,14 +19,14 @@ async fn open(database: &TempDb) -> Db {
     Db::connect(&url, &PoolPolicy::default()).await.unwrap()
 }
 
-/// A database that nobody has open, with a blog's tables.
+/// A database with the blog's tables and without open connections.
 async fn closed(kind: DatabaseKind) -> TempDb {
     let database = TempDb::of_kind(kind, &SETS).await;
     database.db().close().await;
     database
 }
 
-/// A blog in which everybody has written, but for the last, and the first a little less.
+/// A blog in which every user has posts, except the last one; the first has one fewer.
 async fn written() -> TempDb {
     let database = closed(database_under_test()).await;
     let db = open(&database).await;
@@ -39,7 +39,7 @@ async fn written() -> TempDb {
         for post in 0..POSTS_EACH * u128::from(user + 1 < USERS) {
             let insert = "INSERT INTO posts (id, user_id, title, content, date_posted, date_edited) VALUES ($1, $2, 'Title', $3, $4, $5)";
             let post_id = Uuid::from_u128(((post << 64) | (user + 1)) << 1);
-            // Every other one has been edited.
+            // Every second post has been edited.
             let edited = (post % 2 == 1).then_some(7_i64);
             let content = format!("{name}\r\n'quoted' \\ and \u{1f980} {}", "long ".repeat(100));
             on_db!(tx.conn(), c => {
@@ -65,7 +65,7 @@ async fn copied(from: &TempDb, to: &TempDb, target: CopyTarget) -> Copied {
     copied.unwrap()
 }
 
-/// Posts in all as they are counted, the sum of the authors' counts, authors with a count, and the posts there are.
+/// The counted total, the sum of the authors' counts, the number of authors with a count, and the actual posts.
 async fn totals(db: &Db) -> (i64, i64, i64, i64) {
     on_db!(db.read().await.unwrap().conn(), c => {
         sqlx::query_as(
@@ -107,7 +107,7 @@ async fn posts_are_counted_right_in_the_database_that_they_move_to() {
         assert_eq!(totals(&db).await, (posts, posts, authors, posts));
         db.close().await;
     }
-    // The shards of PostgreSQL are right one by one: whoever goes takes their posts from the right one.
+    // Each shard of the total is right on PostgreSQL: deleting a user subtracts from the right shard.
     for database in [&there, &back] {
         let db = open(database).await;
         execute(&db, "DELETE FROM auth_users WHERE username = 'user7'").await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{blog, path_of, publish};
 
-/// The kept totals and the posts that there really are.
+/// The stored totals and the actual number of posts.
 async fn totals(app: &TestApp) -> (i64, i64, i64) {
     let mut read = app.db().read().await.unwrap();
     on_db!(read.conn(), c => {
@@ -65,7 +65,7 @@ async fn an_authors_count_goes_with_the_last_post_and_comes_back_with_the_next()
     assert_eq!(rows, 0);
 }
 
-/// Publishes `posts` posts, and deletes every third.
+/// Publishes `posts` posts and deletes every third one.
 async fn write(caller: &Caller, posts: usize) {
     for n in 0..posts {
         let post = publish(caller, &format!("{n}")).await;
@@ -80,14 +80,14 @@ async fn totals_are_right_after_many_have_written_at_once() {
     let app = blog().await;
     let [ada, eve, bob, kim] =
         [app.user("ada").await, app.user("eve").await, app.user("bob").await, app.user("kim").await];
-    // Two of them work for the same author, who waits in line; the others do not wait for anybody.
+    // Two of them write for the same author and wait for each other; the others wait for no one.
     tokio::join!(write(&ada, 12), write(&ada, 12), write(&eve, 12), write(&bob, 12), write(&kim, 12));
     assert_totals(&app, 5 * 8).await;
     assert_eq!(total_of(&app, &ada).await, json!(16));
     assert_eq!(total_of(&app, &eve).await, json!(8));
 }
 
-/// Publishes until the account is gone, which must never look like a failure of the server.
+/// Publishes until the account is gone, which must never cause a server error.
 async fn publish_until_gone(caller: &Caller) {
     for n in 0..200 {
         let answer = caller.post("/api/posts", json!({ "title": format!("{n}"), "content": "x" })).await;

@@ -33,7 +33,7 @@ fn what_takes_a_users_token_takes_the_session_cookie_as_well_and_the_document_sa
     assert!(asked.len() > 10, "{}", asked.len());
 }
 
-/// Compares a file of `docs/` with what the code makes; told to, writes it first.
+/// Compares a file of `docs/` with the generated text; writes it first if requested.
 fn assert_current(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
     if update_asked() {

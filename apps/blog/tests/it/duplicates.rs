@@ -1,4 +1,4 @@
-//! A field given twice: what one program takes the first of and another the last is refused everywhere.
+//! Duplicate fields: programs differ in whether the first or the last counts, so every operation refuses them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::walk::{Person, Place, UNUSED, encoded, operations};
 fn json_with(values: &BTreeMap<String, String>, twice: &str) -> String {
     let mut members: Vec<String> =
         values.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
-    // The second is written in another way, and has another value.
+    // The second one is spelled with escapes and has another value.
     let escaped: Vec<String> = twice.chars().map(|character| format!("\\u{:04x}", u32::from(character))).collect();
     members.push(format!("\"{}\":\"another\"", escaped.concat()));
     format!("{{{}}}", members.join(","))
@@ -60,9 +60,9 @@ async fn a_field_given_twice_is_refused_by_every_operation() {
                 }
                 (Place::Body, other) => panic!("{other:?} is a new type of body: say here how it is sent"),
             };
-            // Whoever may not introspect is told that first.
+            // Introspection checks the caller's authorisation first.
             let expected = if path.ends_with("/introspect") { 401 } else { 422 };
-            // What the grant does not need is not looked at.
+            // Fields of another grant are not read.
             let is_of_another_grant = field.name == "refresh_token";
             assert!(answer.status == expected || is_of_another_grant, "{what}: {} {}", answer.status, answer.text());
             tried += 1;

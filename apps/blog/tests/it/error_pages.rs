@@ -1,4 +1,4 @@
-//! Pages that say what went wrong, to those who are logged in and to others.
+//! Error pages, for logged-in users and for others.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn an_errors_page_shows_who_is_logged_in() {
     is_page(&ada.open("/logout").await, 405, Some("ada"));
     is_page(&ada.submit_from_elsewhere("/logout", &[]).await, 403, Some("ada"));
     is_page(&nobody.open("/logout").await, 405, None);
-    // Also after a while, and not after the end of the session.
+    // Still logged in after a while, but not after the session has ended.
     app.clock.advance(SignedDuration::from_hours(1));
     is_page(&ada.open("/nothing").await, 404, Some("ada"));
     ada.submit("/logout", &[]).await;
@@ -87,7 +87,7 @@ async fn an_errors_page_does_not_wait_for_a_database_that_is_busy() {
     while let Ok(read) = timeout(Duration::from_millis(200), app.db().read()).await {
         held.push(read.unwrap());
     }
-    // Those who wait for a connection are refused after five seconds.
+    // A request that waits for a connection is refused after five seconds.
     let page = timeout(Duration::from_secs(4), ada.open("/nothing")).await;
     is_page(&page.expect("soon"), 404, None);
     drop(held);

@@ -1,4 +1,4 @@
-//! The feed: what is in it, what it says of its age, and how often it is made.
+//! The feed: its contents, its cache headers, and how often it is rebuilt.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -36,7 +36,7 @@ async fn the_feed_says_when_a_post_was_edited_and_of_the_newest_change() {
     assert_eq!(feed(&app).await.matches("<updated>2026-11-24T08:10:00Z</updated>").count(), 2, "the feed, and a post");
     app.clock.advance(SignedDuration::from_mins(10));
     let before = ask(&app, &[]).await;
-    // What changes nothing is no edit.
+    // A request that changes nothing is not an edit.
     ada.patch(&path_of(&first), json!({ "title": "First" })).await.ok(200);
     ada.patch(&path_of(&first), json!({})).await.ok(200);
     assert_eq!(header(&ask(&app, &[]).await, "etag"), header(&before, "etag"));
@@ -71,7 +71,7 @@ async fn a_feed_that_the_reader_has_is_not_sent_again() {
         &[("if-none-match", &*format!("\"other\", {tag}"))],
         &[("if-none-match", "\"other\""), ("if-none-match", &*tag)],
         &[("if-modified-since", &*modified)],
-        // The tag decides.
+        // The entity tag takes precedence.
         &[("if-none-match", &*tag), ("if-modified-since", "Tue, 24 Nov 2026 08:00:00 GMT")],
     ] {
         let answer = ask(&app, known).await;
@@ -87,7 +87,7 @@ async fn a_feed_that_the_reader_has_is_not_sent_again() {
     ] {
         assert_eq!(ask(&app, unknown).await.status, 200, "{unknown:?}");
     }
-    // When the newest is deleted, the feed is that of before.
+    // Deleting the newest post restores the previous feed.
     ada.delete(&path_of(&second)).await.ok(204);
     for header in [("if-none-match", &*tag), ("if-modified-since", &*modified)] {
         let answer = ask(&app, &[header]).await;
@@ -110,7 +110,7 @@ async fn a_feed_is_kept_for_a_minute_unless_a_post_changes_here() {
     };
     age("60").await;
     app.clock.advance(SignedDuration::from_secs(20));
-    // A name is what another instance may have changed, too.
+    // Another instance may change a name, too, so names may be stale.
     ada.patch(&format!("/api/users/{}", ada.id), json!({ "username": "lovelace" })).await.ok(200);
     assert!(age("40").await.contains("<name>ada</name>"));
     app.clock.advance(SignedDuration::from_secs(40));
@@ -122,7 +122,7 @@ async fn a_feed_is_kept_for_a_minute_unless_a_post_changes_here() {
     assert!(age("60").await.contains("<title>Second</title>"));
     ada.delete(&path_of(&other)).await.ok(204);
     assert!(!age("60").await.contains("<title>Second</title>"));
-    // A clock that goes back does not keep it longer.
+    // A clock that goes back does not extend the cache.
     app.clock.advance(SignedDuration::from_hours(-1));
     age("60").await;
 }

@@ -1,5 +1,5 @@
-//! A request that lies about the host it was sent to: no answer and no mail takes the lie over, so no cache can keep it for
-//! others, and nobody is led there.
+//! Requests with forged host headers: no response and no mail contains the forged host, so caches cannot be poisoned and
+//! users are not sent there.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -35,7 +35,7 @@ async fn get(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Answer {
     app.anonymous().send_request(request.body(Body::empty()).unwrap()).await
 }
 
-/// What everybody may ask for.
+/// Public paths.
 fn addresses(person: &Person) -> Vec<String> {
     let routes = page_routes();
     let pages = routes.iter().filter(|route| route.takes_get).map(|route| page_path(&route.path, person));
@@ -47,7 +47,7 @@ fn addresses(person: &Person) -> Vec<String> {
 
 #[tokio::test]
 async fn no_answer_takes_over_the_host_that_a_request_names() {
-    // A site on this machine tells others that they will not stay logged in; this one is for everybody.
+    // A public URL, because a loopback site warns clients with another host that they will not stay logged in.
     let app = blog_with(|config| config.public_url = "https://a.example".parse().unwrap()).await;
     let person = Person::new(&app, "ada").await;
     for path in addresses(&person) {
@@ -59,7 +59,7 @@ async fn no_answer_takes_over_the_host_that_a_request_names() {
                 let value = value.to_str().unwrap();
                 assert!(!value.contains("evil") && !value.contains("gopher"), "{path}, {name}: {value}");
             }
-            // Where one is sent is a path.
+            // Redirect targets are paths.
             if let Some(to) = answer.headers.get("location") {
                 assert!(!to.to_str().unwrap().contains("//"), "{path}: {to:?}");
             }

@@ -1,5 +1,4 @@
-//! Texts that mean something to somebody, in every field of every operation and of every form: none breaks anything, and
-//! none is more than text.
+//! Injection payloads in every field of every operation and every form: none breaks anything, and each stays plain text.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +11,7 @@ use crate::scanner::{attribute, tags};
 use crate::walk::{Person, Place, encoded, operations, page_path, page_routes};
 use crate::{publish, unlimited_blog};
 
-/// What each is meant for is said before it. `zz9` is looked for in what comes back.
+/// Payloads, grouped by their target. Responses are searched for `zz9`.
 fn payloads() -> Vec<String> {
     let mut payloads: Vec<String> = [
         // SQL
@@ -36,12 +35,12 @@ fn payloads() -> Vec<String> {
         "&lt;zz9&gt;&#60;zz9&#62;",
         "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><zz9>&e;</zz9>",
         "javascript:zz9()",
-        // Headers, also by what is left of wide characters when they are cut to bytes
+        // Headers, also through wide characters truncated to bytes
         "x\r\nSet-Cookie: zz9=1",
         "x\r\n\r\n<zz9>",
         "x\nX-Zz9: 1",
         "\u{560d}\u{560a}X-Zz9: 1",
-        // LDAP, documents, logs, sheets, shells, formats
+        // LDAP, document stores, logs, spreadsheets, shells, format strings
         "*)(uid=*))(|(uid=*",
         "{\"$gt\":\"\"}",
         "${jndi:ldap://zz9.example/a}",
@@ -74,12 +73,12 @@ fn payloads() -> Vec<String> {
     .into();
     payloads.push("a".repeat(20_000));
     payloads.push(format!("z{}", "\u{301}".repeat(5_000)));
-    // Each becomes eighteen characters by compatibility.
+    // Compatibility normalisation turns each one into eighteen characters.
     payloads.push("\u{fdfa}".repeat(50));
     payloads
 }
 
-/// Not broken, and nothing in it but text.
+/// Asserts that a response is no server error and contains the payload only as text.
 #[track_caller]
 fn is_harmless(what: &str, answer: &Answer) {
     assert!(answer.status < 500, "{what}: {}", answer.text());
@@ -87,7 +86,7 @@ fn is_harmless(what: &str, answer: &Answer) {
         let (name, value) = (name.as_str(), String::from_utf8_lossy(value.as_bytes()));
         assert!(!name.contains("zz9") && !value.contains(['\r', '\n']), "{what}: {name}: {value}");
         if name == "set-cookie" {
-            // Its own value is random, and has three given characters now and then; but no sign that would end it.
+            // The value is random and may contain these three characters by chance, but no character that would end it.
             let (cookie, attributes) = value.split_once(';').unwrap();
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "=_-".contains(c);
             assert!(cookie.chars().all(is_plain) && !attributes.contains("zz9"), "{what}: {value}");
@@ -97,7 +96,7 @@ fn is_harmless(what: &str, answer: &Answer) {
     if ["html", "xml", "svg"].iter().any(|kind| media_type.contains(kind)) {
         shows_no_markup(what, &answer.text());
     } else {
-        // Whatever it says, no browser takes it for a page.
+        // No browser renders it as a page.
         assert!(media_type.is_empty() || media_type.contains("json") || media_type.contains("text/plain"), "{what}");
     }
 }
@@ -119,7 +118,7 @@ async fn no_text_in_any_field_of_any_operation_breaks_anything() {
     for (number, operation) in operations().iter().enumerate() {
         let mut person = Person::new(&app, &format!("person{number}")).await;
         for field in &operation.fields {
-            // A path without one of its segments is another path.
+            // A path without a segment is another path.
             let payloads = payloads().into_iter().filter(|text| field.place != Place::Path || !text.is_empty());
             for payload in payloads {
                 let what = format!("{} {} with {payload:.60?} as {}", operation.method, operation.path, field.name);
@@ -173,7 +172,7 @@ async fn no_json_value_in_any_field_breaks_anything() {
     }
 }
 
-/// The addresses and fields of the forms of a page that are sent by POST.
+/// Actions and fields of a page's POST forms.
 fn forms(page: &str) -> Vec<(String, Vec<String>)> {
     let forms = page.split("<form").skip(1).filter_map(|form| {
         let (tag, rest) = form.split_once('>')?;
@@ -194,7 +193,7 @@ fn forms(page: &str) -> Vec<(String, Vec<String>)> {
 async fn no_text_in_any_field_of_any_form_breaks_anything_or_becomes_markup() {
     let app = unlimited_blog().await;
     let person = Person::new(&app, "ada").await;
-    // Every form of every page, as whoever is logged in and as whoever is not sees it.
+    // Every form of every page, logged in and logged out.
     let mut found: BTreeSet<(String, Vec<String>, bool)> = BTreeSet::new();
     for is_logged_in in [false, true] {
         let browser = app.browser();
@@ -214,7 +213,7 @@ async fn no_text_in_any_field_of_any_form_breaks_anything_or_becomes_markup() {
     assert!(actions.len() >= 12, "{actions:?}");
 
     for (number, (action, names, is_logged_in)) in found.iter().enumerate() {
-        // An account of one's own for each: some forms end it.
+        // A separate account for each form, because some forms delete it.
         let person = Person::new(&app, &format!("person{number}")).await;
         let browser = app.browser();
         if *is_logged_in {
@@ -300,7 +299,7 @@ async fn no_text_in_a_header_breaks_anything_or_becomes_markup() {
     }
 }
 
-/// A user by this name, if it is one.
+/// Registers a user with this name, if it is valid.
 async fn named(app: &TestApp, name: &str, number: usize) -> Option<(String, Value)> {
     let email = format!("named{number}@example.com");
     let body = json!({ "username": name, "email": email, "password": PASSWORD });

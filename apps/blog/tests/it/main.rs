@@ -1,4 +1,4 @@
-//! The blog through its real router, on the database that `TEST_DATABASE` names.
+//! Tests of the blog through its real router, on the database that `TEST_DATABASE` names.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -34,7 +34,7 @@ async fn blog() -> TestApp {
     blog_with(|_| {}).await
 }
 
-/// The same without limits, for tests that try a great many things: a 429 would hide what comes of them.
+/// The same without rate limits, for tests with many requests: a 429 would hide their outcome.
 async fn unlimited_blog() -> TestApp {
     blog_with(|config| config.limits = None).await
 }
@@ -50,7 +50,7 @@ async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
     .await
 }
 
-/// With the blog's templates, as its `main` has them.
+/// Sets the blog's templates, like its `main`.
 fn with_pages(config: &mut Config) {
     config.mail.templates = Blog::templates(Templates::builder()).build().expect("the blog's own templates");
 }
@@ -83,5 +83,5 @@ fn texts(page: &Value, field: &str) -> Vec<String> {
     posts.iter().map(|post| post[field].as_str().expect("a text").to_owned()).collect()
 }
 
-/// An id of the right form that nothing has.
+/// A well-formed id that does not exist.
 const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";

@@ -1,4 +1,4 @@
-//! What other sites make a browser do: nothing that changes anything, and none of our pages within theirs.
+//! Cross-site requests: other sites cannot make a browser change anything, or frame our pages.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::walk::{Operation, Person, encoded, operations, page_path, page_routes};
 use crate::{publish, unlimited_blog};
 
-/// How browsers say that a request comes from elsewhere; older ones by `Origin` alone.
+/// Headers with which browsers mark a cross-site request; older ones send only `Origin`.
 const ELSEWHERE: [&[(&str, &str)]; 6] = [
     &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
     &[("sec-fetch-site", "same-site"), ("origin", "http://blog.localhost:8000")],
@@ -53,7 +53,7 @@ async fn send(
     app.anonymous().send_request(request.body(Body::from(body)).unwrap()).await
 }
 
-/// The body of an operation, and its type: as the operation takes it, so that it is not refused for that.
+/// A valid body for an operation, and its content type, so that the operation does not refuse the body.
 fn body(operation: &Operation, values: &BTreeMap<String, String>) -> (&'static str, String) {
     match operation.content_type.as_deref() {
         None => ("", String::new()),
@@ -93,7 +93,7 @@ async fn no_operation_is_done_with_a_cookie_that_another_site_has_sent() {
                 answer.ok(200);
             }
         }
-        // A form of another site can send these types alone, and no operation takes JSON by them.
+        // A form on another site can only send these content types, and no operation accepts JSON with them.
         if operation.content_type.as_deref() == Some("application/json") && operation.method == "POST" {
             for simple in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
                 let answer = send(&app, "POST", &path, &[], simple, json!(values).to_string()).await;
@@ -128,7 +128,7 @@ async fn no_answer_to_another_site_sets_a_cookie() {
             assert!(!answer.headers.contains_key("set-cookie"), "from {elsewhere:?}: {:?}", answer.headers);
         }
     }
-    // Programs send none of these headers.
+    // Programs other than browsers send none of these headers.
     for own in [&[][..], &[("sec-fetch-site", "same-origin")], &[("origin", "http://localhost:8000")]] {
         for answer in [log_in(own).await, reset(own).await] {
             answer.ok(200);
@@ -172,7 +172,7 @@ async fn what_another_site_fetches_with_a_cookie_is_refused_whatever_the_method(
         }
     }
     assert!(refused >= 8, "{refused}");
-    // A page is shown as to somebody who is not logged in.
+    // A page is rendered as for a logged-out visitor.
     let headers = [("cookie", cookie.as_str()), ("origin", "https://evil.example")];
     let page = send(&app, "GET", "/account", &headers, "", String::new()).await;
     assert_eq!((page.status, page.headers["location"].to_str().unwrap()), (303, "/login?next=/account"));
@@ -201,18 +201,18 @@ async fn no_other_site_opens_a_websocket_of_a_host_as_a_visitor() {
         for elsewhere in ELSEWHERE {
             assert_eq!(handshake(path, &[elsewhere, &[cookie]].concat()).await, refused, "{path} from {elsewhere:?}");
         }
-        // What a browser says of the site that asks does not stand for its `Origin`.
+        // `Sec-Fetch-Site` does not replace the check of `Origin`.
         let evil = [cookie, ("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")];
         assert_eq!(handshake(path, &evil).await, refused, "{path}");
         for headers in [&[cookie, own][..], &[cookie, own, ("sec-fetch-site", "same-origin")], &[cookie]] {
             assert_eq!(handshake(path, headers).await, 101, "{path} {headers:?}");
         }
     }
-    // No browser adds a token by itself.
+    // Browsers never attach a token automatically.
     let bearer = format!("Bearer {}", ada.token().unwrap());
     let elsewhere = [("authorization", bearer.as_str()), ("origin", "https://app.example.org")];
     assert_eq!(handshake("/live", &elsewhere).await, 101);
-    // HTTP/2 asks for the same in another way (RFC 8441).
+    // HTTP/2 has its own handshake (RFC 8441).
     for (origin, status) in [("https://evil.example", 403), ("http://localhost:8000", 101)] {
         let headers = [cookie, ("origin", origin), ("sec-fetch-site", "same-origin")];
         assert_eq!(send(&app, "CONNECT", "/live", &headers, "", String::new()).await.status, status, "{origin}");
@@ -222,14 +222,14 @@ async fn no_other_site_opens_a_websocket_of_a_host_as_a_visitor() {
 #[tokio::test]
 async fn the_forms_of_our_own_pages_are_taken_of_a_browser_that_says_its_origin_alone() {
     let app = unlimited_blog().await;
-    // As over plain HTTP by the name of a machine: without Fetch Metadata, and without secure cookies.
+    // Plain HTTP under a machine's name: no Fetch Metadata and no secure cookies.
     for (host, origin) in [("nas:8000", "http://nas:8000"), ("NAS:8000", "http://nas:8000")] {
         for path in
             ["/forgot-password", "/reset-password?token=x", "/verify-email?token=x", "/undo-email-change?token=x"]
         {
             let page = send(&app, "GET", path, &[("host", host)], "", String::new()).await;
             assert_eq!(page.status, 200, "{path}");
-            // With `no-referrer` its form would come with `Origin: null`, and with `same-origin` its address would be told.
+            // With `no-referrer` the form would send `Origin: null`; `same-origin` would send the URL with its secret.
             let policy = page.headers.get("referrer-policy").map(|policy| policy.to_str().unwrap());
             let expected = if path.contains('?') { "strict-origin" } else { "strict-origin-when-cross-origin" };
             assert_eq!(policy, Some(expected), "{path}");

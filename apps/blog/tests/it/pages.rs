@@ -1,4 +1,4 @@
-//! The pages of the blog, as a browser without script uses them.
+//! The blog's pages in a browser without JavaScript.
 
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp, User};
 use jiff::SignedDuration;
@@ -206,7 +206,7 @@ async fn the_pages_of_the_accounts_have_the_layout_of_the_blog() {
     assert_eq!(browser.open("/").await.headers["referrer-policy"], "strict-origin-when-cross-origin");
 }
 
-/// What stands between these, which are on every page once.
+/// Returns the text between two markers, which occur once on every page.
 #[track_caller]
 fn once<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
     let parts: Vec<&str> = page.split(before).collect();
@@ -231,7 +231,7 @@ async fn every_page_has_a_title_and_says_what_it_is_in_the_readers_language() {
                 let answer = browser.open(path).await;
                 let page = answer.text();
                 if answer.status == 303 || !page.starts_with("<!doctype html>") {
-                    continue; // it leads elsewhere, or is no page
+                    continue; // a redirect, or not a page
                 }
                 assert!(!once(&page, "<title>", "</title>").trim().is_empty(), "{path}");
                 let about = once(&page, "<meta name=\"description\" content=\"", "\"").to_owned();
@@ -239,7 +239,7 @@ async fn every_page_has_a_title_and_says_what_it_is_in_the_readers_language() {
                 said.push(about);
                 shown += 1;
             }
-            // What a post is about stands in its own language.
+            // A post's description is in the post's own language.
             let is_post = path.starts_with("/posts/") && path.matches('/').count() == 2 && !path.ends_with("/new");
             if let ([english, german], false) = (&said[..], is_post) {
                 assert_ne!(english, german, "{path}");

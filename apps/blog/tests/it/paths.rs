@@ -1,4 +1,4 @@
-//! Paths that lead out of where files are: none is followed, however it is written.
+//! Path traversal: no path leads out of the served folders, in any encoding.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -7,10 +7,10 @@ use countersign::testing::TestApp;
 use crate::blog;
 
 const SECRET: &str = "what nobody shall read";
-/// The form that names of pictures have.
+/// A well-formed picture name.
 const PICTURE: &str = "0123456789abcdef0123456789abcdef.jpg";
 
-/// Below which files are served, and what stands before a name there.
+/// Prefixes of paths that serve files.
 const PREFIXES: [&str; 10] = [
     "/static/",
     "/static/profile_pics/",
@@ -24,7 +24,7 @@ const PREFIXES: [&str; 10] = [
     "/dev/mail/",
 ];
 
-/// One step up.
+/// Encodings of one step up.
 const STEPS: [&str; 20] = [
     "../",
     "..%2f",
@@ -49,10 +49,10 @@ const STEPS: [&str; 20] = [
 ];
 
 async fn ask(app: &TestApp, path: &str) {
-    // What is no address at all does not get as far as this.
+    // An invalid URI never reaches the router.
     let Ok(request) = Request::get(path).header("host", "localhost").body(Body::empty()) else { return };
     let answer = app.anonymous().send_request(request).await;
-    // Any version of an asset is the asset.
+    // An asset is served under any version.
     let is_asset = path.starts_with("/assets/") && path.ends_with("/site.css");
     assert!(is_asset || [307, 400, 404, 405, 422].contains(&answer.status), "{path}: {}", answer.status);
     assert!(!answer.text().contains(SECRET), "{path}");
@@ -72,7 +72,7 @@ async fn no_path_leads_to_a_file_that_is_not_served() {
     ] {
         std::fs::write(place, SECRET).unwrap();
     }
-    // A link inside leads nowhere either, unless it is a picture's name.
+    // A symlink inside is not followed either, unless its name is that of a picture.
     std::os::unix::fs::symlink(outside.join("secret.txt"), folder.join("link.jpg")).unwrap();
     let absolute = outside.join("secret.txt").display().to_string();
     let targets = ["secret.txt", PICTURE, "profile_pics/secret.txt", "etc/passwd", "Cargo.toml", "site.css"];

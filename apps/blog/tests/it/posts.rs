@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{UNKNOWN_ID, blog, ids, path_of, publish, titles};
 
-/// The places that a 422 names.
+/// The locations in a 422.
 fn places(body: &Value) -> Vec<Value> {
     let items = body["detail"].as_array().expect("a list of fields");
     items.iter().map(|item| item["loc"].clone()).collect()
@@ -469,7 +469,7 @@ async fn a_content_of_a_hundred_thousand_characters_works() {
         let replaced = ada.put(&path_of(&post), json!({ "title": "Long", "content": content })).await.ok(200);
         assert_eq!(replaced["content"], content);
     }
-    // Many clients escape what is not ASCII: twelve bytes for one such character.
+    // Many clients escape non-ASCII characters: twelve bytes for one like this.
     let escaped = format!("{{\"title\":\"Long\",\"content\":\"{}\"}}", "\\ud83d\\ude00".repeat(100_000));
     let post = ada.send("POST", "/api/posts", "application/json", escaped).await.ok(201);
     assert_eq!(post["content"], "😀".repeat(100_000));

@@ -1,5 +1,5 @@
-//! No GET, HEAD or OPTIONS changes anything: every route is asked with everything that is good somewhere, and the whole
-//! database is the same afterwards, but for when sessions were last used.
+//! GET, HEAD and OPTIONS change nothing: every route is requested with every valid id and credential, and the whole
+//! database stays the same, except for the times of last use of sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,10 +19,10 @@ use sqlx::AssertSqlSafe;
 
 use crate::{publish, settings, with_pages};
 
-/// What may differ: it says when a session was used, and nothing else.
+/// Columns that may differ: they only record the last use of a session.
 const LAST_SEEN: [(&str, &str); 2] = [("auth_sessions", "last_seen_at"), ("auth_sessions", "idle_expires_at")];
 
-/// Every row of every table, column by column in hexadecimal.
+/// Reads every row of every table, with the columns in hexadecimal.
 async fn dump(mut conn: Conn<'_>) -> BTreeMap<String, Vec<String>> {
     let is_sqlite = conn.kind() == DatabaseKind::Sqlite;
     let catalogue = if is_sqlite {
@@ -60,13 +60,13 @@ async fn dump(mut conn: Conn<'_>) -> BTreeMap<String, Vec<String>> {
     rows
 }
 
-/// Something that may be presented, and under which header.
+/// A credential with its header.
 type Credential = Option<(&'static str, String)>;
 
-/// A site on which something of everything is under way.
+/// A site with something pending of every kind.
 struct Busy {
     app: TestApp,
-    /// What stands in routes for `{name}`.
+    /// Values for the parameters `{name}` of routes.
     ids: BTreeMap<&'static str, Vec<String>>,
     credentials: Vec<Credential>,
     secrets: Vec<String>,
@@ -99,7 +99,7 @@ async fn busy() -> Busy {
     let tokens = app.anonymous().log_in(&ada.email, PASSWORD).await.ok(200);
     let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
     let sessions = ada.get("/api/users/me/sessions").await.ok(200);
-    // One that waits, and is not done by a look.
+    // A pending job, which a safe request must not run.
     app.anonymous().post("/api/users/forgot-password", json!({ "email": "eve@example.org" })).await.ok(202);
     let credentials = vec![
         None,
@@ -134,7 +134,7 @@ fn secrets_of_mails(app: &TestApp) -> Vec<String> {
     secrets
 }
 
-/// Every path that the API's document has, and every literal that stands after `.route(` in the sources.
+/// Every path in the OpenAPI document, and every literal after `.route(` in the sources.
 fn routes() -> BTreeSet<String> {
     let document = serde_json::to_value(openapi::<Blog>()).unwrap();
     let mut routes: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
@@ -164,7 +164,7 @@ fn routes() -> BTreeSet<String> {
     routes
 }
 
-/// The route with every combination of ids that it takes; a parameter that is not known has a text of no meaning.
+/// The route with every combination of its ids; unknown parameters get a meaningless text.
 fn paths(route: &str, ids: &BTreeMap<&str, Vec<String>>) -> Vec<String> {
     let Some((before, rest)) = route.split_once('{') else { return vec![route.to_owned()] };
     let (name, after) = rest.split_once('}').unwrap();
@@ -176,7 +176,7 @@ fn paths(route: &str, ids: &BTreeMap<&str, Vec<String>>) -> Vec<String> {
 #[tokio::test]
 async fn no_get_head_or_options_changes_the_database() {
     let Busy { app, ids, credentials, secrets } = busy().await;
-    // So that every session would be noted as used anew.
+    // So that every session is due for an update of its last use.
     app.clock.advance(SignedDuration::from_mins(20));
     let before = dump(app.db().read().await.unwrap().conn()).await;
     for table in ["auth_users", "auth_sessions", "auth_one_time_tokens", "auth_jobs", "posts", "auth_signing_keys"] {

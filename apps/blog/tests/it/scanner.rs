@@ -1,7 +1,7 @@
-//! Mail scanners open every link before the human does, and some press what looks like a button: nothing is used up by that.
+//! Mail scanners open every link before the reader does, and some press buttons: this uses up no secret.
 //!
-//! The scanner asks by GET and HEAD for every link of every mail, for what the pages behind them link to, for where their
-//! forms lead, and sends those forms that are sent by GET. It runs no scripts, and sends no POST.
+//! The scanner requests with GET and HEAD every link in every mail, the links of those pages and the actions of their
+//! forms, and submits GET forms. It runs no scripts and sends no POST.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{settings, with_pages};
 
 const SITE: &str = "http://localhost:8000";
 const NEW_PASSWORD: &str = "another horse entirely";
-/// More than the pages of a site have links.
+/// Upper bound on the addresses of a site, against an endless walk.
 const ADDRESSES_MAX: usize = 2_000;
 
 async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
@@ -31,18 +31,18 @@ async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
     .await
 }
 
-/// What a scanner has asked for, and what it found there.
+/// What a scanner has requested and found.
 #[derive(Default)]
 struct Scanner {
     asked: BTreeSet<String>,
-    /// Links of mails that carry a secret.
+    /// Number of mail links that carry a secret.
     secrets: usize,
     pages: usize,
     forms: usize,
 }
 
 impl Scanner {
-    /// Does its worst to all mails so far.
+    /// Scans all mails so far.
     async fn scan(&mut self, app: &TestApp) {
         let mut waiting = Vec::new();
         for mail in app.mailbox().list() {
@@ -69,7 +69,7 @@ impl Scanner {
         }
     }
 
-    /// Where a page leads: by links, by forms that are sent by GET, and by the addresses of all forms.
+    /// Returns the targets of a page: links, GET forms with their fields, and the actions of all forms.
     fn read(&mut self, page: &str, own: &str) -> Vec<String> {
         let mut found = Vec::new();
         for link in tags(page, "a").iter().filter_map(|tag| attribute(tag, "href")) {
@@ -88,7 +88,7 @@ impl Scanner {
                     Some(format!("{}={value}", attribute(tag, "name")?))
                 }));
             }
-            // Sent by GET whatever the form says; one that is to be sent by POST must not be moved by that either.
+            // Submitted with GET regardless of its method; a POST form must ignore that.
             let (place, _) = action.split_once('?').unwrap_or((&action, ""));
             found.push(format!("{place}?{}", fields.join("&").replace(' ', "+")));
             found.push(action);
@@ -103,21 +103,21 @@ async fn ask(app: &TestApp, method: &str, address: &str) -> Answer {
     app.anonymous().send_request(request.body(Body::empty()).unwrap()).await
 }
 
-/// The addresses of our site in a text.
+/// Returns the URLs of our site in a text.
 fn addresses(text: &str) -> Vec<String> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '\'');
     let places = text.match_indices(SITE).map(|(start, _)| text[start..].split(ends).next().unwrap());
     places.filter_map(local).collect()
 }
 
-/// Path and query, if the address is one of our site.
+/// Returns path and query if the URL belongs to our site.
 fn local(address: &str) -> Option<String> {
     let path = address.strip_prefix(SITE).unwrap_or(address);
     let path = path.split('#').next().unwrap_or_default();
     (path.starts_with('/') && !path.starts_with("//")).then(|| path.to_owned())
 }
 
-/// What stands in the tags of this name.
+/// Returns the attributes of each tag with this name.
 pub(crate) fn tags(page: &str, name: &str) -> Vec<String> {
     let begin = format!("<{name} ");
     page.split(&begin).skip(1).map(|rest| rest.split('>').next().unwrap().to_owned()).collect()
@@ -140,7 +140,7 @@ fn unescaped(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// The token of the link to this page in the newest mail to this address that has one.
+/// Returns the token of the newest link to `page` in a mail to `address`.
 fn token(app: &TestApp, address: &str, page: &str) -> String {
     let mails = app.mailbox().list();
     let begin = format!("{SITE}/{page}?token=");
@@ -195,7 +195,7 @@ async fn a_scanner_neither_completes_a_registration_nor_prevents_it() {
     post(&app, "verify-email", proof).await;
     app.anonymous().log_in("ada@example.com", PASSWORD).await.ok(200);
 
-    // Whoever registers once more is told of the account; what that mail links to is scanned too.
+    // A second registration sends a mail about the existing account, whose links are scanned, too.
     app.anonymous().post("/api/users", body).await.ok(202);
     let forgot = json!({ "email": "ada@example.com" });
     app.anonymous().post("/api/users/forgot-password", forgot).await.ok(202);

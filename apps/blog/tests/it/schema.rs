@@ -46,7 +46,7 @@ async fn postgresql_plans_a_page_once_for_all() {
     let db = TempDb::on_server(&SETS).await;
     let mut read = db.db().read().await.unwrap();
     let Conn::Postgres(mut c) = read.conn() else { unreachable!("a PostgreSQL database was asked for") };
-    // Posts of nobody, so many that a plan for all of them would not do for a page.
+    // Enough posts, without authors, that a plan for the whole table would be too slow for a page.
     let fill = "SET session_replication_role = replica; \
                 INSERT INTO posts SELECT gen_random_uuid(), gen_random_uuid(), 'A title', 'A text', n \
                     FROM generate_series(1, 5000) AS n; \
@@ -67,16 +67,16 @@ async fn postgresql_plans_a_page_once_for_all() {
     .fetch_all(c)
     .await
     .unwrap();
-    // The first five times PostgreSQL makes plans to compare with.
+    // PostgreSQL makes five custom plans before it compares them with the generic one.
     assert_eq!(kept, vec![(5, 5); pages.len()]);
 }
 
-/// Whether this is a statement that reads a page of posts.
+/// Whether a statement reads a page of posts.
 fn is_page(statement: &str) -> bool {
     statement.ends_with("posts.id DESC LIMIT 1")
 }
 
-/// How SQLite goes about these statements.
+/// SQLite's query plans for these statements.
 async fn plans(wanted: impl Fn(&str) -> bool) -> Vec<Vec<String>> {
     let db = TempDb::of_kind(DatabaseKind::Sqlite, &SETS).await;
     let mut read = db.db().read().await.unwrap();

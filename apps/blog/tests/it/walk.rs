@@ -1,5 +1,5 @@
-//! A walk through the whole site for tests: every operation of the API as its document describes it, and every route
-//! of the pages as the sources have it, so that a new one is tried like all others.
+//! Enumerates the whole site for tests: every operation of the OpenAPI document and every page route in the sources, so
+//! that new ones are covered automatically.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{UNKNOWN_ID, publish};
 
-/// Read, but not looked at.
+/// Fields that are parsed but not used.
 pub(crate) const UNUSED: [&str; 4] = ["scope", "client_id", "client_secret", "token_type_hint"];
 
-/// Where a field stands.
+/// The part of a request that contains a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Path,
@@ -37,12 +37,12 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) fields: Vec<Field>,
-    /// Of its body.
+    /// Content type of its body.
     pub(crate) content_type: Option<String>,
     pub(crate) needs_login: bool,
 }
 
-/// All of them.
+/// All operations of the OpenAPI document.
 pub(crate) fn operations() -> Vec<Operation> {
     let document = serde_json::to_value(openapi::<Blog>()).unwrap();
     let mut operations = Vec::new();
@@ -83,11 +83,11 @@ fn operation(document: &Value, path: &str, method: &str, described: &Value) -> O
     }
 }
 
-/// Whom an operation is tried by.
+/// The user who calls the operations.
 pub(crate) struct Person {
     pub(crate) user: User,
     post: String,
-    /// Of the names and addresses that they try.
+    /// Counter for unique names and addresses.
     count: usize,
 }
 
@@ -99,7 +99,7 @@ impl Person {
         Self { post: post["id"].as_str().unwrap().to_owned(), user, count: 0 }
     }
 
-    /// What stands in a field when nothing is wrong with it.
+    /// A valid value for a field.
     fn ordinary(&self, operation: &Operation, name: &str) -> String {
         match name {
             "user_id" => self.user.id.to_string(),
@@ -120,13 +120,13 @@ impl Person {
         }
     }
 
-    /// Sends an operation with this in one of its fields, and all others in order.
+    /// Calls an operation with this value in one field and valid values in all others.
     pub(crate) async fn try_out(&mut self, operation: &Operation, field: &Field, value: &Value) -> Answer {
         self.count += 1;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let path = self.address(operation, field, &text);
         let body = operation.fields.iter().filter(|other| other.place == Place::Body);
-        // Either a token or a code proves an address.
+        // An address is verified with either a token or a code.
         let by_code = operation.fields.iter().any(|other| other.name == "code") && field.name != "token";
         let body = body.filter(|other| *other == field || !(by_code && other.name == "token"));
         let values: Map<String, Value> = body
@@ -153,7 +153,7 @@ impl Person {
         }
     }
 
-    /// Path and query.
+    /// The path and query of a call.
     fn address(&self, operation: &Operation, field: &Field, text: &str) -> String {
         let mut path = operation.path.clone();
         for other in operation.fields.iter().filter(|other| other.place == Place::Path) {
@@ -163,7 +163,7 @@ impl Person {
         if field.place == Place::Query { format!("{path}?{}={}", field.name, encoded(text)) } else { path }
     }
 
-    /// An operation's path with ids of this person, and its body with everything in order.
+    /// An operation's path with this person's ids, and the fields of a valid body.
     pub(crate) fn in_order(&self, operation: &Operation) -> (String, BTreeMap<String, String>) {
         let nowhere = Field { name: String::new(), place: Place::Body };
         let body = operation.fields.iter().filter(|field| field.place == Place::Body);
@@ -177,12 +177,12 @@ fn pair(name: &str, value: &Value) -> String {
     format!("{name}={}", encoded(&text))
 }
 
-/// As it may stand in a path, a query or a form.
+/// Percent-encodes a text for a path, a query or a form.
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// A route of the pages.
+/// A page route.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PageRoute {
     pub(crate) path: String,
@@ -190,7 +190,7 @@ pub(crate) struct PageRoute {
     pub(crate) takes_post: bool,
 }
 
-/// All of them, as they stand in the sources.
+/// All page routes in the sources.
 pub(crate) fn page_routes() -> Vec<PageRoute> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut routes = BTreeSet::new();

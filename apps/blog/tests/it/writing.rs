@@ -1,4 +1,4 @@
-//! Whatever the site has to say to somebody who has written a text, the text comes back with it.
+//! Whatever error a writer gets, the form comes back with their text.
 
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp, User};
 use serde_json::json;
@@ -9,7 +9,7 @@ const TITLE: &str = "What I have & \"typed\"";
 const TEXT: &str = "Three hours of work\r\n</textarea><b>and</b> a second line";
 const FIELDS: [(&str, &str); 2] = [("title", TITLE), ("content", TEXT)];
 
-/// The same form, with everything in it, and this said about it.
+/// Asserts that the response contains the same form with all fields filled in, and this message.
 #[track_caller]
 fn keeps_the_text(answer: &Answer, status: u16, action: &str, said: &str) {
     let page = answer.text();
@@ -51,7 +51,7 @@ async fn a_text_outlives_the_session_it_was_written_in() {
         assert!(page.text().contains(&link), "{}", page.text());
         assert_eq!(page.headers["cache-control"], "no-store");
         assert_eq!(ada.get(&format!("/api/posts/{id}")).await.ok(200)["title"], "A post", "nothing is taken");
-        // In another tab, and then the same form once more.
+        // Log in in another tab, then submit the same form again.
         assert_eq!(browser.log_in(&ada.email, PASSWORD).await.status, 303);
         let answer = browser.submit(path, &FIELDS).await;
         assert_eq!(answer.status, 303, "{}", answer.text());

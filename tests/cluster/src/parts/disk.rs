@@ -1,5 +1,5 @@
-//! Whether a full disk is only that: it is filled and freed again under load, and each time reads go on, writes are refused with
-//! a 503 and heal in seconds without a restart, and nothing that was acknowledged is lost or half there.
+//! A full disk: it is filled and freed under load. Each time reads must continue, writes must get a 503 and recover in
+//! seconds without a restart, and nothing acknowledged may be lost or incomplete.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -24,33 +24,33 @@ use crate::postgres::{Postgres, limit_files, own};
 use crate::promises;
 use crate::report::{Figure, Goal, counts};
 
-/// Of the small file system.
+/// Size of the small file system.
 const SIZE: &str = "24m";
-/// So many posts are written, so many requests fail, and then again so many are written.
+/// Writes before the disk is filled and after it is freed, and failures in between.
 const WRITES: usize = 8;
 const FAILURES: usize = 8;
-/// As long as that may take before something is wrong.
+/// Timeout for each of these phases.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 const HEALED_MAX_SECONDS: f64 = 5.0;
-/// Makes the table of posts longer than a segment of PostgreSQL's log, so that a limit can tell the two apart, and has it grow
-/// with every few posts.
+/// Makes the table of posts longer than a WAL segment, so that a file size limit affects only the table, and makes it grow
+/// every few posts.
 const PREFILL: &str = "ALTER TABLE posts SET (fillfactor = 10); INSERT INTO posts SELECT gen_random_uuid(), (SELECT min(id::text)::uuid FROM auth_users), 'full', \
                        repeat('x', 1500), 0 FROM generate_series(1, 300)";
 
-/// How a disk is made full.
+/// How the disk is filled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// By a file, on a small file system.
+    /// With a file on a small file system.
     Small,
-    /// By a limit on the length of files.
+    /// With a file size limit.
     Limit,
 }
 
-/// What makes the disk full.
+/// The means of filling the disk.
 enum Disk {
-    /// A file system of its own, and the file that fills it.
+    /// A separate file system, and the file that fills it.
     Small(Mount),
-    /// A bound on the length of files, for the processes that write the database.
+    /// A file size limit for the processes that write the database.
     Limit,
 }
 
@@ -144,7 +144,7 @@ impl Trial<'_> {
         match (&self.disk, &self.store) {
             (Disk::Small(mount), _) => mount.fill(),
             (Disk::Limit, Store::Sqlite(_)) => limit_files([instance.id()], "4096", prlimit),
-            // No file can grow that is as long as the table of posts, and the files of the log are shorter.
+            // Files as long as the table of posts cannot grow; WAL files are shorter.
             (Disk::Limit, Store::Postgres(postgres)) => {
                 let length = postgres.execute("app", "SELECT pg_relation_size('posts')")?;
                 postgres.limit_files(length.trim())
@@ -161,7 +161,7 @@ impl Trial<'_> {
     }
 }
 
-/// What came of it.
+/// Results of a run.
 struct Seen {
     ledger: Ledger,
     lost: Vec<String>,
@@ -190,14 +190,14 @@ fn figures(name: &'static str, rig: &Rig, seen: &Seen) -> Vec<Figure> {
     ]
 }
 
-/// Reads that are not answered while nothing can be written, and a refusal that does not say when to try again.
+/// Returns reads that fail while the disk is full, and refused writes without `Retry-After`.
 async fn unanswered(target: &Target) -> Vec<String> {
     let mut client = Client::new(target);
     let mut wrong = Vec::new();
     let nobody = json!({ "username": "nobody", "email": "nobody@example.com", "password": "correct-horse" });
     match client.ask("POST /api/users", "", &Content::json(&nobody)).await {
         Ok(answer) if answer.status == 503 && answer.head.contains("\r\nretry-after: ") => {}
-        // PostgreSQL has room left in the pages of some tables.
+        // On PostgreSQL the pages of some tables still have room.
         Ok(answer) if answer.status == 201 || answer.status == 400 => {}
         Ok(answer) => wrong.push(format!("a registration: {} without Retry-After", answer.status)),
         Err(error) => wrong.push(format!("a registration: {error}")),
@@ -227,7 +227,7 @@ fn prlimit() -> Command {
     Command::new("prlimit")
 }
 
-/// A file system in memory, as small as the test needs it; unmounted when dropped. To mount takes a root user.
+/// A small in-memory file system, unmounted when dropped. Mounting requires root.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -246,7 +246,7 @@ impl Mount {
         self.0.join("filler")
     }
 
-    /// Leaves no byte free.
+    /// Fills it to the last byte.
     fn fill(&self) -> Outcome<()> {
         let mut file = File::create(self.filler())?;
         let block = vec![0; 64 * 1024];

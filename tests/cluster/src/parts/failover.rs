@@ -1,5 +1,4 @@
-//! How long nobody can write when PostgreSQL is killed and its standby takes over, and whether anything that was acknowledged
-//! is lost by that.
+//! Failover of PostgreSQL to its standby: how long writes fail, and whether anything acknowledged is lost.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use crate::broken::{Broken, Outcome};
 use crate::cluster::Cluster;
 use crate::report::{Figure, Goal, counts};
 
-/// How long whoever watches takes to notice that the primary is gone.
+/// How long a monitor takes to notice that the primary is gone.
 const NOTICED_AFTER: Duration = Duration::from_secs(1);
 const RESUMED_MAX: Duration = Duration::from_mins(1);
 

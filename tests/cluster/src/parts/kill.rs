@@ -1,4 +1,4 @@
-//! What clients see when instances are killed one by one and started again, and whether anything is lost.
+//! Kills and restarts instances one by one: which requests fail, and whether anything is lost.
 
 use crate::Rig;
 use crate::broken::Outcome;
@@ -18,7 +18,7 @@ pub(crate) async fn run(rig: &Rig) -> Outcome<Vec<Figure>> {
     let lost = cluster.broken_promises(&ledger).await?;
     println!("{}", ledger.summary());
     let kills = rig.scale.turns * INSTANCES;
-    // Each client has at most one request under way at the killed instance.
+    // Each client has at most one request in flight at the killed instance.
     let failed_max = (kills * rig.scale.clients) as f64;
     Ok(vec![
         Figure::new("kill_kills", kills as f64, Goal::None, "with SIGKILL, one by one"),

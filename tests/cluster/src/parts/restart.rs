@@ -1,4 +1,4 @@
-//! Whether clients notice that all instances are restarted one by one.
+//! A rolling restart of all instances: whether clients notice.
 
 use crate::Rig;
 use crate::broken::Outcome;

@@ -1,5 +1,5 @@
-//! Whether anything that was acknowledged is lost, or the database damaged, when the program is killed again and again under
-//! load; on PostgreSQL its server, too.
+//! Repeated kills of the program under load, and of the PostgreSQL server: whether anything acknowledged is lost or the
+//! database is damaged.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
@@ -22,12 +22,12 @@ use crate::postgres::Postgres;
 use crate::promises;
 use crate::report::{Figure, Goal};
 
-/// A program lives between these, from its first answer on.
+/// Lifetime of a program after its first response.
 const LIFE_MILLISECONDS: std::ops::Range<u64> = 100..1_500;
-/// Of so many rounds PostgreSQL is killed in one, before the program.
+/// In every fourth round PostgreSQL is killed, before the program.
 const DATABASE_EVERY: usize = 4;
 
-/// Where the data is.
+/// The database.
 pub(super) enum Store {
     Sqlite(PathBuf),
     Postgres(Box<Postgres>),
@@ -81,7 +81,7 @@ async fn run(
         lost.extend(promises::broken(&target, &ledger).await?.into_iter().map(|what| format!("round {round}: {what}")));
         all.add(ledger);
     }
-    // Later rounds have not undone earlier ones either.
+    // Later rounds must not have undone earlier ones.
     let in_the_end = promises::broken(&target, &all).await?;
     lost.extend(in_the_end.into_iter().map(|what| format!("in the end: {what}")));
     println!("{}", all.summary());
@@ -93,7 +93,7 @@ async fn run(
     ])
 }
 
-/// Reads all of the database.
+/// Checks the whole database for damage.
 pub(super) async fn whole(store: &Store) -> Outcome<()> {
     match store {
         Store::Sqlite(file) => {
@@ -107,7 +107,7 @@ pub(super) async fn whole(store: &Store) -> Outcome<()> {
     }
 }
 
-/// Numbers that differ from run to run.
+/// A random number, different in each run.
 pub(super) fn random(range: std::ops::Range<u64>) -> u64 {
     range.start + RandomState::new().hash_one(range.start) % (range.end - range.start)
 }

@@ -1,5 +1,5 @@
-//! Whether clients that give up leave anything behind: requests of every kind are cut off a few milliseconds after they were
-//! sent, and when the storm is over every login works, no connection is in a transaction, and the schema can be changed.
+//! A storm of cancelled requests: clients disconnect a few milliseconds after sending requests of every kind. Afterwards
+//! every login must work, no connection may be in a transaction, and the schema must be changeable.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,18 +25,18 @@ use crate::postgres::Postgres;
 use crate::promises;
 use crate::report::{Figure, Goal};
 
-/// Requests at the same time.
+/// Concurrent requests.
 const AT_A_TIME: usize = 24;
-/// After this, at most, a client gives up.
+/// A client disconnects after a time in this range.
 const PATIENCE_MILLISECONDS: std::ops::Range<u64> = 0..13;
-/// Between the program and PostgreSQL: what a network of one site takes.
+/// Delay between the program and PostgreSQL, as in a local network.
 const NETWORK_DELAY: Duration = Duration::from_millis(1);
 const PEOPLE: usize = 16;
-/// Of so many people one changes the password.
+/// One user in this many changes the password.
 const CHANGING_EVERY: usize = 4;
 const PASSWORD: &str = "correct-horse-battery-staple";
 const OTHER_PASSWORD: &str = "another-horse-entirely";
-/// As long as a statement may run that nobody waits for any more, and a little.
+/// The longest time that an abandoned statement may run, plus a margin.
 const SETTLE_MAX: Duration = Duration::from_secs(40);
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
@@ -53,11 +53,11 @@ pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
     let postgres = Postgres::start()?;
     let network = Forwarder::start_slow(postgres.address, NETWORK_DELAY).await?;
     let mut installation = Installation::new(&rig.program, &Postgres::url(network.address))?;
-    // So that what one leaves behind is what the next one gets.
+    // A small pool, so that the next request gets the connection that a cancelled one left.
     installation.set("DATABASE_CONNECTIONS_MAX", "3");
     let storm = Storm::rage(rig, installation, Some(&postgres)).await?;
     let (stuck, settled) = (storm.stuck.clone(), storm.settled);
-    // What a migration needs of the tables that everybody uses.
+    // The locks that a migration of busy tables needs.
     let lock = "BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE auth_users, auth_sessions, posts; COMMIT";
     let locked = postgres.execute("app", lock);
     let mut figures = storm.figures(
@@ -77,7 +77,7 @@ pub(crate) async fn on_postgres(rig: &Rig) -> Outcome<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Waits until no connection is in a transaction, before anything is asked that could end one; which ones are for good.
+/// Waits until no connection is in a transaction, before any request that could end one; returns those that stay.
 async fn settle(postgres: &Postgres) -> Outcome<(Vec<String>, Duration)> {
     let begun = Instant::now();
     loop {
@@ -89,7 +89,7 @@ async fn settle(postgres: &Postgres) -> Outcome<(Vec<String>, Duration)> {
     }
 }
 
-/// Connections that are in a transaction, with what they said last.
+/// Returns the connections in a transaction, with their last statement.
 fn in_transaction(postgres: &Postgres) -> Outcome<Vec<String>> {
     let found = postgres.execute(
         "postgres",
@@ -99,13 +99,13 @@ fn in_transaction(postgres: &Postgres) -> Outcome<Vec<String>> {
     Ok(found.lines().map(str::to_owned).collect())
 }
 
-/// What came of it.
+/// Results of a run.
 struct Storm {
     installation: Installation,
     given_up: usize,
-    /// Answers that say that something broke, among those that came in time, and lines of the log that do.
+    /// Server errors among the responses that arrived in time, and in the log.
     broken: Vec<String>,
-    /// Connections that stay in a transaction, and how long it took until that was known.
+    /// Connections that stay in a transaction, and how long it took to find out.
     stuck: Vec<String>,
     settled: Duration,
     lost: Vec<String>,
@@ -149,7 +149,7 @@ fn first(lines: &[String]) -> String {
     lines.first().cloned().unwrap_or_default()
 }
 
-/// Registers some people, and says what each of them may ask for.
+/// Registers users and returns the requests that each of them may send.
 async fn people(target: &Target) -> Outcome<(Ledger, Vec<Vec<u8>>)> {
     let (mut ledger, mut requests) = (Ledger::default(), Vec::new());
     let mut client = Client::new(target);
@@ -164,7 +164,7 @@ async fn people(target: &Target) -> Outcome<(Ledger, Vec<Vec<u8>>)> {
         }
         let token = |session: usize, kind: &str| tokens[session][kind].as_str().unwrap_or_default().to_owned();
         requests.extend(acts(&name, id, &token(0, "access_token")));
-        // What ends the session that it is asked with has one to itself; and few change the password that all need.
+        // Requests that end their session get a session of their own; few users change the password, which all requests need.
         requests.push(refresh(&token(1, "refresh_token")));
         let (body, authorization) = (json!({ "password": PASSWORD }), bearer(&token(2, "access_token")));
         requests.push(Content::json(&body).request("POST /api/users/me/reauthenticate", &authorization));
@@ -192,7 +192,7 @@ fn login(name: &str, password: &str) -> Content {
     Content::form(format!("username={name}%40example.com&password={password}"))
 }
 
-/// Everything that somebody may ask for, but for what ends the account or the session that the rest needs.
+/// All requests of a user, except those that end the account or the session, which the others need.
 fn acts(name: &str, id: &str, access: &str) -> Vec<Vec<u8>> {
     let email = json!({ "email": format!("{name}@example.com") });
     let post = json!({ "title": name, "content": "Given up." });
@@ -243,7 +243,7 @@ fn acts(name: &str, id: &str, access: &str) -> Vec<Vec<u8>> {
     acts.iter().map(|(what, content)| content.request(what, &bearer(access))).collect()
 }
 
-/// Sends this many requests and gives each of them up; what was answered in time and should not have been.
+/// Sends this many requests and cancels each of them; returns server errors that arrived in time.
 async fn cut_off(address: SocketAddr, requests: Vec<Vec<u8>>, count: usize) -> Outcome<Vec<String>> {
     let (requests, left) = (Arc::new(requests), Arc::new(AtomicUsize::new(count)));
     let mut clients = JoinSet::new();
@@ -255,7 +255,7 @@ async fn cut_off(address: SocketAddr, requests: Vec<Vec<u8>>, count: usize) -> O
                 let chosen = usize::try_from(random(0..1 << 32)).unwrap_or_default() % requests.len();
                 match timeout(CONNECT_MAX, give_up(address, &requests[chosen])).await {
                     Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 500") => broken.push(answer),
-                    // A connection that fails is given up all the same.
+                    // A failed connection counts as cancelled, too.
                     Ok(_) => {}
                     Err(_) => broken.push(format!("no connection within {CONNECT_MAX:?}")),
                 }
@@ -270,7 +270,7 @@ async fn cut_off(address: SocketAddr, requests: Vec<Vec<u8>>, count: usize) -> O
     Ok(broken)
 }
 
-/// Sends a request and goes away soon, in one of the ways in which clients do; what of an answer was there by then.
+/// Sends a request and disconnects in one of several ways; returns the part of a response that had arrived.
 async fn give_up(address: SocketAddr, request: &[u8]) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -282,18 +282,18 @@ async fn give_up(address: SocketAddr, request: &[u8]) -> io::Result<String> {
     sleep(Duration::from_millis(random(PATIENCE_MILLISECONDS))).await;
     let mut answer = vec![0; 1024];
     let length = stream.try_read(&mut answer).unwrap_or_default();
-    // With bytes that are unread or with no time to linger the system resets the connection.
+    // With unread bytes, or with zero linger, the system resets the connection.
     if !is_half_closed && random(0..2) == 0 {
         stream.set_zero_linger()?;
     }
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
-/// Who cannot log in any more, by the password of before or the one that somebody gave up changing to.
+/// Returns the users who can no longer log in with either the old password or the one of a cancelled change.
 async fn all_log_in(target: &Target, ledger: &Ledger) -> Outcome<Vec<String>> {
     let begun = Instant::now();
     loop {
-        // What is still under way keeps hashing threads and connections busy for a moment.
+        // Requests still in progress keep hashing threads and connections busy for a moment.
         match promises::broken(target, ledger).await {
             Ok(lost) => return Ok(lost),
             Err(Broken(text)) if begun.elapsed() > SETTLE_MAX => return Ok(vec![text]),

@@ -1,12 +1,12 @@
-//! Whether clients notice that the schema is extended and the program replaced by the next version, one instance after the
-//! other, and whether an earlier version refuses a schema from which something was taken away.
+//! A rolling upgrade: whether clients notice that the schema is extended and the instances are replaced one by one, and
+//! whether an earlier version refuses a contracted schema.
 
 use crate::Rig;
 use crate::broken::{Broken, Outcome};
 use crate::cluster::{Cluster, INSTANCES};
 use crate::report::{Figure, Goal, counts};
 
-/// What tells the later version that it is the one after that.
+/// Selects the contracted variant of the later version.
 const CONTRACTS: &[(&str, &str)] = &[("LATER_VERSION", "contracted")];
 
 pub(crate) async fn run(rig: &Rig) -> Outcome<Vec<Figure>> {
@@ -22,7 +22,7 @@ pub(crate) async fn run(rig: &Rig) -> Outcome<Vec<Figure>> {
     }
     let told = cluster.instances.iter().filter(|instance| instance.log().contains("extended by a newer version"));
     println!("{ready} of {INSTANCES} of the version before are ready beside the new schema, {} say so", told.count());
-    // One that crashes comes back as what it was; half of the instances are of either version for a while.
+    // A crashed instance restarts in its old version; for a while, both versions run.
     cluster.replace(0, &rig.program).await?;
     for number in 0..INSTANCES {
         cluster.replace(number, next).await?;
