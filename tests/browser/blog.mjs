@@ -1,4 +1,4 @@
-// Starts the blog as a newcomer would, and reads the mails it would have sent.
+// Starts the blog with `dev`, as a new user would, and reads the captured mails.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -30,7 +30,7 @@ export class Blog {
     blog.log = "";
     blog.process = spawn(resolve(program), ["dev"], {
       cwd: blog.folder,
-      // Cheap hashes: the tests log in often. Everything else is as it comes.
+      // Cheap hashes, because the tests log in often. Everything else has its default.
       env: {
         PATH: process.env.PATH,
         HOME: blog.folder,
@@ -51,7 +51,7 @@ export class Blog {
       try {
         if ((await fetch(`${blog.url}/ready`)).ok) return blog;
       } catch {
-        // Not yet.
+        // Not ready yet.
       }
       await wait(100);
     }
@@ -68,7 +68,7 @@ export class Blog {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** The newest mail to an address whose subject has a text: where it is looked at, and the links in it. */
+  /** Waits for the newest mail to an address whose subject contains a text; returns its page and its links. */
   async mail(address, subject) {
     const until = Date.now() + MAIL_MAX;
     while (Date.now() < until) {
@@ -86,7 +86,7 @@ export class Blog {
     throw new Error(`no mail to ${address} with “${subject}”`);
   }
 
-  /** Registers somebody by the API and returns a way to write posts in their name. */
+  /** Registers a user through the API and returns functions to write posts as that user. */
   async author(name) {
     const email = `${name.toLowerCase().replace(/[^a-z0-9]/g, "").slice(0, 20)}${Math.random().toString(36).slice(2, 8)}@example.com`;
     const password = "three words together";

@@ -1,4 +1,5 @@
-// Opens pages, and holds each to what all have to be: valid, accessible, quiet, and no wider than the screen.
+// Opens pages and checks what all of them must be: valid, accessible, without console messages, and no wider than the
+// screen.
 
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -14,24 +15,24 @@ const DESK = { width: 1280, height: 800 };
 const validator = new HtmlValidate({
   extends: ["html-validate:recommended"],
   rules: {
-    // How the source is laid out is nobody's business.
+    // The formatting of the source does not matter.
     "no-trailing-whitespace": "off",
     "attr-quotes": "off",
     "doctype-style": ["error", { style: "lowercase" }],
     "long-title": "off",
-    // A form's only button sends it; that is what the default is for.
+    // A form's only button submits it by default.
     "no-implicit-button-type": "off",
-    // Names go with more than one kind of account page.
+    // Account pages combine tokens in more than one way.
     "valid-autocomplete": "error",
   },
 });
 
-/** A name that leads to this machine and that browsers take for one of a network. */
+/** A name that resolves to this machine, but that browsers treat as another host. */
 export const NETWORK_NAME = "nas.test";
 
 export const SIZES = { phone: PHONE, desk: DESK };
 
-/** What a promise comes to, or nothing if that takes too long. */
+/** Returns the result of a promise, or undefined after a timeout. */
 function soon(promise, milliseconds) {
   let timer;
   const late = new Promise((done) => { timer = setTimeout(done, milliseconds); });
@@ -51,7 +52,7 @@ export class Browser {
     return browser;
   }
 
-  /** Somebody with an own session; what the console says of `refusals` is expected. */
+  /** Opens a page in a new session; console messages that match `refusals` are expected. */
   async somebody({ script = true, size = DESK, scheme = "light", language = "en-GB", bytes, refusals } = {}) {
     const context = await this.chromium.newContext({
       javaScriptEnabled: script,
@@ -70,7 +71,7 @@ export class Browser {
         }
       });
       observer.observe({ type: "layout-shift", buffered: true });
-      // What moved is reported after the frame in which it did, so the one that is being drawn has to end first.
+      // Layout shifts are reported after their frame, so wait until the current one has ended.
       globalThis.forgetShifts = async () => {
         for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
         observer.takeRecords();
@@ -78,7 +79,7 @@ export class Browser {
       };
     });
     const page = await context.newPage();
-    // What looks for faults is a script, too, and waits for ever where none may run.
+    // The accessibility check is a script, too, and would wait for ever on pages without scripts.
     page.runsScript = script;
     page.setDefaultTimeout(10_000);
     const complain = (text) => this.complaints.push(`${page.url()}: ${text}`);
@@ -88,12 +89,12 @@ export class Browser {
     });
     page.on("pageerror", (error) => complain(`an error of a script: ${error.message}`));
     page.on("console", (message) => {
-      // A mail runs no script in its frame, not even the one of these tests that looks for movement.
+      // A mail's sandboxed frame runs no script, not even the layout shift observer of these tests.
       const expected = /status of 4\d\d|Blocked script execution in '[^']*\/dev\/mail\/[^']*' because the document's frame is sandboxed/;
       const isExpected = expected.test(message.text()) || refusals?.test(message.text());
       if (message.type() === "error" && !isExpected) complain(`the console: ${message.text()}`);
-      // What the browser says of the markup: ids that are there twice, passwords whose account has no name, and the like. The page for
-      // another password has a name only if its token was sent to somebody.
+      // The browser's warnings about markup, such as duplicate ids or password forms without a username field. The reset page has
+      // that field only if its token belongs to an account.
       if (message.text().startsWith("[DOM]") && !page.url().includes("/reset-password?")) complain(`the console: ${message.text()}`);
     });
     page.on("response", async (response) => {
@@ -106,12 +107,12 @@ export class Browser {
   }
 
   async validate(response) {
-    // A browser may never say what it no longer has of a page that was left.
+    // After a navigation, the body of the previous page may never arrive.
     const html = await soon(response.text().catch(() => undefined), 10_000);
     if (html === undefined) return;
     if (this.validated.has(html)) return;
     this.validated.add(html);
-    // To the validator, buttons that share a name are one choice only if each says that it sends.
+    // The validator accepts buttons with the same name only if each has type="submit".
     const report = await validator.validateString(html.replace(/<button(?![^>]*\stype=)/g, '<button type="submit"'));
     for (const { messages } of report.results) {
       for (const { line, message, ruleId } of messages) {
@@ -120,7 +121,7 @@ export class Browser {
     }
   }
 
-  /** What every page has to be, in light and in dark. */
+  /** Checks the requirements for every page, in light and in dark. */
   async inspect(page) {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) this.complaints.push(`${page.url()} is ${wide} pixels wider than the screen`);
@@ -139,7 +140,7 @@ export class Browser {
     await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   }
 
-  /** Pictures of a page in every size and both colours, if somebody wants them. */
+  /** Takes screenshots of a page in every size and both colour schemes, if requested. */
   async shoot(page, name) {
     if (!this.screenshots) return;
     const before = page.viewportSize();
@@ -154,7 +155,7 @@ export class Browser {
     await page.setViewportSize(before);
   }
 
-  /** Fails if any page was not what it has to be. */
+  /** Fails if there were any complaints. */
   demandQuiet() {
     const found = this.complaints.splice(0);
     if (found.length) throw new Error(found.join("\n"));

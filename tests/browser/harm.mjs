@@ -1,4 +1,4 @@
-// What somebody might write who wants to harm readers: nothing of it runs, loads or breaks a page.
+// Malicious posts: no content runs scripts, loads anything or breaks a page.
 
 import assert from "node:assert/strict";
 
@@ -54,7 +54,7 @@ async function nothingIsRun({ blog, browser }) {
   assert.equal(await injected(), 0);
   await page.setViewportSize(SIZES.phone);
   await browser.inspect(page);
-  // Who writes it sees it in forms.
+  // The author sees it in forms.
   const { author, post, text } = pages[5];
   await page.goto(`${blog.url}/login?next=/posts/${post.id}/edit`);
   await page.getByLabel("E-mail address").fill(author.email);

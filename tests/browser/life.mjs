@@ -1,4 +1,4 @@
-// The whole life of a user.
+// The whole life cycle of an account.
 
 import assert from "node:assert/strict";
 
@@ -8,7 +8,7 @@ const FIRST = "three words together";
 const SECOND = "four words in a row";
 const THIRD = "and now five words more";
 
-/** What a person does to a form: by pointer, or by keyboard alone. */
+/** Operates a form by pointer, or by keyboard only. */
 function hands(page, keyboard) {
   const press = async (locator) => {
     if (!keyboard) return locator.click();

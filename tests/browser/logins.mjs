@@ -1,4 +1,4 @@
-// Logins as browsers and their keepers of passwords see them.
+// Logins as browsers and their password managers see them.
 
 import assert from "node:assert/strict";
 
@@ -21,7 +21,7 @@ async function aLoginThatIsNotKept({ blog, browser }) {
       await page.getByText("Leave this unticked on a shared device").waitFor();
       if (!kept) {
         await page.getByText("Keep me logged in on this device").click();
-        // What was chosen outlasts a slip.
+        // The choice survives a wrong password.
         await page.getByLabel("E-mail address").fill(author.email);
         await page.getByLabel("Password", { exact: true }).fill("not the password");
         await page.getByRole("button", { name: "Log in" }).click();
@@ -34,14 +34,14 @@ async function aLoginThatIsNotKept({ blog, browser }) {
       await page.waitForURL(`${blog.url}/`);
       const cookies = await page.context().cookies();
       const session = cookies.find(({ name }) => name === "session");
-      // One without an end is for as long as the browser is open.
+      // A cookie without an expiry lasts until the browser closes.
       assert.equal(session.expires === -1, !kept);
       assert.equal(cookies.some(({ name }) => name === "device"), kept);
     }
   }
 }
 
-/** The forms of a page that have a password, with the name that stands before it. */
+/** Returns the password forms of a page, with the account name before each password. */
 function passwordForms(page) {
   return page.evaluate(() =>
     [...document.forms]
@@ -84,7 +84,7 @@ async function theWellKnownAddress({ blog, browser }) {
   assert.equal(await page.getByRole("heading", { name: "Password" }).evaluate((heading) => heading.matches(":target")), true);
   const probe = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
   assert.equal((await page.request.get(blog.url + probe)).status(), 404);
-  // The page of an error is one for her, too.
+  // An error page shows her login, too.
   await page.goto(`${blog.url}/nothing-here`);
   await page.getByRole("link", { name: author.name }).waitFor();
   await page.getByRole("button", { name: "Log out" }).waitFor();
@@ -94,7 +94,7 @@ async function namesInBothDirections({ blog, browser }) {
   const author = await blog.author("ليلى (1)");
   const page = await browser.somebody();
   await logIn(blog, page, author);
-  // The brackets of her name stand on its left, where Arabic ends.
+  // The brackets of her name are on its left, where Arabic text ends.
   const ofName = await page.locator(".bar .name").evaluate((name) => {
     const range = document.createRange();
     const text = name.firstChild;

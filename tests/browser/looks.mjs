@@ -1,4 +1,4 @@
-// How pages look and what they weigh; with screenshots for whoever wants to see for themselves.
+// Appearance and weight of pages, with optional screenshots.
 
 import assert from "node:assert/strict";
 
@@ -66,7 +66,7 @@ async function everyPageInEverySize({ blog, browser }) {
   await see(`/posts/${posts[9].id}/edit`, "edit");
   await see(`/posts/${posts[9].id}/delete`, "delete-post");
   const mail = await blog.mail(author.email, "Confirm your e-mail address");
-  // The frame with the mail runs no script, not even the one that looks for movement.
+  // The mail's sandboxed frame runs no script, not even the layout shift observer.
   const reader = await browser.somebody({ script: false });
   await reader.goto(blog.url + mail.path);
   await browser.shoot(reader, "mail");
@@ -76,7 +76,7 @@ async function faultsAreTiedToTheirFields({ blog, browser }) {
   for (const script of [true, false]) {
     const page = await browser.somebody({ script });
     await page.goto(`${blog.url}/register`);
-    // Past what a browser checks by itself.
+    // Bypasses the browser's own validation.
     const answer = await page.request.post(`${blog.url}/register`, { form: { username: "a@b", email: "ada", password: "short" } });
     assert.equal(answer.status(), 422);
     await page.getByLabel("Username").fill("somebody");
@@ -191,10 +191,10 @@ async function aPictureIsCutAndRemoved({ blog, browser }) {
     await file.setInputFiles({ name: "\"><img src=x onerror=alert(1)>.png", mimeType: "image/png", buffer });
     if (script) {
       const cut = page.getByLabel("How the picture will be cropped");
-      // The browser reads the file first, and then there is something to be cut.
+      // The crop control appears after the browser has read the file.
       await cut.waitFor();
       await cut.focus();
-      // Who chooses a file makes room for it; a file chosen by a test does not count as input of a person.
+      // Choosing a file shifts the layout; the browser does not count a file set by a test as user input.
       await page.evaluate(() => globalThis.forgetShifts());
       await page.keyboard.press("ArrowRight");
       await browser.inspect(page);

@@ -1,8 +1,8 @@
-// Answers that a browser could lose, because they come before it has sent everything.
+// Responses that a browser could lose, because they arrive before it has sent the whole request.
 
 import assert from "node:assert/strict";
 
-/** A picture from a phone: more than lies in the buffers between a browser and a server that does not read. */
+/** A picture from a phone: more than the socket buffers between a browser and a server that does not read. */
 const PICTURE = Buffer.alloc(4 * 1024 * 1024, "x");
 
 async function aPictureAfterTheSessionEnded({ blog, browser, rounds }) {
@@ -16,11 +16,11 @@ async function aPictureAfterTheSessionEnded({ blog, browser, rounds }) {
       await page.getByLabel("Password", { exact: true }).fill(author.password);
       await page.getByRole("button", { name: "Log in" }).click();
       await page.waitForURL("**/account");
-      // The session is over, and the page does not know yet.
+      // The session ends without the page's knowledge.
       await page.context().clearCookies();
       await page.getByLabel("Choose a picture").setInputFiles({ name: "a.png", mimeType: "image/png", buffer: PICTURE });
       await page.getByRole("button", { name: "Use this picture" }).click();
-      // A browser's own page of an error has another address.
+      // The browser's own error page has another URL.
       answered += await page.waitForURL("**/login?next=**", { timeout: 30_000 }).then(() => 1, () => 0);
     }
     console.log(`    ${script ? "with" : "without"} script: ${answered} of ${rounds} answers came`);

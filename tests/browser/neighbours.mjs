@@ -1,11 +1,11 @@
-// What other applications of the same host leave behind, whose cookies know no ports: people log in and stay logged in.
+// Cookies of other applications on the same host, because cookies ignore ports: users can still log in and stay logged in.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 
 const MUCH = "x".repeat(4_000);
 
-/** What a neighbour sets: as header lines, whose characters are bytes, and as its scripts do. */
+/** Cookies that a neighbour sets: in header lines, whose characters are bytes, and from scripts. */
 const KINDS = [
   { kind: "UTF-8", script: ["city=München", "größe=☕", "名前=値"] },
   { kind: "Latin-1", headers: ["stadt=M\u00fcnchen; Path=/", "\u00fc=\u00ff; Path=/"] },
@@ -27,7 +27,7 @@ function neighbour(headers) {
     const server = createServer((_, answer) => {
       answer.setHeader("Content-Type", "text/html");
       if (headers) answer.setHeader("Set-Cookie", headers);
-      // With a picture of its own: the browser asks for one otherwise, whenever it likes.
+      // With an inline icon, because the browser would otherwise request one at any time.
       answer.end('<!doctype html><title>Next door</title><link rel="icon" href="data:,">');
     });
     server.listen(0, "127.0.0.1", () => done(server));

@@ -1,5 +1,5 @@
-// What the name and the origin matter by which a page is reached: our own forms over plain HTTP, where browsers say less of
-// themselves, and pages of other origins that use the API.
+// Host names and origins: our own forms over plain HTTP, where browsers send fewer headers, and pages of other origins
+// that use the API.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { Blog } from "./blog.mjs";
 import { NETWORK_NAME } from "./browser.mjs";
 
-/** The same address by the name of a machine in a network, which a browser does not trust without encryption. */
+/** The same URL with the name of a machine in a network, which a browser does not trust without TLS. */
 function byName(address) {
   const url = new URL(address);
   url.hostname = NETWORK_NAME;
@@ -34,7 +34,7 @@ async function formsOverPlainHttp({ blog, browser }) {
       body: new URLSearchParams({ username: email, password: "four other words here" }),
     });
     assert.equal(login.status, 200, "the new password counts");
-    // What is tested here: a browser that says its origin and nothing else, and never the address with the token.
+    // The browser sends its origin and nothing else, and never the URL with the token.
     const headers = await Promise.all(sent);
     assert.equal(headers.length, 2);
     for (const { origin, referer, "sec-fetch-site": site } of headers) {
@@ -71,7 +71,7 @@ function otherOrigin() {
   });
 }
 
-/** What a script of the page gets: tokens by a form, an account by a bearer token and by a cookie, an error. */
+/** Requests from a script of the page: tokens by a form, an account by a bearer token and by a cookie, an error. */
 function useTheApi(page, url, { email, password }) {
   return page.evaluate(async ({ url, email, password }) => {
     const attempt = async (path, options) => {
@@ -106,7 +106,7 @@ async function aPageOfAnotherOrigin({ blog, browser, program }) {
   try {
     for (const [site, isShared] of [[shared, true], [blog, false]]) {
       const author = await site.author("Origin Ada");
-      // The console says what was kept from the page, as it has to be.
+      // The console reports the blocked responses, as expected.
       const page = await browser.somebody({ refusals: /blocked by CORS policy|net::ERR_FAILED/ });
       await page.goto(`${site.url}/login`);
       await page.getByLabel("E-mail address").fill(author.email);
@@ -116,7 +116,7 @@ async function aPageOfAnotherOrigin({ blog, browser, program }) {
       await page.goto(origin);
       const cookiesBefore = await page.context().cookies();
       const found = await useTheApi(page, site.url, author);
-      // Neither the session of the browser nor a new cookie comes into it.
+      // Neither the browser's session nor a new cookie is involved.
       assert.equal(found.cookie, "TypeError");
       assert.equal(found.page, "TypeError");
       assert.deepEqual(await page.context().cookies(), cookiesBefore);

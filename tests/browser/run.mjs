@@ -1,11 +1,12 @@
-// Opens the blog in a real browser and does what people do there: with and without script, by keyboard, on a phone and on a
-// desk, in light and in dark.
+// Opens the blog in a real browser and acts like users: with and without JavaScript, by keyboard, on a phone and on a
+// desktop, in light and in dark.
 //
 // usage: node tests/browser/run.mjs --program target/debug/blog [--screenshots FOLDER] [--chromium PATH]
 //   [--rounds N] [NAME …]
 //
-// The program is started with `dev` in a temporary folder. With NAMEs only tests that have one in theirs are run; what could
-// go well by chance is done N times. The last line is in the form of Rust's, so that scripts/test counts both alike.
+// The program is started with `dev` in a temporary folder. With NAMEs, only tests whose name contains one of them are run;
+// tests that could pass by chance are repeated N times. The last line has the format of Rust's tests, so that scripts/test
+// can count it.
 
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -34,13 +35,13 @@ function options(words) {
   return found;
 }
 
-/** The browser of this machine; what looks for it says what is missing. */
+/** Finds the browser of this machine; scripts/find-tool reports what is missing. */
 function findChromium() {
   const finder = fileURLToPath(new URL("../../scripts/find-tool", import.meta.url));
   return execFileSync(finder, ["chromium"], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
 }
 
-/** What hangs has failed. */
+/** Fails after a timeout. */
 function within(milliseconds, promise) {
   let timer;
   const late = new Promise((_, failed) => {
@@ -54,7 +55,7 @@ const chromium = given.chromium ?? findChromium();
 const rounds = Number(given.rounds);
 const TEST_MAX = 120_000 + rounds * 5_000;
 const blog = await Blog.start(given.program);
-// One whose forms ask for a proof of work.
+// A blog whose forms require a proof of work.
 const busyBlog = await Blog.start(given.program, { CHALLENGE: "always" });
 const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;

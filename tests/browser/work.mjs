@@ -1,4 +1,4 @@
-// Forms that ask for a proof of work: the script does it, is done in time, and says what it is doing.
+// Forms that require a proof of work: the script computes it, finishes in time, and reports what it is doing.
 
 import assert from "node:assert/strict";
 
@@ -12,7 +12,7 @@ async function fillIn(page, name) {
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
 }
 
-/** Has the page for registering come with another attribute of its challenge, before any script reads it. */
+/** Changes an attribute of the challenge on the registration page before any script reads it. */
 async function alter(page, name, value) {
   await page.route("**/register", async (route) => {
     if (route.request().resourceType() !== "document" || route.request().method() !== "GET") return route.continue();
@@ -22,7 +22,7 @@ async function alter(page, name, value) {
   });
 }
 
-/** How often each form was sent. */
+/** Records the submitted forms. */
 function count(page) {
   const sent = [];
   page.on("request", (request) => { if (request.method() === "POST") sent.push(new URL(request.url()).pathname); });
@@ -53,7 +53,7 @@ async function registersAndResets({ busyBlog: blog, browser }) {
 async function saysWhatItIsDoingAndSendsOnce({ busyBlog: blog, browser }) {
   const page = await browser.somebody();
   const sent = count(page);
-  // So much that it has no end.
+  // A number of bits that never finishes.
   await alter(page, "bits", 32);
   await page.goto(`${blog.url}/register`);
   await fillIn(page, "xenia");
@@ -63,7 +63,7 @@ async function saysWhatItIsDoingAndSendsOnce({ busyBlog: blog, browser }) {
   await status.getByText("Just a moment.").waitFor();
   assert.equal(await status.evaluate((output) => output.role ?? output.getAttribute("role") ?? "status"), "status");
   assert.equal(await button.getAttribute("aria-busy"), "true");
-  // The page can be used meanwhile, and asking again changes nothing.
+  // The page stays usable meanwhile, and a second click changes nothing.
   await button.click();
   await page.getByLabel("Username").fill("xenia the patient");
   assert.equal(await page.getByLabel("Username").inputValue(), "xenia the patient");
@@ -91,7 +91,7 @@ async function withoutScriptTheFormSaysThatItNeedsOne({ busyBlog: blog, browser 
   const page = await browser.somebody({ script: false });
   for (const path of ["/register", "/forgot-password"]) {
     await page.goto(blog.url + path);
-    // A browser that is told by a test to run no script reads pages as if it ran them, so the words are there and not shown.
+    // With scripts disabled by a test, the browser still parses pages as if they were enabled, so the text exists but is hidden.
     assert.match(await page.locator("form noscript").textContent(), /This form needs JavaScript/);
     await browser.inspect(page);
   }

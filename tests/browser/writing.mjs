@@ -1,4 +1,4 @@
-// Writing and reading: a text that outlives its session, texts from right to left, and tables that are wider than a phone.
+// Writing and reading: texts that survive the end of the session, right-to-left texts, and tables wider than a phone.
 
 import assert from "node:assert/strict";
 
@@ -23,7 +23,7 @@ async function aTextOutlivesItsSession({ blog, browser }) {
       await page.waitForURL(`**${path}`);
       await page.getByLabel("Title").fill(HEBREW);
       await page.getByLabel("Text", { exact: true }).fill("An hour of work\n</textarea>");
-      // The session ends, and the page does not know yet.
+      // The session ends without the page's knowledge.
       await page.context().clearCookies();
       await page.getByRole("button", { name: send, exact: true }).click();
       await page.getByRole("alert").getByText("You are logged out.").waitFor();
@@ -57,7 +57,7 @@ async function rightToLeft({ blog, browser }) {
     for (const [words, direction] of directions) {
       assert.equal(direction, /^[\u0590-\u05ff]/.test(words) ? "rtl" : "ltr", `${words} at ${path}`);
     }
-    // On the side where an item begins there is room for its marker.
+    // There is room for the marker on the side where an item starts.
     const room = await page.evaluate(() =>
       [...document.querySelectorAll(".prose li")].map((item) => {
         const [own, list] = [item.getBoundingClientRect(), item.parentElement.getBoundingClientRect()];
@@ -109,7 +109,7 @@ async function wideTablesScrollByThemselves({ blog, browser }) {
       assert.ok((await scrolled()) > 0);
       assert.equal(await page.evaluate(() => scrollX), 0);
     }
-    // Words are not broken into letters for want of room.
+    // Narrow columns do not break words into letters.
     const word = page.getByRole("cell", { name: "antidisestablishmentarianism 0" });
     if (path.startsWith("/posts")) assert.ok((await word.boundingBox()).height < 100);
   }

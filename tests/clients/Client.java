@@ -1,4 +1,4 @@
-// Makes each request so many times with Java's HttpClient, and counts the answers that arrive.
+// Makes each request ROUNDS times with Java's HttpClient and counts the responses that arrive.
 //
 // usage: java tests/clients/Client.java URL ROUNDS 1|2 TABLE [CERTIFICATE]
 

@@ -1,4 +1,4 @@
-"""Makes each request so many times with httpx, asynchronously, and counts the answers that arrive.
+"""Makes each request ROUNDS times with httpx, asynchronously, and counts the responses that arrive.
 
 usage: python tests/clients/httpx_client.py URL ROUNDS 1|2 [CERTIFICATE]
 """
@@ -25,7 +25,7 @@ BODIES = {"whole": lambda size: b"x" * size, "in pieces": in_pieces}
 
 
 async def ask(client, line, body):
-    """Whether the answer came, and what came instead."""
+    """Returns whether the response arrived, and what arrived instead."""
     status, method, path, content_type, size = line.split("\t")
     try:
         answer = await client.request(

@@ -1,4 +1,4 @@
-// Makes each request so many times with Node's `fetch`, and counts the answers that arrive.
+// Makes each request ROUNDS times with Node's `fetch` and counts the responses that arrive.
 //
 // usage: node tests/clients/node.mjs URL ROUNDS
 
@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 
 const [base, rounds] = [process.argv[2], Number(process.argv[3])];
 const table = await readFile(new URL("requests.tsv", import.meta.url), "utf8");
-// As a text, and as a form, which is sent in pieces.
+// As text, and as a form, which is sent in pieces.
 const bodies = {
   text: (bytes) => "x".repeat(bytes),
   form: (bytes) => {

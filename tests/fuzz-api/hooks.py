@@ -1,6 +1,6 @@
-"""Who sends the requests that schemathesis makes up: a user with a post, registered anew when the last one is out.
+"""Hooks for schemathesis: requests are sent as a user with a post, who is replaced when logged out or deleted.
 
-`FUZZ_BASE` is the server, `FUZZ_INTROSPECTION_SECRET` what it takes from other services.
+`FUZZ_BASE` is the server's URL, `FUZZ_INTROSPECTION_SECRET` its secret for introspection.
 """
 
 import os
@@ -17,7 +17,7 @@ SECONDS_MAX = 30
 
 
 class Person:
-    """Whoever is logged in at the moment."""
+    """The current user."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -30,7 +30,7 @@ class Person:
         return self.session.request(method, BASE + path, headers=headers, timeout=SECONDS_MAX, **more)
 
     def current_token(self):
-        """A token that is good at the moment: what was made up may have ended the session or deleted the account."""
+        """Returns a valid token: a generated request may have ended the session or deleted the account."""
         with self.lock:
             if self.token is None or self.ask("GET", "/api/users/me").status_code != 200:
                 self.begin()

@@ -1,9 +1,9 @@
-// Has Lighthouse look at the pages of the blog, on a phone and on a desk, and prints what it gives them.
+// Runs Lighthouse on the blog's pages, for phone and desktop, and prints the scores.
 //
 // usage: node tests/lighthouse/run.mjs --program target/release/blog --lighthouse FOLDER --chromium PATH [NAME …]
 //
-// FOLDER is where npm has installed Lighthouse: scripts/lighthouse does that. With NAMEs only these pages are looked at. It ends with
-// 1 if a page has less than it should: 95 for performance, 100 for everything else.
+// FOLDER is where npm has installed Lighthouse; scripts/lighthouse does that. With NAMEs, only these pages are audited. Exit
+// status 1 if a score is too low: below 95 for performance, below 100 for everything else.
 
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -31,7 +31,7 @@ const load = (name) => import(pathToFileURL(find(name)).href);
 const { default: lighthouse, desktopConfig } = await load("lighthouse");
 const { launch } = await load("chrome-launcher");
 
-/** What somebody sees who has written something: each page by its path, and the cookies that go with it. */
+/** Creates an author with posts and returns the pages by path, with their cookies. */
 async function pagesOf(blog) {
   const author = await blog.author("Ada Lovelace");
   for (let n = 1; n < 12; n += 1) await author.publish(`Notes of day ${n}`, "With **strong** words.\n\n- one\n- two");
@@ -48,7 +48,7 @@ async function pagesOf(blog) {
   ];
 }
 
-/** What Lighthouse gives a page, and the audits that cost it something. */
+/** Returns the scores of a page, and the audits that lowered them. */
 async function look(port, url, cookie, device) {
   const flags = { port, logLevel: "error", onlyCategories: Object.keys(LEAST), extraHeaders: cookie ? { Cookie: cookie } : {} };
   const { lhr } = await lighthouse(url, flags, device === "desk" ? desktopConfig : undefined);

@@ -1,11 +1,11 @@
-// oauth4webapi and openid-client against a running program: scripts/test-oauth starts both.
+// Runs oauth4webapi and openid-client against the program; scripts/test-oauth starts both.
 
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 
 import { end, failure, given, step } from "./steps.mjs";
 
-// Node.js 18 has these without a global name, under which the clients look for them.
+// Node.js 18 does not define these globals, which the clients need.
 globalThis.crypto ??= webcrypto;
 globalThis.CryptoKey ??= webcrypto.CryptoKey;
 const oauth = await import("oauth4webapi");
@@ -43,7 +43,7 @@ async function playOauth4webapi() {
   const first = await named("logs in by a password", () => grant("password", login));
   await named("sees that a password is wrong", async () => {
     const error = await failure(() => grant("password", { ...login, password: "another" }));
-    // The API's contract wants a challenge here, which this client looks at first.
+    // The API contract requires a challenge here, which this client checks first.
     assert.ok(error instanceof oauth.WWWAuthenticateChallengeError, error);
     assert.deepEqual([error.status, error.cause[0].scheme], [401, "bearer"]);
     assert.equal((await error.response.json()).error, "invalid_grant");

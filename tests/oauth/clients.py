@@ -1,4 +1,4 @@
-"""Authlib and requests-oauthlib against a running program: scripts/test-oauth starts both."""
+"""Runs Authlib and requests-oauthlib against the program; scripts/test-oauth starts both."""
 
 import os
 import sys
@@ -28,11 +28,11 @@ passed, failed = 0, 0
 
 
 def step(name, act):
-    """One thing that a client does. What it answers is left to later steps."""
+    """Runs one step of a client and returns its result for later steps."""
     global passed, failed
     try:
         result = act()
-    except Exception:  # the later steps are tried all the same
+    except Exception:  # continue with the later steps
         failed += 1
         print(f"test {name} ... FAILED\n{traceback.format_exc()}")
         return None
@@ -42,7 +42,7 @@ def step(name, act):
 
 
 def failure(kind, act):
-    """What an act fails with; that it does not fail so is an error."""
+    """Returns the error of an act that must fail."""
     try:
         act()
     except kind as error:
@@ -55,7 +55,7 @@ def equal(found, expected):
 
 
 class Validator(JWTBearerTokenValidator):
-    """Authlib's RFC 9068, with the keys that the program publishes."""
+    """Authlib's validator for RFC 9068, with the program's published keys."""
 
     def get_jwks(self):
         return KeySet.import_key_set(requests.get(AS["jwks_uri"], timeout=30).json())

@@ -1,13 +1,13 @@
-// Counts the steps of clients written in JavaScript, as the tests of the program are counted.
+// Counts the steps of the JavaScript clients in the same way as tests.
 
 const [base, secret] = [process.env.OAUTH_BASE, process.env.OAUTH_SECRET];
 let passed = 0;
 const failures = [];
 
-/** Where the program is, what services ask it with, and who has an account there. */
+/** The URL of the program, the introspection secret, and a registered account. */
 export const given = { base, secret, username: "ada@example.com", password: "correct-horse-battery-staple" };
 
-/** One thing that a client does. What it answers is left to later steps. */
+/** Runs one step of a client and returns its result for later steps. */
 export async function step(name, act) {
   try {
     const result = await act();
@@ -21,7 +21,7 @@ export async function step(name, act) {
   }
 }
 
-/** What an act fails with; that it does not fail is an error. */
+/** Returns the error of an act that must fail. */
 export async function failure(act) {
   try {
     await act();
@@ -31,7 +31,7 @@ export async function failure(act) {
   throw new Error("it succeeded");
 }
 
-/** The line that is counted. */
+/** Prints the line that is counted. */
 export function end() {
   const result = failures.length ? "FAILED" : "ok";
   console.log(`\ntest result: ${result}. ${passed} passed; ${failures.length} failed; 0 ignored`);

@@ -1,4 +1,4 @@
-// Unpacks the Chromium of the package beside this file: unpack.mjs TO
+// Unpacks the Chromium of the package next to this file: unpack.mjs TO
 
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename } from "node:fs/promises";
@@ -8,5 +8,5 @@ import { createBrotliDecompress } from "node:zlib";
 const packed = new URL("node_modules/@sparticuz/chromium/bin/chromium.br", import.meta.url);
 const to = process.argv[2];
 await pipeline(createReadStream(packed), createBrotliDecompress(), createWriteStream(`${to}.part`, { mode: 0o755 }));
-// Under its name only when it is whole.
+// Renamed only when it is complete.
 await rename(`${to}.part`, to);
