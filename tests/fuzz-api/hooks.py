@@ -58,14 +58,14 @@ PERSON = Person()
 
 @schemathesis.hook
 def before_load_schema(ctx, raw_schema):
-    """Whether an operation can be had without its token is tried for schemes of HTTP and for cookies alone, and a token of OAuth2
-    goes the way of the former."""
+    """Declares OAuth2 as an HTTP bearer scheme, because schemathesis checks missing authentication only for HTTP schemes
+    and cookies."""
     raw_schema["components"]["securitySchemes"]["OAuth2PasswordBearer"] = {"type": "http", "scheme": "bearer"}
 
 
 @schemathesis.auth(refresh_interval=None)
 class Bearer:
-    """The token of that user, where the operation says that it takes one."""
+    """Sends the current user's token where the operation accepts one."""
 
     def get(self, case, ctx):
         if case.operation.path.endswith("/introspect"):
@@ -79,7 +79,7 @@ class Bearer:
 
 @schemathesis.hook
 def map_path_parameters(ctx, path_parameters):
-    """Half of the ids that are in order are those of that user: all others belong to nobody."""
+    """Replaces half of the valid ids with the current user's, because random ids do not exist."""
     for name, value in (path_parameters or {}).items():
         try:
             is_chosen = uuid.UUID(value).int % 2 == 0 and str(uuid.UUID(value)) == value

@@ -162,7 +162,7 @@ fault-limited-minute = Zu viele Versuche. Bitte versuchen Sie es in einer Minute
 fault-limited = Zu viele Versuche. Bitte versuchen Sie es in einer Viertelstunde noch einmal.
 fault-limited-login = Zu viele Versuche. Bitte versuchen Sie es in einer Viertelstunde noch einmal, oder wählen Sie per E-Mail ein neues Passwort: Das geht sofort.
 fault-challenge = Die Rechenaufgabe, die Ihr Browser lösen sollte, fehlte, kam zu spät oder wurde schon einmal verwendet. Bitte versuchen Sie es noch einmal.
-fault-invitation = Diese Einladung ist ungültig, bereits verwendet oder für eine andere Adresse.
+fault-invitation = Diese Einladung ist ungültig, aufgebraucht oder für eine andere Adresse.
 fault-registration-closed = Im Moment kann sich hier niemand registrieren.
 fault-reset-token = Dieser Link gilt nicht mehr. Bitte fordern Sie einen neuen an.
 fault-registration-password = Bitte geben Sie das Passwort ein, das Sie für dieses Konto gewählt haben.
@@ -250,7 +250,7 @@ page-end = Beenden
 page-end-named = Sitzung auf { $device } beenden
 page-end-others = Alle anderen beenden
 page-delete-account = Konto löschen
-page-delete-intro = Ihr Konto und alles, was dazugehört, wird sofort gelöscht. Das lässt sich nicht rückgängig machen.
+page-delete-intro = Ihr Konto und alles, was dazugehört, werden sofort gelöscht. Das lässt sich nicht rückgängig machen.
 page-delete-sure = Wollen Sie das Konto { $name } mit allem, was dazugehört, wirklich löschen? Das lässt sich nicht rückgängig machen.
 page-delete-do = Endgültig löschen
 

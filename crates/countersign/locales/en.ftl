@@ -161,7 +161,7 @@ fault-limited-minute = Too many attempts. Please try again in a minute.
 fault-limited = Too many attempts. Please try again in 15 minutes.
 fault-limited-login = Too many attempts. Please try again in 15 minutes, or reset your password by e-mail, which works immediately.
 fault-challenge = The calculation that your browser had to do was missing, too late or used before. Please try again.
-fault-invitation = This invitation is invalid, already used, or for another address.
+fault-invitation = This invitation is invalid, used up, or for another address.
 fault-registration-closed = Registration is closed at the moment.
 fault-reset-token = This link is no longer valid. Please request a new one.
 fault-registration-password = Please enter the password that you chose for this account.
@@ -249,7 +249,7 @@ page-end = End
 page-end-named = End the session on { $device }
 page-end-others = End all others
 page-delete-account = Delete account
-page-delete-intro = Your account and everything that belongs to it is deleted at once. This cannot be undone.
+page-delete-intro = Your account and everything that belongs to it are deleted at once. This cannot be undone.
 page-delete-sure = Do you really want to delete the account { $name } with everything that belongs to it? This cannot be undone.
 page-delete-do = Delete for good
 
