@@ -1,4 +1,4 @@
-"""Registers somebody, with a proof of work if that is asked for: solve_challenge.py SERVER USERNAME EMAIL < password"""
+"""Registers a user, with a proof of work if the server requires it: solve_challenge.py SERVER USERNAME EMAIL < password"""
 
 import hashlib
 import itertools
@@ -9,7 +9,7 @@ import urllib.request
 
 
 def solve(challenge: dict) -> str:
-    """What to send as `challenge_solution`."""
+    """Returns the value of `challenge_solution`."""
     for number in itertools.count():
         solution = f"{challenge['challenge']}:{number}"
         digest = hashlib.sha256(solution.encode()).digest()
@@ -18,7 +18,7 @@ def solve(challenge: dict) -> str:
 
 
 def post(url: str, body: dict) -> dict:
-    """The answer's JSON, also that of a refusal."""
+    """Returns the JSON of the response, error responses included."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request) as answer:
@@ -28,7 +28,7 @@ def post(url: str, body: dict) -> dict:
 
 
 def register(server: str, body: dict) -> dict:
-    """The new account, or the problem."""
+    """Returns the new account, or the problem."""
     answer = post(f"{server}/api/users", body)
     if answer.get("code") == "challenge_required":
         solution = solve(answer["challenge"])
