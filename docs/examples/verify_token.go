@@ -1,4 +1,4 @@
-// Reads an access token and prints whose it is: verify_token SERVER ISSUER [AUDIENCE] < token
+// Verifies an access token and prints its user's id: verify_token SERVER ISSUER [AUDIENCE] < token
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Claims are what a token says.
+// Claims are the claims of a token.
 type Claims struct {
 	Issuer    string `json:"iss"`
 	Audience  string `json:"aud"`
@@ -24,7 +24,7 @@ type Claims struct {
 	ExpiresAt int64  `json:"exp"`
 }
 
-// Verifier verifies access tokens by the public keys of a server. Make one and keep it: it caches the keys.
+// Verifier verifies access tokens with the public keys of a server. Create one and keep it: it caches the keys.
 type Verifier struct {
 	server, issuer, audience string
 	client                   http.Client
@@ -33,7 +33,7 @@ type Verifier struct {
 	fetchedAt                time.Time
 }
 
-// NewVerifier fetches nothing yet.
+// NewVerifier returns a verifier. It fetches no keys yet.
 func NewVerifier(server, issuer, audience string) *Verifier {
 	client := http.Client{Timeout: 5 * time.Second}
 	return &Verifier{server: server, issuer: issuer, audience: audience, client: client}
@@ -41,7 +41,7 @@ func NewVerifier(server, issuer, audience string) *Verifier {
 
 var errRefused = errors.New("this is not an access token to be believed")
 
-// Verify returns the token's claims, or an error when it is not to be believed.
+// Verify returns the token's claims, or an error if it is not valid.
 func (v *Verifier) Verify(token string) (*Claims, error) {
 	parts := strings.Split(token, ".")
 	var header struct{ Alg, Typ, Kid string }
@@ -64,8 +64,8 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 	return claims, nil
 }
 
-// The key of this name. The keys are fetched when they are five minutes old, or for a new name when they are five seconds
-// old: anybody can make up a name.
+// key returns the key with this id. Keys are fetched when they are five minutes old, or for an unknown id when they are five
+// seconds old: anyone can invent an id.
 func (v *Verifier) key(kid string) (ed25519.PublicKey, error) {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
@@ -118,7 +118,7 @@ func decode(part string, into any) error {
 func main() {
 	token, err := io.ReadAll(os.Stdin)
 	if err == nil && len(os.Args) >= 3 {
-		audience := os.Args[len(os.Args)-1] // the issuer, unless there is another after it
+		audience := os.Args[len(os.Args)-1] // the issuer, unless an audience follows it
 		var claims *Claims
 		verifier := NewVerifier(os.Args[1], os.Args[2], audience)
 		if claims, err = verifier.Verify(strings.TrimSpace(string(token))); err == nil {

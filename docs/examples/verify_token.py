@@ -1,4 +1,4 @@
-"""Reads an access token and prints whose it is: verify_token.py SERVER ISSUER ALGORITHM [AUDIENCE] < token"""
+"""Verifies an access token and prints its user's id: verify_token.py SERVER ISSUER ALGORITHM [AUDIENCE] < token"""
 
 import sys
 
@@ -6,17 +6,17 @@ import jwt  # PyJWT, with `cryptography`
 
 
 class Verifier:
-    """Verifies access tokens by the public keys of a server. Make one and keep it: it caches the keys."""
+    """Verifies access tokens with the public keys of a server. Create one and keep it: it caches the keys."""
 
     def __init__(self, server: str, issuer: str, algorithm: str, audience: str | None = None):
-        # A token that names a key it has not seen makes it fetch them again.
+        # Fetches the keys again when a token names an unknown one.
         self.keys = jwt.PyJWKClient(f"{server}/.well-known/jwks.json")
         self.issuer = issuer
         self.algorithm = algorithm
         self.audience = audience or issuer
 
     def verify(self, token: str) -> dict:
-        """The token's claims. Raises jwt.PyJWTError when it is not to be believed."""
+        """Returns the token's claims. Raises jwt.PyJWTError if it is not valid."""
         key = self.keys.get_signing_key_from_jwt(token)
         claims = jwt.decode(
             token,
@@ -26,7 +26,7 @@ class Verifier:
             audience=self.audience,
             options={"require": ["iss", "aud", "sub", "sid", "exp"]},
         )
-        # The signature covers the header too, so by now this can be believed.
+        # The signature covers the header too, so the header is trustworthy here.
         if jwt.get_unverified_header(token).get("typ") != "at+jwt":
             raise jwt.InvalidTokenError("This is not an access token")
         return claims
