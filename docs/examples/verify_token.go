@@ -39,7 +39,7 @@ func NewVerifier(server, issuer, audience string) *Verifier {
 	return &Verifier{server: server, issuer: issuer, audience: audience, client: client}
 }
 
-var errRefused = errors.New("this is not an access token to be believed")
+var errRefused = errors.New("this is not a valid access token")
 
 // Verify returns the token's claims, or an error if it is not valid.
 func (v *Verifier) Verify(token string) (*Claims, error) {
@@ -91,7 +91,7 @@ func (v *Verifier) fetch() error {
 		Keys []struct{ Kty, Crv, Kid, X string }
 	}
 	if answer.StatusCode != http.StatusOK {
-		return errors.New("the keys cannot be had: " + answer.Status)
+		return errors.New("cannot fetch the keys: " + answer.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&set); err != nil {
 		return err
