@@ -49,6 +49,7 @@ pub struct Job<'a> {
 
 /// Why a hash was not computed. The tags are untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HashError {
     /// The arena is smaller than one hash needs ([`Params::memory_bytes`]).
     ArenaTooSmall {

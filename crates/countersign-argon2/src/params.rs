@@ -164,6 +164,7 @@ impl Params {
 
 /// The parameter that violates RFC 9106, section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InvalidParams {
     /// The number of lanes must be from 1 to 2^24 - 1.
     Lanes,

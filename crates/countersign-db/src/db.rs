@@ -14,11 +14,19 @@ use crate::{Conn, DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
 
 /// Limits of the connection pools.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PoolPolicy {
     /// Maximum connections: PostgreSQL connections, or SQLite readers in addition to the one writer.
     pub connections_max: u32,
     /// How long a caller waits for a free connection, and SQLite for another process's write lock.
     pub wait_max: Duration,
+}
+
+impl PoolPolicy {
+    /// A policy with these limits.
+    pub const fn new(connections_max: u32, wait_max: Duration) -> Self {
+        Self { connections_max, wait_max }
+    }
 }
 
 impl Default for PoolPolicy {

@@ -68,6 +68,7 @@ pub struct Step {
 
 /// A step in the database that this program does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnknownStep {
     /// The step's number.
     pub version: i64,
@@ -84,6 +85,7 @@ impl UnknownStep {
 
 /// A step that [`Db::migrate`] just applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AppliedMigration {
     /// The set that the step belongs to.
     pub set: &'static str,
@@ -93,6 +95,7 @@ pub struct AppliedMigration {
 
 /// The difference between a database's schema and the embedded migrations of one set.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SchemaStatus {
     /// The set.
     pub set: &'static str,

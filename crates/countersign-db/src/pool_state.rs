@@ -9,6 +9,7 @@ use crate::{Db, DbError};
 
 /// The current state of a connection pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PoolState {
     /// `readers` or `writer` with SQLite, `shared` with PostgreSQL.
     pub pool: &'static str,

@@ -70,6 +70,7 @@ impl Draining {
 
 /// The settings of HTTP, apart from those of the accounts and the host.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct HttpSettings {
     /// The policy for the routes.
     pub policy: HttpPolicy,

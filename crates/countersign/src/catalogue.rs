@@ -39,6 +39,7 @@ pub enum Argument<'a> {
 
 /// Why a text is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TextError {
     /// No catalogue has the key.
     #[error("there is no text {0}")]

@@ -51,6 +51,7 @@ impl Limit {
 /// Too many attempts; a later one can succeed. Nothing in it depends on whether an account exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts; try again in {retry_after_seconds} seconds")]
+#[non_exhaustive]
 pub struct TooManyAttempts {
     /// The name of the limit.
     pub policy: &'static str,

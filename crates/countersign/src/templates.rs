@@ -51,6 +51,7 @@ pub struct InvalidTemplates(pub Vec<String>);
 /// A template that failed to render.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {reason}")]
+#[non_exhaustive]
 pub struct TemplateError {
     /// The template, and the line if known.
     pub place: String,

@@ -2,12 +2,46 @@
 //!
 //! Every response is checked against the application's OpenAPI document: a response that the document does not describe fails the
 //! test.
+//!
+//! ```
+//! use countersign::testing::{PASSWORD, TestApp};
+//! use jiff::SignedDuration;
+//! use serde_json::json;
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! // The accounts alone, on an empty SQLite database, or on PostgreSQL with TEST_DATABASE=postgres. A host application starts with
+//! // `TestApp::host`, which takes its migrations, its router and its OpenAPI document.
+//! let app = TestApp::start().await;
+//!
+//! // Callers are types: nobody, somebody with a token, and a browser that keeps cookies.
+//! let ada = app.user("ada").await;
+//! assert_eq!(ada.get("/api/users/me").await.ok(200)["username"], "ada");
+//! app.anonymous().get("/api/users/me").await.problem(401, "not_authenticated");
+//! let browser = app.browser();
+//! browser.log_in(&ada.email, PASSWORD).await;
+//! assert!(browser.open("/account").await.text().contains(&ada.email));
+//!
+//! // Mails are captured once their jobs have run.
+//! app.anonymous().post("/api/users/forgot-password", json!({ "email": ada.email })).await.ok(202);
+//! app.run_jobs().await;
+//! let mail = app.mailbox().find_newest_to(&ada.email).unwrap();
+//! assert!(mail.text.contains("/reset-password?token="));
+//!
+//! // The clock stands still until the test moves it.
+//! app.clock.advance(SignedDuration::from_hours(24 * 91));
+//! ada.get("/api/users/me").await.problem(401, "not_authenticated");
+//! # }
+//! ```
 
 mod browser;
 mod caller;
 mod contract;
+#[doc(hidden)]
 pub mod parsers;
+#[doc(hidden)]
 pub mod pictures;
+#[doc(hidden)]
 pub mod profiles;
 mod smtp_server;
 
@@ -25,6 +59,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use self::browser::Browser;
 pub use self::caller::{Answer, Caller, User};
+#[doc(hidden)]
 pub use self::smtp_server::{SmtpHello, SmtpMood, SmtpRefusal, SmtpServer, SmtpServerOptions};
 
 use self::contract::Contract;
@@ -34,6 +69,7 @@ pub use crate::config::differences::differences;
 use crate::config::{Config, HashParameters, SecretKey, SiteUrl, StoragePolicy};
 use crate::mail::{MailTransport, Mailbox};
 use crate::model::ClientAddress;
+#[doc(hidden)]
 pub use crate::operations::voids;
 use crate::{Accounts, MIGRATIONS, http, secrets};
 

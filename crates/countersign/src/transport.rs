@@ -19,6 +19,7 @@ pub use smtp::{InvalidCertificate, RootCertificates, Smtp, SmtpLogin, SmtpPolicy
 
 /// How mails are sent.
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum MailTransport {
     /// To a mail server.
     Smtp(SmtpPolicy),

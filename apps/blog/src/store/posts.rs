@@ -18,7 +18,7 @@ impl TryFrom<PostRow> for Post {
 
     fn try_from(row: PostRow) -> Result<Self, DbError> {
         let (id, title, content, date_posted, date_edited, user_id, username, image_file) = row;
-        let author = Profile { id: user_id.into(), username, image_file };
+        let author = Profile::new(user_id.into(), username, image_file);
         let (date_posted, date_edited) = (timestamp(date_posted)?, date_edited.map(timestamp).transpose()?);
         Ok(Self { id: id.into(), author, title, content, date_posted, date_edited })
     }

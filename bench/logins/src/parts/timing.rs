@@ -35,7 +35,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
 /// The same where costs were raised and users were brought along from three other programs.
 pub(crate) fn measure_recipes(bench: &Bench) -> Outcome<Vec<Figure>> {
     bench.installation.set_hashes(OTHERS, &RECIPES)?;
-    let costs = [("ARGON2_MEMORY_KIB", "16384".to_owned()), ("ARGON2_ITERATIONS", "1".to_owned())];
+    let costs = [("ARGON2_MEMORY_KIB", "19456".to_owned()), ("ARGON2_ITERATIONS", "2".to_owned())];
     register(bench, &costs, 0..OTHERS)?;
     measure_with(bench, &costs, ["unknown_to_wrong_recipes_idle", "unknown_to_wrong_recipes_loaded"])
 }

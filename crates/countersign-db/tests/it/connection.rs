@@ -78,7 +78,7 @@ async fn an_instant_keeps_its_microseconds() {
 #[tokio::test]
 async fn whoever_waits_for_a_connection_is_counted_and_whoever_waited_in_vain() {
     let temporary = TempDb::new(&[&LIBRARY]).await;
-    let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_secs(1) };
+    let policy = PoolPolicy::new(1, Duration::from_secs(1));
     let db = Db::connect(&temporary.url().parse().unwrap(), &policy).await.unwrap();
     let states = || db.pool_states();
     let reading = || states().into_iter().next().unwrap();

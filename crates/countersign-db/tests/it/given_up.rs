@@ -47,7 +47,7 @@ async fn names(db: &Db) -> Vec<String> {
 
 /// Connects with a single connection, so that the next caller gets the cancelled caller's connection.
 async fn narrow(database: &TempDb) -> Db {
-    let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_secs(20) };
+    let policy = PoolPolicy::new(1, Duration::from_secs(20));
     Db::connect(&database.url().parse().unwrap(), &policy).await.unwrap()
 }
 
@@ -178,7 +178,7 @@ async fn a_read_that_is_given_up_leaves_the_next_one_its_own_answer() {
 #[tokio::test]
 async fn writing_is_known_to_fail_until_something_has_been_written() {
     let database = TempDb::new(&[&LIBRARY]).await;
-    let policy = PoolPolicy { connections_max: 1, wait_max: Duration::from_secs(2) };
+    let policy = PoolPolicy::new(1, Duration::from_secs(2));
     let db = Db::connect(&database.url().parse().unwrap(), &policy).await.unwrap();
     match db.kind() {
         // Another program holds the write lock.

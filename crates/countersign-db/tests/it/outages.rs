@@ -62,7 +62,7 @@ async fn forward(mut client: TcpStream, mut server: UnixStream, is_silent: impl 
 
 /// Connects with a single connection, so that a hanging one blocks the pool.
 async fn connect(url: &str, wait_max: Duration) -> Result<Db, DbError> {
-    Db::connect(&url.parse().unwrap(), &PoolPolicy { connections_max: 1, wait_max }).await
+    Db::connect(&url.parse().unwrap(), &PoolPolicy::new(1, wait_max)).await
 }
 
 async fn one(db: &Db) -> Result<i32, DbError> {

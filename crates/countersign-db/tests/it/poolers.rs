@@ -7,7 +7,7 @@ use countersign_db::{DatabaseKind, DatabaseUrl, Db, DbError, PoolPolicy, Pooler,
 use tokio::task::JoinSet;
 
 async fn connect(url: &str) -> Result<Db, DbError> {
-    let policy = PoolPolicy { connections_max: 5, wait_max: Duration::from_secs(20) };
+    let policy = PoolPolicy::new(5, Duration::from_secs(20));
     Db::connect(&url.parse().unwrap(), &policy).await
 }
 

@@ -297,7 +297,7 @@ fn conversation(examination: &mut Examination, mail: &MailSettings, trial: &Smtp
             let text = format!("mail: the address in MAIL_FROM cannot receive mail, such as replies: {error}");
             examination.add(Verdict::Warn, text);
         }
-        Some(error @ SendMailError::Server(_)) => {
+        Some(error) => {
             examination
                 .add(Verdict::Warn, format!("mail: {error}; mails are retried, and you can run this check again"));
         }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use countersign::clock::{Clock as _, SystemClock};
-use countersign::config::MailPolicy;
 use countersign::mail::{MailTransport, Mailer, Message, OutgoingMail, Recipient};
 use countersign::model::{EmailAddress, Language};
 use countersign::operator::random_uuid_v7;
@@ -46,7 +45,8 @@ pub(super) async fn mail<H: Host>(command: MailCommand) -> Result<Finding, Failu
 }
 
 fn preview<H: Host>(settings: Settings<H>, language: Option<Language>, out: Option<&Path>) -> Result<Finding, Failure> {
-    let policy = MailPolicy { transport: MailTransport::Capture, ..settings.mail };
+    let mut policy = settings.mail;
+    policy.transport = MailTransport::Capture;
     let catalogue = policy.templates.catalogue();
     let languages: Vec<Language> = match (language, out) {
         (Some(language), _) if catalogue.languages().contains(&language) => vec![language],
@@ -102,7 +102,7 @@ fn preview<H: Host>(settings: Settings<H>, language: Option<Language>, out: Opti
 }
 
 fn sample_recipient(language: Language) -> Result<Recipient, Failure> {
-    Ok(Recipient { address: EmailAddress::parse("ada@example.org")?, username: "Ada Lovelace".to_owned(), language })
+    Ok(Recipient::new(EmailAddress::parse("ada@example.org")?, "Ada Lovelace", language))
 }
 
 fn write_files(folder: &Path, name: &str, mail: &OutgoingMail) -> Result<(), Failure> {
@@ -127,7 +127,7 @@ async fn test<H: Host>(settings: &Settings<H>, address: EmailAddress) -> Result<
     let server = format!("{}:{}", smtp.server, smtp.port);
     let mailer = Mailer::new(&settings.mail, settings.shell.site_url(settings.shell.port).as_str());
     let language = settings.mail.templates.default_language().clone();
-    let to = Recipient { username: address.as_str().to_owned(), address, language };
+    let to = Recipient::new(address.clone(), address.as_str(), language);
     let now = SystemClock.now();
     let id = random_uuid_v7(now);
     match mailer.send(&to, &Message::Test { at: now }, id, now).await {

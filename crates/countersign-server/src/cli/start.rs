@@ -292,7 +292,8 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
         Schema::MustBeCurrent => refuse_missing::<H>(&shell.database_url)?,
         Schema::IsBroughtUpToDate => create_private_file(&shell.database_url)?,
     }
-    let policy = PoolPolicy { connections_max: shell.database_connections_max, ..PoolPolicy::default() };
+    let mut policy = PoolPolicy::default();
+    policy.connections_max = shell.database_connections_max;
     let db = Db::connect(&shell.database_url, &policy).await?;
     if schema == Schema::IsBroughtUpToDate {
         for applied in schema::bring_up_to_date::<H>(&db).await? {

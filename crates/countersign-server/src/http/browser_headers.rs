@@ -23,6 +23,7 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 
 /// How long browsers insist on HTTPS after a visit (RFC 6797).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hsts {
     /// Number of days; 0 makes browsers forget it.
     pub days: u32,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use countersign::config::{
-    ChallengePolicy, Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, LinkPolicy, MailPolicy,
-    PasswordPolicy, RecoveryPolicy, RegistrationPolicy, SecretKey, SessionPolicy, SiteUrl, TokenPolicy,
+    Config, HashParameters, HashingPolicy, HttpPolicy, InvalidHashParameters, MailPolicy, SecretKey, SessionPolicy,
+    SiteUrl,
 };
 use countersign::model::ProxyPolicy;
 use jiff::SignedDuration;
@@ -24,30 +24,24 @@ impl ShellSettings {
             config.add_previous_secret_key(key.clone());
         }
         config.session = self.session_policy();
-        config.tokens = TokenPolicy {
-            signing_algorithm: self.algorithm,
-            issuer: self.issuer.clone().unwrap_or(config.tokens.issuer),
-            audience: self.audience.clone(),
-            introspection_secret: self.introspection_secret.clone(),
-        };
-        config.registration = RegistrationPolicy {
-            mode: self.registration,
-            verification_ttl: of_minutes(self.verify_token_expire_minutes),
-        };
-        config.recovery = RecoveryPolicy {
-            reset_ttl: of_minutes(self.reset_token_expire_minutes),
-            email_undo_ttl: of_days(self.email_undo_days),
-        };
-        config.links = LinkPolicy {
-            verify_email: self.verify_email_url.clone(),
-            reset_password: self.reset_password_url.clone(),
-            undo_email_change: self.undo_email_change_url.clone(),
-            ..config.links
-        };
+        config.tokens.signing_algorithm = self.algorithm;
+        if let Some(issuer) = &self.issuer {
+            config.tokens.issuer.clone_from(issuer);
+        }
+        config.tokens.audience.clone_from(&self.audience);
+        config.tokens.introspection_secret.clone_from(&self.introspection_secret);
+        config.registration.mode = self.registration;
+        config.registration.verification_ttl = of_minutes(self.verify_token_expire_minutes);
+        config.recovery.reset_ttl = of_minutes(self.reset_token_expire_minutes);
+        config.recovery.email_undo_ttl = of_days(self.email_undo_days);
+        config.links.verify_email.clone_from(&self.verify_email_url);
+        config.links.reset_password.clone_from(&self.reset_password_url);
+        config.links.undo_email_change.clone_from(&self.undo_email_change_url);
         config.login_by = self.login_by;
-        config.password =
-            PasswordPolicy { blocklist: self.password_blocklist, hash_parameters: self.hash_parameters()? };
-        config.challenge = ChallengePolicy { when: self.challenge, bits: self.challenge_bits, ..config.challenge };
+        config.password.blocklist = self.password_blocklist;
+        config.password.hash_parameters = self.hash_parameters()?;
+        config.challenge.when = self.challenge;
+        config.challenge.bits = self.challenge_bits;
         config.hashing = self.hashing_policy();
         config.limits = self.limits.policy();
         config.http = self.http_policy();
@@ -58,16 +52,17 @@ impl ShellSettings {
     }
 
     fn session_policy(&self) -> SessionPolicy {
-        let default = SessionPolicy::default();
-        SessionPolicy {
-            access_token_ttl: of_minutes(self.access_token_expire_minutes),
-            ttl: of_days(self.session_days),
-            idle_ttl: of_days(self.session_idle_days),
-            brief_ttl: of_minutes(self.session_brief_minutes),
-            refresh_replay_window: SignedDuration::from_secs(self.refresh_replay_seconds.into()),
-            reauthentication_ttl: of_minutes(self.reauthentication_minutes),
-            cache_max: if self.session_cache { default.cache_max } else { 0 },
+        let mut policy = SessionPolicy::default();
+        policy.access_token_ttl = of_minutes(self.access_token_expire_minutes);
+        policy.ttl = of_days(self.session_days);
+        policy.idle_ttl = of_days(self.session_idle_days);
+        policy.brief_ttl = of_minutes(self.session_brief_minutes);
+        policy.refresh_replay_window = SignedDuration::from_secs(self.refresh_replay_seconds.into());
+        policy.reauthentication_ttl = of_minutes(self.reauthentication_minutes);
+        if !self.session_cache {
+            policy.cache_max = 0;
         }
+        policy
     }
 
     pub(crate) fn hash_parameters(&self) -> Result<HashParameters, InvalidHashParameters> {
@@ -75,22 +70,25 @@ impl ShellSettings {
     }
 
     pub(crate) fn hashing_policy(&self) -> HashingPolicy {
-        let default = HashingPolicy::default();
-        HashingPolicy {
-            threads: self.hashing_threads.unwrap_or(default.threads),
-            memory_bytes_max: self.hashing_memory_bytes_max,
-            queue_max: self.hashing_queue_max,
-            wait_max: Duration::from_secs(self.hashing_wait_seconds_max.into()),
-        }
+        let mut policy = HashingPolicy::default();
+        policy.threads = self.hashing_threads.unwrap_or(policy.threads);
+        policy.memory_bytes_max = self.hashing_memory_bytes_max;
+        policy.queue_max = self.hashing_queue_max;
+        policy.wait_max = Duration::from_secs(self.hashing_wait_seconds_max.into());
+        policy
     }
 
     pub(crate) fn http_policy(&self) -> HttpPolicy {
-        HttpPolicy { body_bytes_max: self.body_bytes_max }
+        let mut policy = HttpPolicy::default();
+        policy.body_bytes_max = self.body_bytes_max;
+        policy
     }
 
     pub(crate) fn proxy_policy(&self) -> ProxyPolicy {
-        let trusted = self.trusted_proxies.as_ref().map(|networks| networks.0.clone());
-        ProxyPolicy { trusted: trusted.unwrap_or_default(), header: self.proxy_header }
+        let mut policy = ProxyPolicy::default();
+        policy.trusted = self.trusted_proxies.as_ref().map(|networks| networks.0.clone()).unwrap_or_default();
+        policy.header = self.proxy_header;
+        policy
     }
 }
 

@@ -34,6 +34,7 @@ pub struct BackupSettings {
 
 /// The destination of scheduled backups.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BackupShelf {
     /// A folder.
     Folder(PathBuf),

@@ -74,16 +74,18 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
 impl LimitSettings {
     /// Returns the library's policy; `None` if rate limits are off.
     pub(super) fn policy(&self) -> Option<LimitPolicy> {
-        self.rate_limits.then(|| LimitPolicy {
-            log_in: self.rate_limit_login,
-            register: self.rate_limit_register,
-            mail: self.rate_limit_mail,
-            secret: self.rate_limit_secret,
-            refresh: self.rate_limit_refresh,
-            upload: self.rate_limit_upload,
-            account_tries: self.rate_limit_account_tries,
-            ..LimitPolicy::default()
-        })
+        if !self.rate_limits {
+            return None;
+        }
+        let mut policy = LimitPolicy::default();
+        policy.log_in = self.rate_limit_login;
+        policy.register = self.rate_limit_register;
+        policy.mail = self.rate_limit_mail;
+        policy.secret = self.rate_limit_secret;
+        policy.refresh = self.rate_limit_refresh;
+        policy.upload = self.rate_limit_upload;
+        policy.account_tries = self.rate_limit_account_tries;
+        Some(policy)
     }
 }
 

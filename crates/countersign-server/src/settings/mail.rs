@@ -152,7 +152,7 @@ fn sender(text: &str) -> Result<Sender, &'static str> {
         return Err(ACCEPTED);
     }
     let name = (!name.is_empty()).then(|| HeaderText::new(name));
-    Ok(Sender { name, address: EmailAddress::parse(address).map_err(|_| ACCEPTED)? })
+    Ok(Sender::new(name, EmailAddress::parse(address).map_err(|_| ACCEPTED)?))
 }
 
 fn hello_name(text: &str) -> Result<HelloName, String> {
@@ -205,19 +205,17 @@ impl MailSettings {
     pub(crate) fn smtp_policy(&self) -> SmtpPolicy {
         let tls = self.tls();
         let usual_port = if tls == SmtpTls::Implicit { IMPLICIT_PORT } else { STARTTLS_PORT };
-        let login = self.mail_username.clone().map(|username| SmtpLogin {
-            username,
-            password: self.mail_password.clone().unwrap_or_else(|| String::new().into()),
+        let mut policy = SmtpPolicy::default();
+        policy.server = self.server().to_string();
+        policy.port = self.mail_port.unwrap_or(usual_port);
+        policy.tls = tls;
+        policy.roots.clone_from(&self.mail_ca_file);
+        policy.login = self.mail_username.as_ref().map(|username| {
+            SmtpLogin::new(username, self.mail_password.clone().unwrap_or_else(|| String::new().into()))
         });
-        SmtpPolicy {
-            server: self.server().to_string(),
-            port: self.mail_port.unwrap_or(usual_port),
-            tls,
-            roots: self.mail_ca_file.clone(),
-            login,
-            hello_name: self.mail_helo_name.clone(),
-            time_max: Duration::from_secs(self.mail_timeout_seconds.into()),
-        }
+        policy.hello_name.clone_from(&self.mail_helo_name);
+        policy.time_max = Duration::from_secs(self.mail_timeout_seconds.into());
+        policy
     }
 
     fn templates<H: Host>(&self) -> Result<Templates, InvalidTemplates> {
@@ -246,8 +244,12 @@ impl MailSettings {
             Purpose::Develop if self.mail_server.is_none() => MailTransport::Capture,
             _ => MailTransport::Smtp(self.smtp_policy()),
         };
-        let site_name = HeaderText::new(self.site_name.as_deref().unwrap_or(H::TITLE));
-        Some(MailPolicy { from: self.mail_from.clone(), site_name, templates, transport })
+        let mut policy = MailPolicy::default();
+        policy.from = self.mail_from.clone();
+        policy.site_name = HeaderText::new(self.site_name.as_deref().unwrap_or(H::TITLE));
+        policy.templates = templates;
+        policy.transport = transport;
+        Some(policy)
     }
 
     fn demand(&self, problems: &mut Vec<Problem>) {

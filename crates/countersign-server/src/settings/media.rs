@@ -31,24 +31,17 @@ impl ShellSettings {
 
     /// Returns the policy of the bucket named `bucket`, which the `S3_` settings describe.
     pub(crate) fn bucket_policy(&self, bucket: &str) -> BucketPolicy {
-        let credentials = match (&self.s3_access_key_id, &self.s3_secret_access_key) {
-            (Some(id), Some(secret)) => {
-                Some(BucketCredentials { access_key_id: id.clone(), secret_access_key: secret.clone() })
-            }
-            _ => None,
-        };
-        let is_path_style = self.s3_path_style.unwrap_or(self.s3_endpoint_url.is_some());
-        BucketPolicy {
-            bucket: bucket.to_owned(),
-            region: self.s3_region.clone(),
-            credentials,
-            endpoint_url: self.s3_endpoint_url.clone(),
-            addressing: if is_path_style { Addressing::Path } else { Addressing::Host },
+        let mut policy = BucketPolicy::new(bucket, &self.s3_region);
+        if let (Some(id), Some(secret)) = (&self.s3_access_key_id, &self.s3_secret_access_key) {
+            policy.credentials = Some(BucketCredentials::new(id.clone(), secret.clone()));
         }
+        policy.endpoint_url.clone_from(&self.s3_endpoint_url);
+        let is_path_style = self.s3_path_style.unwrap_or(self.s3_endpoint_url.is_some());
+        policy.addressing = if is_path_style { Addressing::Path } else { Addressing::Host };
+        policy
     }
 
     pub(crate) fn media_policy(&self) -> MediaPolicy {
-        let default = MediaPolicy::default();
         let request_time_max = Duration::from_secs(self.request_timeout_seconds.into());
         let (storage, usual) = match &self.s3_bucket_name {
             Some(bucket) => (StoragePolicy::S3(self.bucket_policy(bucket)), MediaDelivery::Direct),
@@ -60,12 +53,11 @@ impl ShellSettings {
             (None, MediaDelivery::Direct) => Delivery::Direct,
             (None, MediaDelivery::Presigned) => Delivery::Presigned,
         };
-        MediaPolicy {
-            storage,
-            delivery,
-            upload_bytes_max: self.max_upload_size_bytes,
-            upload_time_max: request_time_max.saturating_sub(AFTER_UPLOAD).max(request_time_max / 2),
-            ..default
-        }
+        let mut policy = MediaPolicy::default();
+        policy.storage = storage;
+        policy.delivery = delivery;
+        policy.upload_bytes_max = self.max_upload_size_bytes;
+        policy.upload_time_max = request_time_max.saturating_sub(AFTER_UPLOAD).max(request_time_max / 2);
+        policy
     }
 }

@@ -98,6 +98,7 @@ pub(super) fn secret_text(text: &str) -> Result<SecretText, &'static str> {
 
 /// How browsers get pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MediaDelivery {
     /// From this program.
     Served,
@@ -136,6 +137,7 @@ pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// For a person at a terminal.
     Human,

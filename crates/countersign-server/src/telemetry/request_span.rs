@@ -14,6 +14,7 @@ use super::{RequestId, TRACE, TraceId};
 
 /// Whose `traceparent` headers are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TraceParents {
     /// Every request begins its own trace.
     Nobody,

@@ -79,21 +79,10 @@ async fn token_of_an_hour_ago(database: &TempDb, algorithm: SigningAlgorithm) ->
     let clock = ManualClock::at(SystemClock.now() - SignedDuration::from_hours(1));
     let accounts = Accounts::with_clock(database.db().clone(), config, Arc::new(clock));
     let email = "ada@example.com";
-    let ada = Register {
-        username: Username::parse("ada").unwrap(),
-        email: EmailAddress::parse(email).unwrap(),
-        password: Password::presented(PASSWORD),
-        invitation: None,
-        challenge_solution: None,
-        client: ClientInfo::default(),
-    };
+    let (username, address) = (Username::parse("ada").unwrap(), EmailAddress::parse(email).unwrap());
+    let ada = Register::new(username, address, Password::presented(PASSWORD), ClientInfo::default());
     accounts.register(ada).await.unwrap();
-    let log_in = LogIn {
-        identifier: email.to_owned(),
-        password: Password::presented(PASSWORD),
-        stay: Stay::Kept,
-        client: ClientInfo::default(),
-    };
+    let log_in = LogIn::new(email, Password::presented(PASSWORD), ClientInfo::default());
     accounts.log_in(log_in).await.unwrap().into_tokens().access_token.expose_secret().to_owned()
 }
 

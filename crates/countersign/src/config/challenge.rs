@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 /// The proof of work required for registering or requesting a password reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChallengePolicy {
     /// When it is required.
     pub when: ChallengeWhen,
@@ -17,6 +18,7 @@ pub struct ChallengePolicy {
 
 /// When a proof of work is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChallengeWhen {
     /// Never.
     Off,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Limits of concurrent password hashing, and of waiting for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HashingPolicy {
     /// Maximum number of hashing threads.
     pub threads: NonZeroUsize,

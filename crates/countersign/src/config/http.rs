@@ -2,6 +2,7 @@
 
 /// Limits of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HttpPolicy {
     /// Maximum size of a request's body, in bytes.
     pub body_bytes_max: usize,

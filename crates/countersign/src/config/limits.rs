@@ -14,6 +14,7 @@ pub struct Rate {
 
 /// Why a rate is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidRate {
     /// Zero tries, or more than a million.
     #[error("tries must be between 1 and 1000000")]
@@ -66,6 +67,7 @@ impl fmt::Display for Rate {
 
 /// The rate limits. Those for a network are counted in memory by each instance, those for an account in the database by all.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LimitPolicy {
     /// Failed logins from a network.
     pub log_in: Rate,

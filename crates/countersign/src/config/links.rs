@@ -3,6 +3,7 @@
 /// The pages that links in mails lead to: paths on our own site, or full URLs of pages that the host has elsewhere. The token is
 /// added as the parameter `token`; such a page must not use it before the user presses a button.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LinkPolicy {
     /// Confirms an address.
     pub verify_email: String,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The accepted values of a login's `username` field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LoginBy {
     /// Only the e-mail address.
     #[default]

@@ -5,6 +5,7 @@ use crate::templates::Templates;
 use crate::transport::{HeaderText, MailTransport, Sender, SmtpPolicy};
 
 /// What a host configures about mail.
+#[non_exhaustive]
 pub struct MailPolicy {
     /// The `From` header.
     pub from: Sender,

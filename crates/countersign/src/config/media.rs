@@ -14,6 +14,7 @@ pub(crate) const DEFAULT_PICTURE_PATH: &str = "/static/profile_pics/default.jpg"
 
 /// What a host configures about profile pictures.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MediaPolicy {
     /// Where files are stored.
     pub storage: StoragePolicy,
@@ -78,6 +79,7 @@ pub enum StoragePolicy {
 
 /// How browsers get pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Delivery {
     /// From us, under `/media`, wherever the files are stored.
     Served,
@@ -91,6 +93,7 @@ pub enum Delivery {
 
 /// A bucket and how to reach it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct BucketPolicy {
     /// The bucket's name.
     pub bucket: String,
@@ -104,8 +107,22 @@ pub struct BucketPolicy {
     pub addressing: Addressing,
 }
 
+impl BucketPolicy {
+    /// A bucket of Amazon S3 in this region, with the credentials of the machine.
+    pub fn new(bucket: impl Into<String>, region: impl Into<String>) -> Self {
+        Self {
+            bucket: bucket.into(),
+            region: region.into(),
+            credentials: None,
+            endpoint_url: None,
+            addressing: Addressing::Host,
+        }
+    }
+}
+
 /// Where the name of a bucket goes in its URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Addressing {
     /// In the path, which every server understands.
     Path,
@@ -115,11 +132,19 @@ pub enum Addressing {
 
 /// An access key.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct BucketCredentials {
     /// The key's id; not a secret, but kept private.
     pub access_key_id: SecretString,
     /// The secret key.
     pub secret_access_key: SecretString,
+}
+
+impl BucketCredentials {
+    /// A key with its id.
+    pub fn new(access_key_id: SecretString, secret_access_key: SecretString) -> Self {
+        Self { access_key_id, secret_access_key }
+    }
 }
 
 impl fmt::Debug for BucketPolicy {

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// What a host configures about passwords.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PasswordPolicy {
     /// Whether common passwords are rejected.
     pub blocklist: Blocklist,
@@ -20,6 +21,7 @@ impl Default for PasswordPolicy {
 
 /// Whether the most common passwords are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Blocklist {
     /// Passwords on the embedded list are rejected.
     Common,
@@ -53,6 +55,7 @@ pub struct HashParameters {
 
 /// Why cost parameters are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidHashParameters {
     /// Lanes out of range.
     #[error("Argon2 lanes must be between 1 and 16")]

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 /// What a host configures about account recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecoveryPolicy {
     /// Lifetime of password reset mails.
     pub reset_ttl: SignedDuration,

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 /// What a host configures about registration and the confirmation of addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RegistrationPolicy {
     /// Who may register, and under which conditions.
     pub mode: RegistrationMode,
@@ -22,6 +23,7 @@ impl Default for RegistrationPolicy {
 
 /// Who may register, and under which conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RegistrationMode {
     /// Anyone; the account is created at once, and a mail asks to confirm the address. The response tells whether an address has an
     /// account. An e-mail change takes effect at once, as the API's contract requires; with the other modes the new address must be

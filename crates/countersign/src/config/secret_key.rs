@@ -8,6 +8,7 @@ pub struct SecretKey(SecretString);
 
 /// Why a text is too weak for a key; the error never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WeakSecretKey {
     /// Fewer than 32 bytes.
     #[error("shorter than 32 bytes; make one with the command `secret`")]

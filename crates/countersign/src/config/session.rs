@@ -6,6 +6,7 @@ use crate::model::Stay;
 
 /// What a host configures about sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionPolicy {
     /// Lifetime of access tokens.
     pub access_token_ttl: SignedDuration,

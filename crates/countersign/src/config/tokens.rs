@@ -9,6 +9,7 @@ pub const FIRST_PARTY_CLIENT: &str = "first-party";
 
 /// What a host configures about access tokens; their lifetime is in [`SessionPolicy`](super::SessionPolicy).
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct TokenPolicy {
     /// The algorithm that signs access tokens.
     pub signing_algorithm: SigningAlgorithm,

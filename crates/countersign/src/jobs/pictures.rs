@@ -16,6 +16,7 @@ pub const PICTURE_AGE_MIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why a sweep failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SweepPicturesError {
     /// The storage failed.
     #[error(transparent)]
@@ -27,6 +28,7 @@ pub enum SweepPicturesError {
 
 /// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SweptPictures {
     /// Files that users refer to, or that are too young to tell.
     pub kept: u64,

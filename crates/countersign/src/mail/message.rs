@@ -10,6 +10,7 @@ use crate::templates::{Value, context};
 
 /// The recipient of a message.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Recipient {
     /// The address.
     pub address: EmailAddress,
@@ -19,7 +20,15 @@ pub struct Recipient {
     pub language: Language,
 }
 
+impl Recipient {
+    /// A recipient who is greeted by this name.
+    pub fn new(address: EmailAddress, username: impl Into<String>, language: Language) -> Self {
+        Self { address, username: username.into(), language }
+    }
+}
+
 /// A message to a user. Links are absolute URLs.
+#[non_exhaustive]
 pub enum Message {
     /// Asks the user to verify an address.
     VerifyEmail {

@@ -32,6 +32,7 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Why the storage failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StorageError {
     /// The storage returned an error or did not answer.
     #[error("the picture storage: {0}")]
@@ -49,6 +50,7 @@ pub enum StorageError {
 
 /// A file in the storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredPicture {
     /// The name.
     pub file: PictureFile,

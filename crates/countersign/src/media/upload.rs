@@ -10,6 +10,7 @@ const GATHERED_BYTES_MAX: usize = 128 * 1024;
 
 /// Why an upload was refused.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UploadError {
     /// The upload exceeds the maximum size.
     #[error("too large")]

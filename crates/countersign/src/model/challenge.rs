@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 /// The operation that a proof of work is for. It is not valid for any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChallengePurpose {
     /// Registration.
     Register,
@@ -32,6 +33,7 @@ impl ChallengePurpose {
 /// A proof-of-work challenge: find a decimal number so that SHA-256 (FIPS 180-4) of `<text>:<number>` begins with
 /// `bits` zero bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Challenge {
     /// About 80 characters of URL-safe Base64; opaque.
     pub text: String,

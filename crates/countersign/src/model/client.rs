@@ -29,6 +29,7 @@ impl ClientAddress {
 
 /// The origin of a request.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct ClientInfo {
     /// The network address.
     pub address: ClientAddress,

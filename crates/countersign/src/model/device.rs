@@ -3,6 +3,7 @@
 
 /// A browser and its operating system, from closed lists of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Device {
     /// For example `Firefox`.
     pub browser: &'static str,

@@ -88,6 +88,7 @@ impl EventKind {
 
 /// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It succeeded.
     Success,

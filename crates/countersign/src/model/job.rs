@@ -68,6 +68,7 @@ impl Job {
 
 /// A queued job, for an operator to inspect.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct QueuedJob {
     /// The id.
     pub id: JobId,
@@ -87,6 +88,7 @@ pub struct QueuedJob {
 
 /// The size of the job queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobBacklog {
     /// Jobs that are due and not being run.
     pub due: u64,

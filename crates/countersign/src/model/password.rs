@@ -10,6 +10,7 @@ pub struct Password(Zeroizing<String>);
 
 /// Why a new password is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidPassword {
     /// Fewer than 8 characters.
     #[error("String should have at least 8 characters")]

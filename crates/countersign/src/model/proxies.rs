@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 /// Proxies whose forwarding header is trusted. By default none is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProxyPolicy {
     /// The networks of the proxies.
     pub trusted: Vec<IpNet>,
@@ -16,6 +17,7 @@ pub struct ProxyPolicy {
 
 /// A header in which a proxy names the client it forwards for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`: addresses separated by commas, the newest last.
     #[default]

@@ -36,6 +36,7 @@ impl Stay {
 
 /// A session in the list that its user sees.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Session {
     /// The id.
     pub id: SessionId,
@@ -53,6 +54,7 @@ pub struct Session {
 
 /// A logged-in user.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Authenticated {
     /// The user.
     pub user: User,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 /// A signature algorithm of access tokens (RFC 7518, section 3.1; RFC 8037).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SigningAlgorithm {
     /// HMAC with SHA-256 under `SECRET_KEY` itself. Verifiers need the same key and could sign with it.
     #[default]
@@ -43,6 +44,7 @@ impl fmt::Display for SigningAlgorithm {
 
 /// A signing key in the database, without its key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SigningKey {
     /// The `kid` of the tokens that it signs.
     pub kid: String,

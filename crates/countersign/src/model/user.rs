@@ -16,6 +16,7 @@ crate::entity_id! {
 
 /// A user as operations return one, without the password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct User {
     /// The id.
     pub id: UserId,
@@ -36,6 +37,7 @@ impl User {
 
 /// The public part of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Profile {
     /// The id.
     pub id: UserId,
@@ -43,6 +45,13 @@ pub struct Profile {
     pub username: String,
     /// The profile picture's file name.
     pub image_file: Option<String>,
+}
+
+impl Profile {
+    /// The profile of a row of the view `auth_user_profiles`.
+    pub fn new(id: UserId, username: String, image_file: Option<String>) -> Self {
+        Self { id, username, image_file }
+    }
 }
 
 /// Whether a user's address is verified.
@@ -54,6 +63,7 @@ pub(crate) enum Verification {
 
 /// The state of a user's address.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EmailState {
     /// Whether the user has proven that they read it.
     pub is_verified: bool,
@@ -80,6 +90,7 @@ pub struct Username {
 
 /// Why a text is not a valid username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidUsername {
     /// No visible character is left.
     #[error("Username should have at least 1 visible character")]

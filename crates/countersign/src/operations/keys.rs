@@ -15,6 +15,7 @@ pub const PUBLISH_AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
 /// Why the signing key was not rotated.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RotateSigningKeyError {
     /// The HS256 key is `SECRET_KEY` itself, which is rotated by way of `SECRET_KEY_PREVIOUS`.
     #[error("the key of HS256 is SECRET_KEY itself: set a new one, and give the old one in SECRET_KEY_PREVIOUS")]

@@ -80,6 +80,7 @@ impl Visitor {
 }
 
 /// A logged-in visitor. Others are redirected to the login page, which leads back.
+#[non_exhaustive]
 pub struct LoggedIn {
     /// The visitor.
     pub visitor: Visitor,
@@ -105,6 +106,7 @@ where
 
 /// A visitor who submits a text that took time to write. Where [`LoggedIn`] would redirect, or an error would be returned, the page
 /// can show them their text again.
+#[non_exhaustive]
 pub struct Writer {
     /// The visitor.
     pub visitor: Visitor,
@@ -114,6 +116,7 @@ pub struct Writer {
 
 /// Why the caller is unknown.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum NoCaller {
     /// Not logged in, or no longer.
     LoggedOut,

@@ -14,6 +14,7 @@ const VERSION_BYTES: usize = 9;
 
 /// A file that pages fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Asset {
     /// Its media type.
     pub media_type: &'static str,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Why a mail was not accepted. The texts are for operators and contain no addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendMailError {
     /// Our settings are wrong: the server refuses the way we use it, not this mail. The mail can go once the setting is
     /// right.
@@ -37,6 +38,7 @@ impl SendMailError {
 
 /// A setting that a mail server's refusal points to. Its text is the name that operators know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MailSetting {
     /// Which server is used: another may accept the mail.
     Server,

@@ -35,11 +35,19 @@ impl HeaderText {
 
 /// The sender of a mail.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Sender {
     /// The display name.
     pub name: Option<HeaderText>,
     /// The address.
     pub address: EmailAddress,
+}
+
+impl Sender {
+    /// A sender with this address and, if given, a name.
+    pub fn new(name: Option<HeaderText>, address: EmailAddress) -> Self {
+        Self { name, address }
+    }
 }
 
 impl fmt::Display for Sender {
@@ -55,6 +63,7 @@ impl fmt::Display for Sender {
 
 /// A mail, ready to be sent. It cannot be printed, because its links and codes are secrets.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct OutgoingMail {
     /// The id, which stays the same when the mail is sent again.
     pub id: Uuid,

@@ -16,6 +16,7 @@ use crate::model::EmailAddress;
 
 /// Where a mail server is, and how to connect to it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SmtpPolicy {
     /// The host name, which the certificate must match, or the IP address.
     pub server: String,
@@ -51,6 +52,7 @@ impl Default for SmtpPolicy {
 
 /// How a connection to a mail server is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SmtpTls {
     /// Starts unencrypted and must then upgrade to TLS (RFC 3207).
     StartTls,
@@ -62,11 +64,19 @@ pub enum SmtpTls {
 
 /// The login at a mail server.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SmtpLogin {
     /// The user name.
     pub username: String,
     /// The password.
     pub password: SecretString,
+}
+
+impl SmtpLogin {
+    /// A login with this name and password.
+    pub fn new(username: impl Into<String>, password: SecretString) -> Self {
+        Self { username: username.into(), password }
+    }
 }
 
 /// Parsed root certificates.

@@ -40,14 +40,8 @@ impl App {
     }
 
     async fn register(&self, username: &str, email: &str) -> Result<User, RegisterError> {
-        let register = Register {
-            username: Username::parse(username).unwrap(),
-            email: EmailAddress::parse(email).unwrap(),
-            password: Password::choose(PASSWORD).unwrap(),
-            invitation: None,
-            challenge_solution: None,
-            client: ClientInfo::default(),
-        };
+        let (username, email) = (Username::parse(username).unwrap(), EmailAddress::parse(email).unwrap());
+        let register = Register::new(username, email, Password::choose(PASSWORD).unwrap(), ClientInfo::default());
         match self.accounts.register(register).await? {
             Registered::User(user) => Ok(user),
             Registered::AwaitsProof => unreachable!("the registration is open"),
@@ -55,12 +49,7 @@ impl App {
     }
 
     async fn log_in(&self, identifier: &str, password: &str) -> Result<String, LogInError> {
-        let log_in = LogIn {
-            identifier: identifier.to_owned(),
-            password: Password::presented(password),
-            stay: Stay::Kept,
-            client: ClientInfo::default(),
-        };
+        let log_in = LogIn::new(identifier, Password::presented(password), ClientInfo::default());
         self.accounts
             .log_in(log_in)
             .await
@@ -131,13 +120,9 @@ async fn of_many_who_register_one_name_at_once_one_wins() {
 #[tokio::test]
 async fn a_common_password_is_refused_unless_the_list_is_off() {
     let app = App::start().await;
-    let register = |name: &str| Register {
-        username: Username::parse(name).unwrap(),
-        email: EmailAddress::parse(&format!("{name}@example.com")).unwrap(),
-        password: Password::choose("Password1").unwrap(),
-        invitation: None,
-        challenge_solution: None,
-        client: ClientInfo::default(),
+    let register = |name: &str| {
+        let (username, email) = (Username::parse(name), EmailAddress::parse(&format!("{name}@example.com")));
+        Register::new(username.unwrap(), email.unwrap(), Password::choose("Password1").unwrap(), ClientInfo::default())
     };
     assert!(matches!(app.accounts.register(register("ada")).await, Err(RegisterError::CommonPassword)));
     let lax = App::with(|config| config.password.blocklist = countersign::config::Blocklist::Off).await;
@@ -214,11 +199,11 @@ async fn a_profile_changes_in_what_is_given_and_never_into_another_ones() {
     let app = App::start().await;
     let ada = app.register("ada", "ada@example.com").await.unwrap();
     app.register("eve", "eve@example.com").await.unwrap();
-    let edit = |username: Option<&str>, email: Option<&str>| EditProfile {
-        username: username.map(|name| Username::parse(name).unwrap()),
-        email: email.map(|email| EmailAddress::parse(email).unwrap()),
-        session: SessionId::new(app.clock.now()),
-        client: ClientInfo::default(),
+    let edit = |username: Option<&str>, email: Option<&str>| {
+        let mut edit = EditProfile::new(SessionId::new(app.clock.now()), ClientInfo::default());
+        edit.username = username.map(|name| Username::parse(name).unwrap());
+        edit.email = email.map(|email| EmailAddress::parse(email).unwrap());
+        edit
     };
     let renamed = app.accounts.edit_profile(ada.id, edit(Some("ADA"), None)).await.unwrap();
     assert_eq!((renamed.username.as_str(), renamed.email.as_str()), ("ADA", "ada@example.com"));

@@ -10,8 +10,8 @@ const NEW_PASSWORD: &str = "another horse entirely";
 
 /// One failed login per minute and network.
 fn strict(config: &mut Config) {
-    let log_in = Rate::new(1, SignedDuration::from_mins(1)).unwrap();
-    config.limits = Some(LimitPolicy { log_in, ..LimitPolicy::default() });
+    let limits = config.limits.get_or_insert_default();
+    limits.log_in = Rate::new(1, SignedDuration::from_mins(1)).unwrap();
 }
 
 /// Logs in and returns the device cookie.

@@ -15,17 +15,14 @@ use uuid::Uuid;
 const URL: &str = "https://blog.example.com";
 
 fn mailer(configure: impl FnOnce(&mut MailPolicy)) -> Mailer {
-    let mut policy = MailPolicy { transport: MailTransport::Capture, ..MailPolicy::default() };
+    let mut policy = MailPolicy::default();
+    policy.transport = MailTransport::Capture;
     configure(&mut policy);
     Mailer::new(&policy, URL)
 }
 
 fn recipient(username: &str, language: &str) -> Recipient {
-    Recipient {
-        address: EmailAddress::parse("ada@example.com").unwrap(),
-        username: username.to_owned(),
-        language: Language::parse(language).unwrap(),
-    }
+    Recipient::new(EmailAddress::parse("ada@example.com").unwrap(), username, Language::parse(language).unwrap())
 }
 
 fn render(mailer: &Mailer, to: &Recipient, message: &Message) -> OutgoingMail {

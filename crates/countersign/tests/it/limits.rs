@@ -24,15 +24,17 @@ fn per_minute(tries: u32) -> Rate {
 /// Three of each per minute.
 fn strict(config: &mut Config) {
     let rate = per_minute(3);
-    config.limits = Some(LimitPolicy {
-        log_in: rate,
-        register: rate,
-        mail: rate,
-        secret: rate,
-        refresh: rate,
-        upload: rate,
-        ..LimitPolicy::default()
-    });
+    let limits = config.limits.get_or_insert_default();
+    for limit in [
+        &mut limits.log_in,
+        &mut limits.register,
+        &mut limits.mail,
+        &mut limits.secret,
+        &mut limits.refresh,
+        &mut limits.upload,
+    ] {
+        *limit = rate;
+    }
 }
 
 async fn guess(caller: &Caller, identifier: &str) -> Answer {

@@ -143,7 +143,7 @@ async fn an_address_is_one_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn an_address_that_only_looks_like_anothers_gets_nothing_of_theirs() {
+async fn an_address_that_only_looks_like_another_gets_nothing_meant_for_it() {
     let app = TestApp::start().await;
     app.user("mike").await;
     app.run_jobs().await;

@@ -69,14 +69,9 @@ pub(crate) async fn nobody() -> BucketPolicy {
 }
 
 fn policy(endpoint_url: &str, secret: &str) -> BucketPolicy {
-    BucketPolicy {
-        bucket: BUCKET.to_owned(),
-        region: "us-east-1".to_owned(),
-        credentials: Some(BucketCredentials {
-            access_key_id: SecretString::from(ACCESS_KEY),
-            secret_access_key: SecretString::from(secret),
-        }),
-        endpoint_url: Some(endpoint_url.to_owned()),
-        addressing: Addressing::Path,
-    }
+    let mut policy = BucketPolicy::new(BUCKET, "us-east-1");
+    policy.credentials = Some(BucketCredentials::new(SecretString::from(ACCESS_KEY), SecretString::from(secret)));
+    policy.endpoint_url = Some(endpoint_url.to_owned());
+    policy.addressing = Addressing::Path;
+    policy
 }

@@ -23,22 +23,21 @@ fn is_about(wrong: MailSetting, error: &SendMailError) -> bool {
 }
 
 fn mailer(smtp: SmtpPolicy) -> Mailer {
-    let sender = Sender { name: Some(HeaderText::new("Blog für alle\r\nBcc: all@example.com")), address: sender() };
-    let policy = MailPolicy {
-        from: sender,
-        site_name: HeaderText::new("Blog\r\nBcc: all@example.com\r\n\r\nSchöne Grüße"),
-        transport: MailTransport::Smtp(smtp),
-        ..MailPolicy::default()
-    };
+    let mut policy = MailPolicy::default();
+    policy.from = Sender::new(Some(HeaderText::new("Blog für alle\r\nBcc: all@example.com")), sender());
+    policy.site_name = HeaderText::new("Blog\r\nBcc: all@example.com\r\n\r\nSchöne Grüße");
+    policy.transport = MailTransport::Smtp(smtp);
     Mailer::new(&policy, URL)
 }
 
+fn changed(server: &SmtpServer, change: impl FnOnce(&mut SmtpPolicy)) -> SmtpPolicy {
+    let mut policy = server.policy();
+    change(&mut policy);
+    policy
+}
+
 async fn send(mailer: &Mailer, to: &str, username: &str) -> Result<(), SendMailError> {
-    let to = Recipient {
-        address: EmailAddress::parse(to).unwrap(),
-        username: username.to_owned(),
-        language: Language::default(),
-    };
+    let to = Recipient::new(EmailAddress::parse(to).unwrap(), username, Language::default());
     let link = format!("{URL}/reset-password?token=abc").into();
     let message = Message::ResetPassword { link, minutes: 60 };
     mailer.send(&to, &message, ID, "2026-11-24T08:00:00Z".parse().unwrap()).await
@@ -127,12 +126,19 @@ async fn starttls_and_a_login_are_used_and_demanded() {
     let trial = Smtp::new(server.policy(), URL).check(&sender()).await.unwrap();
     assert_eq!((trial.takes_utf8, trial.recipient_refusal), (true, None));
 
-    let wrong = SmtpLogin { username: "robot".to_owned(), password: "guess".to_owned().into() };
+    let wrong = SmtpLogin::new("robot", "guess".to_owned().into());
     for (policy, step, setting) in [
-        (SmtpPolicy { login: Some(wrong), ..server.policy() }, "logging in", MailSetting::Login),
-        (SmtpPolicy { roots: None, ..server.policy() }, "STARTTLS", MailSetting::Tls),
-        (SmtpPolicy { login: None, ..server.policy() }, "530", MailSetting::Login),
-        (SmtpPolicy { tls: SmtpTls::Off, login: None, ..server.policy() }, "530", MailSetting::Tls),
+        (changed(&server, |policy| policy.login = Some(wrong)), "logging in", MailSetting::Login),
+        (changed(&server, |policy| policy.roots = None), "STARTTLS", MailSetting::Tls),
+        (changed(&server, |policy| policy.login = None), "530", MailSetting::Login),
+        (
+            changed(&server, |policy| {
+                policy.tls = SmtpTls::Off;
+                policy.login = None;
+            }),
+            "530",
+            MailSetting::Tls,
+        ),
     ] {
         // These are configuration errors: once fixed, the mail can still be sent.
         let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
@@ -147,11 +153,11 @@ async fn starttls_and_a_login_are_used_and_demanded() {
 async fn encryption_from_the_first_byte_works_by_name_and_by_address() {
     let server = SmtpServer::start(SmtpServerOptions { tls: SmtpTls::Implicit, ..SmtpServerOptions::default() });
     for name in ["localhost", "127.0.0.1"] {
-        let policy = SmtpPolicy { server: name.to_owned(), ..server.policy() };
+        let policy = changed(&server, |policy| policy.server = name.to_owned());
         send(&mailer(policy), "ada@example.com", "Ada").await.unwrap();
         assert_eq!(server.next_mail().await["tls"], true);
     }
-    let without_authority = SmtpPolicy { roots: None, ..server.policy() };
+    let without_authority = changed(&server, |policy| policy.roots = None);
     let error = Smtp::new(without_authority, URL).check(&sender()).await.unwrap_err();
     assert!(is_about(MailSetting::Tls, &error) && error.to_string().contains("connecting"), "{error}");
 }
@@ -159,7 +165,7 @@ async fn encryption_from_the_first_byte_works_by_name_and_by_address() {
 #[tokio::test]
 async fn a_server_without_starttls_gets_nothing() {
     let server = SmtpServer::start(SmtpServerOptions::default());
-    let policy = SmtpPolicy { tls: SmtpTls::StartTls, ..server.policy() };
+    let policy = changed(&server, |policy| policy.tls = SmtpTls::StartTls);
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(is_about(MailSetting::Tls, &error) && error.to_string().contains("STARTTLS"), "{error}");
     assert!(server.mails_so_far().await.is_empty());
@@ -168,14 +174,14 @@ async fn a_server_without_starttls_gets_nothing() {
 #[tokio::test]
 async fn a_port_that_begins_otherwise_than_the_setting_says_is_told_from_silence() {
     let server = SmtpServer::start(SmtpServerOptions { tls: SmtpTls::Implicit, ..SmtpServerOptions::default() });
-    let policy = SmtpPolicy { tls: SmtpTls::StartTls, ..server.policy() };
+    let policy = changed(&server, |policy| policy.tls = SmtpTls::StartTls);
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(is_about(MailSetting::Tls, &error), "{error}");
     assert!(error.to_string().contains("the server begins with TLS, which is MAIL_TLS=implicit"), "{error}");
     assert!(server.mails_so_far().await.is_empty());
 
     let server = SmtpServer::start(SmtpServerOptions::default());
-    let policy = SmtpPolicy { tls: SmtpTls::Implicit, ..server.policy() };
+    let policy = changed(&server, |policy| policy.tls = SmtpTls::Implicit);
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(is_about(MailSetting::Tls, &error), "{error}");
 }
@@ -198,7 +204,7 @@ async fn refusals_are_for_good_or_for_now_and_name_no_address() {
 async fn silence_ends_within_the_time_limit_and_disturbs_no_later_mail() {
     let limit = Duration::from_secs(2);
     let server = SmtpServer::start(SmtpServerOptions::default());
-    let patient = mailer(SmtpPolicy { time_max: limit, ..server.policy() });
+    let patient = mailer(changed(&server, |policy| policy.time_max = limit));
     let begun = Instant::now();
     let error = send(&patient, "silence@example.com", "Ada").await.unwrap_err();
     assert!(matches!(&error, SendMailError::Server(text) if text.ends_with("no answer within 2 s")), "{error}");
@@ -209,11 +215,14 @@ async fn silence_ends_within_the_time_limit_and_disturbs_no_later_mail() {
     let limit = Duration::from_millis(200);
     // Accepts connections but never replies.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let policy = SmtpPolicy { port: mute.local_addr().unwrap().port(), time_max: limit, ..server.policy() };
+    let policy = changed(&server, |policy| {
+        policy.port = mute.local_addr().unwrap().port();
+        policy.time_max = limit;
+    });
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(matches!(&error, SendMailError::Server(text) if text.contains("set MAIL_TLS=implicit")), "{error}");
     // Nothing listens there.
-    let policy = SmtpPolicy { port: 1, ..server.policy() };
+    let policy = changed(&server, |policy| policy.port = 1);
     let error = send(&mailer(policy), "ada@example.com", "Ada").await.unwrap_err();
     assert!(matches!(&error, SendMailError::Server(text) if text.starts_with("localhost:1: connecting")), "{error}");
 }

@@ -16,7 +16,9 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
         for entry in fs::read_dir(&folder).expect("a folder of the workspace") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
-                folders.push(path);
+                if !path.ends_with("target") && !path.ends_with("node_modules") {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.strip_prefix(&root).expect("below the root").display().to_string();
                 found.push((name, fs::read_to_string(&path).expect("a source file")));
@@ -322,6 +324,35 @@ fn every_file_says_first_what_it_holds() {
             for vague in ["mod.rs", "utils.rs", "common.rs", "helpers.rs", "types.rs", "core.rs", "misc.rs"] {
                 assert_ne!(name, vague, "{folder}/{file} says nothing by its name");
             }
+        }
+    }
+}
+
+#[test]
+fn files_begin_and_public_texts_speak_in_plain_english() {
+    let root = workspace();
+    for folder in ["crates", "apps", "examples", "tests", "bench"] {
+        for (file, source) in sources(folder) {
+            assert!(!source.starts_with("//! Decides"), "{folder}/{file} begins with what it decides, not with what it holds");
+        }
+    }
+    let mut texts: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "docs/openapi.json"]
+        .into_iter()
+        .chain(["crates/countersign/locales/en.ftl", "apps/blog/locales/en.ftl"])
+        .map(|file| root.join(file))
+        .collect();
+    let documents = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    texts.extend(documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+    assert!(texts.len() > 15);
+    for path in texts {
+        let text = fs::read_to_string(&path).unwrap().to_lowercase();
+        // Names of tests and code stand between backticks.
+        let text: String = text.split('`').step_by(2).collect();
+        for idiom in [
+            "whoever", "one's own", "oneself", " are such", " of old", "so many", "so often", "likewise", "in vain",
+            "as far as it",
+        ] {
+            assert!(!text.contains(idiom), "{} says `{idiom}`; use the plain word", path.display());
         }
     }
 }

@@ -211,8 +211,7 @@ async fn every_error_of_the_oauth_endpoints_is_json_with_the_members_of_oauth() 
 #[tokio::test]
 async fn a_limit_at_an_oauth_endpoint_is_an_error_of_oauth() {
     let once = Rate::new(1, SignedDuration::from_mins(1)).unwrap();
-    let app =
-        TestApp::with(|config| config.limits = Some(LimitPolicy { log_in: once, ..LimitPolicy::default() })).await;
+    let app = TestApp::with(|config| config.limits.get_or_insert_default().log_in = once).await;
     let caller = app.anonymous().at("203.0.113.7");
     caller.log_in("nobody@example.com", PASSWORD).await.problem(401, "wrong_credentials");
     let answer = caller.log_in("nobody@example.com", PASSWORD).await;

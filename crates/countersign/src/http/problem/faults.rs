@@ -11,6 +11,7 @@ use crate::model::{Challenge, InvalidEmailAddress, InvalidId, InvalidOneTimeCode
 
 /// The part of the request that a field belongs to; the first element of an error's `loc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// The body.
     Body,

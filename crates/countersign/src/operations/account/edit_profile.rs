@@ -15,6 +15,7 @@ use crate::session_cache::Changed;
 use crate::store;
 
 /// Profile fields to change; `None` keeps the current value.
+#[non_exhaustive]
 pub struct EditProfile {
     /// The public name.
     pub username: Option<Username>,
@@ -26,8 +27,16 @@ pub struct EditProfile {
     pub client: ClientInfo,
 }
 
+impl EditProfile {
+    /// An edit that changes nothing yet.
+    pub fn new(session: SessionId, client: ClientInfo) -> Self {
+        Self { username: None, email: None, session, client }
+    }
+}
+
 /// Why the profile was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EditProfileError {
     /// Another user has this name.
     #[error("the username is taken")]

@@ -23,6 +23,7 @@ use crate::store;
 use crate::store::users::NewUser;
 
 /// Input of a registration.
+#[non_exhaustive]
 pub struct Register {
     /// The public name.
     pub username: Username,
@@ -38,8 +39,16 @@ pub struct Register {
     pub client: ClientInfo,
 }
 
+impl Register {
+    /// A registration without invitation and proof of work.
+    pub fn new(username: Username, email: EmailAddress, password: Password, client: ClientInfo) -> Self {
+        Self { username, email, password, invitation: None, challenge_solution: None, client }
+    }
+}
+
 /// The result of a registration.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Registered {
     /// The user was created.
     User(User),
@@ -50,6 +59,7 @@ pub enum Registered {
 
 /// Why the registration failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegisterError {
     /// Registration is closed.
     #[error("the registration is closed")]

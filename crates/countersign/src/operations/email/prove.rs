@@ -22,6 +22,7 @@ use crate::store;
 use crate::store::users::NewUser;
 
 /// A secret that came by mail.
+#[non_exhaustive]
 pub enum AddressProof {
     /// The token in the link.
     Token(SecretString),
@@ -35,6 +36,7 @@ pub enum AddressProof {
 }
 
 /// Input of a proof.
+#[non_exhaustive]
 pub struct ProveAddress {
     /// The secret that came by mail.
     pub proof: AddressProof,
@@ -47,8 +49,16 @@ pub struct ProveAddress {
     pub client: ClientInfo,
 }
 
+impl ProveAddress {
+    /// A proof without the password and username of a registration.
+    pub fn new(proof: AddressProof, client: ClientInfo) -> Self {
+        Self { proof, password: None, username: None, client }
+    }
+}
+
 /// What the proof completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProvenAddress {
     /// The address of this user is verified.
     Verified(UserId),
@@ -60,6 +70,7 @@ pub enum ProvenAddress {
 
 /// Why the proof was refused.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProveAddressError {
     /// The link or code is unknown, used, superseded or expired, or the code was wrong too often.
     #[error("the link or code is not valid")]

@@ -18,6 +18,7 @@ use crate::store;
 
 /// Why the change was not undone.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UndoEmailChangeError {
     /// The token is unknown, used or expired.
     #[error("the link is not valid")]

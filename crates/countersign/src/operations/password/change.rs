@@ -16,6 +16,7 @@ use crate::session_cache::Changed;
 use crate::store;
 
 /// Input of a password change.
+#[non_exhaustive]
 pub struct ChangePassword {
     /// The user.
     pub user: UserId,
@@ -29,8 +30,16 @@ pub struct ChangePassword {
     pub client: ClientInfo,
 }
 
+impl ChangePassword {
+    /// A change of this user's password, made in this session.
+    pub fn new(user: UserId, session: SessionId, current: Password, new: Password, client: ClientInfo) -> Self {
+        Self { user, session, current, new, client }
+    }
+}
+
 /// Why the password was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChangePasswordError {
     /// The current password is wrong, or was changed concurrently.
     #[error("the present password is another")]

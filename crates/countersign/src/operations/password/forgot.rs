@@ -11,6 +11,7 @@ use crate::store;
 
 /// Why no mail was enqueued.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ForgotPasswordError {
     /// A proof of work is required first.
     #[error(transparent)]

@@ -17,6 +17,7 @@ use crate::store;
 
 /// Why the password was not reset.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ResetPasswordError {
     /// The token is unknown, used, superseded or expired, or the user no longer exists or has another address.
     #[error("the reset token is not valid")]

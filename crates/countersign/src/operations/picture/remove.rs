@@ -8,6 +8,7 @@ use crate::store;
 
 /// Why no picture was removed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RemoveProfilePictureError {
     /// The user has no picture.
     #[error("there is no picture")]

@@ -12,6 +12,7 @@ use crate::store;
 
 /// Why the picture was not changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SetProfilePictureError {
     /// The upload is not a usable picture; the text says why.
     #[error("not a usable picture: {0}")]

@@ -11,6 +11,7 @@ use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::store;
 
 /// A token that is currently valid.
+#[non_exhaustive]
 pub struct ActiveToken {
     /// The user it belongs to.
     pub user: User,
@@ -26,6 +27,7 @@ pub struct ActiveToken {
 
 /// The two tokens of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenKind {
     /// Sent with each request.
     Access,

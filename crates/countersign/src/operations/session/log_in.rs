@@ -24,6 +24,7 @@ use crate::store;
 use crate::store::users::Credentials;
 
 /// Input of a login.
+#[non_exhaustive]
 pub struct LogIn {
     /// The e-mail address, or the username where [`LoginBy`] allows it; any text. Whitespace and invisible characters
     /// around it, as left by copying, are ignored.
@@ -36,7 +37,15 @@ pub struct LogIn {
     pub client: ClientInfo,
 }
 
+impl LogIn {
+    /// A login that stays until the session ends.
+    pub fn new(identifier: impl Into<String>, password: Password, client: ClientInfo) -> Self {
+        Self { identifier: identifier.into(), password, stay: Stay::Kept, client }
+    }
+}
+
 /// The result of a login.
+#[non_exhaustive]
 pub enum LogInOutcome {
     /// A session has started.
     Session(Tokens),
@@ -59,6 +68,7 @@ impl LogInOutcome {
 
 /// Why the login failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LogInError {
     /// No such user, or a wrong password. Deliberately one case.
     #[error("the identifier and the password do not belong together")]

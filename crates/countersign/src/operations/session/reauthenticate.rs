@@ -19,6 +19,7 @@ use crate::store;
 
 /// Why the reauthentication failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReauthenticateError {
     /// The password is wrong.
     #[error("the password is not the user's")]

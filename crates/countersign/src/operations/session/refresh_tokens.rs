@@ -18,6 +18,7 @@ use crate::store;
 
 /// Why no tokens were issued.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RefreshTokensError {
     /// The token is not ours, or its session has ended.
     #[error("the refresh token is not valid")]

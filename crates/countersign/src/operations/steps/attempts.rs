@@ -17,6 +17,7 @@ use crate::store;
 
 /// Why no mail was enqueued.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestMailError {
     /// Too many mails requested by this network or sent to this address.
     #[error(transparent)]

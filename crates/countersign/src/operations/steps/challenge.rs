@@ -12,6 +12,7 @@ use crate::store;
 /// A proof of work is required first.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{fault}")]
+#[non_exhaustive]
 pub struct ChallengeRequired {
     /// Why the presented solution is not accepted.
     pub fault: ChallengeFault,
@@ -21,6 +22,7 @@ pub struct ChallengeRequired {
 
 /// Why a proof of work is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChallengeFault {
     /// No solution was presented.
     #[error("A proof of work is required")]

@@ -9,6 +9,7 @@ use crate::model::{Methods, SessionId, Stay, UserId, later};
 use crate::secrets::access_token::Bearer;
 
 /// The tokens by which a client acts as a user.
+#[non_exhaustive]
 pub struct Tokens {
     /// The session they belong to.
     pub session: SessionId,

@@ -10,6 +10,7 @@ const BOUNDS_MILLISECONDS: [u64; 12] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 
 
 /// Metrics of the hashing pool.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HashingMetrics {
     /// Number of hashing threads.
     pub threads: usize,
@@ -35,6 +36,7 @@ pub struct HashingMetrics {
 
 /// A histogram of durations.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Histogram {
     /// Upper bound in seconds, and number of durations up to it.
     pub buckets: Vec<(f64, u64)>,

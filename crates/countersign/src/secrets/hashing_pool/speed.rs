@@ -13,6 +13,7 @@ const ASKER: Asker = Asker { network: Network::Host, standing: Standing::Strange
 
 /// The measured speed of password hashing.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct HashingSpeed {
     /// Median duration of one hash while nothing else is hashed.
     pub alone: Duration,
