@@ -3,7 +3,7 @@
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection};
 
-use crate::{DatabaseKind, Lent, PgConn};
+use crate::{DatabaseKind, PgConn, PooledPgConn};
 
 /// A borrowed connection of one of the two drivers. Every function of a `store/` takes it as its first parameter.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub enum ReadConn {
     /// From the pool of SQLite readers.
     Sqlite(PoolConnection<Sqlite>),
     /// From the PostgreSQL pool.
-    Postgres(Lent),
+    Postgres(PooledPgConn),
 }
 
 impl ReadConn {

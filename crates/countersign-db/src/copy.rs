@@ -9,7 +9,7 @@ mod tables;
 mod value;
 mod verify;
 
-pub use held::HeldDb;
+pub use held::ExclusiveDb;
 
 use futures_util::TryStreamExt as _;
 
@@ -124,13 +124,13 @@ pub enum CopyError {
     },
     /// A table has no primary key, so its rows cannot be identified.
     #[error("the table {table} has no primary key")]
-    Keyless {
+    NoPrimaryKey {
         /// The table.
         table: String,
     },
     /// The tables' references form a cycle.
     #[error("tables refer to one another in a circle")]
-    Circle,
+    ReferenceCycle,
     /// A column has a type that the copy does not support.
     #[error("the column {column} of the table {table} is of the type {data_type}, which is not copied")]
     UnknownType {
@@ -143,7 +143,7 @@ pub enum CopyError {
     },
     /// The source has tables of a host application that this program does not include.
     #[error("the source has tables of `{set}`, which this program does not know")]
-    StrangeSet {
+    UnknownSet {
         /// The name of the migration set.
         set: String,
     },
@@ -190,8 +190,8 @@ impl From<sqlx::Error> for CopyError {
 /// # Errors
 /// See [`CopyError`]. The source is never changed.
 pub async fn copy(
-    source: &mut HeldDb,
-    target: &mut HeldDb,
+    source: &mut ExclusiveDb,
+    target: &mut ExclusiveDb,
     plan: &CopyPlan<'_>,
     left_behind: impl FnOnce(&[String]),
     mut progress: impl FnMut(u64, u64),
@@ -237,8 +237,8 @@ pub async fn copy(
 
 /// A copy in progress.
 struct Copying<'c> {
-    source: &'c mut HeldDb,
-    target: &'c mut HeldDb,
+    source: &'c mut ExclusiveDb,
+    target: &'c mut ExclusiveDb,
     done: u64,
     all: u64,
 }

@@ -135,7 +135,7 @@ impl Db {
         let waiting = self.1.reading().enter();
         let acquired = match &self.0 {
             Pools::Sqlite { readers, .. } => readers.acquire().await.map(ReadConn::Sqlite),
-            Pools::Postgres(postgres) => postgres.lend().await.map(ReadConn::Postgres),
+            Pools::Postgres(postgres) => postgres.acquire().await.map(ReadConn::Postgres),
         };
         Ok(waiting.end(acquired)?)
     }

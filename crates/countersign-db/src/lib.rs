@@ -37,7 +37,9 @@ mod url;
 
 pub use cause::Cause;
 pub use conn::{Conn, ReadConn};
-pub use copy::{Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, HeldDb, copy};
+pub use copy::{
+    Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, ExclusiveDb, copy,
+};
 pub use db::{DatabaseKind, Db, PoolPolicy};
 pub use error::DbError;
 #[doc(hidden)]
@@ -46,8 +48,8 @@ pub use migrate::{
     AppliedMigration, EXPANSION, MigrateError, Migrations, SchemaState, SchemaStatus, Step, UnknownStep,
 };
 pub use pool_state::PoolState;
-pub use postgres::{Lent, PgConn, Pooler};
-pub use snapshot::{SnapshotError, take_out_of_use};
+pub use postgres::{PgConn, PooledPgConn, Pooler};
+pub use snapshot::{SnapshotError, checkpoint_and_close};
 pub use time::DbTime;
 pub use tx::Tx;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

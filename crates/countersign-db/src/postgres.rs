@@ -5,7 +5,7 @@ mod address;
 mod conn;
 mod probe;
 
-pub use conn::{Lent, PgConn};
+pub use conn::{PgConn, PooledPgConn};
 
 pub(crate) use address::PostgresAddress;
 
@@ -102,8 +102,8 @@ impl Postgres {
     }
 
     /// Returns a connection for reading.
-    pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
-        let lent = Lent::new(self.pool.acquire().await?, self.pooler);
+    pub(crate) async fn acquire(&self) -> Result<PooledPgConn, sqlx::Error> {
+        let lent = PooledPgConn::new(self.pool.acquire().await?, self.pooler);
         match self.pooler {
             Pooler::Session => Ok(lent),
             // The driver sends a statement and its values separately, and the pooler might send them to two servers.

@@ -114,7 +114,7 @@ impl Db {
 ///
 /// # Errors
 /// [`DbError::Unavailable`] if another program has the database open, [`DbError::Other`] if the file is not a database.
-pub async fn take_out_of_use(file: &Path) -> Result<(), DbError> {
+pub async fn checkpoint_and_close(file: &Path) -> Result<(), DbError> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(false)

@@ -2,7 +2,6 @@
 
 mod archive;
 mod backup;
-mod bar;
 mod copy;
 mod doctor;
 mod encryption;
@@ -15,14 +14,15 @@ mod media;
 mod migrate;
 mod output;
 mod place;
+mod progress;
 mod restore;
 mod schedule;
 mod secret;
 mod settings;
+mod staging;
 mod start;
 mod table;
 mod tune;
-mod workshop;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ use self::jobs::JobsCommand;
 use self::keys::KeysCommand;
 use self::mail::MailCommand;
 use self::media::MediaCommand;
-use self::output::{complain, explain, said, say};
+use self::output::{explain, print_error, said, say};
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load, recipient};
 use crate::{Host, http, telemetry};
@@ -276,7 +276,7 @@ where
         Ok(Finding::InOrder) => said(ExitCode::SUCCESS),
         Ok(Finding::NotInOrder) => said(ExitCode::FAILURE),
         Err(Failure(text)) => {
-            complain(&format!("error: {text}"));
+            print_error(&format!("error: {text}"));
             ExitCode::FAILURE
         }
     }
@@ -330,7 +330,7 @@ fn wait_for(command: impl Future<Output = Result<Finding, Failure>>) -> Result<F
 fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
     let Loaded { settings, warnings, .. } = load::<H>(purpose);
     for warning in warnings {
-        complain(&format!("warning: {warning}"));
+        print_error(&format!("warning: {warning}"));
     }
     settings.map_err(|report| Failure(report.to_string()))
 }

@@ -133,7 +133,7 @@ where
             accounts: accounts.clone(),
             check: health::check::<H>,
             draining: http.draining.clone(),
-            last_look: health::LastLook::default(),
+            last_look: health::LastCheck::default(),
         })
         .split_for_parts();
     document.merge(of_health);

@@ -28,7 +28,7 @@ use subtle::ConstantTimeEq as _;
 
 use self::requests::Requests;
 use crate::Host;
-use crate::serve::Attendance;
+use crate::serve::ConnectionCounters;
 
 pub(crate) use self::backups::BackupCounts;
 pub(crate) use self::listener::serve;
@@ -48,7 +48,7 @@ struct Parts {
     version: &'static str,
     started_at: Timestamp,
     requests: Requests,
-    attendance: Arc<Attendance>,
+    connection_counters: Arc<ConnectionCounters>,
     backups: Arc<BackupCounts>,
 }
 
@@ -66,14 +66,14 @@ impl Metrics {
             version: H::VERSION,
             started_at: SystemClock.now(),
             requests: Requests::new(),
-            attendance: Arc::default(),
+            connection_counters: Arc::default(),
             backups: Arc::default(),
         }))
     }
 
     /// Returns the connection counters.
-    pub(crate) fn attendance(&self) -> Arc<Attendance> {
-        Arc::clone(&self.0.attendance)
+    pub(crate) fn connection_counters(&self) -> Arc<ConnectionCounters> {
+        Arc::clone(&self.0.connection_counters)
     }
 
     /// Returns the backup counters.

@@ -1,11 +1,11 @@
 //! Accepts, limits and closes connections.
 
 mod answers;
-mod attendance;
-mod guests;
+mod connection_counters;
 mod handshakes;
 mod head_timer;
 mod lingering;
+mod open_connections;
 mod stream;
 mod unread;
 
@@ -28,14 +28,14 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use self::answers::Answers;
-use self::guests::{Guests, Ticket};
 use self::head_timer::HeadTimer;
 use self::lingering::Conversation;
+use self::open_connections::{OpenConnections, Ticket};
 use self::stream::Stream;
 use crate::Draining;
 use crate::tls::Tls;
 
-pub(crate) use self::attendance::Attendance;
+pub(crate) use self::connection_counters::ConnectionCounters;
 
 /// Maximum size of the head and trailers of a request, in bytes.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
@@ -65,7 +65,7 @@ pub(crate) struct ServePolicy {
     /// The certificate, if the server speaks TLS.
     pub(crate) tls: Option<Tls>,
     /// The connection counters.
-    pub(crate) attendance: Arc<Attendance>,
+    pub(crate) connection_counters: Arc<ConnectionCounters>,
 }
 
 /// How long a silent connection is kept.
@@ -127,8 +127,8 @@ pub(crate) async fn serve(
     draining: &Draining,
     mut signals: StopSignals,
 ) {
-    let mut reception = Reception {
-        guests: Guests::new(policy.connections_max, Arc::clone(&policy.attendance)),
+    let mut acceptor = Acceptor {
+        open: OpenConnections::new(policy.connections_max, Arc::clone(&policy.connection_counters)),
         builder: connection_builder(policy.head_time_max),
         app,
         tls: policy.tls.clone(),
@@ -137,33 +137,33 @@ pub(crate) async fn serve(
         stages: watch::Sender::new(Stage::Serving),
         connections: JoinSet::new(),
     };
-    let signal = reception.receive_until(&listener, signals.next()).await;
+    let signal = acceptor.receive_until(&listener, signals.next()).await;
     draining.begin();
-    reception.stages.send_replace(Stage::Draining);
+    acceptor.stages.send_replace(Stage::Draining);
     let mut second = None;
     if !policy.shutdown_delay.is_zero() {
         info!(signal, "stopping soon: connections are still accepted, /ready answers 503");
-        second = reception.receive_until(&listener, timeout(policy.shutdown_delay, signals.next())).await.ok();
+        second = acceptor.receive_until(&listener, timeout(policy.shutdown_delay, signals.next())).await.ok();
         match handshakes::stop(&listener) {
-            Ok(()) => reception.receive_until(&listener, sleep(handshakes::LAST_MAX)).await,
+            Ok(()) => acceptor.receive_until(&listener, sleep(handshakes::LAST_MAX)).await,
             Err(error) => debug!(%error, "connections that arrive now may be reset"),
         }
         // Closing the listener would reset connections that are still in its backlog.
-        reception.receive_those_who_wait(&listener);
+        acceptor.receive_those_who_wait(&listener);
     }
     drop(listener);
     if second.is_none() && !policy.shutdown_delay.is_zero() {
         second = timeout(LAST_WORDS, signals.next()).await.ok();
     }
     info!(signal, "stopping: no new connections, requests under way are finished");
-    reception.stages.send_replace(Stage::Ending);
+    acceptor.stages.send_replace(Stage::Ending);
     tokio::select! {
         biased;
         name = again(&mut signals, second) => warn!(signal = name, "stopped at once by a second signal"),
-        () = reception.everybody_left() => info!("stopped"),
+        () = acceptor.everybody_left() => info!("stopped"),
         () = sleep(policy.shutdown_max) => warn!("stopped: the time for requests under way is over, some were cut off"),
     }
-    reception.connections.shutdown().await;
+    acceptor.connections.shutdown().await;
 }
 
 /// Waits for the second signal, which may have arrived already.
@@ -175,8 +175,8 @@ async fn again(signals: &mut StopSignals, second: Option<&'static str>) -> &'sta
 }
 
 /// Accepts connections and spawns their tasks.
-struct Reception {
-    guests: Arc<Guests>,
+struct Acceptor {
+    open: Arc<OpenConnections>,
     builder: Builder<TokioExecutor>,
     app: Router,
     tls: Option<Tls>,
@@ -186,7 +186,7 @@ struct Reception {
     connections: JoinSet<()>,
 }
 
-impl Reception {
+impl Acceptor {
     /// Accepts connections until `event` completes.
     async fn receive_until<T>(&mut self, listener: &TcpListener, event: impl Future<Output = T>) -> T {
         let mut event = pin!(event);
@@ -203,7 +203,7 @@ impl Reception {
                 }
                 Some(_) = self.connections.join_next(), if !self.connections.is_empty() => {}
                 accepted = accept(listener), if newcomer.is_none() => newcomer = Some(accepted),
-                () = self.guests.room(), if newcomer.is_some() => {
+                () = self.open.room(), if newcomer.is_some() => {
                     let Some((stream, peer)) = newcomer.take() else { continue };
                     self.receive(stream, peer);
                 }
@@ -219,7 +219,7 @@ impl Reception {
     }
 
     fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let ticket = self.guests.enter(peer, Instant::now());
+        let ticket = self.open.enter(peer, Instant::now());
         let usher = ticket.usher();
         let connection = Connection {
             builder: self.builder.clone(),

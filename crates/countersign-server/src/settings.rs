@@ -18,7 +18,7 @@ mod sources;
 mod telemetry;
 mod values;
 
-pub use backups::{BackupSettings, BackupShelf, Recipients};
+pub use backups::{BackupDestination, BackupSettings, Recipients};
 pub use browsers::{BrowserSettings, HstsDays};
 pub use limits::LimitSettings;
 pub use mail::{MailServer, MailSettings};

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::event_counts::{AccountsMetrics, EventCounts};
 use crate::limits::Limiter;
 use crate::mail::{Mailbox, Mailer};
 use crate::media::{DecodingPool, Storage, StorageError};
@@ -15,7 +16,6 @@ use crate::secrets::Keys;
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
 use crate::secrets::hashing_pool::{HashingMetrics, HashingPool};
 use crate::session_cache::SessionCache;
-use crate::tally::{AccountsMetrics, Tally};
 use crate::workers::Workers;
 
 /// How many sessions can have their use recorded at the same time. The others are recorded on their next use.
@@ -35,7 +35,7 @@ struct Parts {
     keys: Keys,
     limiter: Limiter,
     session_cache: Option<Arc<SessionCache>>,
-    notes_of_use: Arc<Semaphore>,
+    last_use_permits: Arc<Semaphore>,
     hashing: HashingPool,
     /// Opened on first use: a host without pictures needs none.
     storage: OnceLock<Storage>,
@@ -44,7 +44,7 @@ struct Parts {
     jobs_due: Notify,
     workers: Workers,
     unknown_clients: Once,
-    tally: Tally,
+    event_counts: EventCounts,
 }
 
 impl Accounts {
@@ -68,7 +68,7 @@ impl Accounts {
         let limiter = Limiter::new(config.limits.as_ref());
         let session_cache =
             (config.session.cache_max > 0).then(|| Arc::new(SessionCache::new(config.session.cache_max)));
-        let notes_of_use = Arc::new(Semaphore::new(NOTES_OF_USE_MAX));
+        let last_use_permits = Arc::new(Semaphore::new(NOTES_OF_USE_MAX));
         let hashing = HashingPool::new(&config.hashing, &config.password.hash_parameters);
         let decoding = DecodingPool::new(&config.media);
         let storage = OnceLock::new();
@@ -83,7 +83,7 @@ impl Accounts {
             keys,
             limiter,
             session_cache,
-            notes_of_use,
+            last_use_permits,
             hashing,
             storage,
             decoding,
@@ -91,7 +91,7 @@ impl Accounts {
             jobs_due: Notify::new(),
             workers: Workers::default(),
             unknown_clients: Once::new(),
-            tally: Tally::new(),
+            event_counts: EventCounts::new(),
         }))
     }
 
@@ -136,8 +136,8 @@ impl Accounts {
     }
 
     /// Returns the permits for recording that sessions are in use.
-    pub(crate) fn notes_of_use(&self) -> &Arc<Semaphore> {
-        &self.0.notes_of_use
+    pub(crate) fn last_use_permits(&self) -> &Arc<Semaphore> {
+        &self.0.last_use_permits
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {
@@ -146,7 +146,7 @@ impl Accounts {
 
     /// Wakes the worker. Call this after committing a transaction that enqueues a job; without it, the job runs a
     /// little later.
-    pub(crate) fn jobs_are_due(&self) {
+    pub(crate) fn wake_worker(&self) {
         self.0.jobs_due.notify_one();
     }
 
@@ -203,10 +203,10 @@ impl Accounts {
 
     /// Returns what this instance has done since its start.
     pub fn metrics(&self) -> AccountsMetrics {
-        self.tally().read(self.session_cache().map_or(0, |cache| cache.len()))
+        self.event_counts().read(self.session_cache().map_or(0, |cache| cache.len()))
     }
 
-    pub(crate) fn tally(&self) -> &Tally {
-        &self.0.tally
+    pub(crate) fn event_counts(&self) -> &EventCounts {
+        &self.0.event_counts
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::hashing::HashingPolicy;
 pub use self::http::HttpPolicy;
-pub(crate) use self::limits::{FORGIVEN_AFTER, WAIT_MAX};
+pub(crate) use self::limits::{FAILURE_DECAY, WAIT_MAX};
 pub use self::limits::{InvalidRate, LimitPolicy, Rate};
 pub use self::links::LinkPolicy;
 pub use self::log_in::LoginBy;

@@ -35,7 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::problem::Problem;
 use self::schemes::SecuritySchemes;
-pub use self::site::{AskedHost, ContradictoryHosts};
+pub use self::site::{ContradictoryHosts, RequestHost};
 use crate::config::HttpPolicy;
 use crate::{Accounts, Tokens};
 
@@ -55,7 +55,7 @@ where
         .merge(token::routes())
         .merge(users::routes())
         .layer(DefaultBodyLimit::max(policy.body_bytes_max))
-        .merge(users::bodiless_routes())
+        .merge(users::routes_without_body_limit())
 }
 
 /// Components that endpoint descriptions refer to by name but cannot include: the schemas of response sets such as `BodyProblems`,

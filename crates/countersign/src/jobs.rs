@@ -83,7 +83,7 @@ impl Accounts {
         let mut stop = std::pin::pin!(stop);
         let mut tries: JoinSet<()> = JoinSet::new();
         let mut taken: HashMap<Id, Claimed> = HashMap::new();
-        if let Err(error) = self.promise_sweep().await {
+        if let Err(error) = self.enqueue_periodic_jobs().await {
             tracing::warn!(%error, "the periodic work could not be planned");
         }
         let accounts = self.clone();
@@ -161,12 +161,12 @@ impl Accounts {
         let mut tx = self.db().write().await?;
         let retried = store::jobs::retry(tx.conn(), id, self.clock().now()).await?;
         tx.commit().await?;
-        self.jobs_are_due();
+        self.wake_worker();
         Ok(retried)
     }
 
     /// Enqueues the periodic jobs. Their fixed ids are the same for all instances.
-    async fn promise_sweep(&self) -> Result<(), DbError> {
+    async fn enqueue_periodic_jobs(&self) -> Result<(), DbError> {
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(1)), &Job::Sweep, now).await?;
@@ -211,7 +211,7 @@ impl Accounts {
             Job::SendNotice(event) => self.send_notice(*event, id).await,
             Job::DeletePicture(file) => self.delete_picture(file).await,
             Job::Sweep => self.sweep().await,
-            Job::SweepPictures => self.sweep_nobodys_pictures().await,
+            Job::SweepPictures => self.sweep_unreferenced_pictures().await,
         }
     }
 
@@ -219,7 +219,7 @@ impl Accounts {
         let now = self.clock().now();
         let (kind, attempts) = (claimed.kind.as_str(), claimed.attempts);
         let period = claimed.job().and_then(|job| period(&job));
-        let tally = self.tally();
+        let event_counts = self.event_counts();
         let mut tx = self.db().write().await?;
         let counts = match outcome {
             Ok(()) => {
@@ -227,17 +227,17 @@ impl Accounts {
                     Some(period) => store::jobs::repeat(tx.conn(), claimed, after(now, period)).await?,
                     None => store::jobs::finish(tx.conn(), claimed).await?,
                 }
-                &tally.jobs_done
+                &event_counts.jobs_done
             }
             Err(JobError::Later(text)) if period.is_some() || now.duration_since(claimed.created_at) < PATIENCE => {
                 tracing::warn!(kind, attempts, error = text, "a job did not work and will be tried again");
                 store::jobs::postpone(tx.conn(), claimed, after(now, wait(attempts)), &text).await?;
-                &tally.jobs_retried
+                &event_counts.jobs_retried
             }
             Err(JobError::Later(text) | JobError::Never(text)) => {
                 tracing::error!(kind, attempts, error = text, "a job is given up; `jobs list` shows it");
                 store::jobs::give_up(tx.conn(), claimed, &text, now).await?;
-                &tally.jobs_failed
+                &event_counts.jobs_failed
             }
         };
         tx.commit().await?;

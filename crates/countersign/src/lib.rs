@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 mod error;
+mod event_counts;
 mod hooks;
 pub mod http;
 mod jobs;
@@ -31,7 +32,6 @@ pub mod pages;
 mod secrets;
 mod session_cache;
 mod store;
-mod tally;
 pub mod templates;
 #[cfg(feature = "testing")]
 #[expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]

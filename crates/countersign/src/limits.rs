@@ -94,7 +94,7 @@ pub(crate) struct Taken(Option<(Arc<AtomicI64>, Rate)>);
 
 impl Taken {
     /// Refunds the attempt.
-    pub(crate) fn give_back(self) {
+    pub(crate) fn refund(self) {
         if let Some((full_at, rate)) = self.0 {
             full_at.fetch_sub(rate.interval_microseconds(), Ordering::Relaxed);
         }
@@ -165,7 +165,7 @@ mod tests {
     fn a_try_that_is_given_back_does_not_count() {
         let limiter = limiter(1, 60);
         for _ in 0..5 {
-            limiter.take(Limit::LogIn, NETWORK, at(0)).unwrap().give_back();
+            limiter.take(Limit::LogIn, NETWORK, at(0)).unwrap().refund();
         }
         assert_eq!([0, 0].map(|seconds| take(&limiter, seconds)), [Ok(()), Err(60)]);
     }

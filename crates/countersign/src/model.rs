@@ -22,7 +22,7 @@ mod user;
 mod visible;
 
 pub use challenge::{Challenge, ChallengePurpose, ChallengeSolution};
-pub(crate) use client::{Asker, Network, Standing};
+pub(crate) use client::{Asker, DeviceTrust, Network};
 pub use client::{ClientAddress, ClientInfo};
 pub use device::Device;
 pub use email_address::{EmailAddress, InvalidEmailAddress};

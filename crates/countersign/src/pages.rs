@@ -10,7 +10,6 @@ mod email;
 mod files;
 mod form;
 mod login;
-mod looks;
 mod next;
 mod outcome;
 mod password;
@@ -19,6 +18,7 @@ mod preferences;
 mod register;
 mod sessions;
 mod shown;
+mod theme;
 mod visitor;
 
 use axum::Router;
@@ -26,9 +26,9 @@ use axum::extract::{DefaultBodyLimit, Extension, FromRef};
 use axum::routing::{get, post};
 
 pub use form::{Fault, Form};
-pub use looks::ErrorPage;
 pub use outcome::To;
 pub use shown::{Moment, picture_url};
+pub use theme::ErrorPage;
 pub use visitor::{FormsOf, LoggedIn, NoCaller, Visitor, Writer};
 
 use crate::Accounts;
@@ -53,7 +53,7 @@ where
         .route("/undo-email-change", get(email::show_undo).post(email::undo))
         .route("/preferences", post(preferences::choose))
         .route("/account", get(account::show))
-        .route("/.well-known/change-password", get(account::lead_to_password))
+        .route("/.well-known/change-password", get(account::redirect_to_password))
         .route("/account/delete", get(account::show_deletion).post(account::delete))
         .merge(account_forms())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -84,7 +84,7 @@ pub(crate) struct Epoch {
 }
 
 /// A pending change. On drop, the cache evicts what it changes.
-pub(crate) struct Forgetting {
+pub(crate) struct PendingEviction {
     cache: Arc<SessionCache>,
     what: Changed,
 }
@@ -245,13 +245,13 @@ impl SessionCache {
     }
 }
 
-impl Forgetting {
+impl PendingEviction {
     pub(crate) fn new(cache: Arc<SessionCache>, what: Changed) -> Self {
         Self { cache, what }
     }
 }
 
-impl Drop for Forgetting {
+impl Drop for PendingEviction {
     fn drop(&mut self) {
         self.cache.forget(self.what);
     }
@@ -298,7 +298,7 @@ mod tests {
             let epoch = cache.epoch();
             cache.put(epoch, Arc::clone(&session));
             assert!(cache.get(id).is_some());
-            drop(Forgetting::new(Arc::clone(&cache), changed));
+            drop(PendingEviction::new(Arc::clone(&cache), changed));
             assert!(cache.get(id).is_none());
             cache.put(epoch, Arc::clone(&session));
             assert!(cache.get(id).is_none());

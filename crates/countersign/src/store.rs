@@ -19,17 +19,17 @@ pub(crate) mod users;
 use std::sync::LazyLock;
 
 /// Maximum rows that a sweep deletes per transaction, so that logins do not wait long for it.
-pub(crate) const SWEPT_AT_ONCE: u16 = 500;
+pub(crate) const SWEEP_BATCH: u16 = 500;
 
 /// The parameters `$1` to `$500` for the keys that a sweep deletes. The number is fixed, so that the statement text is
 /// always the same.
 static KEYS: LazyLock<String> = LazyLock::new(|| {
-    let parameters: Vec<String> = (1..=SWEPT_AT_ONCE).map(|number| format!("${number}")).collect();
+    let parameters: Vec<String> = (1..=SWEEP_BATCH).map(|number| format!("${number}")).collect();
     parameters.join(", ")
 });
 
 /// Yields as many keys as [`KEYS`] has parameters, repeating the last key.
 fn padded<K: Copy>(keys: &[K]) -> impl Iterator<Item = K> {
     let last = keys.last().copied();
-    keys.iter().copied().chain(std::iter::from_fn(move || last)).take(SWEPT_AT_ONCE.into())
+    keys.iter().copied().chain(std::iter::from_fn(move || last)).take(SWEEP_BATCH.into())
 }

@@ -172,7 +172,7 @@ impl TemplatesBuilder {
             Some((_, "txt")) => AutoEscape::None,
             _ => AutoEscape::Html,
         });
-        environment.set_formatter(put_in);
+        environment.set_formatter(write_escaped);
         for (name, source) in self.files {
             for (line, key) in keys(&source).filter(|(_, key)| !catalogue.has(key)) {
                 problems.push(format!("{name}, line {line}: there is no text {key}"));
@@ -192,7 +192,7 @@ impl TemplatesBuilder {
         });
         let catalogue = Arc::new(catalogue);
         let environments =
-            catalogue.languages().iter().map(|language| speaking(environment.clone(), &catalogue, language)).collect();
+            catalogue.languages().iter().map(|language| localized(environment.clone(), &catalogue, language)).collect();
         Ok(Parts { catalogue, environments, default_language: self.default_language, assets })
     }
 }
@@ -262,7 +262,7 @@ impl Templates {
 
 /// Writes a value, escaped if the template requires it. minijinja's own formatter also escapes slashes, which makes links hard to
 /// recognise in the source of a mail.
-fn put_in(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+fn write_escaped(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
         return escape_formatter(out, state, value);
     };
@@ -282,7 +282,7 @@ fn put_in(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
 }
 
 /// Returns the same templates for readers of one language.
-fn speaking(
+fn localized(
     mut environment: Environment<'static>,
     catalogue: &Arc<Catalogue>,
     language: &Language,

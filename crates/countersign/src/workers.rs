@@ -16,23 +16,23 @@ pub(crate) struct Workers {
 }
 
 /// A worker, until it is dropped.
-pub(crate) struct AtWork<'w>(&'w Workers);
+pub(crate) struct WorkerGuard<'w>(&'w Workers);
 
-impl Drop for AtWork<'_> {
+impl Drop for WorkerGuard<'_> {
     fn drop(&mut self) {
         self.0.present.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Workers {
-    pub(crate) fn arrive(&self) -> AtWork<'_> {
+    pub(crate) fn arrive(&self) -> WorkerGuard<'_> {
         self.present.fetch_add(1, Ordering::Relaxed);
-        AtWork(self)
+        WorkerGuard(self)
     }
 
     /// If there is no worker, returns the time since which due jobs have waited too long, at most once a minute. A
     /// clock that was set back counts as a minute.
-    pub(crate) fn missed_since(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn unattended_since(&self, now: Timestamp) -> Option<Timestamp> {
         if self.present.load(Ordering::Relaxed) > 0 {
             return None;
         }

@@ -23,13 +23,13 @@ pub(crate) fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {
 }
 
 /// Shows the notes; a visitor who is not logged in is sent to the login first.
-pub(crate) async fn show(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
+pub(crate) async fn show(LoggedIn { visitor, caller, .. }: LoggedIn) -> Result<Response, Problem> {
     Ok(page(&visitor, caller.user.id, StatusCode::OK, &Form::empty()).await?)
 }
 
 pub(crate) async fn add(
     State(accounts): State<Accounts>,
-    LoggedIn { visitor, caller }: LoggedIn,
+    LoggedIn { visitor, caller, .. }: LoggedIn,
     mut form: Form,
 ) -> Result<Response, Problem> {
     let text = form.required("text", |text| match text.trim() {

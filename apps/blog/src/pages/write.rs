@@ -69,7 +69,7 @@ struct Sent {
 
 impl Sent {
     async fn read(state: &State, writer: Writer, request: Request, post: Option<PostId>) -> Result<Self, Response> {
-        let Writer { visitor, caller } = writer;
+        let Writer { visitor, caller, .. } = writer;
         let room = match &caller {
             Ok(_) => None,
             Err(_) => Some(state.senders.0.try_acquire().map_err(|_| To::path("/login").into_response())?),
@@ -158,7 +158,7 @@ async fn find_own(state: &State, user: UserId, id: PostId) -> Result<Post, Probl
 
 pub(super) async fn show_edit(
     extract::State(state): extract::State<State>,
-    LoggedIn { visitor, caller }: LoggedIn,
+    LoggedIn { visitor, caller, .. }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
     let post = find_own(&state, caller.user.id, id).await?;
@@ -187,7 +187,7 @@ pub(super) async fn save(
 
 pub(super) async fn show_deletion(
     extract::State(state): extract::State<State>,
-    LoggedIn { visitor, caller }: LoggedIn,
+    LoggedIn { visitor, caller, .. }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
     let post = find_own(&state, caller.user.id, id).await?;
@@ -196,7 +196,7 @@ pub(super) async fn show_deletion(
 
 pub(super) async fn delete(
     extract::State(state): extract::State<State>,
-    LoggedIn { visitor, caller }: LoggedIn,
+    LoggedIn { visitor, caller, .. }: LoggedIn,
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
     match delete_post(&state, caller.user.id, id).await {

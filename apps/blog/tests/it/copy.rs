@@ -3,7 +3,8 @@
 use blog::Blog;
 use countersign_db::testing::{TempDb, database_under_test};
 use countersign_db::{
-    Copied, CopyPlan, CopyTarget, DatabaseKind, DatabaseUrl, Db, Differs, HeldDb, Migrations, PoolPolicy, copy, on_db,
+    Copied, CopyPlan, CopyTarget, DatabaseKind, DatabaseUrl, Db, Differs, ExclusiveDb, Migrations, PoolPolicy, copy,
+    on_db,
 };
 use countersign_server::Host as _;
 use sqlx::AssertSqlSafe;
@@ -56,8 +57,8 @@ async fn written() -> TempDb {
 }
 
 async fn copied(from: &TempDb, to: &TempDb, target: CopyTarget) -> Copied {
-    let mut source = HeldDb::open(&from.url().parse().unwrap()).await.unwrap();
-    let mut held = HeldDb::open(&to.url().parse().unwrap()).await.unwrap();
+    let mut source = ExclusiveDb::open(&from.url().parse().unwrap()).await.unwrap();
+    let mut held = ExclusiveDb::open(&to.url().parse().unwrap()).await.unwrap();
     let plan = CopyPlan { sets: &SETS, derived: Blog::DERIVED_TABLES, target };
     let copied = copy(&mut source, &mut held, &plan, |left| assert!(left.is_empty(), "{left:?}"), |_, _| ()).await;
     source.close().await.unwrap();

@@ -73,7 +73,8 @@ struct Busy {
 }
 
 async fn busy() -> Busy {
-    let http = HttpSettings { audience: Audience::Developer, ..HttpSettings::default() };
+    let mut http = HttpSettings::default();
+    http.audience = Audience::Developer;
     let with_keys = |config: &mut Config| {
         with_pages(config);
         config.tokens.signing_algorithm = SigningAlgorithm::EdDsa;

@@ -11,7 +11,7 @@ use super::tables::Table;
 use super::{CopyError, CopyTarget};
 use crate::postgres::{self, PostgresAddress};
 use crate::url::Address;
-use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, PgConn, SchemaStatus, on_db, take_out_of_use};
+use crate::{Conn, DatabaseUrl, Db, DbError, Migrations, PgConn, SchemaStatus, checkpoint_and_close, on_db};
 
 /// How long to wait for others to release an SQLite file.
 const IN_USE_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const BEGIN_AT_ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LO
 const POSTGRES_LOCK: i64 = 0x636f_7079;
 
 /// A database on a single connection, without concurrent writers.
-pub struct HeldDb {
+pub struct ExclusiveDb {
     link: Link,
     /// The canonical location, regardless of how the address is written.
     place: Option<String>,
@@ -79,7 +79,7 @@ impl PostgresLink {
     }
 }
 
-impl HeldDb {
+impl ExclusiveDb {
     /// Opens an existing database. For an SQLite file, this locks out all other programs.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl HeldDb {
     pub async fn open(url: &DatabaseUrl) -> Result<Self, DbError> {
         match &url.0 {
             Address::Sqlite(path) => {
-                take_out_of_use(path).await?;
+                checkpoint_and_close(path).await?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(false)

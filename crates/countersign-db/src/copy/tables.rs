@@ -123,7 +123,7 @@ pub(super) async fn tables(
         let Made { key, is_counted, .. } = &made[&name];
         let key: Option<Vec<usize>> =
             key.iter().map(|wanted| columns.iter().position(|column| column.name == *wanted)).collect();
-        let key = key.filter(|key| !key.is_empty()).ok_or_else(|| CopyError::Keyless { table: name.clone() })?;
+        let key = key.filter(|key| !key.is_empty()).ok_or_else(|| CopyError::NoPrimaryKey { table: name.clone() })?;
         let derived = derived.iter().find(|table| table.name == name).map(|table| table.compared);
         tables.push(Table { columns, key, derived, is_counted: *is_counted, name });
     }
@@ -166,7 +166,7 @@ fn parents_first(made: &BTreeMap<String, Made>) -> Result<Vec<String>, CopyError
             !order.contains(*name) && table.refers_to.iter().all(|parent| parent == *name || order.contains(parent))
         };
         let Some((name, _)) = made.iter().find(is_free) else {
-            return Err(CopyError::Circle);
+            return Err(CopyError::ReferenceCycle);
         };
         order.push(name.clone());
     }
@@ -210,7 +210,7 @@ async fn columns(conn: Conn<'_>) -> Result<BTreeMap<String, BTreeMap<String, Fou
 /// Returns the source's tables that are not copied because they are not ours.
 ///
 /// # Errors
-/// [`CopyError::StrangeSet`] if they belong to a host application that this program does not include.
+/// [`CopyError::UnknownSet`] if they belong to a host application that this program does not include.
 pub(super) async fn strangers(conn: Conn<'_>, sets: &[&Migrations], ours: &[Table]) -> Result<Vec<String>, CopyError> {
     let catalogue = match conn.kind() {
         DatabaseKind::Sqlite => {
@@ -226,7 +226,7 @@ pub(super) async fn strangers(conn: Conn<'_>, sets: &[&Migrations], ours: &[Tabl
     names.retain(|name| ours.iter().all(|table| table.name != *name) && sets.iter().all(|set| set.table() != *name));
     match names.iter().find(|name| is_record_of_migrations(name) && *name != OF_OTHER_PROGRAMS) {
         Some(name) => {
-            Err(CopyError::StrangeSet { set: name.trim_start_matches('_').trim_end_matches("_migrations").to_owned() })
+            Err(CopyError::UnknownSet { set: name.trim_start_matches('_').trim_end_matches("_migrations").to_owned() })
         }
         None => Ok(names),
     }

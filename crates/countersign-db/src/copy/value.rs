@@ -17,7 +17,7 @@ pub(super) enum Value {
     Real(f64),
     Text(String),
     /// Stored as text, but not valid UTF-8.
-    Garbled,
+    InvalidUtf8,
     Bytes(Vec<u8>),
 }
 
@@ -60,7 +60,7 @@ impl Value {
     /// Returns the approximate size in bytes.
     pub(super) fn size_bytes(&self) -> usize {
         match self {
-            Self::Null | Self::Integer(_) | Self::Real(_) | Self::Garbled => size_of::<Self>(),
+            Self::Null | Self::Integer(_) | Self::Real(_) | Self::InvalidUtf8 => size_of::<Self>(),
             Self::Text(text) => size_of::<Self>() + text.len(),
             Self::Bytes(bytes) => size_of::<Self>() + bytes.len(),
         }
@@ -69,7 +69,7 @@ impl Value {
     /// Returns why a column cannot store the value; the text completes "which ..".
     pub(super) fn refusal(&self, storage: Storage) -> Option<&'static str> {
         match (self, storage) {
-            (Self::Garbled, _) => Some("is not UTF-8"),
+            (Self::InvalidUtf8, _) => Some("is not UTF-8"),
             (Self::Text(text), Storage::Text) if text.contains('\0') => {
                 Some("has a character of code zero, and PostgreSQL stores none")
             }
@@ -105,7 +105,7 @@ impl Value {
             Self::Integer(_) => 1,
             Self::Real(_) => 2,
             Self::Text(_) => 3,
-            Self::Garbled => 4,
+            Self::InvalidUtf8 => 4,
             Self::Bytes(_) => 5,
         }
     }
@@ -119,7 +119,7 @@ impl Value {
             Self::Integer(number) => number.to_string(),
             Self::Real(number) => number.to_string(),
             Self::Text(text) => format!("{:?}", text.chars().take(CHARACTERS_MAX).collect::<String>()),
-            Self::Garbled => "(not UTF-8)".to_owned(),
+            Self::InvalidUtf8 => "(not UTF-8)".to_owned(),
             Self::Bytes(bytes) => match Uuid::from_slice(bytes) {
                 Ok(id) => id.to_string(),
                 Err(_) => bytes.iter().take(CHARACTERS_MAX / 2).fold(String::new(), |mut text, byte| {
@@ -142,7 +142,7 @@ impl Value {
             "REAL" => Self::Real(row.try_get_unchecked(column)?),
             "TEXT" => match String::from_utf8(row.try_get_unchecked(column)?) {
                 Ok(text) => Self::Text(text),
-                Err(_) => Self::Garbled,
+                Err(_) => Self::InvalidUtf8,
             },
             _ => Self::Bytes(row.try_get_unchecked(column)?),
         })
@@ -168,7 +168,7 @@ impl Value {
         query: Query<'q, Sqlite, SqliteArguments>,
     ) -> Query<'q, Sqlite, SqliteArguments> {
         match self {
-            Self::Null | Self::Garbled => query.bind(None::<i64>),
+            Self::Null | Self::InvalidUtf8 => query.bind(None::<i64>),
             Self::Integer(number) => query.bind(*number),
             Self::Real(number) => query.bind(*number),
             Self::Text(text) => query.bind(text.clone()),

@@ -1,4 +1,4 @@
-//! PostgreSQL connections: [`Lent`] by the pool, and [`PgConn`] borrowed for a statement. Both know whether state may
+//! PostgreSQL connections: [`PooledPgConn`] by the pool, and [`PgConn`] borrowed for a statement. Both know whether state may
 //! stay on the connection.
 
 use std::time::Duration;
@@ -101,7 +101,7 @@ const END_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A connection lent by the pool. Dropping it ends any transaction and returns the connection.
 #[derive(Debug)]
-pub struct Lent {
+pub struct PooledPgConn {
     /// `Some` until the drop.
     conn: Option<PoolConnection<Postgres>>,
     pooler: Pooler,
@@ -115,7 +115,7 @@ enum Progress {
     Begun,
 }
 
-impl Lent {
+impl PooledPgConn {
     pub(super) fn new(conn: PoolConnection<Postgres>, pooler: Pooler) -> Self {
         Self { conn: Some(conn), pooler, transaction: Progress::None }
     }
@@ -134,7 +134,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledPgConn {
     fn drop(&mut self) {
         let Some(mut conn) = self.conn.take() else { return };
         match self.transaction {

@@ -2,7 +2,8 @@
 
 use countersign_db::testing::TempDb;
 use countersign_db::{
-    Copied, CopyError, CopyPlan, CopyTarget, DatabaseKind, Db, HeldDb, Migrations, PoolPolicy, copy, migrations, on_db,
+    Copied, CopyError, CopyPlan, CopyTarget, DatabaseKind, Db, ExclusiveDb, Migrations, PoolPolicy, copy, migrations,
+    on_db,
 };
 use sqlx::AssertSqlSafe;
 
@@ -38,8 +39,8 @@ async fn numbers(database: &TempDb, select: &'static str) -> Vec<i64> {
 }
 
 async fn copied(from: &TempDb, to: &TempDb, target: CopyTarget) -> Result<Copied, CopyError> {
-    let mut source = HeldDb::open(&from.url().parse().unwrap()).await.unwrap();
-    let mut held = HeldDb::open(&to.url().parse().unwrap()).await.unwrap();
+    let mut source = ExclusiveDb::open(&from.url().parse().unwrap()).await.unwrap();
+    let mut held = ExclusiveDb::open(&to.url().parse().unwrap()).await.unwrap();
     let plan = CopyPlan { sets: &[&WITH_KINDS], derived: &[], target };
     let copied = copy(&mut source, &mut held, &plan, |_| (), |_, _| ()).await;
     source.close().await.unwrap();

@@ -19,9 +19,9 @@ use tokio::task::JoinSet;
 
 use super::archive::{ArchiveWriter, FORMAT, Manifest};
 use super::encryption::Envelope;
-use super::place::{Outlet, Place, Stop};
-use super::workshop::{ARCHIVE, DATABASE, SUMS, Workshop, beside};
-use super::{Failure, Finding, bar, complain, say, settings_for};
+use super::place::{BackupSink, Place, Stop};
+use super::staging::{ARCHIVE, DATABASE, SUMS, StagingFolder, beside};
+use super::{Failure, Finding, print_error, progress, say, settings_for};
 use crate::Host;
 use crate::schema::{self, migrations, refuse_missing};
 use crate::serve::StopSignals;
@@ -49,7 +49,7 @@ pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient
         let _ = stop.send(true);
     });
     let order = Order { shell: &shell, place: &place, recipients: &recipients, now: SystemClock.now() };
-    let made = make::<H>(&order, &stopped, &bar::show).await?;
+    let made = make::<H>(&order, &stopped, &progress::show).await?;
     let Made { manifest, bytes, lost } = made;
     let encrypted = match recipients.len() {
         0 => String::new(),
@@ -57,7 +57,7 @@ pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient
         many => format!(", encrypted to {many} recipients"),
     };
     for file in lost {
-        complain(&format!("error: {file} is missing from the storage, but a user has it"));
+        print_error(&format!("error: {file} is missing from the storage, but a user has it"));
     }
     let Manifest { created_at, pictures, pictures_missing, .. } = &manifest;
     say(format_args!(
@@ -68,7 +68,7 @@ pub(super) async fn back_up<H: Host>(place: &Path, mut recipients: Vec<Recipient
     if *pictures_missing == 0 {
         return Ok(Finding::InOrder);
     }
-    complain(&format!(
+    print_error(&format!(
         "error: {pictures_missing} pictures of users are missing from the storage; everything else is backed up"
     ));
     Ok(Finding::NotInOrder)
@@ -111,17 +111,17 @@ pub(super) async fn make<H: Host>(
     let storage = Storage::open(&shell.media_policy().storage)?;
     let taken = format!("another backup to {} is running", place.shown());
     let beside_database =
-        || Workshop::open(beside(database, ".backup.partial"), "another backup of this database is running");
+        || StagingFolder::open(beside(database, ".backup.partial"), "another backup of this database is running");
     let (drafts, private) = match place {
-        Place::File { drafts, .. } if recipients.is_empty() => (Workshop::open(drafts.clone(), &taken)?, None),
+        Place::File { drafts, .. } if recipients.is_empty() => (StagingFolder::open(drafts.clone(), &taken)?, None),
         // The unencrypted copy stays in the folder of the database, which already holds the same data.
-        Place::File { drafts, .. } => (Workshop::open(drafts.clone(), &taken)?, Some(beside_database()?)),
+        Place::File { drafts, .. } => (StagingFolder::open(drafts.clone(), &taken)?, Some(beside_database()?)),
         Place::Object { .. } => (beside_database()?, None),
     };
-    let workshop = private.as_ref().unwrap_or(&drafts);
+    let staging = private.as_ref().unwrap_or(&drafts);
     let (outlet, delivery) = place.begin(&drafts.path(ARCHIVE), stop).await?;
     let written = tokio::select! {
-        written = write::<H>(order, &storage, workshop, outlet, progress) => written,
+        written = write::<H>(order, &storage, staging, outlet, progress) => written,
         () = stop.called() => Err(Failure("it was stopped".to_owned())),
     };
     match written {
@@ -136,20 +136,20 @@ pub(super) async fn make<H: Host>(
 async fn write<H: Host>(
     order: &Order<'_>,
     storage: &Storage,
-    workshop: &Workshop,
-    outlet: Outlet,
+    staging: &StagingFolder,
+    outlet: BackupSink,
     progress: &dyn Fn(u64, u64),
-) -> Result<(Outlet, Manifest, Vec<PictureFile>), Failure> {
+) -> Result<(BackupSink, Manifest, Vec<PictureFile>), Failure> {
     let live = Db::connect(&order.shell.database_url, &PoolPolicy::default()).await?;
     schema::refuse_half_copied::<H>(&live).await?;
-    let database = workshop.path(DATABASE);
+    let database = staging.path(DATABASE);
     // SQLite writes to a file that is already private.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database)?;
     live.snapshot_into(&database).await?;
     let copy = Db::open_copy(&database).await?;
     let schema = schema_of::<H>(&copy).await?;
     let envelope = Envelope::new(order.recipients, outlet)?;
-    let mut archive = ArchiveWriter::begin(envelope, &workshop.path(SUMS), order.now)?;
+    let mut archive = ArchiveWriter::begin(envelope, &staging.path(SUMS), order.now)?;
     let source = Source { live: &live, copy: &copy, storage };
     let Pictures { found, missing, lost } = source.add_pictures(&mut archive, progress).await?;
     let rows = copy.count_rows().await?;
@@ -212,7 +212,7 @@ impl Source<'_> {
     /// Adds the pictures that the copy of the database refers to.
     async fn add_pictures(
         &self,
-        archive: &mut ArchiveWriter<Envelope<Outlet>>,
+        archive: &mut ArchiveWriter<Envelope<BackupSink>>,
         progress: &dyn Fn(u64, u64),
     ) -> Result<Pictures, Failure> {
         let all = count_pictures(self.copy).await?;

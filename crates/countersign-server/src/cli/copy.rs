@@ -1,11 +1,11 @@
 //! The `copy` command: moves an installation to another database, with the checks and messages before and after.
 
 use countersign_db::{
-    Copied, CopyError, CopyPlan, CopyTarget, DatabaseUrl, Db, DbError, Difference, Differs, HeldDb, PoolPolicy,
+    Copied, CopyError, CopyPlan, CopyTarget, DatabaseUrl, Db, DbError, Difference, Differs, ExclusiveDb, PoolPolicy,
     SchemaState, copy,
 };
 
-use super::{Failure, Finding, bar, complain, say, settings_for};
+use super::{Failure, Finding, print_error, progress, say, settings_for};
 use crate::Host;
 use crate::schema::{bring_up_to_date, create_private_file, migrations, refuse_missing};
 use crate::settings::Purpose;
@@ -29,7 +29,7 @@ pub(super) async fn move_rows<H: Host>(from: Option<&str>, to: &str) -> Result<F
 
     let sets = migrations::<H>();
     let plan = CopyPlan { sets: &sets, derived: H::DERIVED_TABLES, target: state };
-    let copied = copy(&mut source, &mut target, &plan, tell_of_strangers, bar::show).await;
+    let copied = copy(&mut source, &mut target, &plan, tell_of_strangers, progress::show).await;
     let copied = copied.map_err(|error| failure::<H>(error, &to))?;
     source.close().await?;
     target.close().await?;
@@ -50,8 +50,8 @@ fn refuse_same_file(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<(), Failure>
     }
 }
 
-async fn open(url: &DatabaseUrl, which: &str) -> Result<HeldDb, Failure> {
-    HeldDb::open(url).await.map_err(|error| match error {
+async fn open(url: &DatabaseUrl, which: &str) -> Result<ExclusiveDb, Failure> {
+    ExclusiveDb::open(url).await.map_err(|error| match error {
         DbError::Unavailable(_) if url.sqlite_path().is_some() => {
             Failure(format!("a program has the {which} {url} open; stop it first. Nothing was copied"))
         }
@@ -63,7 +63,7 @@ async fn open(url: &DatabaseUrl, which: &str) -> Result<HeldDb, Failure> {
 }
 
 /// Refuses a source whose schema is not exactly the one of this program.
-async fn refuse_unready<H: Host>(source: &mut HeldDb) -> Result<(), Failure> {
+async fn refuse_unready<H: Host>(source: &mut ExclusiveDb) -> Result<(), Failure> {
     if source.is_half_copied().await? {
         return Err(Failure("the source is the target of an unfinished copy".to_owned()));
     }
@@ -122,7 +122,7 @@ async fn prepare<H: Host>(to: &DatabaseUrl) -> Result<CopyTarget, Failure> {
 
 fn tell_of_strangers(tables: &[String]) {
     if !tables.is_empty() {
-        complain(&format!("warning: tables of other programs are not copied: {}", tables.join(", ")));
+        print_error(&format!("warning: tables of other programs are not copied: {}", tables.join(", ")));
     }
 }
 
@@ -150,10 +150,10 @@ fn failure<H: Host>(error: CopyError, to: &DatabaseUrl) -> Failure {
 fn report<H: Host>(copied: &Copied, from: &DatabaseUrl, to: &DatabaseUrl) -> Finding {
     let Copied { tables, rows, rows_found, differences, differences_count } = copied;
     for difference in differences {
-        complain(&format!("error: {}", told(difference)));
+        print_error(&format!("error: {}", told(difference)));
     }
     if *differences_count > 0 {
-        complain(&format!(
+        print_error(&format!(
             "error: {differences_count} differences between {from} and {to}; no site starts on the target. Empty it \
              and copy again"
         ));

@@ -5,14 +5,14 @@ use countersign::model::EmailAddress;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 
-use super::{Failure, Finding, complain, open_accounts, say};
+use super::{Failure, Finding, open_accounts, print_error, say};
 use crate::Host;
 use crate::settings::Purpose;
 
 pub(super) async fn invite<H: Host>(email: Option<EmailAddress>, uses: u32, days: u32) -> Result<Finding, Failure> {
     let accounts = open_accounts::<H>(Purpose::Serve).await?;
     if accounts.config().registration.mode != RegistrationMode::Invite {
-        complain("warning: REGISTRATION is not `invite`, so no invitation is required");
+        print_error("warning: REGISTRATION is not `invite`, so no invitation is required");
     }
     let ttl = SignedDuration::from_hours(24 * i64::from(days));
     let code = accounts.invite(email.as_ref(), uses, ttl).await?;

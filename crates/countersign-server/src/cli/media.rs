@@ -8,7 +8,7 @@ use countersign::media::{Storage, StorageError, StoredPicture};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::{Failure, Finding, bar, complain, open_accounts, say, settings_for};
+use super::{Failure, Finding, open_accounts, print_error, progress, say, settings_for};
 use crate::Host;
 use crate::settings::{Purpose, ShellSettings};
 
@@ -92,15 +92,15 @@ async fn copy(from: &Storage, to: &Storage) -> Result<Finding, Failure> {
             let Failure(reason) = error.into();
             progress.failures.push(format!("{}: {reason}", picture.file));
             if progress.failures.len() >= FAILURES_MAX {
-                complain(&progress.failures.join("\n"));
+                print_error(&progress.failures.join("\n"));
                 return Err(Failure(format!("gave up after {FAILURES_MAX} failures")));
             }
         }
-        bar::show(progress.done(), all);
+        progress::show(progress.done(), all);
     }
     let Progress { copied, present, vanished, bytes, failures } = progress;
     for failure in &failures {
-        complain(&format!("error: {failure}"));
+        print_error(&format!("error: {failure}"));
     }
     say(format_args!(
         "{copied} copied ({bytes} bytes), {present} already there, {vanished} deleted meanwhile, {} failed; every copy \

@@ -3,7 +3,7 @@
 use countersign_db::{Db, PoolPolicy};
 
 use super::table::table;
-use super::{Failure, Finding, complain, say, settings_for};
+use super::{Failure, Finding, print_error, say, settings_for};
 use crate::Host;
 use crate::schema::{self, create_private_file, migrations, refuse_missing};
 use crate::settings::Purpose;
@@ -36,7 +36,7 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
     let verdicts = statuses.iter().map(|status| schema::verdict::<H>(status).map(drop));
     for verdict in verdicts.chain([whole]) {
         if let Err(problem) = verdict {
-            complain(&format!("error: {problem}"));
+            print_error(&format!("error: {problem}"));
             finding = Finding::NotInOrder;
         }
     }

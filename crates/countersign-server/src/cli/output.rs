@@ -20,7 +20,7 @@ pub(super) fn say(line: fmt::Arguments<'_>) {
 }
 
 /// Writes a line to standard error.
-pub(super) fn complain(line: &str) {
+pub(super) fn print_error(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
@@ -38,7 +38,7 @@ pub(super) fn said(code: ExitCode) -> ExitCode {
         None => code,
         Some(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(NOBODY_READS),
         Some(error) => {
-            complain(&format!("error: standard output cannot be written: {error}"));
+            print_error(&format!("error: standard output cannot be written: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -19,8 +19,8 @@ use tokio::time::timeout;
 use super::Failure;
 use super::archive::{ArchiveError, BEGINNING_BYTES, beginning_of, format_of};
 use super::encryption::is_sealed;
-use super::workshop::{FETCHED, Workshop, beside, folder_of};
-use crate::settings::{BackupShelf, ShellSettings, object};
+use super::staging::{FETCHED, StagingFolder, beside, folder_of};
+use crate::settings::{BackupDestination, ShellSettings, object};
 
 /// Generous timeouts, because backups run in the background and their parts are large.
 const PATIENCE: BucketPatience = BucketPatience {
@@ -140,7 +140,7 @@ impl Place {
     }
 
     /// Begins to write; a file is named `draft` until it is complete.
-    pub(super) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(Outlet, Delivery), Failure> {
+    pub(super) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(BackupSink, Delivery), Failure> {
         let (sink, kind) = match self {
             Self::File { file, .. } => {
                 let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
@@ -154,21 +154,21 @@ impl Place {
                 (Sink::Object { part: Vec::with_capacity(PART_BYTES), sent: 0, to }, Kind::Object(tasks))
             }
         };
-        Ok((Outlet { sink, written: 0, stop: stop.clone() }, Delivery(kind)))
+        Ok((BackupSink { sink, written: 0, stop: stop.clone() }, Delivery(kind)))
     }
 
-    /// Returns a path to the content: the file itself, or a copy of the object in a new workshop.
+    /// Returns a path to the content: the file itself, or a copy of the object in a new staging.
     pub(super) async fn fetch(
         &self,
-        workshop: impl FnOnce() -> Result<Workshop, Failure>,
+        staging: impl FnOnce() -> Result<StagingFolder, Failure>,
         progress: impl Fn(u64, u64),
-    ) -> Result<(PathBuf, Option<Workshop>), Failure> {
+    ) -> Result<(PathBuf, Option<StagingFolder>), Failure> {
         let (bucket, key) = match self {
             Self::File { file, .. } => return Ok((file.clone(), None)),
             Self::Object { bucket, key, .. } => (bucket, key),
         };
-        let workshop = workshop()?;
-        let copy = workshop.path(FETCHED);
+        let staging = staging()?;
+        let copy = staging.path(FETCHED);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy)?;
         let size = bucket.head(key).await?.size;
         let mut at = 0;
@@ -179,12 +179,12 @@ impl Place {
             at = end;
             progress(at, size);
         }
-        Ok((copy, Some(workshop)))
+        Ok((copy, Some(staging)))
     }
 }
 
 /// The writer of a backup. It blocks, so it needs a multi-threaded runtime.
-pub(super) struct Outlet {
+pub(super) struct BackupSink {
     sink: Sink,
     written: u64,
     stop: Stop,
@@ -206,7 +206,7 @@ fn send(to: &mpsc::Sender<Message>, message: Message) -> io::Result<()> {
     block_in_place(|| to.blocking_send(message)).map_err(|_| io::Error::other("the upload has ended"))
 }
 
-impl Write for Outlet {
+impl Write for BackupSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.stop.is_called() {
             return Err(stopped());
@@ -252,8 +252,8 @@ enum Kind {
 
 impl Delivery {
     /// Gives the completed backup its name, and returns its size in bytes.
-    pub(super) async fn complete(self, outlet: Outlet) -> Result<u64, Failure> {
-        let Outlet { sink, written, .. } = outlet;
+    pub(super) async fn complete(self, outlet: BackupSink) -> Result<u64, Failure> {
+        let BackupSink { sink, written, .. } = outlet;
         match (self.0, sink) {
             (Kind::File { draft, target }, Sink::File(file)) => {
                 file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
@@ -331,11 +331,11 @@ pub(super) enum Shelf {
 }
 
 impl Shelf {
-    pub(super) fn open(to: &BackupShelf, shell: &ShellSettings) -> Result<Self, Failure> {
+    pub(super) fn open(to: &BackupDestination, shell: &ShellSettings) -> Result<Self, Failure> {
         Ok(match to {
             // Absolute, because the program may change its working directory later.
-            BackupShelf::Folder(folder) => Self::Folder(std::path::absolute(folder)?),
-            BackupShelf::Bucket { bucket, prefix } => Self::Bucket {
+            BackupDestination::Folder(folder) => Self::Folder(std::path::absolute(folder)?),
+            BackupDestination::Bucket { bucket, prefix } => Self::Bucket {
                 shown: format!("s3://{bucket}"),
                 bucket: open_bucket(&shell.bucket_policy(bucket), PATIENCE)?,
                 prefix: Key::parse(prefix)?,

@@ -5,15 +5,15 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use countersign::media::Storage;
-use countersign_db::{Db, DbError, SchemaState, take_out_of_use};
+use countersign_db::{Db, DbError, SchemaState, checkpoint_and_close};
 use futures_util::future::try_join_all;
 
 use super::archive::{Backup, Manifest, beginning_of};
 use super::backup::PICTURES_AT_ONCE;
 use super::encryption::{Identities, is_sealed};
 use super::place::Place;
-use super::workshop::{ARCHIVE, Workshop, beside, folder_of};
-use super::{Failure, Finding, bar, complain, say, settings_for};
+use super::staging::{ARCHIVE, StagingFolder, beside, folder_of};
+use super::{Failure, Finding, print_error, progress, say, settings_for};
 use crate::Host;
 use crate::schema::{self, create_private_folder, migrations};
 use crate::settings::Purpose;
@@ -64,7 +64,7 @@ pub(super) async fn restore<H: Host>(
         "restored the backup of {program} {version} from {created_at}: {users} users, {pictures} pictures"
     ));
     if *pictures_missing > 0 {
-        complain(&format!(
+        print_error(&format!(
             "warning: {pictures_missing} pictures of users were already missing when the backup was made"
         ));
     }
@@ -75,31 +75,31 @@ pub(super) async fn restore<H: Host>(
 }
 
 /// Reads and verifies a backup. An object or an encrypted file is first copied next to the database, into the returned
-/// workshop.
+/// staging.
 async fn verified(
     place: &Place,
     identities: Option<&Identities>,
     target: &Path,
-) -> Result<(Backup, Option<Workshop>), Failure> {
-    let open = || Workshop::open(beside(target, ".restore.partial"), "another restore is running");
-    let (file, fetched) = place.fetch(open, bar::show).await?;
+) -> Result<(Backup, Option<StagingFolder>), Failure> {
+    let open = || StagingFolder::open(beside(target, ".restore.partial"), "another restore is running");
+    let (file, fetched) = place.fetch(open, progress::show).await?;
     if !is_sealed(&beginning_of(&file)?) {
-        return Ok((Backup::verified(&file, bar::show)?, fetched));
+        return Ok((Backup::verified(&file, progress::show)?, fetched));
     }
     let Some(identities) = identities else {
         return Err(Failure("it is encrypted; pass the file with its key as --identity".to_owned()));
     };
     let is_fetched = fetched.is_some();
-    let workshop = match fetched {
-        Some(workshop) => workshop,
+    let staging = match fetched {
+        Some(staging) => staging,
         None => open()?,
     };
-    let archive = workshop.path(ARCHIVE);
+    let archive = staging.path(ARCHIVE);
     identities.open(&file, &archive)?;
     if is_fetched {
         fs::remove_file(&file)?;
     }
-    Ok((Backup::verified(&archive, bar::show)?, Some(workshop)))
+    Ok((Backup::verified(&archive, progress::show)?, Some(staging)))
 }
 
 async fn refuse_occupied(target: &Path, storage: &Storage, existing: Existing) -> Result<(), Failure> {
@@ -165,7 +165,7 @@ async fn empty_place(target: &Path, existing: Existing) -> Result<(), Failure> {
                 target.display()
             )));
         }
-        match take_out_of_use(target).await {
+        match checkpoint_and_close(target).await {
             // Not a database, or a broken one, which may be why it is replaced.
             Ok(()) | Err(DbError::Other(_)) => {}
             Err(DbError::Unavailable(_)) => {
@@ -195,7 +195,7 @@ async fn put_pictures(backup: &Backup, storage: &Storage) -> Result<(), Failure>
             done += pictures.len() as u64;
             try_join_all(pictures.into_iter().map(|(file, bytes)| async move { storage.put(&file, bytes).await }))
                 .await?;
-            bar::show(done, all);
+            progress::show(done, all);
             Ok::<(), Failure>(())
         })
         .await

@@ -24,7 +24,7 @@ use super::Failure;
 use super::archive::Manifest;
 use super::backup::{Made, Order, make};
 use super::place::{Shelf, Stop};
-use super::workshop::beside;
+use super::staging::beside;
 use crate::Host;
 use crate::metrics::BackupCounts;
 use crate::settings::ShellSettings;

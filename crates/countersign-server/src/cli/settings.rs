@@ -1,7 +1,7 @@
 //! The `settings` command, which masks secrets.
 
 use super::table::table;
-use super::{Finding, complain, say};
+use super::{Finding, print_error, say};
 use crate::Host;
 use crate::settings::{Loaded, Purpose, load};
 
@@ -12,12 +12,12 @@ pub(super) fn show<H: Host>() -> Finding {
         std::iter::once(heading).chain(lines.into_iter().map(|line| [line.name, line.value, line.origin])).collect();
     say(format_args!("{}", table(&rows)));
     for warning in warnings {
-        complain(&format!("warning: {warning}"));
+        print_error(&format!("warning: {warning}"));
     }
     match settings {
         Ok(_) => Finding::InOrder,
         Err(report) => {
-            complain(&format!("error: {report}"));
+            print_error(&format!("error: {report}"));
             Finding::NotInOrder
         }
     }

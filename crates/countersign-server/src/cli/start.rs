@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::schedule::Schedule;
-use super::{Failure, Finding, complain, say};
+use super::{Failure, Finding, print_error, say};
 use crate::metrics::Readers;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
@@ -169,7 +169,7 @@ where
         head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
         idle_max: request_time_max + IDLE_BEYOND_REQUEST,
         tls: tls.clone(),
-        attendance: http.metrics.as_ref().map(Metrics::attendance).unwrap_or_default(),
+        connection_counters: http.metrics.as_ref().map(Metrics::connection_counters).unwrap_or_default(),
     };
     let backups = Schedule::start::<H>(&shell, http.metrics.as_ref().map(Metrics::backups).unwrap_or_default())?;
     let signals = StopSignals::listen()?;
@@ -242,7 +242,7 @@ fn bind(address: SocketAddr, connections_max: u32) -> io::Result<TcpListener> {
 pub(super) fn write_no_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = rustix::process::setrlimit(Resource::Core, none) {
-        complain(&format!("warning: core dumps cannot be disabled: {error}"));
+        print_error(&format!("warning: core dumps cannot be disabled: {error}"));
     }
 }
 

@@ -8,7 +8,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use countersign::config::SiteUrl;
-use countersign::http::AskedHost;
+use countersign::http::RequestHost;
 
 const NOTHING_ELSE: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
@@ -71,8 +71,8 @@ pub(super) enum Transport {
 
 impl Transport {
     pub(super) fn of(request: &Request) -> Self {
-        let host = AskedHost::of(request.uri(), request.headers()).ok().flatten();
-        if host.is_some_and(AskedHost::is_loopback) { Self::Local } else { Self::Public }
+        let host = RequestHost::of(request.uri(), request.headers()).ok().flatten();
+        if host.is_some_and(RequestHost::is_loopback) { Self::Local } else { Self::Public }
     }
 }
 

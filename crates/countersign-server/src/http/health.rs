@@ -33,13 +33,13 @@ pub(super) struct Health {
     /// Compares the schema with that of the host.
     pub(super) check: SchemaCheck,
     pub(super) draining: Draining,
-    pub(super) last_look: LastLook,
+    pub(super) last_look: LastCheck,
 }
 
 /// The findings of the last database check, and when it ended. The lock is held by the request that runs the check,
 /// because anyone may request it and it takes a turn of the writers.
 #[derive(Clone, Default)]
-pub(super) struct LastLook(Arc<Mutex<Option<(Timestamp, Findings)>>>);
+pub(super) struct LastCheck(Arc<Mutex<Option<(Timestamp, Findings)>>>);
 
 pub(super) fn check<H: Host>(db: &Db) -> Checked<'_> {
     Box::pin(schema::check::<H>(db))
@@ -155,7 +155,7 @@ async fn health(State(state): State<Health>) -> Response {
     let mut findings = Findings::default();
     if state.accounts.db().writing_fails_for().is_some() {
         // Reads keep working while writes fail, so a ping would not notice that the writer never recovers.
-        findings = shared_look(&state).await;
+        findings = cached_check(&state).await;
     } else {
         // A failure is among the findings.
         let _ = findings.note("database", answers(&state).await);
@@ -183,7 +183,7 @@ async fn ready(State(state): State<Health>) -> Response {
     let is_stopping = state.draining.has_begun();
     let serving = if is_stopping { Err(Reason("The instance is stopping".to_owned())) } else { Ok(()) };
     if findings.note("serving", serving).is_ok() {
-        findings.0.extend(shared_look(&state).await.0);
+        findings.0.extend(cached_check(&state).await.0);
     }
     if findings.is_in_order() {
         return Json(ReadyResponse { status: "ready", checks: findings.0 }).into_response();
@@ -192,7 +192,7 @@ async fn ready(State(state): State<Health>) -> Response {
 }
 
 /// Returns the findings of the last database check, or runs a new one.
-async fn shared_look(state: &Health) -> Findings {
+async fn cached_check(state: &Health) -> Findings {
     let now = || state.accounts.clock().now();
     let mut last_look = state.last_look.0.lock().await;
     if let Some((at, found)) = &*last_look

@@ -122,7 +122,7 @@ impl Reading {
         )?;
         let under_way = parts.requests.under_way();
         page.gauge("countersign_http_requests_under_way", "Requests in progress", None, [(NONE, under_way)])?;
-        let present = parts.attendance.read();
+        let present = parts.connection_counters.read();
         page.gauge("countersign_http_connections", "Open connections", None, [(NONE, present.open)])?;
         page.gauge(
             "countersign_http_connections_max",
@@ -137,7 +137,7 @@ impl Reading {
             [(NONE, present.accepted)],
         )?;
         page.counter(
-            "countersign_http_connections_shown_out",
+            "countersign_http_connections_evicted",
             "Connections evicted to make room for others",
             None,
             [(NONE, present.shown_out)],

@@ -8,12 +8,12 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
-use countersign::http::AskedHost;
+use countersign::http::RequestHost;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
-use super::guests::Desk;
 use super::lingering::Conversation;
+use super::open_connections::Desk;
 use super::unread::{Fate, watch};
 use crate::Draining;
 
@@ -29,14 +29,14 @@ pub(super) struct Answers {
 /// The connection is being evicted, so its request is not begun.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is being evicted")]
-pub(super) struct ShownOut;
+pub(super) struct Evicted;
 
 impl Answers {
     /// Answers a request, after the rest of its body was read.
     pub(super) fn to(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, ShownOut>> + use<> {
+    ) -> impl Future<Output = Result<Response<Body>, Evicted>> + use<> {
         let under_way = self.desk.begin();
         let ends_by_header = request.version() < Version::HTTP_2;
         if !ends_by_header {
@@ -49,7 +49,7 @@ impl Answers {
         });
         let (draining, conversation) = (self.draining.clone(), Arc::clone(&self.conversation));
         async move {
-            let under_way = under_way.ok_or(ShownOut)?;
+            let under_way = under_way.ok_or(Evicted)?;
             let mut answer = match answer {
                 None => without_a_host(),
                 Some(answer) => {
@@ -82,7 +82,7 @@ impl Answers {
 /// in front could see another host than this server. HTTP/2 has it in the URL, and HTTP/1.0 may omit it.
 fn names_its_host<B>(request: &Request<B>) -> bool {
     let is_named = request.version() != Version::HTTP_11 || request.headers().contains_key(HOST);
-    is_named && AskedHost::of(request.uri(), request.headers()).is_ok()
+    is_named && RequestHost::of(request.uri(), request.headers()).is_ok()
 }
 
 /// Returns a bare response, like those to other malformed heads.

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
-use super::guests::{Desk, UnderWay};
+use super::open_connections::{Desk, UnderWay};
 
 /// Maximum rest to read before the response, in bytes. More than any route accepts, unless `MAX_UPLOAD_SIZE_BYTES` is
 /// raised.

@@ -15,7 +15,7 @@ pub struct BackupSettings {
     /// the `S3_` settings. Use it for this installation only. Without it no backups are scheduled. SQLite only; for
     /// PostgreSQL use `pg_dump`.
     #[conf(env, value_parser = shelf)]
-    pub backup_to: Option<BackupShelf>,
+    pub backup_to: Option<BackupDestination>,
 
     /// Hours between the starts of two scheduled backups. One of several instances makes each backup.
     #[conf(env, default_value = "24", value_parser = whole_number(1..=8760))]
@@ -35,7 +35,7 @@ pub struct BackupSettings {
 /// The destination of scheduled backups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BackupShelf {
+pub enum BackupDestination {
     /// A folder.
     Folder(PathBuf),
     /// A bucket.
@@ -47,7 +47,7 @@ pub enum BackupShelf {
     },
 }
 
-impl fmt::Display for BackupShelf {
+impl fmt::Display for BackupDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => write!(f, "{}", folder.display()),
@@ -67,7 +67,7 @@ impl ShellSettings {
     }
 }
 
-fn shelf(text: &str) -> Result<BackupShelf, &'static str> {
+fn shelf(text: &str) -> Result<BackupDestination, &'static str> {
     match text.split_once("://") {
         Some(("s3", place)) => {
             let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -75,10 +75,10 @@ fn shelf(text: &str) -> Result<BackupShelf, &'static str> {
             if !prefix.is_empty() && !is_key(prefix) {
                 return Err("the prefix has an empty part, or characters other than letters, digits and -_.=+@");
             }
-            Ok(BackupShelf::Bucket { bucket: bucket_name(bucket)?, prefix: prefix.to_owned() })
+            Ok(BackupDestination::Bucket { bucket: bucket_name(bucket)?, prefix: prefix.to_owned() })
         }
         Some(_) => Err("expected a folder, or s3://bucket/prefix"),
-        None => Ok(BackupShelf::Folder(PathBuf::from(text))),
+        None => Ok(BackupDestination::Folder(PathBuf::from(text))),
     }
 }
 
@@ -116,9 +116,10 @@ mod tests {
 
     #[test]
     fn backups_go_into_a_folder_or_a_bucket() {
-        let bucket = |prefix: &str| BackupShelf::Bucket { bucket: "backups".to_owned(), prefix: prefix.to_owned() };
+        let bucket =
+            |prefix: &str| BackupDestination::Bucket { bucket: "backups".to_owned(), prefix: prefix.to_owned() };
         for (text, kept) in [
-            ("/var/backups", BackupShelf::Folder("/var/backups".into())),
+            ("/var/backups", BackupDestination::Folder("/var/backups".into())),
             ("s3://backups", bucket("")),
             ("s3://backups/", bucket("")),
             ("s3://backups/blog/daily/", bucket("blog/daily")),

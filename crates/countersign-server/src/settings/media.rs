@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::config::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
 
 use super::load::Purpose;
-use super::{BackupShelf, MediaDelivery, ShellSettings};
+use super::{BackupDestination, MediaDelivery, ShellSettings};
 
 /// Time reserved for decoding and storing a picture whose upload ends just in time.
 const AFTER_UPLOAD: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ impl ShellSettings {
         }
         // A command may take a bucket as an argument, and backups may use another bucket.
         let has_another =
-            purpose == Purpose::Inspect || matches!(self.backups.backup_to, Some(BackupShelf::Bucket { .. }));
+            purpose == Purpose::Inspect || matches!(self.backups.backup_to, Some(BackupDestination::Bucket { .. }));
         if !is_bucket && !has_another && self.s3_endpoint_url.is_some() {
             return Some(("S3_BUCKET_NAME", "is not set, but S3_ENDPOINT_URL is"));
         }

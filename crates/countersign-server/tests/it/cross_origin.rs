@@ -39,8 +39,9 @@ async fn fault() {
 }
 
 async fn app(origins: &str, request_time_max: Duration) -> TestApp {
-    let cross_origins = CrossOrigins::parse(origins).unwrap();
-    let http = HttpSettings { cross_origins, request_time_max, ..HttpSettings::default() };
+    let mut http = HttpSettings::default();
+    http.cross_origins = CrossOrigins::parse(origins).unwrap();
+    http.request_time_max = request_time_max;
     TestApp::host(&[], |accounts| (assemble::<Faulty>(accounts, &NoSettings {}, &http), openapi::<Faulty>())).await
 }
 

@@ -1,7 +1,8 @@
 use std::fs;
 
-use countersign::mail::{HeaderText, OutgoingMail, SendMail as _, Sender, SmtpTls};
-use countersign::model::EmailAddress;
+use countersign::config::MailPolicy;
+use countersign::mail::{HeaderText, Mailer, Message, Recipient, SendMail as _, Sender, SmtpTls};
+use countersign::model::{EmailAddress, Language};
 use countersign::operator::random_uuid_v7;
 use countersign::testing::{SmtpServer, SmtpServerOptions, TestApp};
 use countersign_server::{Audience, HttpSettings, NoSettings, assemble, openapi};
@@ -193,25 +194,20 @@ async fn captured_mail_is_shown_in_dev_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_captured_mail_is_shown_whole_and_cannot_run_anything() {
-    let http = HttpSettings { audience: Audience::Developer, ..HttpSettings::default() };
+    let mut http = HttpSettings::default();
+    http.audience = Audience::Developer;
     let app =
         TestApp::host(&[], |accounts| (assemble::<Bare>(accounts, &NoSettings {}, &http), openapi::<Bare>())).await;
+    let mailer = Mailer::new(&MailPolicy::default(), "http://localhost");
+    let ada = Recipient::new(EmailAddress::parse("ada@example.com").unwrap(), "ada", Language::default());
     let mut ids = Vec::new();
     for subject in ["First", "Second <script>"] {
         let id = random_uuid_v7(app.clock.now());
-        let mail = OutgoingMail {
-            id,
-            host: "localhost".to_owned(),
-            date: app.clock.now(),
-            from: Sender {
-                name: Some(HeaderText::new("A & B")),
-                address: EmailAddress::parse("b@example.com").unwrap(),
-            },
-            to: EmailAddress::parse("ada@example.com").unwrap(),
-            subject: HeaderText::new(subject),
-            text: "Hello <Ada>".to_owned(),
-            html: "<html><head></head><body><script>1</script><a href=\"/x\">x</a></body></html>".to_owned(),
-        };
+        let mut mail = mailer.render(&ada, &Message::Test { at: app.clock.now() }, id, app.clock.now()).unwrap();
+        mail.from = Sender::new(Some(HeaderText::new("A & B")), EmailAddress::parse("b@example.com").unwrap());
+        mail.subject = HeaderText::new(subject);
+        "Hello <Ada>".clone_into(&mut mail.text);
+        "<html><head></head><body><script>1</script><a href=\"/x\">x</a></body></html>".clone_into(&mut mail.html);
         app.mailbox().send(mail).await.unwrap();
         ids.push(id);
     }

@@ -214,7 +214,8 @@ impl Host for Bare {
 #[tokio::test]
 async fn an_instance_that_is_stopping_is_alive_but_not_ready() {
     let draining = Draining::default();
-    let http = HttpSettings { draining: draining.clone(), ..HttpSettings::default() };
+    let mut http = HttpSettings::default();
+    http.draining = draining.clone();
     let app =
         TestApp::host(&[], |accounts| (assemble::<Bare>(accounts, &NoSettings {}, &http), openapi::<Bare>())).await;
     let somebody = app.anonymous();

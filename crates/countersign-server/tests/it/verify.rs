@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::config::SecretKey;
-use countersign::model::{ClientInfo, EmailAddress, Password, SigningAlgorithm, Stay, Username};
+use countersign::model::{ClientInfo, EmailAddress, Password, SigningAlgorithm, Username};
 use countersign::testing::{ManualClock, cheap_config};
 use countersign::{Accounts, LogIn, Register};
 use countersign_db::testing::TempDb;

@@ -105,7 +105,7 @@ impl Default for LimitPolicy {
 }
 
 /// One failure is forgiven for each full hour without another one.
-pub(crate) const FORGIVEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const FAILURE_DECAY: SignedDuration = SignedDuration::from_hours(1);
 /// The first wait, which doubles with each further failure.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait: long enough to make guessing hopeless, short enough not to lock the owner out.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::site::{AskedHost, Sender};
+use super::site::{RequestHost, Sender};
 use crate::Accounts;
 use crate::config::Config;
 use crate::model::Stay;
@@ -35,7 +35,7 @@ impl Kind {
     /// Returns the kind for a request. Wrong or missing settings must not expose cookies on a network, so the request counts too: a
     /// host that is missing or not loopback always gets secure cookies.
     fn of(config: &Config, uri: &Uri, headers: &HeaderMap) -> Self {
-        let is_local = AskedHost::of(uri, headers).is_ok_and(|host| host.is_some_and(AskedHost::is_loopback));
+        let is_local = RequestHost::of(uri, headers).is_ok_and(|host| host.is_some_and(RequestHost::is_loopback));
         let site = &config.public_url;
         if !site.is_https() && site.is_loopback() && is_local { Self::Local } else { Self::Secure }
     }

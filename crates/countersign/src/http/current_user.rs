@@ -115,7 +115,7 @@ pub(super) fn require_recent(accounts: &Accounts, caller: &CurrentUser) -> Resul
 }
 
 /// Rejects callers other than the owner, before anything reveals whether the account exists.
-pub(super) fn refuse_others(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<(), Problem> {
+pub(super) fn require_owner(caller: &CurrentUser, owner: UserId, detail: &str) -> Result<(), Problem> {
     if caller.user.id == owner { Ok(()) } else { Err(Problem::new(&NOT_YOUR_ACCOUNT).detail(detail)) }
 }
 

@@ -45,7 +45,7 @@ pub fn integer_in(text: &str, min: i64, max: i64) -> Result<i64, Invalid> {
 
 /// The field is invalid; [`Fields::into_problem`] says why.
 #[derive(Clone, Copy, Debug)]
-pub struct AtFault;
+pub struct InvalidField;
 
 /// The fields of a request, not yet parsed.
 pub struct Fields {
@@ -62,7 +62,7 @@ impl Fields {
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<T, AtFault> {
+    ) -> Result<T, InvalidField> {
         let read = match self.find(name) {
             Ok(Some(Value::Text(text))) => parse(text).map_err(Into::into),
             Ok(None) => Err(self.missing.clone()),
@@ -77,7 +77,7 @@ impl Fields {
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, AtFault> {
+    ) -> Result<Option<T>, InvalidField> {
         match self.find(name) {
             Ok(None | Some(Value::Null)) => Ok(None),
             _ => self.required(name, parse).map(Some),
@@ -109,10 +109,10 @@ impl Fields {
         }
     }
 
-    fn note<T>(&mut self, name: &'static str, read: Result<T, Invalid>) -> Result<T, AtFault> {
+    fn note<T>(&mut self, name: &'static str, read: Result<T, Invalid>) -> Result<T, InvalidField> {
         read.map_err(|invalid| {
             self.faults.push(FieldFault::new(self.place, name, invalid));
-            AtFault
+            InvalidField
         })
     }
 

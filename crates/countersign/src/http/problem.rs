@@ -37,16 +37,16 @@ pub struct Problem {
     oauth: Option<&'static str>,
     demand: Demand,
     /// Boxed, because few problems have one, and it would enlarge every `Result`.
-    way_out: Option<Box<WayOut>>,
+    way_out: Option<Box<Remedy>>,
 }
 
 /// How the client can make the same request succeed.
 #[derive(Debug)]
-enum WayOut {
+enum Remedy {
     Wait(TooManyAttempts),
     Work(ChallengeResponse),
     /// Sending the body without `Content-Encoding`.
-    AsItIs,
+    Unencoded,
 }
 
 /// The credential that a 401 demands (RFC 9110, section 11.6.1).
@@ -93,12 +93,12 @@ impl Problem {
 
     /// Adds a challenge; with its solution the request can be sent again.
     pub(super) fn challenge(self, challenge: ChallengeResponse) -> Self {
-        Self { way_out: Some(Box::new(WayOut::Work(challenge))), ..self }
+        Self { way_out: Some(Box::new(Remedy::Work(challenge))), ..self }
     }
 
     /// Adds the header that demands bodies without an encoding (RFC 9110, section 15.5.16).
     pub(super) fn without_encoding(self) -> Self {
-        Self { way_out: Some(Box::new(WayOut::AsItIs)), ..self }
+        Self { way_out: Some(Box::new(Remedy::Unencoded)), ..self }
     }
 
     /// The kind of problem.
@@ -112,7 +112,7 @@ impl From<TooManyAttempts> for Problem {
         let seconds = limited.retry_after_seconds;
         let unit = if seconds == 1 { "second" } else { "seconds" };
         let detail = format!("Too many attempts; try again in {seconds} {unit}");
-        Self { way_out: Some(Box::new(WayOut::Wait(limited))), ..Self::new(&TOO_MANY_REQUESTS) }.detail(detail)
+        Self { way_out: Some(Box::new(Remedy::Wait(limited))), ..Self::new(&TOO_MANY_REQUESTS) }.detail(detail)
     }
 }
 

@@ -12,14 +12,14 @@ use crate::config::{Config, is_loopback_authority};
 
 /// The host that a request names, with the port if given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AskedHost<'r>(&'r str);
+pub struct RequestHost<'r>(&'r str);
 
 /// A request names more than one host. A proxy in front may have used another one than this server would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request names more than one host")]
 pub struct ContradictoryHosts;
 
-impl<'r> AskedHost<'r> {
+impl<'r> RequestHost<'r> {
     /// Returns the host of a request; `None` if it names none. HTTP/2 has it in the URI (RFC 9113, section 8.3.1), HTTP/1.1 in a
     /// header; a request may have both if they are equal.
     ///
@@ -100,7 +100,7 @@ pub(crate) fn refuse_other_sites(config: &Config, parts: &Parts) -> Result<(), P
 /// Returns the site that the `Origin` header names. `null` is an opaque origin and counts as another site.
 fn origin(config: &Config, uri: &Uri, headers: &HeaderMap) -> Option<Sender> {
     let origin = text(headers, ORIGIN.as_str())?;
-    let asked = AskedHost::of(uri, headers).ok().flatten();
+    let asked = RequestHost::of(uri, headers).ok().flatten();
     let own = origin == config.public_url.as_str() || asked.is_some_and(|host| host.has_origin(origin));
     Some(if own { Sender::Own } else { Sender::Other })
 }
@@ -187,7 +187,7 @@ mod tests {
             ("/", vec![("host", "\u{fc}")], Err(ContradictoryHosts)),
         ] {
             let parts = parts("GET", uri, &hosts);
-            let found = AskedHost::of(&parts.uri, &parts.headers).map(|host| host.map(|host| host.0));
+            let found = RequestHost::of(&parts.uri, &parts.headers).map(|host| host.map(|host| host.0));
             assert_eq!(found, expected, "{uri} {hosts:?}");
         }
     }

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use self::service::Service;
 use super::cookie;
-use super::fields::{AtFault, Fields, FormBody, Invalid};
+use super::fields::{Fields, FormBody, Invalid, InvalidField};
 use super::problem::{
     BodyProblems, EMAIL_NOT_VERIFIED, INVALID_REFRESH_TOKEN, LimitProblems, OAuth, OAuthProblem, OVERLOADED, Problem,
     ProblemBody, REFRESH_TOKEN_REUSED, ServiceProblems, WRONG_CREDENTIALS,
@@ -86,7 +86,7 @@ fn grant(form: Result<FormBody, Problem>, client: &ClientInfo) -> Result<Grant, 
 }
 
 /// Reads a token, which may be any text.
-fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, AtFault> {
+fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretString, InvalidField> {
     fields.required(name, |text| Ok::<_, Invalid>(text.to_owned().into()))
 }
 

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::current_user::{CurrentUser, refuse_others, require_recent};
+use super::current_user::{CurrentUser, require_owner, require_recent};
 use super::fields::{Fields, Invalid, JsonBody};
 use super::path::PathId;
 use super::problem::{
@@ -37,7 +37,7 @@ where
 }
 
 /// The most frequent request, without the limit on bodies: that layer would only cost time here.
-pub(super) fn bodiless_routes<S>() -> OpenApiRouter<S>
+pub(super) fn routes_without_body_limit<S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
@@ -273,7 +273,7 @@ async fn update_user(
     JsonBody(body): JsonBody,
 ) -> Result<Private<UserPrivate>, Problem> {
     let changes = changes(body, caller.session, client)?;
-    refuse_others(&caller, id, "Not authorized to update this user")?;
+    require_owner(&caller, id, "Not authorized to update this user")?;
     if changes.email.is_some() {
         require_recent(&accounts, &caller)?;
     }
@@ -316,7 +316,7 @@ async fn delete_user(
     client: ClientInfo,
     PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, Problem> {
-    refuse_others(&caller, id, "Not authorized to delete this user")?;
+    require_owner(&caller, id, "Not authorized to delete this user")?;
     require_recent(&accounts, &caller)?;
     accounts.delete_account(id, &client).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -46,7 +46,7 @@ impl Accounts {
         while let Some(StoredPicture { file, written_at, .. }) = files.next().await? {
             let is_young = written_at > before;
             // One connection per file, so that none is held while waiting for the storage.
-            if is_young || store::image_files::is_somebodys(self.db().read().await?.conn(), file.as_str()).await? {
+            if is_young || store::image_files::is_referenced(self.db().read().await?.conn(), file.as_str()).await? {
                 swept.kept += 1;
             } else {
                 storage.delete(&file).await?;
@@ -60,7 +60,7 @@ impl Accounts {
         Ok(self.storage()?.delete(file).await?)
     }
 
-    pub(super) async fn sweep_nobodys_pictures(&self) -> Result<(), JobError> {
+    pub(super) async fn sweep_unreferenced_pictures(&self) -> Result<(), JobError> {
         let swept = self.sweep_pictures(PICTURE_AGE_MIN).await.map_err(|error| JobError::Later(error.to_string()))?;
         if swept.deleted > 0 {
             tracing::info!(

@@ -24,7 +24,8 @@ impl Accounts {
         let mut found = Vec::new();
         let mut prefixes = std::array::from_fn(|_| PasswordHash::prefix(&current).to_owned());
         for seen in 1..=prefixes.len() {
-            let hash = store::users::find_password_hash_but(self.db().read().await?.conn(), &prefixes).await?;
+            let hash =
+                store::users::find_password_hash_without_prefixes(self.db().read().await?.conn(), &prefixes).await?;
             let (Some(hash), Some(prefix)) = (hash, prefixes.get_mut(seen)) else { break };
             PasswordHash::prefix(&hash).clone_into(prefix);
             found.extend(PasswordHash::parse(&hash).ok().map(|hash| hash.recipe()));

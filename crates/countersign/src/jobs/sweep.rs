@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::JobError;
 use crate::accounts::Accounts;
-use crate::config::{FORGIVEN_AFTER, LimitPolicy};
+use crate::config::{FAILURE_DECAY, LimitPolicy};
 use crate::model::{EventId, Horizon, earlier};
-use crate::store::{self, SWEPT_AT_ONCE};
+use crate::store::{self, SWEEP_BATCH};
 
 /// A device not used for this long counts as new.
 const DEVICE_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -23,7 +23,7 @@ const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// Tables that are walked through.
 #[derive(Clone, Copy)]
-enum Walked {
+enum ScannedTable {
     Sessions { now: Timestamp },
     Attempts { horizon: Horizon },
     Invitations { now: Timestamp },
@@ -36,12 +36,12 @@ impl Accounts {
         let before = earlier(now, DEVICE_KEPT);
         let ahead_max = self.config().limits.as_ref().map(LimitPolicy::ahead_max);
         let horizon = Horizon::new(now, ahead_max.unwrap_or(SignedDuration::ZERO));
-        while self.sweep_expired(now).await? >= SWEPT_AT_ONCE.into() {}
+        while self.sweep_expired(now).await? >= SWEEP_BATCH.into() {}
         for walked in [
-            Walked::Sessions { now },
-            Walked::Attempts { horizon },
-            Walked::Invitations { now },
-            Walked::Devices { before },
+            ScannedTable::Sessions { now },
+            ScannedTable::Attempts { horizon },
+            ScannedTable::Invitations { now },
+            ScannedTable::Devices { before },
         ] {
             self.walk(walked).await?;
         }
@@ -52,47 +52,49 @@ impl Accounts {
     async fn sweep_expired(&self, now: Timestamp) -> Result<u64, DbError> {
         let oldest = EventId::new(earlier(now, EVENTS_KEPT));
         let mut tx = self.db().write().await?;
-        let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
-        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, SWEPT_AT_ONCE.into()).await?;
-        let events = store::events::delete_before(tx.conn(), oldest, SWEPT_AT_ONCE).await?;
+        let tokens = store::one_time_tokens::delete_expired(tx.conn(), now, SWEEP_BATCH.into()).await?;
+        let challenges = store::spent_challenges::delete_expired(tx.conn(), now, SWEEP_BATCH.into()).await?;
+        let events = store::events::delete_before(tx.conn(), oldest, SWEEP_BATCH).await?;
         tx.commit().await?;
         Ok(tokens.max(challenges).max(events))
     }
 
-    async fn walk(&self, walked: Walked) -> Result<(), DbError> {
+    async fn walk(&self, walked: ScannedTable) -> Result<(), DbError> {
         let mut after = Uuid::nil();
         loop {
             let found = self.find(walked, after).await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = *last;
             self.take_away(walked, &found).await?;
-            if found.len() < usize::from(SWEPT_AT_ONCE) {
+            if found.len() < usize::from(SWEEP_BATCH) {
                 return Ok(());
             }
         }
     }
 
-    async fn find(&self, walked: Walked, after: Uuid) -> Result<Vec<Uuid>, DbError> {
+    async fn find(&self, walked: ScannedTable, after: Uuid) -> Result<Vec<Uuid>, DbError> {
         let mut read = self.db().read().await?;
         match walked {
-            Walked::Sessions { now } => store::sessions::list_expired(read.conn(), after, now).await,
-            Walked::Attempts { horizon } => {
-                store::attempts::list_forgiven(read.conn(), after, FORGIVEN_AFTER, horizon).await
+            ScannedTable::Sessions { now } => store::sessions::list_expired(read.conn(), after, now).await,
+            ScannedTable::Attempts { horizon } => {
+                store::attempts::list_forgiven(read.conn(), after, FAILURE_DECAY, horizon).await
             }
-            Walked::Invitations { now } => store::invitations::list_spent(read.conn(), after, now).await,
-            Walked::Devices { before } => store::known_devices::list_users_with_older(read.conn(), after, before).await,
+            ScannedTable::Invitations { now } => store::invitations::list_spent(read.conn(), after, now).await,
+            ScannedTable::Devices { before } => {
+                store::known_devices::list_users_with_older(read.conn(), after, before).await
+            }
         }
     }
 
-    async fn take_away(&self, walked: Walked, found: &[Uuid]) -> Result<(), DbError> {
+    async fn take_away(&self, walked: ScannedTable, found: &[Uuid]) -> Result<(), DbError> {
         let mut tx = self.db().write().await?;
         match walked {
-            Walked::Sessions { now } => store::sessions::delete_expired(tx.conn(), found, now).await?,
-            Walked::Attempts { horizon } => {
-                store::attempts::delete_forgiven(tx.conn(), found, FORGIVEN_AFTER, horizon).await?;
+            ScannedTable::Sessions { now } => store::sessions::delete_expired(tx.conn(), found, now).await?,
+            ScannedTable::Attempts { horizon } => {
+                store::attempts::delete_forgiven(tx.conn(), found, FAILURE_DECAY, horizon).await?;
             }
-            Walked::Invitations { .. } => store::invitations::delete_spent(tx.conn(), found).await?,
-            Walked::Devices { before } => store::known_devices::delete_older(tx.conn(), found, before).await?,
+            ScannedTable::Invitations { .. } => store::invitations::delete_spent(tx.conn(), found).await?,
+            ScannedTable::Devices { before } => store::known_devices::delete_older(tx.conn(), found, before).await?,
         }
         tx.commit().await
     }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Limit, TooManyAttempts};
-use crate::config::{FORGIVEN_AFTER, LimitPolicy, Rate};
+use crate::config::{FAILURE_DECAY, LimitPolicy, Rate};
 
 impl Rate {
     /// Returns how long one attempt takes to come back, rounded up so that the rate is never exceeded.
@@ -50,7 +50,7 @@ impl LimitPolicy {
     /// Returns the refusal for an account whose next attempt has to wait.
     pub(crate) fn account_limited(&self, wait: SignedDuration) -> TooManyAttempts {
         let tries = self.account_tries.get();
-        let window = FORGIVEN_AFTER.saturating_mul(i32::try_from(tries).unwrap_or(i32::MAX));
+        let window = FAILURE_DECAY.saturating_mul(i32::try_from(tries).unwrap_or(i32::MAX));
         TooManyAttempts::new("account", tries, window, wait)
     }
 }

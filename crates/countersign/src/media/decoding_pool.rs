@@ -133,7 +133,7 @@ impl Budget {
     /// Waits until this much memory is free. The wait is bounded, because decoding is.
     fn take(&self, bytes: u64) -> Result<Share<'_>, InvalidPicture> {
         if bytes > self.bytes_max {
-            return Err(InvalidPicture::TooDear);
+            return Err(InvalidPicture::TooMuchMemory);
         }
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let mut left = self.returned.wait_while(left, |left| *left < bytes).unwrap_or_else(PoisonError::into_inner);

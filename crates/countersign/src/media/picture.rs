@@ -50,7 +50,7 @@ pub(crate) enum InvalidPicture {
     TooLarge,
     /// Decoding takes more memory than allowed.
     #[error("needs too much memory")]
-    TooDear,
+    TooMuchMemory,
     /// Decoding took too long.
     #[error("took too long to decode")]
     TooSlow,

@@ -54,7 +54,7 @@ pub(crate) enum Network {
 
 /// The queue in which a request waits for a password to be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum DeviceTrust {
     /// Any client.
     Stranger,
     /// A client that has authenticated before, by a login on this device or by reading its mail.
@@ -65,7 +65,7 @@ pub(crate) enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) network: Network,
-    pub(crate) standing: Standing,
+    pub(crate) standing: DeviceTrust,
 }
 
 impl ClientInfo {
@@ -96,7 +96,7 @@ impl ClientInfo {
     }
 
     /// Returns this client as a request in the hashing queue.
-    pub(crate) fn asker(&self, standing: Standing) -> Asker {
+    pub(crate) fn asker(&self, standing: DeviceTrust) -> Asker {
         Asker { network: self.network(), standing }
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn show(LoggedIn { visitor, caller }: LoggedIn) -> Result<Respo
 }
 
 /// Where password managers send a user to change the password (W3C, "A Well-Known URL for Changing Passwords").
-pub(super) async fn lead_to_password(_: LoggedIn) -> To {
+pub(super) async fn redirect_to_password(_: LoggedIn) -> To {
     To::path("/account#password")
 }
 

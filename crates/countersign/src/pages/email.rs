@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::form::{ACCOUNT, Fault, Form};
-use super::outcome::{To, later, secretive};
+use super::outcome::{To, later, origin_only_referrer};
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
 use crate::http::fields::{Invalid, QueryFields};
@@ -42,7 +42,7 @@ pub(super) async fn show_proof(visitor: Visitor, QueryFields(mut query): QueryFi
 
 fn proof_page(visitor: &Visitor, status: StatusCode, form: &Form, asked: Asked) -> Response {
     let own = context! { form => form.context(), password => asked.password, other_name => asked.username };
-    secretive(visitor.page(status, "pages/verify_email.html", own))
+    origin_only_referrer(visitor.page(status, "pages/verify_email.html", own))
 }
 
 pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {
@@ -115,7 +115,7 @@ pub(super) async fn show_undo(visitor: Visitor, QueryFields(mut query): QueryFie
 }
 
 fn undo_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
-    secretive(visitor.page(status, "pages/undo_email_change.html", context! { form => form.context() }))
+    origin_only_referrer(visitor.page(status, "pages/undo_email_change.html", context! { form => form.context() }))
 }
 
 pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {

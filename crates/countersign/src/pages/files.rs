@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use crate::Accounts;
 use crate::http::problem::{NOT_FOUND, Problem};
 
-const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const FOR_ONCE: HeaderValue = HeaderValue::from_static("no-cache");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 /// An SVG that is opened directly is a document that could run scripts.
 const NOTHING: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox");
@@ -20,7 +20,7 @@ pub(super) async fn file(State(accounts): State<Accounts>, Path((version, name))
     let Some(asset) = assets.find(&name) else {
         return Problem::new(&NOT_FOUND).detail("Not Found").into_response();
     };
-    let kept = if version == assets.version() { FOR_GOOD } else { FOR_ONCE };
+    let kept = if version == assets.version() { IMMUTABLE } else { REVALIDATE };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
         (CACHE_CONTROL, kept),

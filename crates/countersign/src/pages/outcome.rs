@@ -61,7 +61,7 @@ impl IntoResponse for To {
 
 /// Keeps the page's URL, which is a secret, out of the `Referer` header, and so from other sites and the logs of our proxies. With
 /// `no-referrer` the page's own form would send `Origin: null`, as a form on another site may; `strict-origin` names only the site.
-pub(super) fn secretive(mut response: Response) -> Response {
+pub(super) fn origin_only_referrer(mut response: Response) -> Response {
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
     response
 }

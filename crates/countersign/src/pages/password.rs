@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{ACCOUNT, Fault, Form};
-use super::outcome::{To, later, secretive};
+use super::outcome::{To, later, origin_only_referrer};
 use super::shown::challenge;
 use super::visitor::Visitor;
 use crate::http::cookie;
@@ -55,7 +55,7 @@ pub(super) async fn show_reset(visitor: Visitor, QueryFields(mut query): QueryFi
 }
 
 fn reset_page(visitor: &Visitor, status: StatusCode, form: &Form) -> Response {
-    secretive(visitor.page(status, "pages/reset_password.html", context! { form => form.context() }))
+    origin_only_referrer(visitor.page(status, "pages/reset_password.html", context! { form => form.context() }))
 }
 
 pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, Problem> {

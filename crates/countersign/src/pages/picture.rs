@@ -12,7 +12,7 @@ use crate::http::current_user::CurrentUser;
 use crate::http::problem::{
     FILE_TOO_LARGE, INVALID_FIELDS, INVALID_IMAGE, INVALID_TOKEN, Problem, STORAGE_UNAVAILABLE,
 };
-use crate::http::users::picture::take_picture;
+use crate::http::users::picture::receive_picture;
 
 /// The result of setting a picture.
 pub(super) enum Chosen {
@@ -23,7 +23,7 @@ pub(super) enum Chosen {
 }
 
 pub(super) async fn set(visitor: &Visitor, caller: &CurrentUser, request: Request) -> Result<Chosen, Problem> {
-    let Err(problem) = take_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
+    let Err(problem) = receive_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
         return Ok(Chosen::Ends(To::path("/account").done(visitor, "picture-saved").into_response()));
     };
     let kinds = [

@@ -3,9 +3,9 @@
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
-use super::looks::theme;
 use super::next::own_path;
 use super::outcome::To;
+use super::theme::theme;
 use super::visitor::Visitor;
 use crate::http::cookie;
 use crate::model::Language;

@@ -7,9 +7,9 @@ use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::response::{IntoResponse as _, Response};
 
-use super::looks::Looks;
 use super::next::in_query;
 use super::outcome::To;
+use super::theme::Theme;
 use crate::Accounts;
 use crate::catalogue::Argument;
 use crate::http::cookie;
@@ -27,7 +27,7 @@ pub struct Visitor {
     /// The client's address, user agent and languages.
     pub client: ClientInfo,
     accounts: Accounts,
-    looks: Looks,
+    theme: Theme,
 }
 
 impl<S> FromRequestParts<S> for Visitor
@@ -61,12 +61,12 @@ impl Visitor {
             Some(FormsOf(page)) if !parts.method.is_safe() => page,
             _ => parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         };
-        let looks = Looks::of(accounts.config(), cookies, &parts.headers, here);
+        let theme = Theme::of(accounts.config(), cookies, &parts.headers, here);
         if parts.headers.contains_key(COOKIE) {
             // Mails that this visitor causes use the language they chose.
-            client.languages = Some(looks.language.to_string());
+            client.languages = Some(theme.language.to_string());
         }
-        Ok(Self { caller: None, client, accounts, looks })
+        Ok(Self { caller: None, client, accounts, theme })
     }
 
     async fn find_caller(&self, parts: &Parts) -> Result<Option<CurrentUser>, Problem> {
@@ -99,7 +99,7 @@ where
         let visitor = Visitor::from_request_parts(parts, state).await.map_err(Problem::into_response)?;
         match visitor.caller.clone() {
             Some(caller) => Ok(Self { visitor, caller }),
-            None => Err(To::path(format!("/login?next={}", in_query(&visitor.looks.here))).into_response()),
+            None => Err(To::path(format!("/login?next={}", in_query(&visitor.theme.here))).into_response()),
         }
     }
 }
@@ -116,7 +116,6 @@ pub struct Writer {
 
 /// Why the caller is unknown.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum NoCaller {
     /// Not logged in, or no longer.
     LoggedOut,
@@ -163,12 +162,12 @@ impl Visitor {
     pub fn text(&self, key: &str, values: &[(&str, &str)]) -> String {
         let arguments: Vec<_> = values.iter().map(|(name, value)| (*name, Argument::Text(value))).collect();
         let catalogue = self.accounts.config().mail.templates.catalogue();
-        catalogue.text(&self.looks.language, key, &arguments).unwrap_or_else(|_| key.to_owned())
+        catalogue.text(&self.theme.language, key, &arguments).unwrap_or_else(|_| key.to_owned())
     }
 
     /// The browser's cookies.
     pub(super) fn cookies(&self) -> cookie::Jar {
-        self.looks.cookies
+        self.theme.cookies
     }
 
     /// The languages of the pages.
@@ -179,12 +178,12 @@ impl Visitor {
     /// Renders the page as if at `path`, for forms whose action is not a `GET` page.
     #[must_use]
     pub fn at(mut self, path: &str) -> Self {
-        path.clone_into(&mut self.looks.here);
+        path.clone_into(&mut self.theme.here);
         self
     }
 
     /// Renders a page from a template, with the values in `own` and those that all pages share.
     pub fn page(&self, status: StatusCode, template: &str, own: Value) -> Response {
-        self.looks.page(&self.accounts, self.user(), status, template, own)
+        self.theme.page(&self.accounts, self.user(), status, template, own)
     }
 }

@@ -63,7 +63,7 @@ impl Checked {
     fn verdict(self, now: Timestamp) -> Verdict {
         // The clock of the issuing instance may be ahead. Expiry has no such tolerance.
         let begun = self.begins_at <= now.as_second().saturating_add(CLOCKS_APART_MAX.as_secs());
-        if begun && now.as_second() < self.expires_at { Verdict::Believed(self.bearer) } else { Verdict::Refused }
+        if begun && now.as_second() < self.expires_at { Verdict::Accepted(self.bearer) } else { Verdict::Refused }
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Bearer {
 /// The result of verifying a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Believed(Bearer),
+    Accepted(Bearer),
     Refused,
     /// The token names a key that is not in the keyring; another instance may have created it.
     UnknownKey,
@@ -323,7 +323,7 @@ impl Keyring {
             return Verdict::Refused;
         };
         let claims = decoded.claims;
-        if claims.aud.is_some_and(|audience| !audience.names().iter().any(|name| self.goes_by(name))) {
+        if claims.aud.is_some_and(|audience| !audience.names().iter().any(|name| self.is_audience(name))) {
             return Verdict::Refused;
         }
         let authenticated_at = Timestamp::from_second(claims.auth_time.unwrap_or(claims.iat));
@@ -343,7 +343,7 @@ impl Keyring {
 
     /// Returns whether an `aud` with this name addresses us. The issuer's name always does, because tokens from before
     /// a change of algorithm or audience contain it.
-    fn goes_by(&self, name: &str) -> bool {
+    fn is_audience(&self, name: &str) -> bool {
         name == self.issuer || self.audience.as_deref() == Some(name)
     }
 

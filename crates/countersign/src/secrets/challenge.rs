@@ -27,7 +27,7 @@ pub(crate) struct Solved {
 
 /// Why a solution was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsolved {
+pub(crate) enum SolutionError {
     /// The challenge is not ours, is for another action, or is easier than now required; or the work was not done.
     Wrong,
     /// The challenge has expired.
@@ -56,23 +56,23 @@ impl Keys {
         purpose: ChallengePurpose,
         bits: u8,
         now: Timestamp,
-    ) -> Result<Solved, Unsolved> {
-        let (text, _) = solution.parts().ok_or(Unsolved::Wrong)?;
+    ) -> Result<Solved, SolutionError> {
+        let (text, _) = solution.parts().ok_or(SolutionError::Wrong)?;
         let mut challenge = [0; CHALLENGE_BYTES];
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut challenge).map_err(|_| Unsolved::Wrong)?;
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut challenge).map_err(|_| SolutionError::Wrong)?;
         let (said, mac) = challenge.split_first_chunk::<SAID_BYTES>().expect("it is longer");
         let is_ours = length == CHALLENGE_BYTES
             && self.all(Purpose::Challenges).any(|key| key.clone().chain_update(said).verify_slice(mac).is_ok());
         if !is_ours || said[0] != code(purpose) || said[1] < bits {
-            return Err(Unsolved::Wrong);
+            return Err(SolutionError::Wrong);
         }
         let (second, random) = said[2..].split_first_chunk::<8>().expect("24 bytes");
-        let expires_at = Timestamp::from_second(i64::from_be_bytes(*second)).map_err(|_| Unsolved::Wrong)?;
+        let expires_at = Timestamp::from_second(i64::from_be_bytes(*second)).map_err(|_| SolutionError::Wrong)?;
         if now >= expires_at {
-            return Err(Unsolved::Expired);
+            return Err(SolutionError::Expired);
         }
         if zero_bits(&Sha256::digest(solution.as_bytes())) < u32::from(said[1]) {
-            return Err(Unsolved::Wrong);
+            return Err(SolutionError::Wrong);
         }
         Ok(Solved { id: Uuid::from_bytes(random.try_into().expect("16 bytes")), expires_at })
     }
@@ -126,11 +126,11 @@ mod tests {
         let solved = keys.verify_solution(&solution, Register, BITS, NOW).unwrap();
         assert_eq!(solved.expires_at, later());
         assert_eq!(Keys::new(&[newer.clone(), key]).verify_solution(&solution, Register, BITS, NOW), Ok(solved));
-        assert_eq!(Keys::new(&[newer]).verify_solution(&solution, Register, BITS, NOW), Err(Unsolved::Wrong));
-        assert_eq!(keys.verify_solution(&solution, ForgotPassword, BITS, NOW), Err(Unsolved::Wrong));
-        assert_eq!(keys.verify_solution(&solution, Register, BITS, later()), Err(Unsolved::Expired));
+        assert_eq!(Keys::new(&[newer]).verify_solution(&solution, Register, BITS, NOW), Err(SolutionError::Wrong));
+        assert_eq!(keys.verify_solution(&solution, ForgotPassword, BITS, NOW), Err(SolutionError::Wrong));
+        assert_eq!(keys.verify_solution(&solution, Register, BITS, later()), Err(SolutionError::Expired));
         // The required difficulty has increased.
-        assert_eq!(keys.verify_solution(&solution, Register, BITS + 1, NOW), Err(Unsolved::Wrong));
+        assert_eq!(keys.verify_solution(&solution, Register, BITS + 1, NOW), Err(SolutionError::Wrong));
         let other = keys.issue_challenge(Register, BITS, later());
         assert_ne!(keys.verify_solution(&solve(&other), Register, BITS, NOW).unwrap().id, solved.id);
     }
@@ -157,7 +157,7 @@ mod tests {
             let solution = solve(&URL_SAFE_NO_PAD.encode(changed));
             assert_eq!(
                 keys.verify_solution(&solution, ChallengePurpose::Register, 0, NOW),
-                Err(Unsolved::Wrong),
+                Err(SolutionError::Wrong),
                 "{place}"
             );
         }
@@ -176,7 +176,7 @@ mod tests {
         fn what_is_no_solution_is_wrong(text in "[A-Za-z0-9_:=-]{0,120}") {
             let keys = Keys::new(&[generate_secret_key()]);
             let answer = ChallengeSolution::presented(&text);
-            prop_assert_eq!(keys.verify_solution(&answer, ChallengePurpose::Register, 0, NOW), Err(Unsolved::Wrong));
+            prop_assert_eq!(keys.verify_solution(&answer, ChallengePurpose::Register, 0, NOW), Err(SolutionError::Wrong));
         }
     }
 }

@@ -155,7 +155,7 @@ impl HashingPool {
     pub(crate) fn find_place(&self, asker: Asker) -> Result<(), Overloaded> {
         let state = self.shared.lock();
         let has_room = state.queue.has_room(asker.standing, asker.network, self.shared.policy.queue_max);
-        if has_room && !self.shared.is_hopeless(state.queue.ahead_of(asker.standing, asker.network)) {
+        if has_room && !self.shared.exceeds_max_wait(state.queue.ahead_of(asker.standing, asker.network)) {
             return Ok(());
         }
         drop(state);
@@ -227,7 +227,7 @@ impl Drop for Ticket<'_> {
 impl Shared {
     /// Returns whether the hashes ahead are expected to take longer than the maximum wait. An early refusal is better
     /// than a late one.
-    fn is_hopeless(&self, ahead: usize) -> bool {
+    fn exceeds_max_wait(&self, ahead: usize) -> bool {
         self.expected_wait(ahead) > self.policy.wait_max
     }
 
@@ -249,7 +249,7 @@ impl Shared {
         }
         let Asker { network, standing } = asker;
         let mut state = self.lock();
-        if self.is_hopeless(state.queue.ahead_of(standing, network)) {
+        if self.exceeds_max_wait(state.queue.ahead_of(standing, network)) {
             self.metrics.refused();
             return Err(Overloaded);
         }

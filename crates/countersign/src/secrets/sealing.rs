@@ -11,7 +11,7 @@ use crate::model::Sealed;
 
 /// Why a sealed secret could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unopenable {
+pub(crate) enum UnsealError {
     /// It was sealed with a key that is neither `SECRET_KEY` nor one of `SECRET_KEY_PREVIOUS`.
     #[error("it was sealed under another SECRET_KEY; give that one in SECRET_KEY_PREVIOUS")]
     AnotherKey,
@@ -36,13 +36,13 @@ pub(crate) fn seal(key: &SecretKey, context: &str, secret: &[u8]) -> Sealed {
 }
 
 /// Opens a secret that was sealed with one of `keys`.
-pub(crate) fn open(keys: &[SecretKey], context: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, Unopenable> {
-    let key = keys.iter().find(|key| key_id(key) == sealed.by).ok_or(Unopenable::AnotherKey)?;
-    let (nonce, rest) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(Unopenable::Damaged)?;
+pub(crate) fn open(keys: &[SecretKey], context: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+    let key = keys.iter().find(|key| key_id(key) == sealed.by).ok_or(UnsealError::AnotherKey)?;
+    let (nonce, rest) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(UnsealError::Damaged)?;
     let mut secret = Zeroizing::new(rest.to_vec());
     let nonce = Nonce::assume_unique_for_key(*nonce);
     let opened = cipher(key).open_in_place(nonce, Aad::from(context), &mut secret);
-    let length = opened.map_err(|_| Unopenable::Damaged)?.len();
+    let length = opened.map_err(|_| UnsealError::Damaged)?.len();
     secret.truncate(length);
     Ok(secret)
 }
@@ -61,13 +61,13 @@ mod tests {
         let keys = [generate_secret_key(), generate_secret_key()];
         let sealed = seal(&keys[1], "a", b"secret");
         assert_eq!(open(&keys, "a", &sealed).unwrap().as_slice(), b"secret");
-        assert_eq!(open(&keys, "b", &sealed).err(), Some(Unopenable::Damaged));
-        assert_eq!(open(&keys[..1], "a", &sealed).err(), Some(Unopenable::AnotherKey));
+        assert_eq!(open(&keys, "b", &sealed).err(), Some(UnsealError::Damaged));
+        assert_eq!(open(&keys[..1], "a", &sealed).err(), Some(UnsealError::AnotherKey));
         let mut damaged = sealed.clone();
         damaged.bytes[20] ^= 1;
-        assert_eq!(open(&keys, "a", &damaged).err(), Some(Unopenable::Damaged));
+        assert_eq!(open(&keys, "a", &damaged).err(), Some(UnsealError::Damaged));
         damaged.bytes.truncate(5);
-        assert_eq!(open(&keys, "a", &damaged).err(), Some(Unopenable::Damaged));
+        assert_eq!(open(&keys, "a", &damaged).err(), Some(UnsealError::Damaged));
         assert_ne!(seal(&keys[1], "a", b"secret").bytes, sealed.bytes);
     }
 }

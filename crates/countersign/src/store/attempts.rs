@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{KEYS, SWEPT_AT_ONCE, padded};
+use super::{KEYS, SWEEP_BATCH, padded};
 use crate::model::{Horizon, later};
 
 fn microseconds(duration: SignedDuration) -> i64 {
@@ -126,7 +126,7 @@ pub(crate) async fn list_forgiven(
         .bind(DbTime::from(horizon.now()))
         .bind(microseconds(forgiven_after))
         .bind(DbTime::from(horizon.latest()))
-        .bind(i64::from(SWEPT_AT_ONCE))
+        .bind(i64::from(SWEEP_BATCH))
         .fetch_all(c)
         .await
     })?;

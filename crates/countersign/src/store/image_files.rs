@@ -59,7 +59,7 @@ pub(crate) async fn list(conn: Conn<'_>, after: Option<UserId>, limit: u32) -> R
 }
 
 /// Returns whether any user has this file.
-pub(crate) async fn is_somebodys(conn: Conn<'_>, file: &str) -> Result<bool, DbError> {
+pub(crate) async fn is_referenced(conn: Conn<'_>, file: &str) -> Result<bool, DbError> {
     let found: Option<Uuid> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT id FROM auth_users WHERE image_file = $1").bind(file).fetch_optional(c).await
     })?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{KEYS, SWEPT_AT_ONCE, padded};
+use super::{KEYS, SWEEP_BATCH, padded};
 use crate::model::UserId;
 
 /// Maximum known devices per user; the least recently used one is forgotten first.
@@ -75,7 +75,7 @@ pub(crate) async fn list_users_with_older(
         )
         .bind(after)
         .bind(DbTime::from(before))
-        .bind(i64::from(SWEPT_AT_ONCE))
+        .bind(i64::from(SWEEP_BATCH))
         .fetch_all(c)
         .await
     })?)

@@ -217,7 +217,7 @@ pub(crate) async fn delete_of_user(conn: Conn<'_>, user: UserId, purpose: TokenP
 }
 
 /// Deletes the tokens for a purpose and an address that belong to no user.
-pub(crate) async fn delete_of_nobody(
+pub(crate) async fn delete_without_user(
     conn: Conn<'_>,
     address: &EmailAddress,
     purpose: TokenPurpose,

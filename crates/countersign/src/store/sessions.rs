@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{KEYS, SWEPT_AT_ONCE, padded};
+use super::{KEYS, SWEEP_BATCH, padded};
 use crate::model::{Authenticated, ClientInfo, Horizon, LiveSession, Methods, Session, SessionId, Stay, User, UserId};
 
 /// A session to insert.
@@ -284,7 +284,7 @@ pub(crate) async fn list_expired(conn: Conn<'_>, after: Uuid, now: Timestamp) ->
         )
         .bind(after)
         .bind(DbTime::from(now))
-        .bind(i64::from(SWEPT_AT_ONCE))
+        .bind(i64::from(SWEEP_BATCH))
         .fetch_all(c)
         .await
     })?)

@@ -304,7 +304,10 @@ pub(crate) async fn find_password_hash(conn: Conn<'_>, id: UserId) -> Result<Opt
 }
 
 /// Returns any password hash that starts with none of these prefixes.
-pub(crate) async fn find_password_hash_but(conn: Conn<'_>, prefixes: &[String; 12]) -> Result<Option<String>, DbError> {
+pub(crate) async fn find_password_hash_without_prefixes(
+    conn: Conn<'_>,
+    prefixes: &[String; 12],
+) -> Result<Option<String>, DbError> {
     Ok(on_db!(conn, c => {
         let query = sqlx::query_scalar(
             "SELECT password_hash FROM auth_users WHERE SUBSTR(password_hash, 1, LENGTH($1)) <> $1 \

@@ -207,7 +207,7 @@ pub fn access_token(bytes: &[u8]) {
         Keyring::new(&policy, vec![key], &kid, 10).expect("the key is in it")
     });
     let verdict = KEYRING.verify(&text(bytes), Timestamp::UNIX_EPOCH);
-    assert!(!matches!(verdict, Verdict::Believed(_)));
+    assert!(!matches!(verdict, Verdict::Accepted(_)));
 }
 
 /// Refresh tokens, session cookies and one-time tokens: none is genuine that was not issued here.

@@ -47,7 +47,7 @@ impl HelloName {
     }
 
     /// Returns the local address of a connection to the server, as far as it can be determined.
-    pub(super) async fn of_way_to(server: SocketAddr) -> Self {
+    pub(super) async fn of_route_to(server: SocketAddr) -> Self {
         let unspecified: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -142,6 +142,6 @@ mod tests {
             assert_eq!(HelloName::of_site(url).map(|name| name.to_string()).as_deref(), shown, "{url}");
         }
         let server = SocketAddr::from(([127, 0, 0, 1], 25));
-        assert_eq!(HelloName::of_way_to(server).await.to_string(), "[127.0.0.1]");
+        assert_eq!(HelloName::of_route_to(server).await.to_string(), "[127.0.0.1]");
     }
 }

@@ -1,6 +1,6 @@
 //! Known devices: attempts of strangers do not lock them out.
 
-use countersign::config::{Config, LimitPolicy, Rate};
+use countersign::config::{Config, Rate};
 use countersign::testing::{Caller, PASSWORD, TestApp, cheap_config};
 use jiff::SignedDuration;
 use serde_json::{Value, json};

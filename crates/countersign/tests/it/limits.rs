@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::Request;
-use countersign::config::{Config, LimitPolicy, LoginBy, Rate, RegistrationMode};
+use countersign::config::{Config, LoginBy, Rate, RegistrationMode};
 use countersign::model::ClientAddress;
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp, pictures};
 use countersign_db::on_db;

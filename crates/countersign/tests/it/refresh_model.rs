@@ -191,7 +191,7 @@ impl Model {
 
 /// Number of refreshes with each outcome, over all interleavings.
 #[derive(Default)]
-struct Tally {
+struct EventCounts {
     exchanged: usize,
     forgiven: usize,
     reused: usize,
@@ -215,11 +215,11 @@ struct World<'t> {
     holdings: Vec<Holding>,
     /// Every issued refresh token, by session and number.
     given: Vec<Vec<String>>,
-    tally: &'t RefCell<Tally>,
+    event_counts: &'t RefCell<EventCounts>,
 }
 
 impl<'t> World<'t> {
-    async fn begin(tally: &'t RefCell<Tally>) -> Self {
+    async fn begin(event_counts: &'t RefCell<EventCounts>) -> Self {
         // The model has no session cache, which may be up to a second stale; other tests cover it.
         let app = TestApp::with(|config| config.session.cache_max = 0).await;
         let other = app.another_instance(|mut config| {
@@ -229,7 +229,7 @@ impl<'t> World<'t> {
         let body = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });
         app.anonymous().post("/api/users", body).await.ok(201);
         let (instances, model) = ([app, other], Model::default());
-        let mut world = Self { instances, model, holdings: Vec::new(), given: Vec::new(), tally };
+        let mut world = Self { instances, model, holdings: Vec::new(), given: Vec::new(), event_counts };
         // An untouched session, which the steps on other sessions must not affect.
         world.log_in().await;
         let holding = world.log_in().await;
@@ -275,24 +275,24 @@ impl<'t> World<'t> {
 
     /// Compares a response with the predicted outcome and returns the issued tokens, if any.
     fn compare(&mut self, session: usize, outcome: Outcome, answer: &Answer) -> Option<Holding> {
-        let mut tally = self.tally.borrow_mut();
+        let mut event_counts = self.event_counts.borrow_mut();
         match outcome {
             Outcome::Exchanged(number) | Outcome::Forgiven(number) => {
                 match outcome {
-                    Outcome::Exchanged(_) => tally.exchanged += 1,
-                    _ => tally.forgiven += 1,
+                    Outcome::Exchanged(_) => event_counts.exchanged += 1,
+                    _ => event_counts.forgiven += 1,
                 }
-                drop(tally);
+                drop(event_counts);
                 Some(self.note_tokens(session, number, &answer.ok(200)))
             }
             Outcome::Reused => {
                 answer.problem(400, "refresh_token_reused");
-                tally.reused += 1;
+                event_counts.reused += 1;
                 None
             }
             Outcome::Invalid => {
                 answer.problem(400, "invalid_refresh_token");
-                tally.invalid += 1;
+                event_counts.invalid += 1;
                 None
             }
         }
@@ -448,11 +448,11 @@ fn whatever_tabs_thieves_and_networks_do_every_refresh_comes_to_what_the_model_s
         max_shrink_iters: 300,
         ..ProptestConfig::default()
     });
-    let tally = RefCell::new(Tally::default());
+    let event_counts = RefCell::new(EventCounts::default());
     let done = runner.run(&steps(), |steps| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut world = World::begin(&tally).await;
+            let mut world = World::begin(&event_counts).await;
             for step in steps {
                 world.take(step).await;
             }
@@ -462,7 +462,7 @@ fn whatever_tabs_thieves_and_networks_do_every_refresh_comes_to_what_the_model_s
     });
     done.unwrap_or_else(|failure| panic!("{failure}"));
     // Every outcome occurred many times.
-    let Tally { exchanged, forgiven, reused, invalid } = tally.into_inner();
+    let EventCounts { exchanged, forgiven, reused, invalid } = event_counts.into_inner();
     assert!(
         exchanged >= 200 && forgiven >= 100 && reused >= 20 && invalid >= 100,
         "{exchanged} exchanged, {forgiven} forgiven, {reused} caught, {invalid} invalid"

@@ -117,7 +117,7 @@ fn may_import(room: &str) -> &'static [&'static str] {
         "templates" => &["catalogue", "model"],
         "jobs" => &["accounts", "config", "jobs", "limits", "mail", "media", "model", "secrets", "store"],
         "mail" => &["catalogue", "config", "model", "templates", "transport"],
-        "clock" | "tally" | "workers" => &[],
+        "clock" | "event_counts" | "workers" => &[],
         "error" => &["secrets"],
         "secrets" => &["config", "model", "secrets"],
         "media" => &["config", "model", "secrets", "media"],
@@ -133,7 +133,7 @@ fn may_import(room: &str) -> &'static [&'static str] {
             "secrets",
             "session_cache",
             "store",
-            "tally",
+            "event_counts",
             "workers",
         ],
         "operations" => &[
@@ -165,7 +165,7 @@ fn may_import(room: &str) -> &'static [&'static str] {
             "pages",
             "secrets",
             "store",
-            "tally",
+            "event_counts",
             "testing",
         ],
         other => panic!("{other} is a new room: say here what it may import"),
@@ -333,14 +333,18 @@ fn files_begin_and_public_texts_speak_in_plain_english() {
     let root = workspace();
     for folder in ["crates", "apps", "examples", "tests", "bench"] {
         for (file, source) in sources(folder) {
-            assert!(!source.starts_with("//! Decides"), "{folder}/{file} begins with what it decides, not with what it holds");
+            assert!(
+                !source.starts_with("//! Decides"),
+                "{folder}/{file} begins with what it decides, not with what it holds"
+            );
         }
     }
-    let mut texts: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "docs/openapi.json"]
-        .into_iter()
-        .chain(["crates/countersign/locales/en.ftl", "apps/blog/locales/en.ftl"])
-        .map(|file| root.join(file))
-        .collect();
+    let mut texts: Vec<PathBuf> =
+        ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "docs/openapi.json"]
+            .into_iter()
+            .chain(["crates/countersign/locales/en.ftl", "apps/blog/locales/en.ftl"])
+            .map(|file| root.join(file))
+            .collect();
     let documents = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     texts.extend(documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
     assert!(texts.len() > 15);
@@ -349,7 +353,15 @@ fn files_begin_and_public_texts_speak_in_plain_english() {
         // Names of tests and code stand between backticks.
         let text: String = text.split('`').step_by(2).collect();
         for idiom in [
-            "whoever", "one's own", "oneself", " are such", " of old", "so many", "so often", "likewise", "in vain",
+            "whoever",
+            "one's own",
+            "oneself",
+            " are such",
+            " of old",
+            "so many",
+            "so often",
+            "likewise",
+            "in vain",
             "as far as it",
         ] {
             assert!(!text.contains(idiom), "{} says `{idiom}`; use the plain word", path.display());

@@ -5,7 +5,7 @@ use axum::http::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use countersign::config::{LimitPolicy, LoginBy, Rate, SecretKey};
+use countersign::config::{LoginBy, Rate, SecretKey};
 use countersign::model::SigningAlgorithm;
 use countersign::operator::generate_secret_key;
 use countersign::testing::{Answer, PASSWORD, TestApp};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::faults::{ChallengeResponse, FieldFault};
-use super::{Demand, Detail, Problem, ProblemKind, WayOut};
+use super::{Demand, Detail, Problem, ProblemKind, Remedy};
 use crate::TooManyAttempts;
 
 /// The media type of a problem (RFC 9457, section 3).
@@ -80,9 +80,9 @@ impl IntoResponse for Problem {
         let Self { kind, detail, oauth: error, demand, way_out } = self;
         let (limited, challenge, accepted) = match way_out.map(|way_out| *way_out) {
             None => (None, None, None),
-            Some(WayOut::Wait(limited)) => (Some(limited), None, None),
-            Some(WayOut::Work(challenge)) => (None, Some(challenge), None),
-            Some(WayOut::AsItIs) => (None, None, Some((ACCEPT_ENCODING, HeaderValue::from_static("identity")))),
+            Some(Remedy::Wait(limited)) => (Some(limited), None, None),
+            Some(Remedy::Work(challenge)) => (None, Some(challenge), None),
+            Some(Remedy::Unencoded) => (None, None, Some((ACCEPT_ENCODING, HeaderValue::from_static("identity")))),
         };
         let ProblemKind { code, status, title, .. } = *kind;
         let r#type = format!("/problems#{code}");

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::UserPrivate;
 use crate::http::Private;
-use crate::http::current_user::{CurrentUser, refuse_others};
+use crate::http::current_user::{CurrentUser, require_owner};
 use crate::http::fields::multipart::{Event, Multipart, PartKind};
 use crate::http::fields::{refuse_encoded, wrong_type};
 use crate::http::path::PathId;
@@ -80,16 +80,16 @@ async fn set_picture(
     PathId(id): PathId<UserId>,
     request: Request,
 ) -> Result<Private<UserPrivate>, Problem> {
-    if let Err(problem) = refuse_others(&caller, id, "Not authorized to update this user's picture") {
+    if let Err(problem) = require_owner(&caller, id, "Not authorized to update this user's picture") {
         Incoming::new(&accounts, request).throw_away().await;
         return Err(problem);
     }
-    let user = take_picture(&accounts, id, &client, request).await?;
+    let user = receive_picture(&accounts, id, &client, request).await?;
     Ok(Private(UserPrivate::new(user, &accounts.config().media)))
 }
 
 /// Reads the picture of a `multipart/form-data` body and sets it as this user's; the account page uses it too.
-pub(crate) async fn take_picture(
+pub(crate) async fn receive_picture(
     accounts: &Accounts,
     id: UserId,
     client: &ClientInfo,
@@ -162,7 +162,7 @@ async fn remove_picture(
     caller: CurrentUser,
     PathId(id): PathId<UserId>,
 ) -> Result<Private<UserPrivate>, Problem> {
-    refuse_others(&caller, id, "Not authorized to delete this user's picture")?;
+    require_owner(&caller, id, "Not authorized to delete this user's picture")?;
     let user = accounts.remove_profile_picture(id).await?;
     Ok(Private(UserPrivate::new(user, &accounts.config().media)))
 }

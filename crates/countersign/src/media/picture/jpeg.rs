@@ -81,7 +81,7 @@ impl Header {
 /// The colour model that JFIF and Adobe segments declare for three components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Model {
-    Unsaid,
+    Undeclared,
     /// Brightness and two differences, as always in JFIF.
     Jfif,
     /// Red, green and blue, by Adobe's segment, which the decoder ignores if the components are numbered.
@@ -94,7 +94,8 @@ impl Model {
         const ADOBE_TRANSFORM: usize = 11;
         if segment.starts_with(b"JFIF\0") {
             Self::Jfif
-        } else if self == Self::Unsaid && segment.starts_with(b"Adobe") && segment.get(ADOBE_TRANSFORM) == Some(&0) {
+        } else if self == Self::Undeclared && segment.starts_with(b"Adobe") && segment.get(ADOBE_TRANSFORM) == Some(&0)
+        {
             Self::Rgb
         } else {
             self
@@ -117,7 +118,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Header, InvalidPicture> {
     let cut_off = || InvalidPicture::broken("cut off");
     let mut header: Option<Header> = None;
     let mut scans = 0;
-    let mut model = Model::Unsaid;
+    let mut model = Model::Undeclared;
     let mut at = 2;
     loop {
         // There may be fill bytes between segments. Within a scan, 0xff before 0 or a restart code is not a marker.

@@ -33,7 +33,8 @@ fn open(bytes: &[u8]) -> Result<Reader<'_>, InvalidPicture> {
 pub(super) fn memory_bytes(bytes: &[u8]) -> Result<u64, InvalidPicture> {
     let reader = open(bytes)?;
     let info = reader.info();
-    let whole = if info.interlaced { reader.output_buffer_size().ok_or(InvalidPicture::TooDear)? as u64 } else { 0 };
+    let whole =
+        if info.interlaced { reader.output_buffer_size().ok_or(InvalidPicture::TooMuchMemory)? as u64 } else { 0 };
     Ok(LIMIT_BYTES as u64 + whole + Shrink::memory_bytes(info.width, info.height))
 }
 
@@ -72,7 +73,7 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
         shrink.push(&rgb);
     };
     if reader.info().interlaced {
-        let mut whole = vec![0; reader.output_buffer_size().ok_or(InvalidPicture::TooDear)?];
+        let mut whole = vec![0; reader.output_buffer_size().ok_or(InvalidPicture::TooMuchMemory)?];
         let frame = reader.next_frame(&mut whole).map_err(InvalidPicture::broken)?;
         for row in whole.chunks_exact(frame.line_size).take(height as usize) {
             take(row);

@@ -122,7 +122,7 @@ impl<'b> Scan<'b> {
             for alphabet in alphabets(cache_bits) {
                 bytes += self.code(alphabet)?.table_bytes();
                 if bytes > TABLES_BYTES_MAX {
-                    return Err(InvalidPicture::TooDear);
+                    return Err(InvalidPicture::TooMuchMemory);
                 }
             }
         }

@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], deadline: &Deadline) -> Result<Decoded, Inval
     let (width, height) = decoder.dimensions();
     // Missing or unreadable Exif data leave the picture as it is stored.
     let exif = decoder.exif_metadata().ok().flatten();
-    let mut pixels = vec![0; decoder.output_buffer_size().ok_or(InvalidPicture::TooDear)?];
+    let mut pixels = vec![0; decoder.output_buffer_size().ok_or(InvalidPicture::TooMuchMemory)?];
     if decoder.is_animated() {
         decoder.read_frame(&mut pixels).map_err(InvalidPicture::broken)?;
     } else {

@@ -5,7 +5,7 @@ use countersign_db::DbError;
 
 use crate::accounts::Accounts;
 use crate::model::{ClientInfo, EventKind, UserId};
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::operations::steps::voids::Act;
 use crate::session_cache::Changed;
 use crate::store;
@@ -20,7 +20,7 @@ impl Accounts {
         if store::users::find_contact(change.conn(), user).await?.is_none() {
             return Ok(());
         }
-        change.record(Happened::by_owner(EventKind::AccountDeleted, user, None), client).await?;
+        change.record(NewEvent::by_owner(EventKind::AccountDeleted, user, None), client).await?;
         store::events::erase_places(change.conn(), user).await?;
         change.void(Act::AccountDeleted, user, None).await?;
         let picture = store::users::delete(change.conn(), user).await?;

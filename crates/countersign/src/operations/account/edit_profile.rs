@@ -10,7 +10,7 @@ use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EmailAddress, EventKind, SessionId, TokenPurpose, User, UserId, Username};
 use crate::operations::steps::change_address::NewAddress;
 use crate::operations::steps::enqueue_mail::{Cause, Enqueued, TokenMail};
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -77,12 +77,12 @@ impl Accounts {
             Err(DbError::UniqueViolation) => {
                 // PostgreSQL accepts no further statements in a failed transaction.
                 change.roll_back().await?;
-                return Err(self.who_has_it(user, username.as_ref()).await?);
+                return Err(self.taken_error(user, username.as_ref()).await?);
             }
             Err(error) => return Err(error.into()),
         };
         if edited.username != before.username {
-            let renamed = Happened::by_owner(EventKind::UsernameChanged, user, Some(session));
+            let renamed = NewEvent::by_owner(EventKind::UsernameChanged, user, Some(session));
             change.record(renamed, &client).await?;
         }
         let is_new = |address: &EmailAddress| *address != before.email;
@@ -114,7 +114,7 @@ impl Accounts {
         Ok(edited)
     }
 
-    async fn who_has_it(&self, user: UserId, username: Option<&Username>) -> Result<EditProfileError, DbError> {
+    async fn taken_error(&self, user: UserId, username: Option<&Username>) -> Result<EditProfileError, DbError> {
         if let Some(username) = username {
             let owner = store::users::find_id_by_username(self.db().read().await?.conn(), username).await?;
             if owner.is_some_and(|owner| owner != user) {

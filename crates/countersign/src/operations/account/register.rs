@@ -9,13 +9,13 @@ use crate::config::RegistrationMode;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
-    ChallengePurpose, ChallengeSolution, ClientInfo, EmailAddress, EventKind, Password, Standing, TokenPurpose, User,
-    UserId, Username,
+    ChallengePurpose, ChallengeSolution, ClientInfo, DeviceTrust, EmailAddress, EventKind, Password, TokenPurpose,
+    User, UserId, Username,
 };
 use crate::operations::steps::challenge::ChallengeRequired;
 use crate::operations::steps::change::Change;
 use crate::operations::steps::enqueue_mail::{Cause, Enqueued, TokenMail};
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
 use crate::session_cache::Changed;
@@ -98,7 +98,7 @@ impl Accounts {
     /// Hashes the password before querying the database, so that a taken name costs the client as much as a free one.
     pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
         let registered = self.try_register(register).await;
-        self.tally().registrations.add(match &registered {
+        self.event_counts().registrations.add(match &registered {
             Ok(Registered::User(_)) => "registered",
             Ok(Registered::AwaitsProof) => "awaits_proof",
             Err(RegisterError::Closed) => "closed",
@@ -133,7 +133,7 @@ impl Accounts {
         if self.is_too_common(&password) {
             return Err(RegisterError::CommonPassword);
         }
-        let asker = client.asker(Standing::Stranger);
+        let asker = client.asker(DeviceTrust::Stranger);
         let hash = self.hash_password(asker, &Arc::new(password)).await?;
         let mut change = self.change(Changed::Nothing).await?;
         let now = change.now();
@@ -170,7 +170,7 @@ impl Change<'_> {
                 None => RegisterError::EmailTaken,
             });
         };
-        self.record(Happened::by_owner(EventKind::Registered, id, None), client).await?;
+        self.record(NewEvent::by_owner(EventKind::Registered, id, None), client).await?;
         let purpose = TokenPurpose::VerifyEmail;
         // An address over its mail limit gets none: the account exists, and the user can request the mail later.
         self.enqueue_token_mail(TokenMail {

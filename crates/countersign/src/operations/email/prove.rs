@@ -10,10 +10,11 @@ use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{
-    ClientInfo, EmailAddress, EventKind, OneTimeCode, OneTimeToken, Password, Standing, TokenPurpose, UserId, Username,
+    ClientInfo, DeviceTrust, EmailAddress, EventKind, OneTimeCode, OneTimeToken, Password, TokenPurpose, UserId,
+    Username,
 };
 use crate::operations::steps::change_address::NewAddress;
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
@@ -156,7 +157,7 @@ impl Accounts {
         if !is_verified {
             return Err(ProveAddressError::Invalid);
         }
-        change.record(Happened::by_owner(EventKind::EmailVerified, user, None), client).await?;
+        change.record(NewEvent::by_owner(EventKind::EmailVerified, user, None), client).await?;
         change.commit().await?;
         Ok(ProvenAddress::Verified(user))
     }
@@ -200,7 +201,7 @@ impl Accounts {
         let waiting = store::registrations::list_waiting(self.db().read().await?.conn(), token, &network, now).await?;
         let mut theirs = None;
         for registration in waiting {
-            let asker = client.asker(Standing::Stranger);
+            let asker = client.asker(DeviceTrust::Stranger);
             if self.check_password(asker, Some(&registration.password_hash), &password).await?.is_some() {
                 theirs = Some(registration);
                 break;
@@ -229,7 +230,7 @@ impl Accounts {
                 None => ProveAddressError::EmailTaken,
             });
         }
-        change.record(Happened::by_owner(EventKind::Registered, new.id, None), client).await?;
+        change.record(NewEvent::by_owner(EventKind::Registered, new.id, None), client).await?;
         change.commit().await?;
         Ok(ProvenAddress::Registered(new.id))
     }

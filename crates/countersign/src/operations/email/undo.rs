@@ -9,7 +9,7 @@ use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, TokenPurpose};
 use crate::operations::steps::enqueue_mail::{Cause, TokenMail};
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::operations::steps::voids::Act;
 use crate::secrets::one_time_secret::hash_of;
 use crate::secrets::password_hash;
@@ -76,7 +76,7 @@ impl Accounts {
             language,
         };
         change.enqueue_token_mail(mail).await?;
-        change.record(Happened::by_owner(EventKind::EmailChangeUndone, user, None), client).await?;
+        change.record(NewEvent::by_owner(EventKind::EmailChangeUndone, user, None), client).await?;
         Ok(change.commit().await?)
     }
 }

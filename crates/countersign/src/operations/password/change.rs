@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::TooManyAttempts;
-use crate::model::{ClientInfo, EventKind, Password, SessionId, Standing, Stay, UserId};
+use crate::model::{ClientInfo, DeviceTrust, EventKind, Password, SessionId, Stay, UserId};
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::operations::steps::voids::Act;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
@@ -82,7 +82,7 @@ impl Accounts {
         attempt: &Attempt,
     ) -> Result<Tokens, ChangePasswordError> {
         let ChangePassword { user, session, current, new, client } = change;
-        let asker = client.asker(Standing::Known);
+        let asker = client.asker(DeviceTrust::Known);
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
         let checked = self.check_password(asker, stored.as_deref(), &Arc::new(current)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ChangePasswordError::WrongPassword) };
@@ -96,8 +96,8 @@ impl Accounts {
         change.void(Act::PasswordChanged, user, Some(session)).await?;
         let renewed = change.renew_session(user, session).await?.ok_or(ChangePasswordError::SessionOver)?;
         self.forget_attempts(change.conn(), attempt).await?;
-        self.forget_strangers(change.conn(), user).await?;
-        let changed = Happened::by_owner(EventKind::PasswordChanged, user, Some(session));
+        self.clear_stranger_attempts(change.conn(), user).await?;
+        let changed = NewEvent::by_owner(EventKind::PasswordChanged, user, Some(session));
         change.record_and_notify(changed, &client).await?;
         change.commit().await?;
         let mut devices = self.devices_of(&client).into_iter();

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
-use crate::model::{ClientInfo, EventKind, Password, Standing, TokenPurpose};
-use crate::operations::steps::record_event::Happened;
+use crate::model::{ClientInfo, DeviceTrust, EventKind, Password, TokenPurpose};
+use crate::operations::steps::record_event::NewEvent;
 use crate::operations::steps::voids::Act;
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::one_time_secret::hash_of;
@@ -60,7 +60,7 @@ impl Accounts {
         let token = found.filter(|token| token.purpose == TokenPurpose::ResetPassword);
         let token = token.ok_or(ResetPasswordError::InvalidToken)?;
         let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
-        let asker = client.asker(Standing::Known);
+        let asker = client.asker(DeviceTrust::Known);
         let new = self.hash_password(asker, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
@@ -71,8 +71,8 @@ impl Accounts {
             return Err(ResetPasswordError::InvalidToken);
         }
         change.void(Act::PasswordReset, user, None).await?;
-        self.forget_strangers(change.conn(), user).await?;
-        let reset = Happened::by_owner(EventKind::PasswordReset, user, None);
+        self.clear_stranger_attempts(change.conn(), user).await?;
+        let reset = NewEvent::by_owner(EventKind::PasswordReset, user, None);
         change.record_and_notify(reset, client).await?;
         change.commit().await?;
         Ok(self.keys().device_cookie(user, None, &new, now))

@@ -89,7 +89,7 @@ impl Accounts {
             && cache.trust() == Trust::Fresh
             && let Some(session) = cache.get(id).filter(|session| session.lives_at(now))
         {
-            self.tally().session_hit();
+            self.event_counts().session_hit();
             return Ok(Some(session));
         }
         // Boxed: few requests get here, and the others would carry the size of this future.
@@ -98,16 +98,16 @@ impl Accounts {
 
     async fn look_up_live_session(&self, id: SessionId, now: Timestamp) -> Result<Option<Arc<LiveSession>>, DbError> {
         let Some(cache) = self.session_cache() else {
-            self.tally().session_miss();
+            self.event_counts().session_miss();
             let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?;
             return Ok(found.map(Arc::new));
         };
         let trusted = self.may_trust(cache).await;
         if trusted && let Some(session) = cache.get(id).filter(|session| session.lives_at(now)) {
-            self.tally().session_hit();
+            self.event_counts().session_hit();
             return Ok(Some(session));
         }
-        self.tally().session_miss();
+        self.event_counts().session_miss();
         let epoch = cache.epoch();
         let found = store::sessions::find_live(self.db().read().await?.conn(), id, now).await?.map(Arc::new);
         if let Some(session) = found.as_ref().filter(|_| trusted) {
@@ -169,7 +169,7 @@ impl Accounts {
         reason = "the permit limits the number of tasks, and the database their duration"
     )]
     async fn note_use_in_time(&self, session: SessionId, horizon: Horizon) {
-        let Ok(permit) = Arc::clone(self.notes_of_use()).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(self.last_use_permits()).try_acquire_owned() else { return };
         let is_writable = self.db().writing_fails_for().is_none();
         let accounts = self.clone();
         let noting = tokio::spawn(async move {

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::accounts::Accounts;
 use crate::error::InternalError;
 use crate::model::{ClientInfo, EventKind, SessionId, UserId};
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::operations::steps::voids::Act;
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
@@ -18,7 +18,7 @@ impl Accounts {
         let mut change = self.change(Changed::Session(user, session)).await?;
         let ended = change.void(Act::SessionEnded, user, Some(session)).await? > 0;
         if ended {
-            change.record(Happened::by_owner(EventKind::SessionEnded, user, Some(session)), client).await?;
+            change.record(NewEvent::by_owner(EventKind::SessionEnded, user, Some(session)), client).await?;
             change.commit().await?;
         }
         Ok(ended)
@@ -28,7 +28,7 @@ impl Accounts {
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId, client: &ClientInfo) -> Result<u64, DbError> {
         let mut change = self.change(Changed::User(user)).await?;
         let ended = change.void(Act::OthersLoggedOut, user, Some(kept)).await?;
-        change.record(Happened::by_owner(EventKind::OtherSessionsEnded, user, Some(kept)), client).await?;
+        change.record(NewEvent::by_owner(EventKind::OtherSessionsEnded, user, Some(kept)), client).await?;
         change.commit().await?;
         Ok(ended)
     }

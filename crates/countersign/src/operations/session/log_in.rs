@@ -10,12 +10,12 @@ use crate::config::{LoginBy, RegistrationMode};
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, Taken, TooManyAttempts};
 use crate::model::{
-    ClientInfo, EmailAddress, EventKind, Methods, Password, Standing, Stay, Username, Verification, trim_pasted,
+    ClientInfo, DeviceTrust, EmailAddress, EventKind, Methods, Password, Stay, Username, Verification, trim_pasted,
 };
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
-use crate::operations::steps::record_event::Happened;
-use crate::operations::steps::start_session::{FoundBy, StartSession};
+use crate::operations::steps::record_event::NewEvent;
+use crate::operations::steps::start_session::{MatchedBy, StartSession};
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::device_cookie::KnownDevice;
 use crate::secrets::hashing_pool::Overloaded;
@@ -91,7 +91,7 @@ from_db_error!(LogInError);
 
 impl LogInError {
     /// Whether the error does not count as a wrong guess.
-    fn is_no_guess(&self) -> bool {
+    fn is_refundable(&self) -> bool {
         matches!(self, Self::EmailNotVerified | Self::Overloaded(_))
     }
 }
@@ -100,7 +100,7 @@ impl LogInError {
 enum Identifier {
     Address(EmailAddress),
     Username(Username),
-    Nobodys(String),
+    Unmatched(String),
 }
 
 impl Identifier {
@@ -111,15 +111,15 @@ impl Identifier {
         }
         match (by, Username::parse(text)) {
             (LoginBy::EmailOrUsername, Ok(username)) => Self::Username(username),
-            _ => Self::Nobodys(text.to_owned()),
+            _ => Self::Unmatched(text.to_owned()),
         }
     }
 
-    fn found_by(&self) -> FoundBy<'_> {
+    fn found_by(&self) -> MatchedBy<'_> {
         match self {
-            Self::Address(address) => FoundBy::Email(address),
-            Self::Username(username) => FoundBy::Username(username),
-            Self::Nobodys(_) => FoundBy::Nothing,
+            Self::Address(address) => MatchedBy::Email(address),
+            Self::Username(username) => MatchedBy::Username(username),
+            Self::Unmatched(_) => MatchedBy::Nothing,
         }
     }
 
@@ -127,15 +127,15 @@ impl Identifier {
         match self {
             Self::Address(address) => Counted::Address(address),
             Self::Username(username) => Counted::Username(username),
-            Self::Nobodys(text) => Counted::Text(text),
+            Self::Unmatched(text) => Counted::Text(text),
         }
     }
 }
 
 /// A login whose attempt has been counted.
-struct Guess<'g> {
+struct CountedLogin<'g> {
     found: Option<Credentials>,
-    found_by: FoundBy<'g>,
+    found_by: MatchedBy<'g>,
     password: Password,
     stay: Stay,
     client: &'g ClientInfo,
@@ -149,7 +149,7 @@ impl Accounts {
     /// has the same limits. Known devices have their own attempt counter.
     pub async fn log_in(&self, log_in: LogIn) -> Result<LogInOutcome, LogInError> {
         let logged_in = self.try_log_in(log_in).await.map(LogInOutcome::Session);
-        self.tally().logins.add(match &logged_in {
+        self.event_counts().logins.add(match &logged_in {
             Ok(_) => "succeeded",
             Err(LogInError::WrongCredentials) => "wrong_credentials",
             Err(LogInError::EmailNotVerified) => "email_not_verified",
@@ -166,7 +166,7 @@ impl Accounts {
         let claimed = self.devices_of(&client);
         // A client without a device cookie is counted before any lookup, so that a flood does not keep others from the
         // database.
-        let network = if claimed.is_empty() { Some(self.admit_stranger(&client)?) } else { None };
+        let network = if claimed.is_empty() { Some(self.count_unknown_device(&client)?) } else { None };
         let found = self.find_credentials(&identifier).await?;
         let is_theirs = |device: &KnownDevice| {
             found.as_ref().is_some_and(|found| self.keys().is_device_of(device, found.user, &found.password_hash))
@@ -174,31 +174,32 @@ impl Accounts {
         let device = claimed.into_iter().find(is_theirs);
         let network = match (network, &device) {
             (None, Some(_)) => {
-                self.hashing().find_place(client.asker(Standing::Known))?;
+                self.hashing().find_place(client.asker(DeviceTrust::Known))?;
                 None
             }
             // Devices of other users do not count.
-            (None, None) => Some(self.admit_stranger(&client)?),
+            (None, None) => Some(self.count_unknown_device(&client)?),
             (network, _) => network,
         };
         let counted = device.as_ref().map_or_else(|| identifier.counted(), Counted::Device);
         let logged_in = match self.reserve_attempt::<LogInError>(&counted).await {
             Ok(attempt) => {
                 let found_by = identifier.found_by();
-                let guess = Guess { found, found_by, password, stay, client: &client, device, attempt: &attempt };
-                self.settle_attempt(&attempt, self.compare(guess).await, LogInError::is_no_guess).await
+                let guess =
+                    CountedLogin { found, found_by, password, stay, client: &client, device, attempt: &attempt };
+                self.settle_attempt(&attempt, self.compare(guess).await, LogInError::is_refundable).await
             }
             Err(error) => Err(error),
         };
-        if let (Some(network), true) = (network, logged_in.as_ref().err().is_none_or(LogInError::is_no_guess)) {
-            network.give_back();
+        if let (Some(network), true) = (network, logged_in.as_ref().err().is_none_or(LogInError::is_refundable)) {
+            network.refund();
         }
         logged_in
     }
 
     /// Counts an attempt for the client's network, unless the hashing queue has no place for it.
-    fn admit_stranger(&self, client: &ClientInfo) -> Result<Taken, LogInError> {
-        self.hashing().find_place(client.asker(Standing::Stranger))?;
+    fn count_unknown_device(&self, client: &ClientInfo) -> Result<Taken, LogInError> {
+        self.hashing().find_place(client.asker(DeviceTrust::Stranger))?;
         Ok(self.take(Limit::LogIn, client)?)
     }
 
@@ -207,11 +208,11 @@ impl Accounts {
         match identifier {
             Identifier::Address(email) => store::users::find_credentials_by_email(read.conn(), email).await,
             Identifier::Username(username) => store::users::find_credentials_by_username(read.conn(), username).await,
-            Identifier::Nobodys(_) => Ok(None),
+            Identifier::Unmatched(_) => Ok(None),
         }
     }
 
-    async fn compare(&self, guess: Guess<'_>) -> Result<Tokens, LogInError> {
+    async fn compare(&self, guess: CountedLogin<'_>) -> Result<Tokens, LogInError> {
         let asker = guess.client.asker(standing(guess.device.as_ref()));
         let password = Arc::new(guess.password);
         let stored = guess.found.as_ref().map(|found| found.password_hash.as_str());
@@ -256,7 +257,7 @@ impl Accounts {
         // The first device needs no notice.
         let others = store::known_devices::note(change.conn(), user, &client.device(), now).await?;
         if others.is_some_and(|others| others > 0) {
-            let news = Happened::by_owner(EventKind::NewSignIn, user, Some(session.session));
+            let news = NewEvent::by_owner(EventKind::NewSignIn, user, Some(session.session));
             change.record_and_notify(news, client).await?;
         }
         change.commit().await?;
@@ -270,6 +271,6 @@ impl Accounts {
     }
 }
 
-fn standing(device: Option<&KnownDevice>) -> Standing {
-    if device.is_some() { Standing::Known } else { Standing::Stranger }
+fn standing(device: Option<&KnownDevice>) -> DeviceTrust {
+    if device.is_some() { DeviceTrust::Known } else { DeviceTrust::Stranger }
 }

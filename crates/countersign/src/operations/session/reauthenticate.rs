@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::accounts::Accounts;
 use crate::error::{InternalError, from_db_error};
 use crate::limits::TooManyAttempts;
-use crate::model::{ClientInfo, Horizon, Methods, Password, SessionId, Standing, Strength, UserId};
+use crate::model::{ClientInfo, DeviceTrust, Horizon, Methods, Password, SessionId, Strength, UserId};
 use crate::operations::steps::attempts::Attempt;
 use crate::operations::steps::issue_tokens::Tokens;
-use crate::operations::steps::start_session::{FoundBy, StartSession};
+use crate::operations::steps::start_session::{MatchedBy, StartSession};
 use crate::operations::steps::voids::Act;
 use crate::secrets::attempt_key::Counted;
 use crate::secrets::hashing_pool::Overloaded;
@@ -64,7 +64,7 @@ impl Accounts {
         attempt: &Attempt,
     ) -> Result<Tokens, ReauthenticateError> {
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
-        let asker = client.asker(Standing::Known);
+        let asker = client.asker(DeviceTrust::Known);
         let checked = self.check_password(asker, stored.as_deref(), &Arc::new(password)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ReauthenticateError::WrongPassword) };
         let mut change = self.change(Changed::Session(user, session)).await?;
@@ -76,7 +76,7 @@ impl Accounts {
             stay: stay.ok_or(ReauthenticateError::SessionOver)?,
             password_hash: &stored,
             upgrade: None,
-            found_by: FoundBy::Nothing,
+            found_by: MatchedBy::Nothing,
             client,
         };
         // The password was changed, or the user deleted, after we read the hash.

@@ -10,7 +10,7 @@ use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, TooManyAttempts};
 use crate::model::{ClientInfo, EventKind, Horizon, LiveSession, earlier};
 use crate::operations::steps::issue_tokens::{Issue, Tokens};
-use crate::operations::steps::record_event::Happened;
+use crate::operations::steps::record_event::NewEvent;
 use crate::operations::steps::voids::Act;
 use crate::secrets::session_secret::PresentedRefreshToken;
 use crate::session_cache::Changed;
@@ -55,7 +55,7 @@ impl Accounts {
         client: &ClientInfo,
     ) -> Result<Tokens, RefreshTokensError> {
         let exchanged = self.exchange(token, client).await;
-        self.tally().refreshes.add(match &exchanged {
+        self.event_counts().refreshes.add(match &exchanged {
             Ok((_, Turn::JustBefore)) => "repeated",
             Ok(_) => "exchanged",
             Err(RefreshTokensError::Invalid) => "invalid",
@@ -78,7 +78,7 @@ impl Accounts {
             self.end_compromised(&token, &session, client).await?;
             return Err(RefreshTokensError::Reused);
         }
-        attempt.give_back();
+        attempt.refund();
         let issue = Issue {
             user: session.authenticated.user.id,
             session: token.session,
@@ -143,7 +143,7 @@ impl Accounts {
         let user = session.authenticated.user.id;
         let mut change = self.change(Changed::Session(user, token.session)).await?;
         if change.void(Act::RefreshTokenReused, user, Some(token.session)).await? > 0 {
-            let reused = Happened::by_system(EventKind::RefreshTokenReused, user, Some(token.session));
+            let reused = NewEvent::by_system(EventKind::RefreshTokenReused, user, Some(token.session));
             change.record_and_notify(reused, client).await?;
             change.commit().await?;
         }

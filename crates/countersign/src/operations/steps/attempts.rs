@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
-use crate::config::{FORGIVEN_AFTER, WAIT_MAX};
+use crate::config::{FAILURE_DECAY, WAIT_MAX};
 use crate::error::{InternalError, from_db_error};
 use crate::limits::{Limit, Taken, TooManyAttempts};
 use crate::model::{ClientInfo, Horizon, UserId, Username, later};
@@ -43,7 +43,7 @@ impl Accounts {
     }
 
     fn count_refusal(&self, limited: &TooManyAttempts) {
-        self.tally().refusals.add(limited.policy);
+        self.event_counts().refusals.add(limited.policy);
     }
 
     /// Returns the devices of the client's genuine cookies. The caller checks which one belongs to the user.
@@ -80,7 +80,7 @@ impl Accounts {
             return Err(limited(next_at).into());
         }
         let mut change = self.change(Changed::Nothing).await?;
-        let Some(failures) = store::attempts::reserve(change.conn(), &key, FORGIVEN_AFTER, horizon).await? else {
+        let Some(failures) = store::attempts::reserve(change.conn(), &key, FAILURE_DECAY, horizon).await? else {
             return Err(limited(store::attempts::find_next_at(change.conn(), &key, horizon).await?).into());
         };
         let wait = policy.wait(failures);
@@ -115,9 +115,9 @@ impl Accounts {
         &self,
         attempt: &Attempt,
         done: Result<T, E>,
-        is_no_guess: fn(&E) -> bool,
+        is_refundable: fn(&E) -> bool,
     ) -> Result<T, E> {
-        if done.as_ref().is_err_and(is_no_guess) {
+        if done.as_ref().is_err_and(is_refundable) {
             self.refund_attempt_alone(attempt).await?;
         }
         done
@@ -137,7 +137,7 @@ impl Accounts {
 
     /// Clears failed attempts of strangers on a user's identifiers, because the password has changed. Those of known
     /// devices expire anyway.
-    pub(in crate::operations) async fn forget_strangers(
+    pub(in crate::operations) async fn clear_stranger_attempts(
         &self,
         mut conn: Conn<'_>,
         user: UserId,

@@ -5,7 +5,7 @@ use countersign_db::DbError;
 use crate::accounts::Accounts;
 use crate::config::{ChallengePolicy, ChallengeWhen};
 use crate::model::{Challenge, ChallengePurpose, ChallengeSolution};
-use crate::secrets::challenge::Unsolved;
+use crate::secrets::challenge::SolutionError;
 use crate::session_cache::Changed;
 use crate::store;
 
@@ -38,11 +38,11 @@ pub enum ChallengeFault {
     Spent,
 }
 
-impl From<Unsolved> for ChallengeFault {
-    fn from(unsolved: Unsolved) -> Self {
+impl From<SolutionError> for ChallengeFault {
+    fn from(unsolved: SolutionError) -> Self {
         match unsolved {
-            Unsolved::Wrong => Self::Wrong,
-            Unsolved::Expired => Self::Expired,
+            SolutionError::Wrong => Self::Wrong,
+            SolutionError::Expired => Self::Expired,
         }
     }
 }

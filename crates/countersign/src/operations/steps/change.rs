@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::accounts::Accounts;
 use crate::model::{Job, JobId};
-use crate::session_cache::{Changed, Forgetting};
+use crate::session_cache::{Changed, PendingEviction};
 use crate::store;
 use crate::store::jobs::Horizons;
 
@@ -24,7 +24,7 @@ impl Accounts {
     /// deadlock. When the transaction ends, this instance evicts the changed entries from its cache, even if the
     /// request is dropped right after the commit.
     pub(in crate::operations) async fn change(&self, what: Changed) -> Result<Change<'_>, DbError> {
-        let forgetting = self.session_cache().map(|cache| Forgetting::new(cache.clone(), what));
+        let forgetting = self.session_cache().map(|cache| PendingEviction::new(cache.clone(), what));
         let mut tx = self.db().write().await?;
         tx.keep(forgetting);
         let now = self.clock().now();
@@ -52,7 +52,7 @@ impl Change<'_> {
         let now = self.now;
         store::jobs::insert(self.conn(), JobId::new(now), job, now).await?;
         self.has_jobs = true;
-        let Some(long_ago) = self.accounts.workers().missed_since(now) else { return Ok(()) };
+        let Some(long_ago) = self.accounts.workers().unattended_since(now) else { return Ok(()) };
         let waiting = store::jobs::list_due(self.conn(), Horizons::endless(long_ago), 1).await?;
         if let Some(due_since) = waiting.first().and_then(|(_, run_at)| run_at.timestamp()) {
             tracing::warn!(
@@ -72,7 +72,7 @@ impl Change<'_> {
         }
         self.tx.commit().await?;
         if self.has_jobs {
-            self.accounts.jobs_are_due();
+            self.accounts.wake_worker();
         }
         Ok(())
     }

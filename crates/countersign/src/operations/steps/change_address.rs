@@ -4,7 +4,7 @@ use countersign_db::DbError;
 
 use super::change::Change;
 use super::enqueue_mail::{Cause, TokenMail};
-use super::record_event::Happened;
+use super::record_event::NewEvent;
 use super::voids::Act;
 use crate::model::{ClientInfo, Contact, EventKind, SessionId, TokenPurpose, UserId, Verification};
 
@@ -30,7 +30,7 @@ impl Change<'_> {
             NewAddress::Unproven => (Act::AddressSet, TokenPurpose::UndoUnprovenChange),
         };
         self.void(act, user, present).await?;
-        self.record(Happened::by_owner(EventKind::EmailChanged, user, present), client).await?;
+        self.record(NewEvent::by_owner(EventKind::EmailChanged, user, present), client).await?;
         // An unverified address may be a stranger's, so mails to it are counted, and this one may exceed the limit.
         let cause = match before.verification {
             Verification::Verified => Cause::Reader,

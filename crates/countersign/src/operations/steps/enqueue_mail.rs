@@ -85,7 +85,7 @@ impl Change<'_> {
         match (purpose.is_superseded(), user) {
             (false, _) => {}
             (true, Some(user)) => store::one_time_tokens::delete_of_user(self.conn(), user, purpose).await?,
-            (true, None) => store::one_time_tokens::delete_of_nobody(self.conn(), address, purpose).await?,
+            (true, None) => store::one_time_tokens::delete_without_user(self.conn(), address, purpose).await?,
         }
         let expires_at = later(now, accounts.lifetime(purpose));
         let salt = salt.to_vec();

@@ -46,7 +46,7 @@ impl Accounts {
             verdict = Box::pin(self.look_for_key(token, now)).await?;
         }
         Ok(match verdict {
-            Verdict::Believed(bearer) => Some(bearer),
+            Verdict::Accepted(bearer) => Some(bearer),
             Verdict::Refused | Verdict::UnknownKey => None,
         })
     }

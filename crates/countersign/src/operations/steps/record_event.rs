@@ -9,14 +9,14 @@ use crate::store;
 
 /// An event to record.
 #[derive(Clone, Copy)]
-pub(in crate::operations) struct Happened {
+pub(in crate::operations) struct NewEvent {
     kind: EventKind,
     actor: Actor,
     subject: UserId,
     session: Option<SessionId>,
 }
 
-impl Happened {
+impl NewEvent {
     /// An act of a user on their own account, possibly in a session.
     pub(in crate::operations) fn by_owner(kind: EventKind, user: UserId, session: Option<SessionId>) -> Self {
         Self { kind, actor: Actor::User(user), subject: user, session }
@@ -32,10 +32,10 @@ impl Change<'_> {
     /// Records an event and calls the host's hook.
     pub(in crate::operations) async fn record(
         &mut self,
-        happened: Happened,
+        happened: NewEvent,
         client: &ClientInfo,
     ) -> Result<EventId, DbError> {
-        let Happened { kind, actor, subject, session } = happened;
+        let NewEvent { kind, actor, subject, session } = happened;
         let happened_at = self.now();
         let event = Event {
             id: EventId::new(happened_at),
@@ -57,7 +57,7 @@ impl Change<'_> {
     /// Records an event and enqueues a notice to its user.
     pub(in crate::operations) async fn record_and_notify(
         &mut self,
-        happened: Happened,
+        happened: NewEvent,
         client: &ClientInfo,
     ) -> Result<(), DbError> {
         let id = self.record(happened, client).await?;

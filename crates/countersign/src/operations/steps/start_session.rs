@@ -5,7 +5,7 @@ use countersign_db::DbError;
 
 use super::change::Change;
 use super::issue_tokens::Issue;
-use super::record_event::Happened;
+use super::record_event::NewEvent;
 use crate::model::{ClientInfo, EmailAddress, EventKind, Methods, SessionId, Stay, UserId, Username, later};
 use crate::secrets;
 use crate::store;
@@ -23,13 +23,13 @@ pub(in crate::operations) struct StartSession<'s> {
     /// A new hash of the same password to store in its place.
     pub(in crate::operations) upgrade: Option<&'s str>,
     /// The identifier that the user was found by; it must still be theirs.
-    pub(in crate::operations) found_by: FoundBy<'s>,
+    pub(in crate::operations) found_by: MatchedBy<'s>,
     pub(in crate::operations) client: &'s ClientInfo,
 }
 
 /// How the user was found.
 #[derive(Clone, Copy)]
-pub(in crate::operations) enum FoundBy<'f> {
+pub(in crate::operations) enum MatchedBy<'f> {
     Email(&'f EmailAddress),
     Username(&'f Username),
     /// By no identifier, for example by an existing session.
@@ -45,9 +45,9 @@ impl Change<'_> {
     ) -> Result<Option<Issue>, DbError> {
         let (now, config) = (self.now(), self.accounts.config());
         let (email, username) = match start.found_by {
-            FoundBy::Email(email) => (Some(email), None),
-            FoundBy::Username(username) => (None, Some(username)),
-            FoundBy::Nothing => (None, None),
+            MatchedBy::Email(email) => (Some(email), None),
+            MatchedBy::Username(username) => (None, Some(username)),
+            MatchedBy::Nothing => (None, None),
         };
         let condition = LoginCondition { password_hash: start.password_hash, email, username };
         if !store::users::note_login(self.conn(), start.user, &condition, start.upgrade, now).await? {
@@ -67,7 +67,7 @@ impl Change<'_> {
         };
         store::sessions::make_room(self.conn(), start.user, now).await?;
         store::sessions::insert(self.conn(), &session).await?;
-        let begun = Happened::by_owner(EventKind::SessionBegun, start.user, Some(session.id));
+        let begun = NewEvent::by_owner(EventKind::SessionBegun, start.user, Some(session.id));
         self.record(begun, start.client).await?;
         Ok(Some(Issue {
             user: start.user,

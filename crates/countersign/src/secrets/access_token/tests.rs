@@ -46,10 +46,10 @@ fn a_token_of_every_algorithm_is_believed_until_it_expires_and_by_its_own_key_al
         let (bearer, algorithm) = (bearer(), key.algorithm);
         let ring = ring(key);
         let token = ring.sign(bearer, Methods::PASSWORD, instant(1_000), instant(1_060)).unwrap();
-        assert_eq!(ring.verify(&token, instant(1_059)), Verdict::Believed(bearer), "{algorithm:?}");
+        assert_eq!(ring.verify(&token, instant(1_059)), Verdict::Accepted(bearer), "{algorithm:?}");
         assert_eq!(ring.verify(&token, instant(1_060)), Verdict::Refused, "{algorithm:?}");
         // Issued by a clock one minute ahead, and by one further ahead.
-        assert_eq!(ring.verify(&token, instant(940)), Verdict::Believed(bearer), "{algorithm:?}");
+        assert_eq!(ring.verify(&token, instant(940)), Verdict::Accepted(bearer), "{algorithm:?}");
         assert_eq!(ring.verify(&token, instant(939)), Verdict::Refused, "{algorithm:?}");
         // The same `kid` with another key.
         let impostor = TokenKey { kid: ring.keys[0].kid.clone(), ..other };
@@ -107,7 +107,7 @@ fn forged_headers_and_claims_are_refused() {
         claims[claim] = value;
         claims
     };
-    assert!(matches!(ring.verify(&sign(&usual, &good), instant(1_000)), Verdict::Believed(_)));
+    assert!(matches!(ring.verify(&sign(&usual, &good), instant(1_000)), Verdict::Accepted(_)));
     let unkeyed = Header { kid: None, ..usual.clone() };
     let critical =
         |crit: &[&str]| Header { crit: Some(crit.iter().map(|name| (*name).to_owned()).collect()), ..usual.clone() };
@@ -154,7 +154,7 @@ fn a_token_counts_from_its_nbf_on_also_when_it_is_remembered() {
     let mut claims = claims(bearer(), issued_at, expires_at);
     claims["nbf"] = not_before.into();
     let token = jsonwebtoken::encode(&header, &claims, &ring.keys[0].encoding).unwrap();
-    let is_believed = |now| matches!(ring.verify(&token, instant(now)), Verdict::Believed(_));
+    let is_believed = |now| matches!(ring.verify(&token, instant(now)), Verdict::Accepted(_));
     // The first round is not cached, the second is. A clock that is one minute behind is accepted.
     for round in [1, 2] {
         assert!(!is_believed(1_039), "round {round}");
@@ -165,7 +165,7 @@ fn a_token_counts_from_its_nbf_on_also_when_it_is_remembered() {
     claims["nbf"] = 10.into();
     let token = jsonwebtoken::encode(&header, &claims, &ring.keys[0].encoding).unwrap();
     assert_eq!(ring.verify(&token, instant(939)), Verdict::Refused);
-    assert!(matches!(ring.verify(&token, instant(940)), Verdict::Believed(_)));
+    assert!(matches!(ring.verify(&token, instant(940)), Verdict::Accepted(_)));
 }
 
 fn claims_of(token: &str) -> serde_json::Value {
@@ -188,7 +188,7 @@ fn a_token_says_whom_it_is_for_where_others_can_verify_it_or_where_that_is_set()
         let ring = ring_with(key, TokenPolicy { audience: Some("https://api.a".to_owned()), ..policy() });
         let token = ring.sign(bearer(), Methods::PASSWORD, instant(1_000), instant(1_060)).unwrap();
         assert_eq!(claims_of(&token)["aud"], "https://api.a");
-        assert_eq!(ring.verify(&token, instant(1_000)), Verdict::Believed(bearer_of(&token)));
+        assert_eq!(ring.verify(&token, instant(1_000)), Verdict::Accepted(bearer_of(&token)));
     }
 }
 
@@ -218,7 +218,7 @@ fn a_token_for_several_is_ours_if_we_are_among_them_and_one_of_before_there_were
             claims["aud"] = audience.clone();
         }
         let token = jsonwebtoken::encode(&header, &claims, &ring.keys[0].encoding).unwrap();
-        assert!(matches!(ring.verify(&token, instant(1_000)), Verdict::Believed(_)), "{audience}");
+        assert!(matches!(ring.verify(&token, instant(1_000)), Verdict::Accepted(_)), "{audience}");
     }
 }
 
@@ -231,7 +231,7 @@ fn the_longest_names_that_can_be_set_do_not_make_a_token_too_long() {
     let key = TokenKey::of_der(&kid, algorithm, &generate_der(algorithm), &policy).unwrap();
     let ring = ring_with(key, policy);
     let token = ring.sign(bearer(), Methods::PASSWORD, instant(1_000), instant(1_060)).unwrap();
-    assert!(matches!(ring.verify(&token, instant(1_000)), Verdict::Believed(_)), "{} bytes", token.len());
+    assert!(matches!(ring.verify(&token, instant(1_000)), Verdict::Accepted(_)), "{} bytes", token.len());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-use crate::model::Standing;
+use crate::model::DeviceTrust;
 
 /// A bounded queue that is fair between sources.
 pub(super) struct FairQueue<S, T> {
@@ -120,12 +120,12 @@ pub(super) struct Queues<S, T> {
     strangers: FairQueue<S, T>,
     known: FairQueue<S, T>,
     /// The queue served next, if both have items.
-    turn: Standing,
+    turn: DeviceTrust,
 }
 
 impl<S, T> Default for Queues<S, T> {
     fn default() -> Self {
-        Self { strangers: FairQueue::default(), known: FairQueue::default(), turn: Standing::Known }
+        Self { strangers: FairQueue::default(), known: FairQueue::default(), turn: DeviceTrust::Known }
     }
 }
 
@@ -135,17 +135,17 @@ impl<S: Copy + Eq + Hash, T> Queues<S, T> {
     }
 
     /// Appends an item as [`FairQueue::push`]; the bound applies to each queue.
-    pub(super) fn push(&mut self, standing: Standing, source: S, item: T, len_max: usize) -> Result<Pushed<T>, T> {
+    pub(super) fn push(&mut self, standing: DeviceTrust, source: S, item: T, len_max: usize) -> Result<Pushed<T>, T> {
         self.queue_mut(standing).push(source, item, len_max)
     }
 
     /// Returns whether a push would succeed.
-    pub(super) fn has_room(&self, standing: Standing, source: S, len_max: usize) -> bool {
+    pub(super) fn has_room(&self, standing: DeviceTrust, source: S, len_max: usize) -> bool {
         self.queue(standing).has_room(source, len_max)
     }
 
     /// Returns how many items would be served before a new one of this source, if no others arrived.
-    pub(super) fn ahead_of(&self, standing: Standing, source: S) -> usize {
+    pub(super) fn ahead_of(&self, standing: DeviceTrust, source: S) -> usize {
         let own = self.queue(standing).ahead_of(source);
         own + self.queue(other(standing)).len().min(own + 1)
     }
@@ -162,29 +162,29 @@ impl<S: Copy + Eq + Hash, T> Queues<S, T> {
     }
 
     /// Removes an item; `true` if it was still queued.
-    pub(super) fn remove(&mut self, standing: Standing, source: S, id: u64) -> bool {
+    pub(super) fn remove(&mut self, standing: DeviceTrust, source: S, id: u64) -> bool {
         self.queue_mut(standing).remove(source, id)
     }
 
-    fn queue(&self, standing: Standing) -> &FairQueue<S, T> {
+    fn queue(&self, standing: DeviceTrust) -> &FairQueue<S, T> {
         match standing {
-            Standing::Stranger => &self.strangers,
-            Standing::Known => &self.known,
+            DeviceTrust::Stranger => &self.strangers,
+            DeviceTrust::Known => &self.known,
         }
     }
 
-    fn queue_mut(&mut self, standing: Standing) -> &mut FairQueue<S, T> {
+    fn queue_mut(&mut self, standing: DeviceTrust) -> &mut FairQueue<S, T> {
         match standing {
-            Standing::Stranger => &mut self.strangers,
-            Standing::Known => &mut self.known,
+            DeviceTrust::Stranger => &mut self.strangers,
+            DeviceTrust::Known => &mut self.known,
         }
     }
 }
 
-fn other(standing: Standing) -> Standing {
+fn other(standing: DeviceTrust) -> DeviceTrust {
     match standing {
-        Standing::Stranger => Standing::Known,
-        Standing::Known => Standing::Stranger,
+        DeviceTrust::Stranger => DeviceTrust::Known,
+        DeviceTrust::Known => DeviceTrust::Stranger,
     }
 }
 
@@ -248,7 +248,7 @@ mod tests {
         assert!(!queue.remove('a', ids[0]));
     }
 
-    fn queues(items: &[(Standing, char, u32)], len_max: usize) -> Queues<char, u32> {
+    fn queues(items: &[(DeviceTrust, char, u32)], len_max: usize) -> Queues<char, u32> {
         let mut queues = Queues::default();
         for (standing, source, item) in items {
             assert!(queues.push(*standing, *source, *item, len_max).is_ok());
@@ -256,7 +256,7 @@ mod tests {
         queues
     }
 
-    use Standing::{Known, Stranger};
+    use DeviceTrust::{Known, Stranger};
 
     #[test]
     fn whoever_is_known_and_strangers_are_served_alternately_and_each_fairly() {

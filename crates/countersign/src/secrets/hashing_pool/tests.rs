@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::*;
-use crate::model::Standing;
+use crate::model::DeviceTrust;
 
 const PASSWORD: &str = "correct horse battery staple";
 const MIB: u64 = 1024 * 1024;
@@ -27,11 +27,11 @@ fn password() -> Arc<Password> {
 }
 
 fn client(last: u8) -> Asker {
-    Asker { network: Network::V4(last.into()), standing: Standing::Stranger }
+    Asker { network: Network::V4(last.into()), standing: DeviceTrust::Stranger }
 }
 
 fn known(last: u8) -> Asker {
-    Asker { standing: Standing::Known, ..client(last) }
+    Asker { standing: DeviceTrust::Known, ..client(last) }
 }
 
 /// Polls once, so that the request is queued.
@@ -162,16 +162,16 @@ async fn whoever_has_waited_too_long_is_refused_and_a_hash_under_way_is_finished
 async fn whoever_could_not_be_served_in_time_is_refused_at_once() {
     let policy = HashingPolicy { wait_max: Duration::from_secs(10), ..policy() };
     let pool = HashingPool::new(&policy, &quick(1));
-    assert!(!pool.shared.is_hopeless(usize::MAX), "nothing is known before the first hash");
+    assert!(!pool.shared.exceeds_max_wait(usize::MAX), "nothing is known before the first hash");
     pool.shared.metrics.done(Duration::from_secs(1), 1);
-    assert!(!pool.shared.is_hopeless(10));
-    assert!(pool.shared.is_hopeless(11));
+    assert!(!pool.shared.exceeds_max_wait(10));
+    assert!(pool.shared.exceeds_max_wait(11));
     // Two hashes per second.
     for _ in 0..100 {
         pool.shared.metrics.done(Duration::from_secs(1), 2);
     }
-    assert!(!pool.shared.is_hopeless(19));
-    assert!(pool.shared.is_hopeless(21));
+    assert!(!pool.shared.exceeds_max_wait(19));
+    assert!(pool.shared.exceeds_max_wait(21));
 }
 
 #[tokio::test]

@@ -232,7 +232,7 @@ impl<'s> Bounds<'s> {
         let attempt = async |address: SocketAddr| {
             let hello = match &self.smtp.hello_name {
                 Some(name) => name.clone(),
-                None => HelloName::of_way_to(address).await,
+                None => HelloName::of_route_to(address).await,
             };
             let connected = AsyncSmtpConnection::connect_tokio1(address, limit, hello.client_id(), tls.cloned(), None);
             connected.await.map(|connection| (connection, hello))

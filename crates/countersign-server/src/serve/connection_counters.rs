@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The connection counters.
 #[derive(Debug, Default)]
-pub(crate) struct Attendance {
+pub(crate) struct ConnectionCounters {
     room_for: AtomicU64,
     accepted: AtomicU64,
     left: AtomicU64,
@@ -19,9 +19,9 @@ pub(crate) struct Present {
     pub(crate) shown_out: u64,
 }
 
-impl Attendance {
-    pub(super) fn has_room_for(&self, guests: u32) {
-        self.room_for.store(guests.into(), Ordering::Relaxed);
+impl ConnectionCounters {
+    pub(super) fn has_room_for(&self, connections: u32) {
+        self.room_for.store(connections.into(), Ordering::Relaxed);
     }
 
     pub(super) fn one_came(&self) {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::Attendance;
+use super::ConnectionCounters;
 
 /// Time that even an honest client needs from connecting to the last byte of its head, or between two requests.
 const GRACE: Duration = Duration::from_secs(1);
@@ -21,28 +21,28 @@ const GRACE: Duration = Duration::from_secs(1);
 const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Maximum number of connections evicted per scan, or 1/32 of all if that is more. Evicting several at once avoids a
 /// scan for each accept.
-const SHOWN_OUT_MAX: usize = 32;
+const EVICTED_MAX: usize = 32;
 /// How often to scan for silent connections while new ones wait.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// All open connections.
-pub(super) struct Guests {
+pub(super) struct OpenConnections {
     room_for: usize,
     present: Mutex<Present>,
     /// Notified when a connection closes.
     left: Notify,
-    attendance: Arc<Attendance>,
+    connection_counters: Arc<ConnectionCounters>,
 }
 
 #[derive(Default)]
 struct Present {
-    guests: HashMap<u64, Arc<Guest>>,
+    connections: HashMap<u64, Arc<OpenConnection>>,
     /// The number of the next connection.
     next: u64,
 }
 
 /// An open connection.
-struct Guest {
+struct OpenConnection {
     /// The client's IPv4 address or IPv6 /64.
     network: IpAddr,
     conduct: Mutex<Conduct>,
@@ -59,7 +59,7 @@ struct Conduct {
     under_way: u32,
     /// Number of those that wait for more of their body.
     awaited_bodies: u32,
-    is_shown_out: bool,
+    is_evicted: bool,
 }
 
 /// What the server waits for, in the order of eviction.
@@ -76,7 +76,7 @@ enum Awaited {
 
 impl Conduct {
     fn new(now: Instant) -> Self {
-        Self { since: now, asked: 0, under_way: 0, awaited_bodies: 0, is_shown_out: false }
+        Self { since: now, asked: 0, under_way: 0, awaited_bodies: 0, is_evicted: false }
     }
 
     /// Returns what the server waits for; `None` if the client waits for the server.
@@ -94,17 +94,17 @@ impl Conduct {
     }
 }
 
-impl Guest {
+impl OpenConnection {
     fn conduct(&self) -> MutexGuard<'_, Conduct> {
         self.conduct.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Evicts the connection, unless a request began in the meantime. Later requests are refused.
-    fn show_out(&self, now: Instant, attendance: &Attendance) {
+    fn evict(&self, now: Instant, connection_counters: &ConnectionCounters) {
         let mut conduct = self.conduct();
         if conduct.awaited(now).is_some() {
-            conduct.is_shown_out = true;
-            attendance.one_is_shown_out();
+            conduct.is_evicted = true;
+            connection_counters.one_is_shown_out();
             if let Some(task) = self.task.get() {
                 task.abort();
             }
@@ -112,11 +112,11 @@ impl Guest {
     }
 }
 
-impl Guests {
-    pub(super) fn new(room_for: u32, attendance: Arc<Attendance>) -> Arc<Self> {
-        attendance.has_room_for(room_for);
+impl OpenConnections {
+    pub(super) fn new(room_for: u32, connection_counters: Arc<ConnectionCounters>) -> Arc<Self> {
+        connection_counters.has_room_for(room_for);
         let room_for = (room_for as usize).max(1);
-        Arc::new(Self { room_for, present: Mutex::default(), left: Notify::new(), attendance })
+        Arc::new(Self { room_for, present: Mutex::default(), left: Notify::new(), connection_counters })
     }
 
     /// Waits until there is room for another connection, and evicts others if it can.
@@ -129,14 +129,14 @@ impl Guests {
 
     /// Registers a new connection.
     pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, now: Instant) -> Ticket {
-        self.attendance.one_came();
+        self.connection_counters.one_came();
         let conduct = Mutex::new(Conduct::new(now));
-        let guest = Arc::new(Guest { network: network(peer.ip()), conduct, task: OnceLock::new() });
+        let guest = Arc::new(OpenConnection { network: network(peer.ip()), conduct, task: OnceLock::new() });
         let mut present = self.present();
         let number = present.next;
         present.next += 1;
-        present.guests.insert(number, Arc::clone(&guest));
-        Ticket { guests: Arc::clone(self), guest, number }
+        present.connections.insert(number, Arc::clone(&guest));
+        Ticket { connections: Arc::clone(self), guest, number }
     }
 
     fn present(&self) -> MutexGuard<'_, Present> {
@@ -146,17 +146,17 @@ impl Guests {
     /// Returns whether there is room. If not, evicts some connections, so that there soon will be.
     fn make_room(&self, now: Instant) -> bool {
         let present = self.present();
-        if present.guests.len() < self.room_for {
+        if present.connections.len() < self.room_for {
             return true;
         }
         let mut crowds: HashMap<IpAddr, usize> = HashMap::new();
-        for guest in present.guests.values() {
+        for guest in present.connections.values() {
             *crowds.entry(guest.network).or_default() += 1;
         }
         let mut silent = Vec::new();
-        for guest in present.guests.values() {
+        for guest in present.connections.values() {
             let conduct = guest.conduct();
-            if conduct.is_shown_out {
+            if conduct.is_evicted {
                 return false; // an eviction is in progress
             }
             if let Some(awaited) = conduct.awaited(now) {
@@ -164,11 +164,11 @@ impl Guests {
                 silent.push(((awaited, Reverse(crowds[&guest.network]), conduct.since), guest));
             }
         }
-        let count = (silent.len() / 8).clamp(1, SHOWN_OUT_MAX.max(self.room_for / 32)).min(silent.len());
+        let count = (silent.len() / 8).clamp(1, EVICTED_MAX.max(self.room_for / 32)).min(silent.len());
         if count > 0 {
             silent.select_nth_unstable_by_key(count - 1, |(key, _)| *key);
             for (_, guest) in &silent[..count] {
-                guest.show_out(now, &self.attendance);
+                guest.evict(now, &self.connection_counters);
             }
         }
         false
@@ -185,8 +185,8 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// A connection's handle; dropping it unregisters the connection.
 pub(super) struct Ticket {
-    guests: Arc<Guests>,
-    guest: Arc<Guest>,
+    connections: Arc<OpenConnections>,
+    guest: Arc<OpenConnection>,
     number: u64,
 }
 
@@ -209,14 +209,14 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.guests.present().guests.remove(&self.number);
-        self.guests.attendance.one_left();
-        self.guests.left.notify_one();
+        self.connections.present().connections.remove(&self.number);
+        self.connections.connection_counters.one_left();
+        self.connections.left.notify_one();
     }
 }
 
 /// Registers the task of a connection.
-pub(super) struct Usher(Arc<Guest>);
+pub(super) struct Usher(Arc<OpenConnection>);
 
 impl Usher {
     /// Registers the task; must be called once.
@@ -227,13 +227,13 @@ impl Usher {
 
 /// Counts the requests of one connection.
 #[derive(Clone)]
-pub(super) struct Desk(Arc<Guest>);
+pub(super) struct Desk(Arc<OpenConnection>);
 
 impl Desk {
     /// Begins a request; `None` if the connection is being evicted, and then the request must not be handled.
     pub(super) fn begin(&self) -> Option<UnderWay> {
         let mut conduct = self.0.conduct();
-        if conduct.is_shown_out {
+        if conduct.is_evicted {
             return None;
         }
         conduct.asked += 1;
@@ -255,7 +255,7 @@ impl Desk {
 }
 
 /// A request without a response. Dropping it ends the request.
-pub(super) struct UnderWay(Arc<Guest>);
+pub(super) struct UnderWay(Arc<OpenConnection>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -270,28 +270,28 @@ mod tests {
     use super::*;
 
     struct Hall {
-        guests: Arc<Guests>,
+        connections: Arc<OpenConnections>,
         opened: Instant,
     }
 
     impl Hall {
         fn new(room_for: u32) -> Self {
-            Self { guests: Guests::new(room_for, Arc::default()), opened: Instant::now() }
+            Self { connections: OpenConnections::new(room_for, Arc::default()), opened: Instant::now() }
         }
 
         /// Registers a connection that was opened `at` milliseconds after the start.
         fn enter(&self, address: &str, at: u64) -> Ticket {
             let peer = SocketAddr::new(address.parse().unwrap(), 4711);
-            self.guests.enter(peer, self.opened + Duration::from_millis(at))
+            self.connections.enter(peer, self.opened + Duration::from_millis(at))
         }
 
         fn has_room_at(&self, at: u64) -> bool {
-            self.guests.make_room(self.opened + Duration::from_millis(at))
+            self.connections.make_room(self.opened + Duration::from_millis(at))
         }
     }
 
-    fn is_shown_out(ticket: &Ticket) -> bool {
-        ticket.guest.conduct().is_shown_out
+    fn is_evicted(ticket: &Ticket) -> bool {
+        ticket.guest.conduct().is_evicted
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
         let hall = Hall::new(2);
         let guest = hall.enter("192.0.2.1", 0);
         assert!(hall.has_room_at(60_000));
-        assert!(!is_shown_out(&guest));
+        assert!(!is_evicted(&guest));
     }
 
     #[test]
@@ -310,10 +310,10 @@ mod tests {
         asked.guest.conduct().since = hall.opened;
         let (older, newer) = (hall.enter("192.0.2.2", 10), hall.enter("192.0.2.3", 20));
         assert!(!hall.has_room_at(5_000));
-        assert_eq!([&asked, &older, &newer].map(is_shown_out), [false, true, false]);
+        assert_eq!([&asked, &older, &newer].map(is_evicted), [false, true, false]);
         // The connection that is being evicted is enough.
         assert!(!hall.has_room_at(5_001));
-        assert_eq!([&asked, &older, &newer].map(is_shown_out), [false, true, false]);
+        assert_eq!([&asked, &older, &newer].map(is_evicted), [false, true, false]);
         assert!(older.desk().begin().is_none(), "a request that comes too late is not begun");
         drop(older);
         assert!(hall.has_room_at(5_002));
@@ -325,21 +325,21 @@ mod tests {
         let alone = hall.enter("2001:db8:2::1", 0);
         let crowd = ["2001:db8:1::1", "2001:db8:1::2", "2001:db8:1::3:0:0"].map(|address| hall.enter(address, 500));
         assert!(!hall.has_room_at(600));
-        assert!(!is_shown_out(&alone));
-        assert_eq!(crowd.iter().filter(|guest| is_shown_out(guest)).count(), 1);
+        assert!(!is_evicted(&alone));
+        assert_eq!(crowd.iter().filter(|guest| is_evicted(guest)).count(), 1);
     }
 
     #[test]
     fn whoever_waits_for_the_server_stays() {
         let hall = Hall::new(2);
-        let guests = [hall.enter("192.0.2.1", 0), hall.enter("192.0.2.2", 0)];
-        let under_way: Vec<_> = guests.iter().map(|guest| guest.desk().begin().unwrap()).collect();
+        let connections = [hall.enter("192.0.2.1", 0), hall.enter("192.0.2.2", 0)];
+        let under_way: Vec<_> = connections.iter().map(|guest| guest.desk().begin().unwrap()).collect();
         assert!(!hall.has_room_at(60_000));
-        assert_eq!(guests.each_ref().map(is_shown_out), [false, false]);
+        assert_eq!(connections.each_ref().map(is_evicted), [false, false]);
         // A connection that does not send its body is evicted like others.
-        guests[0].guest.conduct().awaited_bodies = 1;
+        connections[0].guest.conduct().awaited_bodies = 1;
         assert!(!hall.has_room_at(120_000));
-        assert_eq!(guests.each_ref().map(is_shown_out), [true, false]);
+        assert_eq!(connections.each_ref().map(is_evicted), [true, false]);
         drop(under_way);
     }
 
@@ -354,6 +354,6 @@ mod tests {
         }
         let newcomer = hall.enter("192.0.2.2", 9_900);
         assert!(!hall.has_room_at(10_000));
-        assert_eq!([&slow, &newcomer].map(is_shown_out), [true, false]);
+        assert_eq!([&slow, &newcomer].map(is_evicted), [true, false]);
     }
 }

@@ -81,7 +81,7 @@ impl Counts {
 }
 
 /// All counters.
-pub(crate) struct Tally {
+pub(crate) struct EventCounts {
     pub(crate) logins: Counts,
     pub(crate) registrations: Counts,
     pub(crate) refreshes: Counts,
@@ -93,7 +93,7 @@ pub(crate) struct Tally {
     session_misses: AtomicU64,
 }
 
-impl Tally {
+impl EventCounts {
     pub(crate) fn new() -> Self {
         Self {
             logins: Counts::new(LOGINS),

@@ -30,7 +30,7 @@ const OWN_PAGES: [&str; 7] =
 
 /// How a page is shown to a visitor.
 #[derive(Clone, Debug)]
-pub(super) struct Looks {
+pub(super) struct Theme {
     pub(super) language: Language,
     pub(super) theme: Option<&'static str>,
     /// The notice of what was just done.
@@ -40,7 +40,7 @@ pub(super) struct Looks {
     pub(super) here: String,
 }
 
-impl Looks {
+impl Theme {
     pub(super) fn of(config: &Config, jar: cookie::Jar, headers: &HeaderMap, here: &str) -> Self {
         let templates = &config.mail.templates;
         let cookies = |name| cookie::get_plain(jar, headers, name);
@@ -166,11 +166,11 @@ impl ErrorPage {
             _ => ("problem-title", "problem-text"),
         };
         let own = context! { heading, explanation, status => status.as_u16() };
-        let mut looks = Looks::of(accounts.config(), self.cookies, &self.headers, "/");
+        let mut theme = Theme::of(accounts.config(), self.cookies, &self.headers, "/");
         // The next page shows the notice.
-        looks.done = None;
+        theme.done = None;
         let reader = self.reader(accounts, status).await;
-        looks.page(accounts, reader.as_ref(), status, "pages/error.html", own)
+        theme.page(accounts, reader.as_ref(), status, "pages/error.html", own)
     }
 
     /// Finds the reader's session. An overloaded server gets no further query, and the timeout bounds the wait for a broken one.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::schema::create_private_folder;
 
-/// The names of all files that a workshop may contain.
+/// The names of all files that a staging may contain.
 pub(super) const ARCHIVE: &str = "backup.tar";
 pub(super) const DATABASE: &str = "database.db";
 pub(super) const SUMS: &str = "SHA256SUMS";
@@ -16,14 +16,14 @@ pub(super) const FETCHED: &str = "fetched";
 
 /// A private temporary folder for one process at a time, deleted when dropped. The next process cleans up after one
 /// that was killed.
-pub(super) struct Workshop {
+pub(super) struct StagingFolder {
     folder: PathBuf,
     /// Parent folders that were created for it, innermost first.
     made: Vec<PathBuf>,
     _lock: File,
 }
 
-impl Workshop {
+impl StagingFolder {
     /// Opens the folder; fails with `taken` if another process has it.
     pub(super) fn open(folder: PathBuf, taken: &str) -> Result<Self, Failure> {
         let above = folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
@@ -48,7 +48,7 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for StagingFolder {
     fn drop(&mut self) {
         // The next process deletes what is left.
         let _ = fs::remove_dir_all(&self.folder);
