@@ -26,6 +26,7 @@ pub mod limits;
 pub mod mail;
 pub mod media;
 pub mod model;
+mod mount;
 mod operations;
 pub mod operator;
 pub mod pages;
@@ -39,7 +40,6 @@ pub mod testing;
 mod transport;
 mod workers;
 
-use axum::Router;
 use countersign_db::Migrations;
 
 pub use accounts::Accounts;
@@ -48,6 +48,7 @@ pub use hooks::{HookFuture, Hooks};
 pub use http::current_user::{CurrentUser, OptionalUser, RecentlyAuthenticated};
 pub use limits::TooManyAttempts;
 pub use model::Event;
+pub use mount::mount;
 pub use operations::{
     ActiveToken, AddressProof, ChallengeFault, ChallengeRequired, ChangePassword, ChangePasswordError, EditProfile,
     EditProfileError, ForgotPasswordError, LogIn, LogInError, LogInOutcome, ProveAddress, ProveAddressError,
@@ -59,26 +60,6 @@ pub use operations::{
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.
 pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions", 3 => "0003_refresh", 4 => "0004_signing_keys", 5 => "0005_changes", 6 => "0006_recovery", 7 => "0007_pictures", 8 => "0008_attempts", 9 => "0009_challenges", 10 => "0010_methods", 11 => "0011_events", 12 => "0012_askers", 13 => "0013_password_recipes", 14 => "0014_stay"]);
-
-/// Adds all routes of the accounts to the router of a host: the JSON API under `/api`, the pages, their assets, profile pictures
-/// and `/.well-known`.
-///
-/// A host that wants some of them alone, or the API in an OpenAPI document of its own, merges [`http::routes`],
-/// [`http::well_known::routes`], [`http::static_files`], [`pages::routes`] and [`pages::assets`].
-///
-/// Responses of the pages must not be compressed: they hold secrets beside text of the client, so their length would tell about the
-/// secrets (BREACH).
-///
-/// # Panics
-/// If the host's router has a route of the same path.
-pub fn mount<S>(router: Router<S>, accounts: &Accounts) -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    let (api, _) = http::routes(&accounts.config().http).merge(http::well_known::routes()).split_for_parts();
-    let routes = api.merge(pages::routes()).merge(pages::assets());
-    router.merge(routes.with_state(accounts.clone())).merge(http::static_files(accounts))
-}
 
 /// The example of the repository's README compiles.
 #[cfg(doctest)]

@@ -244,7 +244,7 @@ fn a_backup_that_is_killed_leaves_the_earlier_one_and_the_next_clears_up() {
         assert_eq!(sandbox.mode(folder), 0o700);
     }
     let ended = sandbox.run(&["backup", "backup.tar"]).with(1);
-    assert!(ended.stderr.contains("another backup to backup.tar is under way"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("another backup to backup.tar is running"), "{}", ended.stderr);
     for process in &mut processes {
         process.signal("KILL");
         process.wait();
@@ -296,7 +296,7 @@ fn a_backup_goes_where_nothing_else_is_lost() {
     let sandbox = backed_up(&["ada"]);
     let database = fs::read(sandbox.path("data/countersign.db")).unwrap();
     for (file, reason) in [
-        ("data/countersign.db", "data/countersign.db is there and no backup; it was left alone"),
+        ("data/countersign.db", "data/countersign.db exists and is not a backup; it was left alone"),
         ("nowhere/backup.tar", "there is no folder nowhere"),
         ("data", "data is a folder"),
     ] {

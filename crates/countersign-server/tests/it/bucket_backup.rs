@@ -112,8 +112,8 @@ async fn what_cannot_go_into_a_bucket_or_come_from_it_says_why() {
     fs::write(backups.join("notes.txt"), "somebody else's").unwrap();
     fs::write(backups.join("empty"), "").unwrap();
     for (place, reason) in [
-        ("s3://backups/notes.txt", "s3://backups/notes.txt is there and no backup; it was left alone"),
-        ("s3://backups/empty", "s3://backups/empty is there and no backup; it was left alone"),
+        ("s3://backups/notes.txt", "s3://backups/notes.txt exists and is not a backup; it was left alone"),
+        ("s3://backups/empty", "s3://backups/empty exists and is not a backup; it was left alone"),
         ("s3://backups", "s3://backups is not a valid location: expected s3://BUCKET/NAME"),
         ("s3://backups/", "s3://backups/ is not a valid location"),
         ("s3://backups/../other", "is not a valid location"),

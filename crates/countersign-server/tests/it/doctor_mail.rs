@@ -44,7 +44,7 @@ async fn doctor_plays_a_whole_conversation_and_sends_nothing() {
     let found = lines(&ended);
     assert!(found[0].starts_with(&format!("fail  mail: {place}: STARTTLS")), "{found:?}");
     assert!(found[0].ends_with("; look at MAIL_TLS, MAIL_PORT and MAIL_CA_FILE"), "{found:?}");
-    assert!(found[1].starts_with("warn  mail: it comes from noreply@example.com; set MAIL_FROM"), "{found:?}");
+    assert!(found[1].starts_with("warn  mail: the sender is noreply@example.com; set MAIL_FROM"), "{found:?}");
 
     let ended = Sandbox::with_database(database.url()).set("MAIL_PORT", 1).run(&["doctor"]).with(0);
     assert!(ended.stdout.contains("warn  mail: MAIL_SERVER is not set, so no mail can be sent"), "{}", ended.stdout);

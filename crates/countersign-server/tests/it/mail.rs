@@ -35,7 +35,7 @@ async fn a_test_mail_goes_by_the_configured_server_and_says_so() {
         .set("DEFAULT_LANGUAGE", "de")
         .set("SITE_NAME", "Räderwerk");
     let ended = sandbox.run(&["mail", "test", "ada@example.org"]).with(0);
-    let told = format!("localhost:{} took the mail for ada@example.org from noreply@example.org", server.port());
+    let told = format!("localhost:{} accepted the mail for ada@example.org from noreply@example.org", server.port());
     assert!(ended.stdout.starts_with(&told), "{}", ended.stdout);
     assert!(!ended.all().contains(KEY), "{}", ended.all());
     let mail = server.next_mail().await;
@@ -79,7 +79,7 @@ fn a_preview_is_printed_or_written_with_the_operators_changes() {
     assert!(french.contains("fr: ") && french.contains("texts are taken from English: "), "{french}");
     assert!(french.contains("Bonjour Ada Lovelace,"), "{french}");
     let unknown = sandbox.run(&["mail", "preview", "--language", "es"]).with(1);
-    assert!(unknown.stderr.contains("no texts in the language es, but in de, en, fr"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("no texts in the language es; available: de, en, fr"), "{}", unknown.stderr);
 
     sandbox.run(&["mail", "preview", "--out", "out"]).with(0);
     let index = sandbox.read("out/index.html");
@@ -108,7 +108,7 @@ fn settings_of_mail_that_do_not_go_together_are_named() {
     for (settings, problem) in [
         (
             &[("MAIL_USE_TLS", "false"), ("MAIL_SERVER", "mail.example.org")][..],
-            "MAIL_USE_TLS is false, and mail.example.org is not this machine",
+            "MAIL_USE_TLS is false, but mail.example.org is not this machine",
         ),
         (&[("MAIL_USE_TLS", "false"), ("MAIL_TLS", "implicit")], "MAIL_USE_TLS contradicts MAIL_TLS"),
         (&[("MAIL_USE_TLS", "true"), ("MAIL_TLS", "none")], "MAIL_USE_TLS contradicts MAIL_TLS"),

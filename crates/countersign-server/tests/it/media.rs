@@ -55,7 +55,7 @@ async fn pictures_move_to_a_bucket_and_back_and_a_copy_goes_on_where_it_was_cut_
     let to_bucket = ["media", "copy", "--from", "file:old", "--to", "s3://pictures"];
     let ended = sandbox.run(&to_bucket).with(0);
     assert!(
-        ended.stdout.starts_with("29 copied (281 bytes), 1 already there, 0 gone meanwhile, 0 failed"),
+        ended.stdout.starts_with("29 copied (281 bytes), 1 already there, 0 deleted meanwhile, 0 failed"),
         "{}",
         ended.stdout
     );

@@ -143,7 +143,7 @@ fn keys_that_are_none_are_named_by_their_file_and_line_and_not_repeated() {
     fs::copy(sandbox.path("sealed.tar.age"), there.path("sealed.txt")).unwrap();
     for (file, reason) in [
         ("damaged.txt", "--identity damaged.txt: line 3 is not a key that begins with AGE-SECRET-KEY-1"),
-        ("public.txt", "--identity public.txt: line 1 is no key"),
+        ("public.txt", "--identity public.txt: line 1 is not a key"),
         ("empty.txt", "--identity empty.txt: it contains no key"),
         ("missing.txt", "--identity missing.txt: No such file"),
         ("sealed.txt", "--identity sealed.txt: "),
@@ -174,7 +174,7 @@ fn recipients_of_the_settings_hold_for_the_command_and_a_backup_that_is_open_rep
     }
     let sandbox = sandbox.unset("BACKUP_RECIPIENTS");
     let ended = sandbox.run(&["backup", "backup.tar"]).with(1);
-    assert!(ended.stderr.contains("backup.tar is there and no backup; it was left alone"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("backup.tar exists and is not a backup; it was left alone"), "{}", ended.stderr);
     assert!(sealed(&sandbox));
 }
 

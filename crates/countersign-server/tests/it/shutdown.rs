@@ -220,6 +220,6 @@ async fn a_taken_port_is_said_to_be_taken() {
     let port = server.address.port();
     let second = Sandbox::with_database(database.url()).set("PORT", port);
     let ended = second.run(&["serve"]).with(1);
-    assert!(ended.stderr.contains(&format!("port {port} is taken")), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("port {port} is in use")), "{}", ended.stderr);
     server.get("/health").ok(200);
 }
