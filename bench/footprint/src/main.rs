@@ -1,55 +1,34 @@
-//! Decides what is measured in which order. `README.md` beside this says what the figures mean.
+//! The order of the measurements and their goals. `README.md` beside this explains the figures.
 
-#[path = "../../logins/src/broken.rs"]
-mod broken;
-#[path = "../../logins/src/machine.rs"]
-#[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
-mod machine;
-#[path = "../../../tests/cluster/src/postgres.rs"]
-#[expect(dead_code, reason = "shared with tests/cluster, which needs more of it")]
-mod postgres;
-mod server;
-#[path = "../../logins/src/statistics.rs"]
-#[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
-mod statistics;
+mod memory;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use broken::{Broken, Outcome};
-use machine::Description;
-use postgres::Postgres;
-use server::{Installation, Server};
-use statistics::median;
+use bench_kit::account::{Tokens, User, me};
+use bench_kit::broken::{Broken, Outcome, broken};
+use bench_kit::client::ask_once;
+use bench_kit::machine::{Description, MIB};
+use bench_kit::postgres::Postgres;
+use bench_kit::report::{self, Figure, Goal};
+use bench_kit::server::{Installation, Log, Server};
+use bench_kit::statistics::median;
 
-const MIB: f64 = 1_048_576.0;
+use memory::Memory;
+
 const BINARY_MIB_MAX: f64 = 25.0;
 const IDLE_MIB_MAX: f64 = 15.0;
 const START_MS_MAX: f64 = 50.0;
-/// After the start or the load, until what is only needed for that has been given back.
+/// After the start and after the load, until the server has given back memory that only they needed.
 const CALM: Duration = Duration::from_secs(2);
 const AFTER_LOAD: Duration = Duration::from_secs(12);
 const USERS: usize = 20;
 const REQUESTS_OF_EACH: usize = 50;
 
-struct Figure {
-    name: String,
-    value: f64,
-    /// The most it should be.
-    goal: Option<f64>,
-    note: &'static str,
-}
-
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Broken(text)) => {
-            eprintln!("broken: {text}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_kit::run(run)
 }
 
 fn run() -> Outcome<()> {
@@ -58,82 +37,61 @@ fn run() -> Outcome<()> {
     while let Some(argument) = arguments.next() {
         let value = arguments.next().ok_or_else(|| Broken(format!("{argument} takes a value")))?;
         match argument.as_str() {
-            "--program" => program = Some(PathBuf::from(value).canonicalize()?),
+            "--program" => program = Some(PathBuf::from(value)),
             "--starts" => starts = value.parse()?,
-            _ => return Err(Broken(format!("{argument} is neither --program nor --starts"))),
+            _ => return broken(format!("{argument} is neither --program nor --starts")),
         }
     }
-    let program = program.ok_or_else(|| Broken("which program? Use bench/footprint/run".to_owned()))?;
+    let Some(program) = program else { return broken("which program? Use bench/footprint/run") };
     println!("{}", Description::read()?);
     let size = std::fs::metadata(&program)?.len() as f64 / MIB;
-    let mut figures = vec![figure("binary_mib", size, Some(BINARY_MIB_MAX), "the file as it is, symbols included if any")];
-    figures.extend(measure(&program, "sqlite", "sqlite:countersign.db", starts)?);
-    let postgres = Postgres::start()?;
-    figures.extend(measure(&program, "postgres", &Postgres::url(postgres.address), starts)?);
+    let note = "the file as it is, symbols included if any";
+    let mut figures = vec![Figure::new("binary_mib", size, Goal::AtMost(BINARY_MIB_MAX), note)];
+    figures.extend(measure(&program, "sqlite", "sqlite:accounts.db", starts)?);
+    let postgres = Postgres::start(&["shared_buffers=32MB"])?;
+    figures.extend(measure(&program, "postgres", &postgres.database()?, starts)?);
 
-    println!("\n{:<34} {:>9}  {:<8} {:<7} note", "figure", "value", "goal", "verdict");
-    for Figure { name, value, goal, note } in &figures {
-        let wanted = goal.map_or_else(|| "-".to_owned(), |goal| format!("<= {goal}"));
-        let verdict = if goal.is_none_or(|goal| *value <= goal) { "met" } else { "MISSED" };
-        println!("{name:<34} {value:>9.2}  {wanted:<8} {verdict:<7} {note}");
-    }
-    println!();
+    report::print(&figures);
     for Figure { name, value, goal, .. } in &figures {
-        println!("{name} {value:.2}");
-        if let Some(goal) = goal {
-            println!("ratio_{name} {:.3}", value / goal);
+        if let Some(Goal::AtMost(most)) = goal {
+            println!("ratio_{name} {:.3}", value / most);
         }
     }
     Ok(())
-}
-
-fn figure(name: impl Into<String>, value: f64, goal: Option<f64>, note: &'static str) -> Figure {
-    Figure { name: name.into(), value, goal, note }
 }
 
 fn measure(program: &Path, database: &str, url: &str, starts: usize) -> Outcome<Vec<Figure>> {
-    let installation = Installation::new(program, url)?;
+    let installation = Installation::new(program, &[("DATABASE_URL", url)])?;
     let mut times = Vec::new();
     for _ in 0..starts {
-        let (_, time) = installation.start()?;
-        times.push(time.as_secs_f64() * 1000.0);
+        times.push(installation.start(Log::Nowhere, &[])?.start.as_secs_f64() * 1000.0);
     }
-    let (server, _) = installation.start()?;
+    let server = installation.start(Log::Nowhere, &[])?;
     sleep(CALM);
-    let idle = server.memory()?;
+    let idle = Memory::read(server.process())?;
     load(&server)?;
     sleep(AFTER_LOAD);
-    let used = server.memory()?;
+    let used = Memory::read(server.process())?;
+    let figure = |name: &str, value, goal, note| Figure::new(format!("{name}_{database}"), value, goal, note);
     Ok(vec![
-        figure(format!("start_ms_{database}"), median(&times), Some(START_MS_MAX), "to the first answer, median"),
-        figure(format!("idle_rss_mib_{database}"), idle.resident, Some(IDLE_MIB_MAX), "after the start"),
-        figure(format!("idle_pss_mib_{database}"), idle.proportional, None, "the same, shared pages shared out"),
-        figure(format!("idle_own_mib_{database}"), idle.own, None, "the same, without what is in files"),
-        figure(format!("used_rss_mib_{database}"), used.resident, None, "after a short load, with the memory for hashing"),
-        figure(format!("used_pss_mib_{database}"), used.proportional, None, "the same, shared pages shared out"),
-        figure(format!("used_own_mib_{database}"), used.own, None, "the same, without what is in files"),
+        figure("start_ms", median(&times), Some(Goal::AtMost(START_MS_MAX)), "to the first answer, median"),
+        figure("idle_rss_mib", idle.resident, Some(Goal::AtMost(IDLE_MIB_MAX)), "after the start"),
+        figure("idle_pss_mib", idle.proportional, None, "the same, shared pages divided"),
+        figure("idle_own_mib", idle.own, None, "the same, without what is in files"),
+        figure("used_rss_mib", used.resident, None, "after a short load, with the memory for hashing"),
+        figure("used_pss_mib", used.proportional, None, "the same, shared pages divided"),
+        figure("used_own_mib", used.own, None, "the same, without what is in files"),
     ])
 }
 
-/// Some people come.
+/// Some users register, log in and read their accounts.
 fn load(server: &Server) -> Outcome<()> {
-    for number in 0..USERS {
-        let body = format!(
-            r#"{{"username":"user{number}","email":"user{number}@example.com","password":"correct-horse-battery-staple"}}"#
-        );
-        expect(&server.ask("POST /api/users", "", &body)?, "201")?;
-        let form = format!("username=user{number}%40example.com&password=correct-horse-battery-staple");
-        let login = server.ask("POST /api/users/token", "", &form)?;
-        expect(&login, "200")?;
-        let token = login.split_once(r#""access_token":""#).and_then(|(_, rest)| rest.split('"').next());
-        let token = token.ok_or_else(|| Broken(format!("no token: {login}")))?;
+    for user in (0..USERS).map(User) {
+        ask_once(server.address, &user.registration())?.expect(201)?;
+        let tokens = Tokens::read(&ask_once(server.address, &user.login())?.expect(200)?)?;
         for _ in 0..REQUESTS_OF_EACH {
-            expect(&server.ask("GET /api/users/me", token, "")?, "200")?;
+            ask_once(server.address, &me(&tokens.access))?.expect(200)?;
         }
     }
     Ok(())
-}
-
-fn expect(answer: &str, status: &str) -> Outcome<()> {
-    if answer.get(9..12) == Some(status) { Ok(()) } else { Err(Broken(format!("instead of {status}: {answer}"))) }
 }
