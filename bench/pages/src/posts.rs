@@ -1,21 +1,20 @@
-//! Decides what the posts are that nobody wrote.
+//! Posts by the ten thousand, written into the database by one statement.
 
 use std::path::Path;
 
+use bench_kit::broken::Outcome;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use crate::broken::Outcome;
-
-/// Markdown, of about 600 characters.
+/// Markdown of about 600 characters.
 const CONTENT: &str = "Some words about *nothing* in particular, with a [link](https://example.org/) and `code`.\n\n\
     - One thing that is worth a line of its own\n- Another thing, which is not\n\n\
-    > Whoever reads this far has more patience than most, and a good deal more than the writer.\n\n\
+    > A reader who comes this far has more patience than most, and a good deal more than the writer.\n\n\
     The rest is there to have the length of a post as people write them: a paragraph or two, neither short nor long, so that \
     what has to be parsed, cleaned, put into the page and compressed is what it would be on a site that is in use. It goes on \
     for a while, and then it ends, as everything does that was written for its length alone, **here**.\n";
 
-/// A minute apart, by all authors in turn.
+/// Writes posts that are a minute apart, by all authors in turn.
 pub(crate) async fn write(file: &Path, count: usize) -> Outcome<()> {
     let mut database = SqliteConnectOptions::new().filename(file).foreign_keys(true).connect().await?;
     sqlx::query(
