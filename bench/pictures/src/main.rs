@@ -1,27 +1,18 @@
-//! Decides what is measured in which order, and how much of it. `README.md` beside this says what the figures mean.
+//! The parts, and how much each measures. `README.md` beside this explains the figures.
 
-#[path = "../../logins/src/broken.rs"]
-mod broken;
-mod client;
-#[path = "../../logins/src/machine.rs"]
-#[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
-mod machine;
 mod parts;
 mod peer;
 mod photograph;
-#[path = "../../../crates/countersign/src/testing/pictures.rs"]
-#[expect(unreachable_pub, reason = "shared with the tests of the library")]
-mod pictures;
-#[path = "../../sessions/src/report.rs"]
-mod report;
-mod server;
+mod user;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use broken::{Broken, Outcome, While as _};
-use machine::Description;
-use report::Figure;
+use bench_kit::broken::Outcome;
+use bench_kit::machine::Description;
+use bench_kit::parts::{Choice, Part, path};
+use bench_kit::server::{CHEAP_LOGINS, Installation, LONG_TOKENS};
 
 /// How much is measured.
 pub(crate) struct Scale {
@@ -32,73 +23,58 @@ pub(crate) struct Scale {
 }
 
 const FULL: Scale = Scale { rounds: 15, uploads_a_round: 6, damaged: 5_000, kills: 200 };
-/// To see that everything works; too little for figures to rely on.
+/// Shows that everything works, but too little for figures to rely on.
 const SHORT: Scale = Scale { rounds: 3, uploads_a_round: 3, damaged: 300, kills: 10 };
 
 /// What every part needs.
 pub(crate) struct Bench {
-    pub(crate) program: PathBuf,
-    pub(crate) python: PathBuf,
-    pub(crate) peer: PathBuf,
+    program: PathBuf,
+    python: PathBuf,
+    peer: PathBuf,
     pub(crate) scale: Scale,
 }
 
-struct Part {
-    name: &'static str,
-    heading: &'static str,
-    measure: fn(&Bench) -> Outcome<Vec<Figure>>,
-}
-
-const PARTS: [Part; 4] = [
+static PARTS: [Part<Bench>; 4] = [
     Part {
         name: "throughput",
         heading: "uploads of photographs of 12 megapixels, and Pillow doing the same work in turn",
         measure: parts::throughput::measure,
     },
-    Part { name: "sizes", heading: "what other sizes and formats would weigh", measure: parts::sizes::measure },
+    Part { name: "sizes", heading: "the weight of other sizes and formats", measure: parts::sizes::measure },
     Part { name: "hostile", heading: "damaged and hostile files, 16 at a time", measure: parts::hostile::measure },
-    Part {
-        name: "kills",
-        heading: "the server is killed during uploads, again and again",
-        measure: parts::kills::measure,
-    },
+    Part { name: "kills", heading: "the server is killed during uploads, repeatedly", measure: parts::kills::measure },
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Broken(text)) => {
-            eprintln!("broken: {text}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_kit::run(run)
 }
 
 fn run() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(program), Some(python), Some(peer)) = (arguments.next(), arguments.next(), arguments.next()) else {
-        return Err(Broken("which server, Python and peer? Use bench/pictures/run, which knows".to_owned()));
-    };
-    let mut scale = FULL;
-    let mut chosen = Vec::new();
-    for argument in arguments {
-        match PARTS.iter().find(|part| part.name == argument) {
-            Some(part) => chosen.push(part),
-            None if argument == "--short" => scale = SHORT,
-            None => return Err(Broken(format!("{argument} is neither --short nor the name of a part"))),
-        }
-    }
-    if chosen.is_empty() {
-        chosen.extend(&PARTS);
-    }
-
+    let (program, python, peer) = (path(&mut arguments)?, path(&mut arguments)?, path(&mut arguments)?);
+    let choice = Choice::parse(arguments, &PARTS)?;
     println!("{}", Description::read()?);
-    let bench = Bench { program: program.into(), python: python.into(), peer: peer.into(), scale };
-    let mut figures = Vec::new();
-    for part in chosen {
-        println!("\n{}: {}", part.name, part.heading);
-        figures.extend((part.measure)(&bench).doing(part.name)?);
+    choice.measure(&Bench { program, python, peer, scale: if choice.is_short { SHORT } else { FULL } })
+}
+
+impl Bench {
+    /// On SQLite and with pictures on disk.
+    pub(crate) fn installation(&self) -> Outcome<Installation> {
+        let settings = [("MEDIA_DIR", "media"), ("LOG", "error"), LONG_TOKENS];
+        Installation::new(&self.program, &[&settings[..], &CHEAP_LOGINS].concat())
     }
-    report::print(&figures);
-    Ok(())
+}
+
+/// The names of all files in the folder of pictures, finished or not.
+pub(crate) fn picture_files(installation: &Installation) -> Outcome<Vec<String>> {
+    let mut names = Vec::new();
+    let folder = installation.folder().join("media/profile_pics");
+    if !folder.exists() {
+        return Ok(names); // the first upload makes it
+    }
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
 }

@@ -1,4 +1,4 @@
-//! Decides what the parts have to themselves: each is one file.
+//! The parts, a file for each.
 
 pub(crate) mod hostile;
 pub(crate) mod kills;

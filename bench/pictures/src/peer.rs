@@ -1,21 +1,20 @@
-//! Decides how Pillow is asked: a process that is kept, so that its start is not counted.
+//! Pillow as the peer: a Python process that is kept and asked by lines.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
+use bench_kit::broken::{Broken, Outcome};
+use bench_kit::process::Conversation;
+
 use crate::Bench;
-use crate::broken::{Broken, Outcome};
 
 pub(crate) struct Peer {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    python: Conversation,
     pub(crate) version: String,
 }
 
-/// What Pillow made of a picture.
+/// A picture that Pillow made.
 pub(crate) struct Made {
     pub(crate) cpu: Duration,
     pub(crate) bytes: usize,
@@ -23,37 +22,17 @@ pub(crate) struct Made {
 
 impl Peer {
     pub(crate) fn start(bench: &Bench) -> Outcome<Self> {
-        let mut process =
-            Command::new(&bench.python).arg(&bench.peer).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(Broken("the peer has no pipes".to_owned()));
-        };
-        let mut peer = Self { process, input, output: BufReader::new(output), version: String::new() };
-        peer.version = peer.line()?;
-        Ok(peer)
+        let mut python = Conversation::start(Command::new(&bench.python).arg(&bench.peer))?;
+        let version = python.line()?;
+        Ok(Self { python, version })
     }
 
-    /// In the way of the tutorial (`plain`), or decoding at a smaller scale first (`draft`), or as WebP.
+    /// Like the tutorial (`plain`), decoding at a smaller scale first (`draft`), or as WebP.
     pub(crate) fn make(&mut self, way: &str, side: u32, path: &Path) -> Outcome<Made> {
-        writeln!(self.input, "{way} {side} {}", path.display())?;
-        let line = self.line()?;
+        let line = self.python.ask(format_args!("{way} {side} {}", path.display()))?;
         let made = line.split_once(' ').and_then(|(seconds, bytes)| {
             Some(Made { cpu: Duration::from_secs_f64(seconds.parse().ok()?), bytes: bytes.parse().ok()? })
         });
         made.ok_or_else(|| Broken(format!("the peer said {line:?}")))
-    }
-
-    fn line(&mut self) -> Outcome<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

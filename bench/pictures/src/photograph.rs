@@ -1,8 +1,7 @@
-//! Decides what stands in for a photograph: soft forms, finer ones, and the noise of a sensor, so that a JPEG of it is as
-//! large as a camera's.
+//! An artificial photograph: soft shapes, finer ones, and a sensor's noise, so that its JPEG is as large as a camera's.
 
-use crate::broken::Outcome;
-use crate::pictures::Numbers;
+use bench_kit::broken::Outcome;
+use countersign::testing::pictures::Numbers;
 
 /// A JPEG of quality 85 with halved colours.
 pub(crate) fn jpeg(width: u16, height: u16, coding: Coding) -> Outcome<Vec<u8>> {
@@ -38,7 +37,7 @@ fn pixels(width: u16, height: u16) -> Vec<u8> {
     rgb
 }
 
-/// Random values at the knots of a net, mixed in between.
+/// Random values at the knots of a grid, interpolated between them.
 struct Field {
     knots: usize,
     values: Vec<f32>,

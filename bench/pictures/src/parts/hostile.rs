@@ -1,4 +1,4 @@
-//! What files that are broken or made to do harm cost: memory, time, and whether each is refused or a picture.
+//! Broken and hostile files: the memory and time they cost, and whether each is refused or becomes a picture.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,19 +6,19 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bench_kit::broken::{Outcome, While as _};
+use bench_kit::machine::{MIB, Resident};
+use bench_kit::report::{Figure, Goal};
+use bench_kit::server::Log;
+use countersign::testing::pictures;
+
 use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::client::{User, get};
-use crate::machine::Resident;
 use crate::photograph::{self, Coding};
-use crate::pictures;
-use crate::report::{Figure, Goal};
-use crate::server::Installation;
+use crate::user::User;
 
 const AT_ONCE: usize = 16;
-const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
-/// What became of the uploads.
+/// The results of the uploads.
 #[derive(Default)]
 struct Seen {
     statuses: BTreeMap<u16, usize>,
@@ -31,12 +31,10 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     let good = pictures::good();
     let hostile: Vec<(String, Vec<u8>)> =
         pictures::hostile().into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
-    let installation = Installation::new(&bench.program)?;
-    let server = installation.start()?;
-    let users: Vec<User> = (0..AT_ONCE)
-        .map(|number| User::register(installation.address, &format!("user{number}")))
-        .collect::<Outcome<_>>()?;
-    // One picture, so that what starts with the first has started.
+    let installation = bench.installation()?;
+    let server = installation.start(Log::Kept, &[])?;
+    let users: Vec<User> = (0..AT_ONCE).map(|number| User::register(server.address, number)).collect::<Outcome<_>>()?;
+    // One picture, so that memory counts as idle after the first.
     users[0].upload(&good[0].1)?;
     let idle = Resident::read(server.process())?.now;
 
@@ -59,13 +57,13 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     report("damaged, 16 at a time", &broken);
     let peak = Resident::read(server.process())?.peak;
 
-    let errors = installation.log_text();
+    let errors = server.log_text();
     if !errors.is_empty() {
         println!("errors logged:\n{errors}");
     }
     let wrong = alone.wrong.len() + together.wrong.len() + broken.wrong.len();
     let files = hostile.len() + AT_ONCE * (hostile.len() + photographs.len()) + damaged.len();
-    println!("idle {:.1} MiB, peak {:.1} MiB", idle as f64 / MEBIBYTE, peak as f64 / MEBIBYTE);
+    println!("idle {:.1} MiB, peak {:.1} MiB", idle as f64 / MIB, peak as f64 / MIB);
     Ok(vec![
         Figure::new(
             "hostile_neither_refused_nor_picture",
@@ -75,7 +73,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         ),
         Figure::new(
             "hostile_peak_over_idle_mib",
-            peak.saturating_sub(idle) as f64 / MEBIBYTE,
+            peak.saturating_sub(idle) as f64 / MIB,
             Goal::AtMost(128.0),
             "resident memory of the whole process, 16 uploads at once",
         ),
@@ -88,7 +86,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         Figure::new(
             "hostile_seconds_max_16_at_once",
             together.slowest.as_secs_f64(),
-            Goal::None,
+            None,
             format!("with waiting for the others: {}", together.slowest_name),
         ),
         Figure::new(
@@ -107,7 +105,7 @@ fn report(what: &str, seen: &Seen) {
     }
 }
 
-/// Every user takes the next file until there is none.
+/// Every user uploads the next file until none is left.
 fn upload_all(users: &[User], files: &[(String, Vec<u8>)]) -> Outcome<Seen> {
     let next = AtomicUsize::new(0);
     let seen = Mutex::new(Seen::default());
@@ -132,13 +130,13 @@ fn upload_all(users: &[User], files: &[(String, Vec<u8>)]) -> Outcome<Seen> {
 
 fn upload_one(user: &User, name: &str, bytes: &[u8], seen: &Mutex<Seen>) -> Outcome<()> {
     let begun = Instant::now();
-    let answer = user.upload(bytes).map_err(|error| Broken(format!("{name}: {error}")))?;
+    let answer = user.upload(bytes).doing(name)?;
     let took = begun.elapsed();
     let wrong = match answer.status {
         400 => None,
         200 => {
             let url = answer.json()?["image_path"].as_str().unwrap_or_default().to_owned();
-            let fetched = get(user.address, &url)?;
+            let fetched = user.get(&url)?;
             let is_jpeg = fetched.status == 200 && fetched.body.starts_with(&[0xff, 0xd8, 0xff]);
             (!is_jpeg).then(|| format!("{name}: {url} answered {}", fetched.status))
         }

@@ -1,87 +1,63 @@
-//! Whether a user is ever left with a picture that cannot be had, or the storage with a file that is nobody's.
+//! Kills during uploads: whether a user is left with a picture that is gone, or the storage with a file without a user.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::client::{User, get};
-use crate::pictures::{self, Numbers, quarters};
-use crate::report::{Figure, Goal};
-use crate::server::Installation;
+use bench_kit::broken::{Broken, Outcome};
+use bench_kit::report::{Figure, Goal};
+use bench_kit::server::{Installation, Log};
+use countersign::testing::pictures::{self, Numbers, quarters};
+
+use crate::user::User;
+use crate::{Bench, picture_files};
 
 const USERS: usize = 8;
 /// The latest moment of a kill after the uploads began, in milliseconds.
 const KILL_WITHIN_MS: usize = 600;
-/// How long background work may take to be done in the end.
+/// Background work has to be done within this.
 const WORK_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
-    let installation = Installation::new(&bench.program)?;
-    let mut server = installation.start()?;
-    let users: Vec<User> = (0..USERS)
-        .map(|number| User::register(installation.address, &format!("user{number}")))
-        .collect::<Outcome<_>>()?;
+    let installation = bench.installation()?;
+    let mut server = installation.start(Log::Kept, &[])?;
+    // The same after every restart, so that users can go on.
+    let port = server.address.port();
+    let users: Vec<User> = (0..USERS).map(|number| User::register(server.address, number)).collect::<Outcome<_>>()?;
     let picture = pictures::jpeg(640, 480, &quarters(640, 480), 0);
     let mut numbers = Numbers::seeded(1);
-    let (uploaded, cut_off, refused) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let counts = Counts::default();
     let (mut fetched, mut dead, mut unfinished) = (0_usize, 0_usize, 0_usize);
     for _ in 0..bench.scale.kills {
         let is_over = AtomicBool::new(false);
-        scope(|scope| -> Outcome<()> {
+        scope(|scope| {
             for user in &users {
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        match user.upload(&picture) {
-                            Ok(answer) if answer.status == 200 => drop(uploaded.fetch_add(1, Ordering::Relaxed)),
-                            Ok(answer) => {
-                                refused.fetch_add(1, Ordering::Relaxed);
-                                eprintln!("an upload got {}", answer.status);
-                            }
-                            // It was under way when the server was killed; a further one would not even connect.
-                            Err(_) => {
-                                cut_off.fetch_add(1, Ordering::Relaxed);
-                                break;
-                            }
-                        }
-                    }
-                });
+                scope.spawn(|| counts.upload(user, &picture, &is_over));
             }
             sleep(Duration::from_millis(numbers.below(KILL_WITHIN_MS) as u64));
-            let killed = server.kill();
+            // Killed, as by a power cut.
+            drop(server);
             is_over.store(true, Ordering::Relaxed);
-            killed
-        })?;
-        unfinished += installation.picture_files()?.iter().filter(|name| name.contains('#')).count();
-        server = installation.start()?;
+        });
+        unfinished += picture_files(&installation)?.iter().filter(|name| name.contains('#')).count();
+        server = installation.start_at(port, Log::Kept, &[])?;
         for user in &users {
             fetched += 1;
             dead += usize::from(!has_picture(user)?);
         }
     }
 
-    // The files of the pictures that were replaced go by jobs, what was cut off by the sweep.
     let referred: BTreeSet<String> =
         users.iter().map(picture_file).collect::<Outcome<Vec<_>>>()?.into_iter().flatten().collect();
-    let before_sweep = installation.picture_files()?.len();
-    let begun = Instant::now();
-    let orphans = loop {
-        let swept = installation.run("media sweep --age-minutes 0")?;
-        let files: BTreeSet<String> = installation.picture_files()?.into_iter().collect();
-        if files == referred || begun.elapsed() > WORK_MAX {
-            println!("{}", swept.trim());
-            break files.symmetric_difference(&referred).count();
-        }
-        sleep(Duration::from_millis(100));
-    };
+    let before_sweep = picture_files(&installation)?.len();
+    let orphans = sweep(&installation, &referred)?;
     let dead_after_sweep =
         users.iter().map(has_picture).collect::<Outcome<Vec<_>>>()?.iter().filter(|has| !**has).count();
+    let [uploaded, cut_off, refused] =
+        [&counts.uploaded, &counts.cut_off, &counts.refused].map(|count| count.load(Ordering::Relaxed));
     println!(
-        "{} uploads were done and {} cut off; {unfinished} unfinished files lay there after kills, {before_sweep} files before the sweep, {} after",
-        uploaded.load(Ordering::Relaxed),
-        cut_off.load(Ordering::Relaxed),
+        "{uploaded} uploads were done and {cut_off} cut off; {unfinished} unfinished files were left by kills, {before_sweep} files before the sweep, {} after",
         referred.len(),
     );
     let rounds = bench.scale.kills;
@@ -93,36 +69,63 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
             format!("of {fetched} looked at, {rounds} kills"),
         ),
         Figure::new("kills_dead_after_sweep", dead_after_sweep as f64, Goal::AtMost(0.0), format!("of {USERS} users")),
-        Figure::new(
-            "kills_orphans_after_sweep",
-            orphans as f64,
-            Goal::AtMost(0.0),
-            "files that are nobody's, or missing",
-        ),
-        Figure::new(
-            "kills_uploads_cut_off",
-            cut_off.load(Ordering::Relaxed) as f64,
-            Goal::None,
-            "they show that kills hit",
-        ),
-        Figure::new(
-            "kills_uploads_refused",
-            refused.load(Ordering::Relaxed) as f64,
-            Goal::AtMost(0.0),
-            "answered, but not 200",
-        ),
+        Figure::new("kills_orphans_after_sweep", orphans as f64, Goal::AtMost(0.0), "files without a user, or missing"),
+        Figure::new("kills_uploads_cut_off", cut_off as f64, None, "they show that kills hit"),
+        Figure::new("kills_uploads_refused", refused as f64, Goal::AtMost(0.0), "answered, but not 200"),
     ])
 }
 
-/// Whether the URL of the user's picture answers with one.
+/// What became of all uploads.
+#[derive(Default)]
+struct Counts {
+    uploaded: AtomicUsize,
+    cut_off: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Counts {
+    /// Uploads the picture repeatedly until the server is killed.
+    fn upload(&self, user: &User, picture: &[u8], is_over: &AtomicBool) {
+        while !is_over.load(Ordering::Relaxed) {
+            match user.upload(picture) {
+                Ok(answer) if answer.status == 200 => drop(self.uploaded.fetch_add(1, Ordering::Relaxed)),
+                Ok(answer) => {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                    eprintln!("an upload got {}", answer.status);
+                }
+                // It was under way when the server was killed; the next one could not connect.
+                Err(_) => {
+                    self.cut_off.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Waits until jobs have removed the files of replaced pictures and the sweep those of uploads that were cut off. Returns the
+/// number of files that are missing or left over.
+fn sweep(installation: &Installation, referred: &BTreeSet<String>) -> Outcome<usize> {
+    let begun = Instant::now();
+    loop {
+        let swept = installation.run("media sweep --age-minutes 0")?;
+        let files: BTreeSet<String> = picture_files(installation)?.into_iter().collect();
+        if files == *referred || begun.elapsed() > WORK_MAX {
+            println!("{}", swept.trim());
+            return Ok(files.symmetric_difference(referred).count());
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// Whether the URL of the user's picture answers with a whole one.
 fn has_picture(user: &User) -> Outcome<bool> {
-    let profile = get(user.address, &format!("/api/users/{}", user.id))?.json()?;
+    let profile = user.profile()?;
     let url = profile["image_path"].as_str().ok_or_else(|| Broken(format!("no profile: {profile}")))?;
-    let answer = get(user.address, url)?;
+    let answer = user.get(url)?;
     Ok(answer.status == 200 && answer.body.starts_with(&[0xff, 0xd8, 0xff]) && answer.body.ends_with(&[0xff, 0xd9]))
 }
 
 fn picture_file(user: &User) -> Outcome<Option<String>> {
-    let profile = get(user.address, &format!("/api/users/{}", user.id))?.json()?;
-    Ok(profile["image_file"].as_str().map(str::to_owned))
+    Ok(user.profile()?["image_file"].as_str().map(str::to_owned))
 }

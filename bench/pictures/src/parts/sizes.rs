@@ -1,12 +1,13 @@
-//! What a picture of twice the size, or in WebP, would weigh beside the one that is made.
+//! How many bytes a picture of twice the size, or in WebP, would have.
 
 use std::fs;
 
+use bench_kit::broken::Outcome;
+use bench_kit::report::Figure;
+
 use crate::Bench;
-use crate::broken::Outcome;
 use crate::peer::Peer;
 use crate::photograph::{self, Coding};
-use crate::report::{Figure, Goal};
 
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     let mut peer = Peer::start(bench)?;
@@ -20,7 +21,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         let bytes = peer.make(way, side, &path)?.bytes;
         let format = if way == "plain" { "jpeg" } else { way };
         let name = format!("bytes_{}_{side}", format.replace('-', "_"));
-        figures.push(Figure::new(name, bytes as f64, Goal::None, "by Pillow, of the same photograph"));
+        figures.push(Figure::new(name, bytes as f64, None, "by Pillow, of the same photograph"));
     }
     Ok(figures)
 }
