@@ -1,35 +1,34 @@
-//! Decides what mails are sent to: a mail server that takes everything, and that can be as good as gone.
+//! A mail server that accepts every mail, or that is out of order in one of two ways.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bench_kit::broken::Outcome;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::broken::Outcome;
-
-/// How it treats whoever connects.
+/// How it treats its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// It takes all mails.
+    /// It accepts all mails.
     Taking,
-    /// Connections are accepted, and not a byte comes back.
+    /// It accepts connections and sends nothing.
     Mute,
-    /// Connections are not even accepted: the queue for that is full, and what comes to it is dropped.
+    /// It accepts no connections: the listener's queue is full, and the kernel drops newcomers.
     Dropping,
 }
 
-/// A mail server on a free port; gone when dropped.
+/// A mail server on a free port; it ends when dropped.
 pub(crate) struct MailSink {
     pub(crate) address: SocketAddr,
     mood: watch::Sender<Mood>,
     recipients: Arc<Mutex<BTreeSet<String>>>,
-    /// What keeps the queue full.
+    /// Connections that keep the queue full.
     fillers: Vec<TcpStream>,
     _tasks: JoinSet<()>,
 }
@@ -42,7 +41,7 @@ impl MailSink {
         let address = listener.local_addr()?;
         let mut fillers = Vec::new();
         if mood == Mood::Dropping {
-            // Until one is not answered: so will be those that come after it.
+            // Until one gets no answer; later ones will get none either.
             while let Ok(filler) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
                 fillers.push(filler?);
             }
@@ -54,13 +53,13 @@ impl MailSink {
         Ok(Self { address, mood, recipients, fillers, _tasks: tasks })
     }
 
-    /// It takes all mails from now on, over new connections; the old ones end.
+    /// Accepts all mails from now on, over new connections; the old ones end.
     pub(crate) fn come_back(&mut self) {
         self.fillers.clear();
         self.mood.send_replace(Mood::Taking);
     }
 
-    /// Different addresses that a mail was taken for.
+    /// The number of different addresses with an accepted mail.
     pub(crate) fn recipients(&self) -> usize {
         self.recipients.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
@@ -83,7 +82,7 @@ async fn accept(listener: TcpListener, mut mood: watch::Receiver<Mood>, recipien
                 } else {
                     let recipients = Arc::clone(&recipients);
                     conversations.spawn(async move {
-                        // Who leaves in the middle has not handed over anything.
+                        // A client that leaves early has delivered nothing.
                         let _: std::io::Result<()> = converse(stream, &recipients).await;
                     });
                 }
@@ -93,7 +92,7 @@ async fn accept(listener: TcpListener, mut mood: watch::Receiver<Mood>, recipien
     }
 }
 
-/// RFC 5321, as far as a client that does nothing wrong can tell.
+/// RFC 5321, for clients that make no mistakes.
 async fn converse(stream: TcpStream, recipients: &Mutex<BTreeSet<String>>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);

@@ -1,36 +1,59 @@
-//! Decides how a part gets its database, its users and their sessions.
+//! Databases, users and sessions that the parts start from.
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use countersign_db::DatabaseKind;
-use countersign_db::testing::TempDb;
+use bench_kit::account::{Tokens, User};
+use bench_kit::broken::Outcome;
+use bench_kit::client::Connection;
+use bench_kit::postgres::{Postgres, VOLATILE};
+use bench_kit::server::{CHEAP_LOGINS, Installation, LONG_TOKENS};
 use tokio::task::JoinSet;
 
-use crate::broken::Outcome;
-use crate::http::{Connection, Tokens, User};
-use crate::server::Installation;
+use crate::Bench;
 
-/// They log in beside each other.
+/// Users who log in at the same time.
 const CONNECTIONS: usize = 8;
 
-/// An installation on a PostgreSQL of its own, which ends with this program.
-pub(crate) struct OnPostgres {
-    pub(crate) installation: Installation,
-    _database: TempDb,
+/// The database of a part.
+#[derive(Clone, Copy)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
 }
 
-impl OnPostgres {
-    pub(crate) async fn new(program: &Path) -> Outcome<Self> {
-        let database = TempDb::of_kind(DatabaseKind::Postgres, &[]).await;
-        Ok(Self { installation: Installation::new(program, database.url())?, _database: database })
+impl Database {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
     }
 }
 
-/// Registers users and logs them in, in turn, until there are so many sessions.
+impl Bench {
+    /// On a database of its own.
+    pub(crate) fn installation(&self, database: Database) -> Outcome<Installation> {
+        let url = match database {
+            Database::Sqlite => "sqlite:accounts.db".to_owned(),
+            Database::Postgres => self.postgres()?.database()?,
+        };
+        Installation::new(&self.program, &[&[("DATABASE_URL", url.as_str()), LONG_TOKENS], &CHEAP_LOGINS[..]].concat())
+    }
+
+    /// One server for all parts, which is started by the first that needs it.
+    fn postgres(&self) -> Outcome<&Postgres> {
+        if let Some(postgres) = self.postgres.get() {
+            return Ok(postgres);
+        }
+        let postgres = Postgres::start(&VOLATILE)?;
+        Ok(self.postgres.get_or_init(|| postgres))
+    }
+}
+
+/// Registers users and logs them in, in turn, for `count` sessions.
 pub(crate) async fn sessions(server: SocketAddr, users: Range<usize>, count: usize) -> Outcome<Vec<Tokens>> {
     let mut connection = Connection::open(server).await?;
     for user in users.clone() {

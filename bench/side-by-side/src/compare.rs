@@ -1,11 +1,13 @@
-//! Decides how two result files are laid side by side: every measurement and ratio that both have, with the second over the first.
+//! A comparison of two result files: every measurement and ratio that both have, with the second over the first.
 
 use std::fmt::Write as _;
 
-use crate::results::Results;
-use crate::rounds::{Rounds, short};
+use bench_kit::report::short;
+use bench_kit::rounds::Rounds;
 
-/// A table for people; what only one of them has is named below it.
+use crate::results::Results;
+
+/// A table for people; measurements that only one file has are named below it.
 pub(crate) fn table(first: &Results, second: &Results) -> String {
     let (first, second) = (rows(first), rows(second));
     let mut text = format!("{:<52} {:>24} {:>24} {:>7}\n", "", "first", "second", "ratio");
@@ -16,7 +18,7 @@ pub(crate) fn table(first: &Results, second: &Results) -> String {
             continue;
         };
         let ratio = short(after.median() / before.median());
-        // Neither is a change that the other's rounds reach as well.
+        // A change that the other file's rounds reach as well is no change.
         let is_apart = after.min() > before.max() || after.max() < before.min();
         let mark = if is_apart { "" } else { "  within the spread" };
         // Writing to a string cannot fail.

@@ -1,17 +1,17 @@
-//! Decides how a database gets rows by the million: by statements of SQL that copy a row which the server itself has written,
-//! with other ids and names. So all columns are what the server makes them, and every user has the password of the one copied.
+//! Rows by the million: SQL statements copy a row that the server wrote, with other ids and names. So every column is as the
+//! server writes it, and all users have the same password.
 
+use std::fs;
+
+use bench_kit::account::User;
+use bench_kit::broken::{Outcome, While as _, broken};
+use bench_kit::server::Installation;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
-use crate::broken::{Broken, Outcome, While as _};
-use crate::contestant::User;
-use crate::postgres::Database;
-use crate::server::Installation;
-
-/// Rows of one transaction, so that the log of what is not yet in the database stays small.
+/// Rows of one transaction, so that the write-ahead log stays small.
 const BATCH: u64 = 200_000;
-/// Ids begin with a time in milliseconds; those made here are older than the server's own.
+/// Ids begin with a time in milliseconds; these are older than the server's.
 const FIRST_MS: u64 = 1_600_000_000_000;
 
 /// A connection to a contestant's database.
@@ -21,23 +21,18 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    pub(crate) async fn open(installation: &Installation<'_>) -> Outcome<Self> {
-        match &installation.database {
-            Database::Sqlite => {
-                let options = SqliteConnectOptions::new().filename(installation.file()).foreign_keys(false);
-                let mut store = Self::Sqlite(SqliteConnection::connect_with(&options).await?);
-                // A run that is cut off does not keep its databases.
-                store
-                    .run("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA busy_timeout = 60000")
-                    .await?;
-                Ok(store)
-            }
-            Database::Postgres { url, .. } => {
-                let mut store = Self::Postgres(PgConnection::connect(url).await?);
-                store.run("SET synchronous_commit = off").await?;
-                Ok(store)
-            }
+    /// Without durability, because a run that is cut off does not keep its databases.
+    pub(crate) async fn open(installation: &Installation) -> Outcome<Self> {
+        let url = installation.get("DATABASE_URL");
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            let options = SqliteConnectOptions::new().filename(file).foreign_keys(false);
+            let mut store = Self::Sqlite(SqliteConnection::connect_with(&options).await?);
+            store.run("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA busy_timeout = 60000").await?;
+            return Ok(store);
         }
+        let mut store = Self::Postgres(PgConnection::connect(url).await?);
+        store.run("SET synchronous_commit = off").await?;
+        Ok(store)
     }
 
     pub(crate) async fn run(&mut self, sql: &str) -> Outcome<()> {
@@ -58,17 +53,17 @@ impl Store {
         found.doing(sql.get(..200).unwrap_or(sql))
     }
 
-    /// What the database takes on disk, in bytes.
-    pub(crate) async fn bytes(&mut self, installation: &Installation<'_>) -> Outcome<u64> {
-        if matches!(self, Self::Sqlite(_)) {
+    /// The size of the database on disk, in bytes.
+    pub(crate) async fn bytes(&mut self, installation: &Installation) -> Outcome<u64> {
+        if let Some(file) = installation.get("DATABASE_URL").strip_prefix("sqlite:") {
             self.run("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-            return Ok(std::fs::metadata(installation.file())?.len());
+            return Ok(fs::metadata(file)?.len());
         }
         let size = self.texts("SELECT pg_database_size(current_database())::text").await?;
         Ok(size.first().map_or(Ok(0), |size| size.parse())?)
     }
 
-    /// What rows and indexes take in an SQLite file, in bytes, without what is free in its pages.
+    /// The bytes of rows and indexes in an SQLite file, without free space in its pages.
     pub(crate) async fn used(&mut self) -> Outcome<u64> {
         let used = self.texts("SELECT CAST(SUM(pgsize - unused) AS TEXT) FROM dbstat").await?;
         Ok(used.first().map_or(Ok(0), |used| used.parse())?)
@@ -109,7 +104,7 @@ impl Store {
         }
     }
 
-    /// Something random of 32 bytes.
+    /// 32 random bytes.
     fn salt(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "randomblob(32)",
@@ -124,8 +119,8 @@ impl Store {
         }
     }
 
-    /// Inserts rows like those of the temporary table `pattern`, once for each row of `source`, with other values where
-    /// `changed` has a column. A column that is `left_out` gets its default.
+    /// Inserts the rows of the temporary table `pattern` once for each row of `source`, with the values of `changed`. Columns
+    /// that are `left_out` get their default.
     async fn copy(
         &mut self,
         (table, pattern, source): (&str, &str, &str),
@@ -147,12 +142,11 @@ impl Store {
         self.run(&sql).await
     }
 
-    /// Fills up with users, a session for each, and a post for one in `posts_every`. `first` has registered, logged in and
-    /// posted once.
+    /// Adds users with a session each, and a post for one in `posts_every`. `first` has registered, logged in and posted once.
     pub(crate) async fn grow(&mut self, first: User, users: u64, posts_every: u64) -> Outcome<()> {
         let key = self.texts("SELECT username_key FROM auth_users WHERE username = username_key").await?;
         if key.len() != 1 {
-            return Err(Broken("names are not looked up as this program thinks".to_owned()));
+            return broken("names are not looked up as this program expects");
         }
         let email = first.email();
         self.run(&format!("CREATE TEMP TABLE one_user AS SELECT * FROM auth_users WHERE email = '{email}'")).await?;
@@ -188,13 +182,13 @@ impl Store {
         self.finish().await
     }
 
-    /// Has every post there is `times` times more, each time older. Only in our schema has the id to be made.
+    /// Copies all posts `times` times, each time older. Only our schema has no default for the id.
     pub(crate) async fn multiply_posts(&mut self, times: u64, is_ours: bool) -> Outcome<()> {
         self.run("CREATE TEMP TABLE made AS SELECT * FROM posts").await?;
         let numbers = self.numbers(1, times + 1);
         let (date, left_out): (_, &[&str]) = match self {
             _ if is_ours => ("made.date_posted - n.i * 1000000000", &[]),
-            // Whatever the text is, it begins with the year.
+            // Every format of the text begins with the year.
             Self::Sqlite(_) => ("printf('%04d', 1999 - n.i) || substr(made.date_posted, 5)", &["id"]),
             Self::Postgres(_) => ("made.date_posted - n.i * INTERVAL '1 day'", &["id"]),
         };
@@ -203,7 +197,7 @@ impl Store {
         self.finish().await
     }
 
-    /// What a database does by itself in time.
+    /// Does what the database would do later in the background.
     async fn finish(&mut self) -> Outcome<()> {
         match self {
             Self::Sqlite(_) => self.run("PRAGMA wal_checkpoint(TRUNCATE)").await,
@@ -214,7 +208,7 @@ impl Store {
         }
     }
 
-    /// The ids of filled-in users.
+    /// The ids of added users.
     pub(crate) async fn ids(&mut self, numbers: &[u64]) -> Outcome<Vec<String>> {
         let names: Vec<String> = numbers.iter().map(|number| format!("'{}'", bulk_name(*number))).collect();
         let id = if matches!(self, Self::Sqlite(_)) { "lower(hex(id))" } else { "id::text" };
@@ -235,7 +229,7 @@ fn bulk_name(number: u64) -> String {
     format!("bulk-{number:08}")
 }
 
-/// The address of a filled-in user.
+/// The address of an added user.
 pub(crate) fn bulk_email(number: u64) -> String {
     format!("{}@example.org", bulk_name(number))
 }

@@ -1,26 +1,24 @@
-//! Decides how a part gathers what it finds, round by round, and tells it at once.
+//! The findings of a part, gathered round by round and printed at once.
+
+use bench_kit::report::Goal;
+use bench_kit::rounds::Rounds;
+use bench_kit::usage::Spent;
 
 use crate::contestant::OURS;
-use crate::processes::Spent;
 use crate::results::{Figure, Measure, Subject};
-use crate::rounds::{Goal, Rounds};
 
-/// Above this share of all cores something else has disturbed what was measured.
-const QUIET_SHARE_MAX: f64 = 0.10;
-
-/// What a part has found so far.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) measures: Vec<Measure>,
     pub(crate) figures: Vec<Figure>,
     pub(crate) notes: Vec<String>,
     pub(crate) generator_max: f64,
-    /// `None` where several servers were at work at once.
+    /// `None` if several servers worked at once.
     pub(crate) others_max: Option<f64>,
 }
 
 impl Findings {
-    /// One more round of a measurement, which `what` describes when it is the first.
+    /// Adds a round of a measurement, which `what` describes in the first.
     pub(crate) fn add(&mut self, id: &str, what: &str, unit: &str, subject: &str, value: f64) {
         if !value.is_finite() {
             return;
@@ -37,15 +35,15 @@ impl Findings {
         }
     }
 
-    /// What a measurement took; a line that tells it.
+    /// Notes the processor time of a measurement, and describes it.
     pub(crate) fn spent(&mut self, spent: Spent) -> String {
         self.generator_max = self.generator_max.max(spent.generator);
         self.others_max = Some(self.others_max.unwrap_or_default().max(spent.others));
-        let guard = if spent.others > QUIET_SHARE_MAX { " (guard: disturbed)" } else { "" };
-        format!("generator {:.1} %, others {:.0} %{guard}", spent.generator * 100.0, spent.others * 100.0)
+        let [generator, others] = [spent.generator, spent.others].map(|share| share * 100.0);
+        format!("generator {generator:.1} %, others {others:.0} %{}", spent.guard())
     }
 
-    /// Ours over another, round by round.
+    /// Adds the ratio of ours to another contestant, round by round.
     pub(crate) fn ratio(&mut self, id: &str, to: &str, goal: Option<Goal>) {
         let Some(measure) = self.measures.iter().find(|measure| measure.id == id) else { return };
         let (Some(ours), Some(other)) = (measure.of(OURS), measure.of(to)) else { return };
@@ -53,7 +51,7 @@ impl Findings {
         self.figure(format!("{id}-to-{}", to.replace(' ', "-")), what, "×", rounds, goal);
     }
 
-    /// Ours over all others of a measurement; `goals` names those that have one.
+    /// Adds the ratios of ours to all others of a measurement; `goals` names those with a goal.
     pub(crate) fn ratios(&mut self, id: &str, goals: &[(&str, f64)]) {
         let Some(measure) = self.measures.iter().find(|measure| measure.id == id) else { return };
         let others: Vec<String> =
@@ -73,7 +71,7 @@ impl Findings {
         self.figures.push(Figure { id, what, unit: unit.to_owned(), rounds, goal });
     }
 
-    /// Something that a reader has to know, told once.
+    /// Adds a note for readers of the page, once.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !self.notes.contains(&text) {

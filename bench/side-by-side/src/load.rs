@@ -1,42 +1,41 @@
-//! Decides how requests are kept coming in a closed loop: each client sends the next when it has the answer to the one before.
+//! A closed loop of requests: each client sends the next when it has the answer to the last.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bench_kit::broken::{Outcome, broken};
+use bench_kit::client::Connection;
+use bench_kit::server::Server;
+use bench_kit::usage::Spent;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout_at};
 
-use crate::broken::{Broken, Outcome};
-use crate::http::Connection;
-use crate::processes::{Spent, Usage};
-use crate::server::Server;
-
-/// After an answer that helps nobody.
+/// After a failed request.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Who sends for how long.
+/// How many clients send, and for how long.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) clients: usize,
-    /// How long new requests are begun; those under way are then still answered. Each client sends one at least.
+    /// New requests begin for this long; those under way are then still answered. Each client sends at least one.
     pub(crate) window: Duration,
-    /// When whoever still waits goes away.
+    /// Clients that still wait then give up.
     pub(crate) deadline: Duration,
     /// The status of a good answer.
     pub(crate) status: u16,
 }
 
-/// What came of it.
+/// The results.
 pub(crate) struct Load {
     pub(crate) answered: usize,
-    /// With 503, as a server does that is full.
+    /// Answers with 503, as an overloaded server gives.
     pub(crate) refused: usize,
-    /// With something else, or not at all.
+    /// Other answers, and requests without one.
     pub(crate) failed: usize,
     /// From the first request to the last answer.
     pub(crate) elapsed: Duration,
-    /// Of good answers, in milliseconds.
+    /// Times of good answers, in milliseconds.
     pub(crate) latencies: Vec<f64>,
     pub(crate) spent: Spent,
     first_failure: String,
@@ -52,12 +51,12 @@ impl Load {
         self.spent.server.div_f64(self.answered.max(1) as f64)
     }
 
-    /// Refuses whatever was answered badly. A server may say that it is full, as long as it is not to everybody.
+    /// Refuses failed requests. A server may answer 503, but not to all.
     pub(crate) fn whole(self) -> Outcome<Self> {
-        if self.failed == 0 && self.answered > 0 { Ok(self) } else { Err(Broken(self.told())) }
+        if self.failed == 0 && self.answered > 0 { Ok(self) } else { broken(self.summary()) }
     }
 
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let Self { answered, refused, failed, first_failure, .. } = self;
         let failures = if *failed == 0 { String::new() } else { format!(", {failed} failed ({first_failure})") };
         let refusals = if *refused == 0 { String::new() } else { format!(", {refused} refused with 503") };
@@ -82,14 +81,14 @@ impl Shared {
     }
 }
 
-/// Sends the requests in turn over new connections that are kept.
+/// Sends the requests in turn over new connections, which are kept.
 pub(crate) async fn run(server: &Server, plan: Plan, requests: &Arc<Vec<Vec<u8>>>) -> Outcome<Load> {
     let mut connections = Vec::new();
     for _ in 0..plan.clients {
         connections.push(Connection::open(server.address).await?);
     }
     let shared = Arc::new(Shared::default());
-    let usage = Usage::now(server.tree(), server.beside)?;
+    let usage = server.usage()?;
     let begun = Instant::now();
     let mut clients = JoinSet::new();
     for connection in connections {
@@ -106,7 +105,7 @@ pub(crate) async fn run(server: &Server, plan: Plan, requests: &Arc<Vec<Vec<u8>>
     let (answered, refused, failed) = (count(&shared.answered), count(&shared.refused), count(&shared.failed));
     let abandoned = count(&shared.next).saturating_sub(answered + refused + failed);
     let elapsed = if abandoned > 0 { begun.elapsed() } else { last };
-    let spent = usage.since(server.tree(), server.beside)?;
+    let spent = usage.since()?;
     drop(clients);
     let mut first_failure = shared.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if first_failure.is_empty() && abandoned > 0 {
@@ -115,7 +114,7 @@ pub(crate) async fn run(server: &Server, plan: Plan, requests: &Arc<Vec<Vec<u8>>
     Ok(Load { answered, refused, failed: failed + abandoned, elapsed, latencies, spent, first_failure })
 }
 
-/// The latencies of good answers in milliseconds, and when the last answer came.
+/// The times of good answers in milliseconds, and the time of the last answer.
 async fn client(
     address: std::net::SocketAddr,
     mut connection: Connection,
@@ -138,7 +137,7 @@ async fn client(
                 sleep(PAUSE).await;
             }
             Ok(answer) => {
-                shared.fail(|| format!("{}: {}", answer.status, String::from_utf8_lossy(answer.body)));
+                shared.fail(|| format!("{}: {}", answer.status, answer.text()));
                 sleep(PAUSE).await;
             }
             Err(error) => {

@@ -1,52 +1,42 @@
-//! Decides what is measured in which order, and how much of it. `README.md` beside this says what the figures mean.
+//! The parts, and how a run goes through them. `README.md` beside this explains the figures.
 
-#[path = "../../logins/src/broken.rs"]
-mod broken;
 mod compare;
 mod contestant;
-#[path = "../../logins/src/engine.rs"]
-#[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
-mod engine;
 mod field;
 mod fill;
 mod findings;
-#[path = "../../sessions/src/http.rs"]
-#[expect(dead_code, reason = "shared with bench/sessions, which needs more of it")]
-mod http;
 mod load;
-#[path = "../../logins/src/machine.rs"]
-#[expect(dead_code, reason = "shared with bench/logins, which needs more of it")]
-mod machine;
-mod open_loop;
 mod options;
 mod page;
 mod parts;
 mod photograph;
 mod plot;
-mod postgres;
-mod processes;
 mod results;
-mod rounds;
-mod server;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bench_kit::broken::{Broken, Outcome, While as _, broken};
+use bench_kit::machine::{Description, load_average, raise_open_files};
+use bench_kit::runtime;
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
-use broken::{Broken, Outcome, While as _};
 use contestant::Contestant;
 use findings::Findings;
 use options::{Options, Scale};
 use results::{PartResult, Results};
+
+/// For 1,000 clients and 32 connections to each contestant, with room to spare.
+const OPEN_FILES: u64 = 8192;
 
 /// What every part needs.
 pub(crate) struct Bench {
     ours: Contestant,
     peers: Vec<Contestant>,
     bare: PathBuf,
-    /// Where peers keep what was installed for them.
+    /// The folder with the peers' installed packages.
     work: PathBuf,
     runtime: Runtime,
     scale: Scale,
@@ -73,13 +63,13 @@ const PARTS: [Part; 6] = [
     },
     Part {
         name: "me",
-        heading: "Reading one's own account, asking about tokens and exchanging them, and a bare axum handler in turn",
+        heading: "Reading the current user's account, introspecting tokens and exchanging them, and a bare axum handler in turn",
         measure: parts::me::measure,
     },
     Part { name: "posts", heading: "Pages of posts, and pictures", measure: parts::posts::measure },
     Part {
         name: "storm",
-        heading: "Reading one's own account in an open loop, 100 a second, while 16 clients log in without pause; on SQLite",
+        heading: "Reading the current user's account in an open loop, 100 a second, while 16 clients log in without pause; on SQLite",
         measure: parts::storm::measure,
     },
     Part {
@@ -95,13 +85,7 @@ const PARTS: [Part; 6] = [
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(code) => code,
-        Err(Broken(text)) => {
-            eprintln!("broken: {text}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_kit::run(run)
 }
 
 fn run() -> Outcome<ExitCode> {
@@ -112,7 +96,7 @@ fn run() -> Outcome<ExitCode> {
             print!("{}", compare::table(&Results::read(first.as_ref())?, &Results::read(second.as_ref())?));
             return Ok(ExitCode::SUCCESS);
         }
-        ["compare", ..] => return Err(Broken("compare takes two files, such as latest.json".to_owned())),
+        ["compare", ..] => return broken("compare takes two files, such as latest.json"),
         ["page", folder] => {
             let folder = PathBuf::from(folder);
             page::write(&Results::read(&folder.join("latest.json"))?, &folder)?;
@@ -121,22 +105,20 @@ fn run() -> Outcome<ExitCode> {
         _ => {}
     }
     let options = Options::parse(&arguments, &names)?;
-    machine::raise_open_files()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let _signals = server::end_together(&runtime)?;
+    raise_open_files(OPEN_FILES)?;
     let bare = std::env::current_exe()?.with_file_name("bare");
     let ours = Contestant::ours(&options.program)?;
     let peers =
         options.peers.iter().map(|name| Contestant::peer(&options.peers_folder, name)).collect::<Outcome<_>>()?;
     let Options { work, scale, results, chosen, .. } = options;
-    let bench = Bench { ours, peers, bare, work, runtime, scale };
+    let bench = Bench { ours, peers, bare, work, runtime: runtime()?, scale };
     std::fs::create_dir_all(&results).doing(results.display())?;
 
     let mut code = ExitCode::SUCCESS;
     for part in PARTS.iter().filter(|part| chosen.contains(&part.name)) {
         match run_part(&bench, part) {
             Ok(result) => {
-                // What was measured before is kept if the next part breaks, or is ended.
+                // Written now, so that it is kept if a later part breaks or a signal ends the run.
                 let file = results.join("latest.json");
                 let mut all = Results::read_or_new(&file)?;
                 all.merge(result, &names);
@@ -154,9 +136,10 @@ fn run() -> Outcome<ExitCode> {
 }
 
 fn run_part(bench: &Bench, part: &Part) -> Outcome<PartResult> {
-    println!("\n{}: {}\n  {}", part.name, part.heading, machine::Description::read()?);
+    let machine = Description::read()?;
+    println!("\n{}: {}\n  {machine}", part.name, part.heading);
     let at = Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
-    let load_before = processes::load_average()?;
+    let load_before = load_average()?;
     let mut findings = Findings::default();
     (part.measure)(bench, &mut findings)?;
     let Findings { measures, figures, notes, generator_max, others_max } = findings;
@@ -164,8 +147,8 @@ fn run_part(bench: &Bench, part: &Part) -> Outcome<PartResult> {
         name: part.name.to_owned(),
         heading: part.heading.to_owned(),
         at,
-        machine: processes::machine()?,
-        load_average: [load_before, processes::load_average()?],
+        machine: machine.hardware()?,
+        load_average: [load_before, load_average()?],
         is_short: bench.scale.is_short,
         generator_max,
         others_max,

@@ -1,20 +1,21 @@
-//! Decides what the command line asks for.
+//! The command line: how much is measured, of whom, and where the page goes.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::broken::{Broken, Outcome, While as _};
+use bench_kit::broken::{Broken, Outcome, While as _, broken};
+
 use crate::contestant::known;
 
 /// How much is measured.
 pub(crate) struct Scale {
     pub(crate) is_short: bool,
     pub(crate) rounds: usize,
-    /// Of operations at several numbers of users, which are over quickly.
+    /// Rounds of operations at several numbers of users, which are short.
     pub(crate) growth_rounds: usize,
-    /// How often everybody reads in a round, because that is over quickly too.
+    /// Turns of each contestant in a round of reading, which are short too.
     pub(crate) read_turns: usize,
-    /// Of what takes minutes.
+    /// Rounds of measurements that take minutes.
     pub(crate) crowd_rounds: usize,
     pub(crate) engine_window: Duration,
     pub(crate) login_window: Duration,
@@ -49,7 +50,7 @@ impl Scale {
         }
     }
 
-    /// To see that everything works; too little for figures to rely on.
+    /// Shows that everything works, but too little for figures to rely on.
     fn short() -> Self {
         Self {
             is_short: true,
@@ -75,7 +76,7 @@ pub(crate) struct Options {
     pub(crate) peers_folder: PathBuf,
     pub(crate) peers: Vec<String>,
     pub(crate) work: PathBuf,
-    /// Where the page goes.
+    /// The folder of the page.
     pub(crate) results: PathBuf,
     pub(crate) scale: Scale,
     pub(crate) chosen: Vec<&'static str>,
@@ -86,7 +87,7 @@ impl Options {
         let is_short = arguments.iter().any(|argument| argument == "--short");
         let mut scale = if is_short { Scale::short() } else { Scale::full() };
         let work = std::env::var_os("BENCH_WORK").map_or_else(|| PathBuf::from("target/bench-work"), PathBuf::from);
-        // Peers are started in folders of their own.
+        // Absolute, because peers are started in other folders.
         let work = std::path::absolute(work)?;
         let mut results = None;
         let mut options = Self {
@@ -123,7 +124,7 @@ impl Options {
                 "--results" => results = Some(PathBuf::from(value()?)),
                 name => match parts.iter().find(|part| **part == name) {
                     Some(part) => options.chosen.push(part),
-                    None => return Err(Broken(format!("{name} is neither an option nor one of {}", parts.join(", ")))),
+                    None => return broken(format!("{name} is neither an option nor one of {}", parts.join(", "))),
                 },
             }
         }
@@ -131,9 +132,9 @@ impl Options {
             options.chosen.extend(parts);
         }
         if scale.rounds == 0 || scale.sizes.is_empty() || scale.sizes.iter().any(|size| *size < 1000) {
-            return Err(Broken("there has to be a round, and a size of at least 1000".to_owned()));
+            return broken("there has to be a round, and a size of at least 1000");
         }
-        // The page that is kept is not made of what was only tried out.
+        // The published page is not made of short runs.
         let default = if is_short { options.work.join("short-results") } else { PathBuf::from("bench/results") };
         options.results = results.unwrap_or(default);
         options.scale = scale;
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_tried_out_does_not_go_where_results_are_kept() {
+    fn a_short_run_does_not_replace_the_published_page() {
         let options = parse("--short me").unwrap_or_else(|Broken(text)| panic!("{text}"));
         assert!(options.results.ends_with("short-results") && options.scale.is_short);
         assert_eq!(options.chosen, ["me"]);

@@ -1,29 +1,31 @@
-//! Decides how results are shown: a page of Markdown whose every row has an anchor, and drawings beside it.
+//! The results as a page of Markdown with an anchor for every row, and drawings beside it.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::broken::{Outcome, While as _};
+use bench_kit::broken::{Outcome, While as _};
+use bench_kit::report::short;
+use bench_kit::rounds::{Rounds, SPREAD_MAX, Verdict};
+
 use crate::contestant::OURS;
 use crate::plot::{self, Bar};
 use crate::results::{Measure, PartResult, Results};
-use crate::rounds::{Rounds, SPREAD_MAX, Verdict, short};
 
-/// What a reader has to know before the first table.
+/// The page's beginning.
 const INTRODUCTION: &str = "\
 # Side by side
 
-Made by `bench/run`; do not edit. [What is measured and how](../side-by-side/README.md) stands beside the program that does it,
-and every round of it is in [latest.json](latest.json).
+Made by `bench/run`; do not edit. [How it is measured](../side-by-side/README.md) stands beside the benchmark, and every round is in
+[latest.json](latest.json).
 
 Values are medians of the rounds, with the lowest and the highest round. All contestants take turns within each round, and
 ratios are made within rounds: on a shared machine ratios say much, absolute values little. `blog` is this
-repository's example application, `bare axum` a handler that gives the same bytes without finding anything out, `bare engine`
+repository's example application, `bare axum` a handler that repeats the blog's bytes without working them out, `bare engine`
 the hashing alone.
 ";
 
-/// Drawn are these measurements, where they were taken.
+/// The measurements that are drawn if they were taken.
 const DRAWN: [&str; 20] = [
     "logins-c1",
     "logins-c8",
@@ -75,7 +77,7 @@ fn draw(folder: &Path, id: &str, title: &str, unit: &str, bars: &[Bar]) -> Outco
     fs::write(&path, plot::bars(title, unit, bars)).doing(path.display())
 }
 
-/// The databases that a part is about in which sizes are compared.
+/// The databases of a part that compares sizes.
 fn databases(part: &PartResult) -> impl Iterator<Item = &'static str> {
     ["sqlite", "postgres"].into_iter().filter(|database| !growth(part, database).is_empty())
 }
@@ -172,7 +174,7 @@ fn section(part: &PartResult) -> String {
     text
 }
 
-/// A column for everybody who took part in any of them.
+/// A table with a column for each contestant.
 fn measures(measures: &[Measure]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for by in measures.iter().flat_map(|measure| &measure.by) {

@@ -1,4 +1,4 @@
-//! Decides what is measured; a file for each part.
+//! The parts, a file for each.
 
 pub(crate) mod cost;
 pub(crate) mod growth;

@@ -1,6 +1,6 @@
-//! Decides what is uploaded: a JPEG of a telephone's size with soft forms and the noise of a sensor.
+//! The picture that is uploaded: a JPEG of a telephone's size with soft shapes and a sensor's noise.
 
-use crate::broken::{Broken, Outcome};
+use bench_kit::broken::{Outcome, While as _};
 
 const WIDTH: u16 = 1600;
 const HEIGHT: u16 = 1200;
@@ -11,7 +11,7 @@ pub(crate) fn jpeg() -> Outcome<Vec<u8>> {
     for y in 0..HEIGHT {
         for x in 0..WIDTH {
             for channel in 0..3_u8 {
-                // Marsaglia's xorshift: enough for grain.
+                // Marsaglia's xorshift: good enough for grain.
                 noise ^= noise << 13;
                 noise ^= noise >> 17;
                 noise ^= noise << 5;
@@ -24,7 +24,6 @@ pub(crate) fn jpeg() -> Outcome<Vec<u8>> {
     }
     let mut file = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut file, 85);
-    let done = encoder.encode(&rgb, WIDTH, HEIGHT, jpeg_encoder::ColorType::Rgb);
-    done.map_err(|error| Broken(format!("encoding a picture: {error}")))?;
+    encoder.encode(&rgb, WIDTH, HEIGHT, jpeg_encoder::ColorType::Rgb).doing("encoding a picture")?;
     Ok(file)
 }

@@ -1,30 +1,31 @@
-//! Decides how a measurement is drawn: horizontal bars with what each is worth written at its end, a line from the lowest round
-//! to the highest, and a labelled axis, in colours that suit a light page and a dark one.
+//! Drawings of measurements as SVG: horizontal bars with their values, lines from the lowest round to the highest, and a labelled
+//! axis, in colours for light and dark pages.
 
 use std::fmt::Write as _;
 
-use crate::rounds::{Rounds, short};
+use bench_kit::report::short;
+use bench_kit::rounds::Rounds;
 
 const WIDTH: f64 = 760.0;
-/// Of names, left of the bars.
+/// The width of the names, left of the bars.
 const NAMES: f64 = 200.0;
-/// Of values, right of the longest bar.
+/// The width of the values, right of the longest bar.
 const VALUES: f64 = 90.0;
 const TOP: f64 = 44.0;
 const BAR: f64 = 20.0;
 const STEP: f64 = 30.0;
 const BOTTOM: f64 = 46.0;
-/// From here on the smaller bars could not be told apart, and the axis becomes logarithmic.
+/// If the largest bar is more than this times the smallest, the axis is logarithmic.
 const LINEAR_MAX: f64 = 50.0;
 
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) rounds: Rounds,
-    /// Drawn in the colour that stands out.
+    /// Drawn in the highlight colour.
     pub(crate) is_ours: bool,
 }
 
-/// From values to places on the axis.
+/// Maps values to places on the axis.
 struct Scale {
     is_logarithmic: bool,
     from: f64,
@@ -65,7 +66,7 @@ impl Scale {
     }
 }
 
-/// A round number of which about five make the whole.
+/// A round number, about a fifth of the highest value.
 fn step(highest: f64) -> f64 {
     let raw = highest.max(f64::MIN_POSITIVE) / 5.0;
     let size = 10_f64.powf(raw.log10().floor());
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_has_a_bar_for_everybody_and_colours_for_dark_pages() {
+    fn a_drawing_has_a_bar_for_each_contestant_and_colours_for_dark_pages() {
         let svg = bars("A < B", "ms", &[bar("blog", 1.0), bar("a & b", 2.0)]);
         assert_eq!(svg.matches("<rect class=\"bar\"").count(), 1);
         assert_eq!(svg.matches(r#"class="ours""#).count(), 1);
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_can_be_drawn() {
+    fn zero_can_be_drawn() {
         assert!(bars("unanswered", "", &[bar("blog", 0.0)]).contains("<rect class=\"ours\""));
     }
 }

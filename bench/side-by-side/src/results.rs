@@ -1,14 +1,14 @@
-//! Decides what is kept of a run: a JSON file with every round of every measurement, which parts are merged into as they end.
+//! The results of runs: a JSON file with every round of every measurement, into which each part is merged when it ends.
 
 use std::fs;
 use std::path::Path;
 
+use bench_kit::broken::{Outcome, While as _};
+use bench_kit::report::Goal;
+use bench_kit::rounds::Rounds;
 use serde::{Deserialize, Serialize};
 
-use crate::broken::{Outcome, While as _};
-use crate::rounds::{Goal, Rounds};
-
-/// Everything that was measured, perhaps at different times.
+/// All measurements, perhaps of different times.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) parts: Vec<PartResult>,
@@ -18,13 +18,13 @@ pub(crate) struct Results {
 pub(crate) struct PartResult {
     pub(crate) name: String,
     pub(crate) heading: String,
-    /// When it began, and on what.
+    /// When it began.
     pub(crate) at: String,
     pub(crate) machine: String,
     pub(crate) load_average: [f64; 2],
-    /// Whether it was only tried out.
+    /// Whether it was a short run.
     pub(crate) is_short: bool,
-    /// The most that the load generator took, and the most that others took if it is known, as shares of all cores.
+    /// The highest share of all cores that the load generator used, and that others used if it is known.
     pub(crate) generator_max: f64,
     pub(crate) others_max: Option<f64>,
     pub(crate) measures: Vec<Measure>,
@@ -60,7 +60,7 @@ pub(crate) struct Figure {
 }
 
 impl Results {
-    /// Of a file that need not exist yet.
+    /// Reads a file that may not exist yet.
     pub(crate) fn read_or_new(path: &Path) -> Outcome<Self> {
         if path.exists() { Self::read(path) } else { Ok(Self::default()) }
     }
@@ -75,7 +75,7 @@ impl Results {
         fs::write(path, text).doing(path.display())
     }
 
-    /// In place of what was known of this part before; `order` names all parts in the order of the page.
+    /// Replaces the part's earlier results; `order` names all parts in the order of the page.
     pub(crate) fn merge(&mut self, part: PartResult, order: &[&str]) {
         self.parts.retain(|other| other.name != part.name);
         self.parts.push(part);
@@ -133,7 +133,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn written_results_can_be_read() {
         let mut results = Results::default();
         results.merge(part("logins", &[("blog", 80.0), ("fastapi", 10.0)], 8.0), &["logins"]);
         let text = serde_json::to_string(&results).expect("JSON");

@@ -1,81 +1,78 @@
-//! Decides what an authenticated request costs: the rate of `GET /api/users/me` over that of a bare axum handler.
+//! The cost of an authenticated request: the rate of `GET /api/users/me` over that of a bare axum handler.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bench_kit::account::me;
+use bench_kit::bare;
+use bench_kit::broken::{Broken, Outcome, broken};
+use bench_kit::client::Connection;
+use bench_kit::machine::process_cpu;
+use bench_kit::report::{Figure, Goal};
+use bench_kit::rounds::Rounds;
+use bench_kit::server::{Log, Server};
+use bench_kit::settle;
+use bench_kit::statistics::median;
 use tokio::task::JoinSet;
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::http::{Connection, me};
-use crate::report::{Figure, Goal};
-use crate::server::{Bare, Installation, Log, Server, cpu, settle};
-use crate::setup::{self, OnPostgres};
-use crate::statistics::Rounds;
+use crate::setup::{self, Database};
 
 const CONNECTIONS: usize = 32;
 const USERS: usize = 10;
 const SESSIONS: usize = 1000;
 
-pub(crate) fn on_sqlite(bench: &Bench) -> Outcome<Vec<Figure>> {
-    let installation = Installation::new(&bench.program, "sqlite:accounts.db")?;
-    bench.runtime.block_on(measure(bench, &installation, "sqlite"))
+pub(crate) fn measure(bench: &Bench, database: Database) -> Outcome<Vec<Figure>> {
+    bench.runtime.block_on(compare(bench, database))
 }
 
-pub(crate) fn on_postgres(bench: &Bench) -> Outcome<Vec<Figure>> {
-    bench.runtime.block_on(async {
-        let postgres = OnPostgres::new(&bench.program).await?;
-        measure(bench, &postgres.installation, "postgres").await
-    })
-}
-
-/// How a server is set up that is measured.
+/// The settings of a server that is measured.
 struct Variant {
-    /// What its figure's name ends with.
+    /// The end of its figures' names.
     name: &'static str,
-    log: Log,
     settings: &'static [(&'static str, &'static str)],
-    goal: Goal,
+    goal: Option<Goal>,
 }
 
 const VARIANTS: [Variant; 3] = [
-    Variant { name: "", log: Log::Nowhere, settings: &[], goal: Goal::AtLeast(0.7) },
-    Variant { name: "_log_warn", log: Log::WarningsNowhere, settings: &[], goal: Goal::None },
-    Variant { name: "_cache_off", log: Log::Nowhere, settings: &[("SESSION_CACHE", "off")], goal: Goal::None },
+    Variant { name: "", settings: &[], goal: Some(Goal::AtLeast(0.7)) },
+    Variant { name: "_log_warn", settings: &[("LOG", "warn")], goal: None },
+    Variant { name: "_cache_off", settings: &[("SESSION_CACHE", "off")], goal: None },
 ];
 
-/// Of all rounds of a variant.
+/// All rounds of a variant.
 #[derive(Default)]
 struct Measured {
     ratios: Vec<f64>,
     rates: Vec<f64>,
     bare_rates: Vec<f64>,
-    /// Processor time of a request, in microseconds: the server's, and the bare one's.
+    /// Processor time of a request in microseconds, of the server and of the bare one.
     costs: Vec<f64>,
     bare_costs: Vec<f64>,
 }
 
-async fn measure(bench: &Bench, installation: &Installation, database: &str) -> Outcome<Vec<Figure>> {
+async fn compare(bench: &Bench, database: Database) -> Outcome<Vec<Figure>> {
+    let (installation, database) = (bench.installation(database)?, database.name());
     let mut servers: Vec<Server> = Vec::new();
     for variant in &VARIANTS {
-        servers.push(installation.start(variant.log, variant.settings).await?);
+        servers.push(installation.start(Log::Nowhere, variant.settings)?);
     }
     let sessions = setup::sessions(servers[0].address, 0..USERS, SESSIONS).await?;
     let requests: Arc<Vec<Vec<u8>>> = Arc::new(sessions.iter().map(|tokens| me(&tokens.access)).collect());
     // Every session is known to every server before the first round.
-    let mut bare = None;
+    let mut limit = None;
     for server in &servers {
         let mut connection = Connection::open(server.address).await?;
         for request in requests.iter() {
             let answer = connection.ask(request).await?.expect(200)?;
-            if bare.is_none() {
-                bare = Some(Bare::start(&bench.bare, &answer)?);
+            if limit.is_none() {
+                limit = Some(bare::start(&bench.bare, "/api/users/me", &answer)?);
             }
         }
     }
-    let bare = bare.ok_or_else(|| Broken("there are no sessions".to_owned()))?;
+    let bare = limit.ok_or_else(|| Broken("there are no sessions".to_owned()))?;
     same_answers(servers[0].address, bare.address, &requests[0]).await?;
 
     let mut measured: Vec<Measured> = VARIANTS.iter().map(|_| Measured::default()).collect();
@@ -101,42 +98,36 @@ async fn measure(bench: &Bench, installation: &Installation, database: &str) -> 
             measured.bare_costs.push(plain.cost);
         }
     }
-    let mut figures = Vec::new();
-    for (variant, measured) in VARIANTS.iter().zip(measured) {
-        let [rate, bare_rate, cost, bare_cost] =
-            [measured.rates, measured.bare_rates, measured.costs, measured.bare_costs].map(|v| Rounds(v).median());
-        let ratios = Rounds(measured.ratios);
-        let note = format!(
-            "{ratios}; {rate:.0} requests/s over {bare_rate:.0}; {cost:.1} us of processor time a request over {bare_cost:.1}"
-        );
-        println!("  ratio_me_to_bare_{database}{}: {note}", variant.name);
-        figures.push(Figure::new(
-            format!("ratio_me_to_bare_{database}{}", variant.name),
-            ratios.median(),
-            variant.goal,
-            note,
-        ));
-        figures.push(Figure::new(
-            format!("me_cpu_us_{database}{}", variant.name),
-            cost,
-            Goal::None,
-            format!("the bare handler: {bare_cost:.1}"),
-        ));
-    }
+    let figures = VARIANTS.iter().zip(measured).flat_map(|(variant, measured)| figures(variant, measured, database));
+    let figures = figures.collect();
     for server in servers {
-        server.stop().await?;
+        server.stop()?;
     }
     Ok(figures)
 }
 
-/// The two must not differ in anything but the request's id and the time.
+fn figures(variant: &Variant, measured: Measured, database: &str) -> [Figure; 2] {
+    let [rate, bare_rate, cost, bare_cost] =
+        [measured.rates, measured.bare_rates, measured.costs, measured.bare_costs].map(|values| median(&values));
+    let ratios = Rounds(measured.ratios);
+    let note = format!(
+        "{ratios}; {rate:.0} requests/s over {bare_rate:.0}; {cost:.1} us of processor time a request over {bare_cost:.1}"
+    );
+    let end = format!("{database}{}", variant.name);
+    println!("  ratio_me_to_bare_{end}: {note}");
+    [
+        Figure::new(format!("ratio_me_to_bare_{end}"), ratios.median(), variant.goal, note),
+        Figure::new(format!("me_cpu_us_{end}"), cost, None, format!("the bare handler: {bare_cost:.1}")),
+    ]
+}
+
+/// The two answers may differ only in the request's id and the time.
 async fn same_answers(server: SocketAddr, bare: SocketAddr, request: &[u8]) -> Outcome<()> {
     let mut answers = Vec::new();
     for address in [server, bare] {
         let mut connection = Connection::open(address).await?;
         let answer = connection.ask(request).await?.expect(200)?;
-        let head = String::from_utf8_lossy(answer.head).into_owned();
-        let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = answer.head().lines().map(str::to_owned).collect();
         for line in &mut lines {
             if let Some((name, _)) = line.split_once(": ").filter(|(name, _)| ["date", "x-request-id"].contains(name)) {
                 *line = name.to_owned();
@@ -148,17 +139,17 @@ async fn same_answers(server: SocketAddr, bare: SocketAddr, request: &[u8]) -> O
     if answers[0] == answers[1] {
         return Ok(());
     }
-    Err(Broken(format!("the bare handler does not answer the same: {:?}, {:?}", answers[0], answers[1])))
+    broken(format!("the bare handler does not answer the same: {:?}, {:?}", answers[0], answers[1]))
 }
 
 struct Load {
     /// Requests a second.
     rate: f64,
-    /// Processor time of the server for each, in microseconds.
+    /// Processor time of the server for a request, in microseconds.
     cost: f64,
 }
 
-/// Connections to one server, which are kept from round to round.
+/// Connections to one server, kept from round to round.
 struct Clients {
     process: u32,
     connections: Vec<Connection>,
@@ -173,10 +164,10 @@ impl Clients {
         Ok(Self { process, connections })
     }
 
-    /// Sends the requests in turn over all connections, each as soon as the one before on its connection has been answered.
+    /// Sends the requests in turn over all connections; each connection sends the next when it has the answer to the last.
     async fn load(&mut self, requests: &Arc<Vec<Vec<u8>>>, window: Duration) -> Outcome<Load> {
         let next = Arc::new(AtomicUsize::new(0));
-        let (begun, before) = (Instant::now(), cpu(self.process)?);
+        let (begun, before) = (Instant::now(), process_cpu(self.process)?);
         let mut clients = JoinSet::new();
         for mut connection in self.connections.drain(..) {
             let (next, requests) = (Arc::clone(&next), Arc::clone(requests));
@@ -191,7 +182,7 @@ impl Clients {
         while let Some(ended) = clients.join_next().await {
             self.connections.push(ended??);
         }
-        let (elapsed, spent) = (begun.elapsed(), cpu(self.process)?.saturating_sub(before));
+        let (elapsed, spent) = (begun.elapsed(), process_cpu(self.process)?.saturating_sub(before));
         let answered = next.load(Ordering::Relaxed).max(1) as f64;
         Ok(Load { rate: answered / elapsed.as_secs_f64(), cost: spent.as_secs_f64() * 1e6 / answered })
     }

@@ -1,41 +1,34 @@
-//! Decides whether an answer tells that an address has an account, in bytes or in time: logins, forgotten passwords, mails
-//! that verify once more, changes of an address, and registrations where addresses are proven first.
+//! Whether an answer reveals, in bytes or in time, that an address has an account: logins, forgotten passwords, repeated
+//! verification mails, changes of an address, and registrations that verify the address first.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::http::{Connection, Tokens, User, form, post_json};
-use crate::parts::outage::healthy;
-use crate::report::{Figure, Goal};
-use crate::server::Installation;
-use crate::setup::OnPostgres;
-use crate::statistics::{PairedRatio, median};
+use bench_kit::account::{self, Tokens, User};
+use bench_kit::broken::{Outcome, broken};
+use bench_kit::client::{Answer, Connection, bearer, post_json, request};
+use bench_kit::report::{Figure, Goal};
+use bench_kit::statistics::{PairedRatio, median};
+use serde_json::json;
 
-/// And so many addresses that nobody has, so that on both sides an earlier mail is superseded.
+use crate::Bench;
+use crate::parts::outage::healthy;
+use crate::setup::Database;
+
+/// The number of users, and of addresses without an account. Each comes again, so on both sides an earlier mail is superseded.
 const USERS: usize = 64;
-/// Who asks for another address.
+/// The user who asks for another address.
 const ASKING: User = User(USERS);
-/// Before anything counts.
+/// Pairs before anything counts.
 const WARM_UP_PAIRS: usize = 20;
-/// After each request. The work that it promised, which is more where there is an account, is done by then: so it does not
-/// make the request slow that happens to come next.
+/// After each request, so that its background work, which is more where there is an account, does not slow the next one down.
 const PAUSE: Duration = Duration::from_millis(8);
 
-pub(crate) fn on_sqlite(bench: &Bench) -> Outcome<Vec<Figure>> {
-    let installation = Installation::new(&bench.program, "sqlite:accounts.db")?;
-    bench.runtime.block_on(measure(bench, &installation, "sqlite"))
+pub(crate) fn measure(bench: &Bench, database: Database) -> Outcome<Vec<Figure>> {
+    bench.runtime.block_on(compare(bench, database))
 }
 
-pub(crate) fn on_postgres(bench: &Bench) -> Outcome<Vec<Figure>> {
-    bench.runtime.block_on(async {
-        let postgres = OnPostgres::new(&bench.program).await?;
-        measure(bench, &postgres.installation, "postgres").await
-    })
-}
-
-/// What is asked; the address of number `n` has an account or not.
+/// Makes a request for address number `n`, which has an account or not.
 type Ask<'a> = &'a dyn Fn(usize, Owner) -> Vec<u8>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,29 +37,28 @@ enum Owner {
     Nobody,
 }
 
-/// Of the same length, whether or not somebody has it.
+/// An address; the length does not depend on the owner.
 fn address(number: usize, owner: Owner) -> String {
     match owner {
-        Owner::Somebody => format!("user-{:04}@example.org", number % USERS),
-        Owner::Nobody => format!("none-{:04}@example.org", number % USERS),
+        Owner::Somebody => User(number % USERS).email(),
+        Owner::Nobody => User(number % USERS).email().replace("user", "none"),
     }
 }
 
 fn login(number: usize, owner: Owner) -> Vec<u8> {
-    let body = format!("username={}&password=not+the+password", address(number, owner).replace('@', "%40"));
-    form("/api/users/token", &body)
+    account::login(&address(number, owner), "not the password")
 }
 
 fn forgot(number: usize, owner: Owner) -> Vec<u8> {
-    post_json("/api/users/forgot-password", &serde_json::json!({ "email": address(number, owner) }))
+    post_json("/api/users/forgot-password", &json!({ "email": address(number, owner) }))
 }
 
 fn resend(number: usize, owner: Owner) -> Vec<u8> {
-    post_json("/api/users/resend-verification", &serde_json::json!({ "email": address(number, owner) }))
+    post_json("/api/users/resend-verification", &json!({ "email": address(number, owner) }))
 }
 
 fn register(number: usize, owner: Owner) -> Vec<u8> {
-    let body = serde_json::json!({
+    let body = json!({
         "username": format!("name-{number:04}"),
         "email": address(number, owner),
         "password": "a password like any other",
@@ -74,45 +66,43 @@ fn register(number: usize, owner: Owner) -> Vec<u8> {
     post_json("/api/users", &body)
 }
 
-/// By somebody who is logged in.
+/// Asked by a user who is logged in.
 fn change(access_token: &str, number: usize, owner: Owner) -> Vec<u8> {
-    let body = serde_json::json!({ "email": address(number, owner) }).to_string();
-    let length = body.len();
-    format!(
-        "POST /api/users/me/email HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {access_token}\r\n\
-         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
+    let body = json!({ "email": address(number, owner) }).to_string();
+    let headers = [("authorization", bearer(access_token)), ("content-type", "application/json".to_owned())];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    request("POST /api/users/me/email", &headers, body.as_bytes())
 }
 
-async fn measure(bench: &Bench, installation: &Installation, database: &str) -> Outcome<Vec<Figure>> {
+async fn compare(bench: &Bench, database: Database) -> Outcome<Vec<Figure>> {
+    let (installation, database) = (&bench.installation(database)?, database.name());
     let mut figures = Vec::new();
     let count = bench.scale.neutral_pairs;
     {
         // The change of an address needs a recent login, and a run is long.
-        let (server, _sink, address) = healthy(installation, &[("REAUTHENTICATION_MINUTES", "1440")]).await?;
-        let mut connection = Connection::open(address).await?;
+        let (server, _sink) = healthy(installation, &[("REAUTHENTICATION_MINUTES", "1440")]).await?;
+        let mut connection = Connection::open(server.address).await?;
         for number in 0..=USERS {
             connection.ask(&User(number).registration()).await?.expect(201)?;
         }
         let tokens = Tokens::read(&connection.ask(&ASKING.login()).await?.expect(200)?)?;
         let change = |number, owner| change(&tokens.access, number, owner);
         let asked: [(&str, u16, usize, Ask<'_>); 4] = [
-            // They cost a hash each.
+            // Half as many, because each costs a hash.
             ("login", 401, count / 2, &login),
             ("forgot", 202, count, &forgot),
             ("resend", 202, count, &resend),
             ("change", 202, count, &change),
         ];
         for (name, status, count, ask) in asked {
-            figures.push(pairs(address, count, status, ask, &format!("{name}_{database}")).await?);
+            figures.push(pairs(server.address, count, status, ask, &format!("{name}_{database}")).await?);
         }
         drop(connection);
-        server.stop().await?;
+        server.stop()?;
     }
-    let (server, _sink, address) = healthy(installation, &[("REGISTRATION", "verified")]).await?;
-    figures.push(pairs(address, count, 202, &register, &format!("register_{database}")).await?);
-    server.stop().await?;
+    let (server, _sink) = healthy(installation, &[("REGISTRATION", "verified")]).await?;
+    figures.push(pairs(server.address, count, 202, &register, &format!("register_{database}")).await?);
+    server.stop()?;
     Ok(figures)
 }
 
@@ -130,9 +120,9 @@ async fn pairs(server: SocketAddr, count: usize, status: u16, ask: Ask<'_>, name
             let answer = connection.ask(&request).await?;
             took[turn] = asked.elapsed().as_secs_f64() * 1000.0;
             let answer = answer.expect(status)?;
-            let bytes = lasting(answer.head, answer.body);
+            let bytes = lasting(&answer);
             if *expected.get_or_insert_with(|| bytes.clone()) != bytes {
-                return Err(Broken(format!("{name}: the answers differ: {bytes}")));
+                return broken(format!("{name}: the answers differ: {bytes}"));
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -152,9 +142,9 @@ async fn pairs(server: SocketAddr, count: usize, status: u16, ask: Ask<'_>, name
     Ok(Figure::new(format!("known_to_unknown_{name}"), ratio, Goal::Within(0.97, 1.03), note))
 }
 
-/// Head and body without what differs from answer to answer.
-fn lasting(head: &[u8], body: &[u8]) -> String {
-    let head = String::from_utf8_lossy(head).to_lowercase();
+/// Head and body without the headers that differ in every answer.
+fn lasting(answer: &Answer<'_>) -> String {
+    let head = answer.head().to_lowercase();
     let lines = head.lines().filter(|line| !line.starts_with("date:") && !line.starts_with("x-request-id:"));
-    format!("{}\n\n{}", lines.collect::<Vec<_>>().join("\n"), String::from_utf8_lossy(body))
+    format!("{}\n\n{}", lines.collect::<Vec<_>>().join("\n"), answer.text())
 }

@@ -1,76 +1,65 @@
-//! Decides whether anybody who registers notices that the mail server is gone: three servers, one with a mail server that
-//! works, one whose mail server accepts connections and says nothing, one whose mail server drops what comes.
+//! Registrations while the mail server is out of order: three servers in turn, of which one has a mail server that works, one has
+//! a mail server that accepts connections and sends nothing, and one has a mail server that drops connections.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::http::{Connection, User};
-use crate::mail_sink::{MailSink, Mood};
-use crate::report::{Figure, Goal};
-use crate::server::{Installation, Log, Server};
-use crate::setup::OnPostgres;
-use crate::statistics::quantile;
+use bench_kit::account::User;
+use bench_kit::broken::{Outcome, broken};
+use bench_kit::client::Connection;
+use bench_kit::report::{Figure, Goal};
+use bench_kit::server::{Installation, Log, Server};
+use bench_kit::statistics::quantile;
 
-/// Before anything counts.
+use crate::Bench;
+use crate::mail_sink::{MailSink, Mood};
+use crate::setup::Database;
+
+/// Registrations before anything counts.
 const WARM_UP: usize = 10;
-/// Mails wait for up to six minutes between tries, and a try may take half a minute.
+/// Mails wait up to six minutes between tries, and a try may take half a minute.
 const DELIVERY_MAX: Duration = Duration::from_mins(8);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What is compared, and what its figures are called.
+/// The mail servers, with the names of their figures.
 const VARIANTS: [(&str, Mood); 3] = [("healthy", Mood::Taking), ("mute", Mood::Mute), ("dropping", Mood::Dropping)];
 
-pub(crate) fn on_sqlite(bench: &Bench) -> Outcome<Vec<Figure>> {
-    let installations: Outcome<Vec<_>> =
-        VARIANTS.iter().map(|_| Installation::new(&bench.program, "sqlite:accounts.db")).collect();
-    bench.runtime.block_on(measure(bench, &installations?.iter().collect::<Vec<_>>(), "sqlite"))
+pub(crate) fn measure(bench: &Bench, database: Database) -> Outcome<Vec<Figure>> {
+    let installations: Vec<_> = VARIANTS.iter().map(|_| bench.installation(database)).collect::<Outcome<_>>()?;
+    bench.runtime.block_on(register(bench, &installations, database.name()))
 }
 
-pub(crate) fn on_postgres(bench: &Bench) -> Outcome<Vec<Figure>> {
-    bench.runtime.block_on(async {
-        let mut postgres = Vec::new();
-        for _ in VARIANTS {
-            postgres.push(OnPostgres::new(&bench.program).await?);
-        }
-        let installations: Vec<_> = postgres.iter().map(|one| &one.installation).collect();
-        measure(bench, &installations, "postgres").await
-    })
-}
-
-/// A server, its mail server, and how long registrations took there, in milliseconds.
+/// A server, its mail server, and the times of registrations in milliseconds.
 struct Site {
     _server: Server,
     sink: MailSink,
     connection: Connection,
-    took: Vec<f64>,
+    times: Vec<f64>,
 }
 
-/// The settings that lead to this mail server.
-pub(crate) fn mail_settings(port: &str) -> [(&'static str, &str); 3] {
+/// The settings for a mail server at this port.
+fn mail_settings(port: &str) -> [(&'static str, &str); 3] {
     [("MAIL_SERVER", "127.0.0.1"), ("MAIL_TLS", "none"), ("MAIL_PORT", port)]
 }
 
-async fn measure(bench: &Bench, installations: &[&Installation], database: &str) -> Outcome<Vec<Figure>> {
+async fn register(bench: &Bench, installations: &[Installation], database: &str) -> Outcome<Vec<Figure>> {
     let mut sites = Vec::new();
     for (installation, (_, mood)) in installations.iter().zip(VARIANTS) {
         let sink = MailSink::start(mood).await?;
-        let server = installation.start(Log::Nowhere, &mail_settings(&sink.address.port().to_string())).await?;
+        let server = installation.start(Log::Nowhere, &mail_settings(&sink.address.port().to_string()))?;
         let connection = Connection::open(server.address).await?;
-        sites.push(Site { _server: server, sink, connection, took: Vec::new() });
+        sites.push(Site { _server: server, sink, connection, times: Vec::new() });
     }
     let begun = Instant::now();
     let registrations = WARM_UP + bench.scale.registrations;
     for number in 0..registrations {
-        // Who goes first changes, so that none is always the one after the same other.
+        // The order rotates, so that no server always follows the same other one.
         for turn in 0..sites.len() {
             let count = sites.len();
             let site = &mut sites[(number + turn) % count];
             let asked = Instant::now();
             site.connection.ask(&User(number).registration()).await?.expect(201)?;
             if number >= WARM_UP {
-                site.took.push(asked.elapsed().as_secs_f64() * 1000.0);
+                site.times.push(asked.elapsed().as_secs_f64() * 1000.0);
             }
         }
     }
@@ -78,15 +67,15 @@ async fn measure(bench: &Bench, installations: &[&Installation], database: &str)
     let mut figures = Vec::new();
     for site in &sites[1..] {
         if site.sink.recipients() > 0 {
-            return Err(Broken("a mail server that was gone has taken a mail".to_owned()));
+            return broken("a mail server that was out of order accepted a mail");
         }
     }
-    let p99: Vec<f64> = sites.iter().map(|site| quantile(&site.took, 0.99)).collect();
+    let p99: Vec<f64> = sites.iter().map(|site| quantile(&site.times, 0.99)).collect();
     for (index, (name, _)) in VARIANTS.iter().enumerate() {
-        let p50 = quantile(&sites[index].took, 0.5);
+        let p50 = quantile(&sites[index].times, 0.5);
         println!(
             "  {database}, {name}: {} registrations, p50 {p50:.2} ms, p99 {:.2} ms",
-            sites[index].took.len(),
+            sites[index].times.len(),
             p99[index]
         );
         if index > 0 {
@@ -112,15 +101,13 @@ async fn measure(bench: &Bench, installations: &[&Installation], database: &str)
     Ok(figures)
 }
 
-/// For parts that need a server with a mail server that works.
+/// A server with a mail server that works.
 pub(crate) async fn healthy(
     installation: &Installation,
     settings: &[(&'static str, &str)],
-) -> Outcome<(Server, MailSink, SocketAddr)> {
+) -> Outcome<(Server, MailSink)> {
     let sink = MailSink::start(Mood::Taking).await?;
     let port = sink.address.port().to_string();
     let settings: Vec<_> = mail_settings(&port).into_iter().chain(settings.iter().copied()).collect();
-    let server = installation.start(Log::Nowhere, &settings).await?;
-    let address = server.address;
-    Ok((server, sink, address))
+    Ok((installation.start(Log::Nowhere, &settings)?, sink))
 }

@@ -1,49 +1,48 @@
-//! Decides how long a session that was ended on one instance is believed on another.
+//! How long one instance accepts a session that was ended on another.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bench_kit::account::{Tokens, me};
+use bench_kit::broken::{Broken, Outcome, While as _, broken};
+use bench_kit::client::{Connection, bearer, get_as, request};
+use bench_kit::report::{Figure, Goal};
+use bench_kit::server::{Installation, Log};
+use bench_kit::statistics::quantile;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome, While as _};
-use crate::http::{Connection, Tokens, get, log_out, me};
-use crate::report::{Figure, Goal};
-use crate::server::{Installation, Log};
-use crate::setup::{self, OnPostgres};
-use crate::statistics::quantile;
+use crate::setup::{self, Database};
 
 const USERS: usize = 10;
-/// Who end sessions beside each other.
+/// Clients that end sessions at the same time.
 const CLIENTS: usize = 8;
-/// The times at which sessions are ended spread over this, which is how often an instance looks for changes.
+/// Sessions are ended at times spread over this, the interval at which an instance looks for changes.
 const SPREAD: Duration = Duration::from_millis(500);
-/// A session that is believed for longer than this after its end is believed for ever.
+/// A session that is accepted for longer than this after its end counts as accepted for ever.
 const REFUSED_MAX: Duration = Duration::from_secs(10);
 const GOAL_MS: f64 = 1000.0;
-/// What the other instance logs when it cannot look for changes.
+/// The other instance's log line when it cannot look for changes.
 const BYPASSED: &str = "the session cache is not used";
 
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
-    bench.runtime.block_on(async {
-        let postgres = OnPostgres::new(&bench.program).await?;
-        end_sessions(bench, &postgres.installation).await
-    })
+    let installation = bench.installation(Database::Postgres)?;
+    bench.runtime.block_on(end_sessions(bench, &installation))
 }
 
 async fn end_sessions(bench: &Bench, installation: &Installation) -> Outcome<Vec<Figure>> {
     let scale = &bench.scale;
-    let mut admin = Admin(PgConnection::connect(&installation.database_url).await?);
-    // The other instance gets a user of its own, from whom the table of changes can be taken away.
+    let mut admin = Admin(PgConnection::connect(installation.get("DATABASE_URL")).await?);
+    // The other instance has a database user of its own, whose right to the table of changes can be revoked.
     admin.execute("CREATE ROLE other_instance LOGIN").await?;
     admin.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO other_instance").await?;
     admin.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO other_instance").await?;
-    let other_url = installation.database_url.replacen("postgres@", "other_instance@", 1);
-    let one = installation.start(Log::Warnings, &[]).await?;
-    let other = installation.start(Log::Warnings, &[("DATABASE_URL", &other_url)]).await?;
+    let other_url = installation.get("DATABASE_URL").replacen("postgres@", "other_instance@", 1);
+    let one = installation.start(Log::Kept, &[("LOG", "warn")])?;
+    let other = installation.start(Log::Kept, &[("LOG", "warn"), ("DATABASE_URL", &other_url)])?;
     let pair = Pair { one: one.address, other: other.address };
     let count = scale.revocations + scale.revocations_same_instance + scale.revocations_broken + 1;
     let mut sessions = setup::sessions(one.address, 0..USERS, count).await?;
@@ -54,7 +53,7 @@ async fn end_sessions(bench: &Bench, installation: &Installation) -> Outcome<Vec
     let note = format!("of {}; median {p50:.0}, max {max:.0}", times.len());
     let mut figures = vec![
         Figure::new("revocation_ms_p99", p99, Goal::AtMost(GOAL_MS), note),
-        Figure::new("revocation_ms_max", max, Goal::None, ""),
+        Figure::new("revocation_ms_max", max, None, ""),
     ];
 
     let same = sessions.split_off(sessions.len() - scale.revocations_same_instance);
@@ -67,13 +66,13 @@ async fn end_sessions(bench: &Bench, installation: &Installation) -> Outcome<Vec
         Goal::AtMost(0.0),
         "not with the next request",
     ));
-    figures.push(Figure::new("revocation_same_instance_ms_max", slowest, Goal::None, format!("median {median:.2}")));
+    figures.push(Figure::new("revocation_same_instance_ms_max", slowest, None, format!("median {median:.2}")));
 
     let control = sessions.pop().ok_or_else(|| Broken("there are no sessions".to_owned()))?;
     let times = pair.end_while_blind(&mut admin, sessions, &control).await?;
     let bypassed = other.log_text().matches(BYPASSED).count();
     if bypassed < times.len() {
-        return Err(Broken(format!("the poll was not broken: {bypassed} warnings in {} tries", times.len())));
+        return broken(format!("the poll was not broken: {bypassed} warnings in {} tries", times.len()));
     }
     let (median, slowest) = (quantile(&times, 0.5), quantile(&times, 1.0));
     println!("  {} with the poll broken: median {median:.0} ms, max {slowest:.0} ms", times.len());
@@ -99,12 +98,12 @@ async fn end_sessions(bench: &Bench, installation: &Installation) -> Outcome<Vec
     for error in one.errors().iter().chain(&other.errors()).take(4) {
         println!("  logged: {error}");
     }
-    one.stop().await?;
-    other.stop().await?;
+    one.stop()?;
+    other.stop()?;
     Ok(figures)
 }
 
-/// Who changes the database behind the servers' backs.
+/// A connection that changes the database without the servers' knowledge.
 struct Admin(PgConnection);
 
 impl Admin {
@@ -113,7 +112,7 @@ impl Admin {
     }
 }
 
-/// Where sessions are ended, and where that has to be known.
+/// The instance where sessions are ended, and the one that has to notice.
 #[derive(Clone, Copy)]
 struct Pair {
     one: SocketAddr,
@@ -121,6 +120,7 @@ struct Pair {
 }
 
 impl Pair {
+    /// Milliseconds from the end of each session to its first refusal on the other instance.
     async fn end_many(self, sessions: Vec<Tokens>) -> Outcome<Vec<f64>> {
         let queue = Arc::new(Mutex::new(sessions));
         let mut clients = JoinSet::new();
@@ -150,23 +150,23 @@ impl Pair {
         Ok(times)
     }
 
-    /// And how many were not refused with the very next request.
+    /// The same on one instance, and how many sessions were not refused with the very next request.
     async fn end_on_the_same(self, sessions: Vec<Tokens>) -> Outcome<(Vec<f64>, usize)> {
-        // Two connections: what is known must not be known to one of them alone.
+        // Two connections, because the end has to count for both.
         let mut ending = Connection::open(self.one).await?;
         let mut asking = Connection::open(self.one).await?;
         let (mut times, mut late) = (Vec::new(), 0);
         for session in sessions {
             know(&mut asking, &session).await?;
             ending.ask(&log_out(&session.access)).await?.expect(204)?;
-            let (time, believed) = until_refused(&mut asking, &session, Instant::now()).await?;
+            let (time, accepted) = until_refused(&mut asking, &session, Instant::now()).await?;
             times.push(time);
-            late += usize::from(believed > 0);
+            late += usize::from(accepted > 0);
         }
         Ok((times, late))
     }
 
-    /// Takes the table of changes away from the other instance just before each end, and gives it back.
+    /// Revokes the other instance's right to the table of changes just before each end, and grants it again.
     async fn end_while_blind(self, admin: &mut Admin, sessions: Vec<Tokens>, control: &Tokens) -> Outcome<Vec<f64>> {
         let mut one = Connection::open(self.one).await?;
         let mut other = Connection::open(self.other).await?;
@@ -177,7 +177,7 @@ impl Pair {
             admin.execute("REVOKE ALL ON auth_changes FROM other_instance").await?;
             one.ask(&log_out(&session.access)).await?.expect(204)?;
             times.push(until_refused(&mut other, &session, Instant::now()).await?.0);
-            // Until the poll has been tried, nobody has noticed; others have to be served all the while.
+            // The instance notices at its next poll; until then and after it, it has to serve other sessions.
             let begun = Instant::now();
             while begun.elapsed() < 2 * SPREAD {
                 other.ask(&me(&control.access)).await?.expect(200).doing("while the poll is broken")?;
@@ -188,8 +188,8 @@ impl Pair {
         Ok(times)
     }
 
-    /// Renames the table; when that makes logging out impossible, deletes the session behind the servers' backs. Whether
-    /// logging out was possible.
+    /// Renames the table. If that makes logging out impossible, deletes the session in the database. Returns whether logging out
+    /// was possible.
     async fn end_without_table(self, admin: &mut Admin, session: &Tokens) -> Outcome<(f64, bool)> {
         let mut one = Connection::open(self.one).await?;
         let mut other = Connection::open(self.other).await?;
@@ -207,7 +207,7 @@ impl Pair {
     }
 }
 
-/// Has the instance know the session without asking the database.
+/// Puts the session into the instance's cache.
 async fn know(connection: &mut Connection, session: &Tokens) -> Outcome<()> {
     for _ in 0..2 {
         connection.ask(&me(&session.access)).await?.expect(200).doing("before the end of a session")?;
@@ -215,28 +215,32 @@ async fn know(connection: &mut Connection, session: &Tokens) -> Outcome<()> {
     Ok(())
 }
 
-/// Milliseconds since `ended`, and how often the session was still believed.
+/// Milliseconds since `ended`, and how often the session was still accepted.
 async fn until_refused(connection: &mut Connection, session: &Tokens, ended: Instant) -> Outcome<(f64, usize)> {
     let request = me(&session.access);
-    let mut believed = 0;
+    let mut accepted = 0;
     while ended.elapsed() < REFUSED_MAX {
         match connection.ask(&request).await?.status {
             401 => break,
-            200 => believed += 1,
-            status => return Err(Broken(format!("{status} to a request with an ended session"))),
+            200 => accepted += 1,
+            status => return broken(format!("{status} to a request with an ended session")),
         }
     }
-    Ok((ended.elapsed().as_secs_f64() * 1000.0, believed))
+    Ok((ended.elapsed().as_secs_f64() * 1000.0, accepted))
 }
 
 async fn own_id(connection: &mut Connection, session: &Tokens) -> Outcome<String> {
-    let sessions = connection.ask(&get("/api/users/me/sessions", &session.access)).await?.expect(200)?.json()?;
+    let sessions = connection.ask(&get_as(&session.access, "/api/users/me/sessions")).await?.expect(200)?.json()?;
     let own = sessions["sessions"].as_array().and_then(|all| all.iter().find(|one| one["current"] == true));
     let id = own.and_then(|own| own["id"].as_str());
     id.map(str::to_owned).ok_or_else(|| Broken("a session is not in its own list".to_owned()))
 }
 
+fn log_out(token: &str) -> Vec<u8> {
+    request("POST /api/users/logout", &[("authorization", &bearer(token))], &[])
+}
+
 fn spread(number: usize) -> Duration {
-    // Prime, so that all of them come.
+    // Both are prime, so that the steps meet all of the range.
     SPREAD.mul_f64((number * 37 % 101) as f64 / 101.0)
 }

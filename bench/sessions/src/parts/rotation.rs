@@ -1,4 +1,6 @@
-//! Decides whether anybody notices that the signing keys and `SECRET_KEY` are replaced while two instances are in use.
+//! Whether clients notice that the signing keys and `SECRET_KEY` are replaced under load on two instances.
+
+mod client;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -7,31 +9,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bench_kit::account::User;
+use bench_kit::broken::{Outcome, broken};
+use bench_kit::client::{Connection, get};
+use bench_kit::report::{Figure, Goal};
+use bench_kit::server::{Installation, Log, Server};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::http::{Connection, Tokens, User, get, me, refresh};
-use crate::report::{Figure, Goal};
-use crate::server::{Installation, Log, Server};
-use crate::setup::{self, OnPostgres};
+use crate::setup::{self, Database};
+use client::Client;
 
 const CLIENTS: usize = 16;
-/// One request of so many is a refresh.
-const REFRESH_EVERY: usize = 10;
-/// One of so many is made with an earlier token, which has to be as good as the last.
-const EARLIER_EVERY: usize = 4;
-const EARLIER_MAX: usize = 20;
-/// Between two requests of a client.
-const PAUSE: Duration = Duration::from_millis(3);
-/// After a failed connection.
-const RETRY: Duration = Duration::from_millis(20);
-/// With one instance restarting, the other has to answer within this.
-const RETRY_MAX: Duration = Duration::from_secs(30);
-/// For so long a token that was refused is tried again, to tell a moment from the end.
-const COME_BACK_MAX: Duration = Duration::from_secs(3);
-/// A key that was made is published by all instances within this, or something is broken.
+const POLL: Duration = Duration::from_millis(20);
+/// All instances publish a new key within this, or something is broken.
 const PUBLISHED_MAX: Duration = Duration::from_secs(30);
 const EXAMPLES_MAX: usize = 12;
 
@@ -44,9 +36,9 @@ const PHASES: [&str; 7] = [
     "SECRET_KEY replaced in two steps",
     "earlier keys left out",
 ];
-/// Not what `docs/operating.md` says: an instance that is not restarted yet does not know the key that the other one uses.
+/// Against `docs/operating.md`: an instance that is not restarted yet does not know the key that the other one uses.
 const ONE_STEP: usize = 3;
-/// What it says.
+/// As `docs/operating.md` says.
 const TWO_STEPS: usize = 5;
 
 #[derive(Default)]
@@ -55,11 +47,11 @@ struct Counts {
     refreshes: AtomicUsize,
     /// Valid tokens that were refused.
     failed: AtomicUsize,
-    /// Of them, those that were believed again a moment later.
+    /// Those of them that were accepted again a moment later.
     came_back: AtomicUsize,
     /// Refused refreshes.
     logouts: AtomicUsize,
-    /// Requests that had to go to the other instance, because the connection failed or the answer was 503.
+    /// Requests that went to the other instance, because the connection failed or the answer was 503.
     moved: AtomicUsize,
     /// Any other answer.
     others: AtomicUsize,
@@ -70,7 +62,7 @@ struct Shared {
     stopping: AtomicBool,
     phase: AtomicUsize,
     counts: [Counts; PHASES.len()],
-    /// When a token with this head, which names its key, was first seen.
+    /// When each head of a token, which names its key, was first seen.
     heads: Mutex<HashMap<String, Instant>>,
     examples: Mutex<Vec<String>>,
 }
@@ -83,7 +75,7 @@ impl Shared {
     fn example(&self, text: &str) {
         let mut examples = lock(&self.examples);
         let phase = PHASES[self.phase.load(Ordering::Relaxed)];
-        // Some of each phase.
+        // A few of each phase.
         if examples.iter().filter(|example| example.starts_with(phase)).count() < EXAMPLES_MAX / 3 {
             examples.push(format!("{phase}: {text}"));
         }
@@ -103,15 +95,14 @@ fn add(count: &AtomicUsize) {
 }
 
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
-    bench.runtime.block_on(async {
-        let mut postgres = OnPostgres::new(&bench.program).await?;
-        rotate_everything(bench, &mut postgres.installation).await
-    })
+    let mut installation = bench.installation(Database::Postgres)?;
+    bench.runtime.block_on(rotate_everything(bench, &mut installation))
 }
 
 async fn rotate_everything(bench: &Bench, installation: &mut Installation) -> Outcome<Vec<Figure>> {
     installation.set("ALGORITHM", "EdDSA");
-    let mut servers = [installation.start(Log::Warnings, &[]).await?, installation.start(Log::Warnings, &[]).await?];
+    installation.set("LOG", "warn");
+    let mut servers = [installation.start(Log::Kept, &[])?, installation.start(Log::Kept, &[])?];
     let shared = Arc::new(Shared {
         instances: [servers[0].address, servers[1].address],
         stopping: AtomicBool::default(),
@@ -171,7 +162,7 @@ async fn rotate_everything(bench: &Bench, installation: &mut Installation) -> Ou
     }
     let errors: Vec<String> = servers.iter().flat_map(Server::errors).collect();
     for server in servers {
-        server.stop().await?;
+        server.stop()?;
     }
     Ok(figures(&shared, &errors))
 }
@@ -209,37 +200,33 @@ fn figures(shared: &Shared, errors: &[String]) -> Vec<Figure> {
         text
     };
     let in_one_step = shared.counts[ONE_STEP].logouts.load(Ordering::Relaxed) as f64;
+    let zero = Some(Goal::AtMost(0.0));
     let figure = |name: &str, value, goal, note: String| Figure::new(format!("rotation_{name}"), value, goal, note);
     vec![
         figure(
             "failed_verifications",
             shared.total(|counts| &counts.failed),
-            Goal::AtMost(0.0),
+            zero,
             format!("of {requests} requests{}", by_phase(|counts| &counts.failed)),
         ),
         figure(
             "logouts",
             shared.total(|counts| &counts.logouts) - in_one_step,
-            Goal::AtMost(0.0),
-            format!("of {refreshes} refreshes, without those of the next line{}", by_phase(|counts| &counts.logouts)),
+            zero,
+            format!("of {refreshes} refreshes, without those of the next figure{}", by_phase(|counts| &counts.logouts)),
         ),
         figure(
             "logouts_one_step",
             in_one_step,
-            Goal::None,
-            "where SECRET_KEY was replaced in one step, which the documentation warns of".to_owned(),
+            None,
+            "while SECRET_KEY was replaced in one step, against the documentation".to_owned(),
         ),
-        figure(
-            "other_answers",
-            shared.total(|counts| &counts.others),
-            Goal::AtMost(0.0),
-            "neither 200, 401 nor 503".to_owned(),
-        ),
-        figure("errors_logged", errors.len() as f64, Goal::AtMost(0.0), "by both instances".to_owned()),
+        figure("other_answers", shared.total(|counts| &counts.others), zero, "neither 200, 401 nor 503".to_owned()),
+        figure("errors_logged", errors.len() as f64, zero, "by both instances".to_owned()),
         figure(
             "moved_requests",
             shared.total(|counts| &counts.moved),
-            Goal::None,
+            None,
             "to the other instance, during a restart".to_owned(),
         ),
     ]
@@ -247,207 +234,38 @@ fn figures(shared: &Shared, errors: &[String]) -> Vec<Figure> {
 
 /// Makes a new key, and waits until both instances publish it.
 async fn rotate(installation: &Installation, shared: &Shared, command: &str) -> Outcome<()> {
-    let said = installation.run(command)?;
-    let kid = said.split(' ').next().unwrap_or_default();
+    let output = installation.run(command)?;
+    let kid = output.split(' ').next().unwrap_or_default();
     let begun = Instant::now();
     for instance in shared.instances {
         let mut connection = Connection::open(instance).await?;
         loop {
-            let answer = connection.ask(&get("/.well-known/jwks.json", "")).await?.expect(200)?;
+            let answer = connection.ask(&get("/.well-known/jwks.json")).await?.expect(200)?;
             if answer.body.windows(kid.len()).any(|part| part == kid.as_bytes()) {
                 break;
             }
             if begun.elapsed() > PUBLISHED_MAX {
-                return Err(Broken(format!("{instance} does not publish {kid} within {PUBLISHED_MAX:?}")));
+                return broken(format!("{instance} does not publish {kid} within {PUBLISHED_MAX:?}"));
             }
-            sleep(RETRY).await;
+            sleep(POLL).await;
         }
     }
     println!("  {command}: published by both after {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
-/// One after the other, each at its port, with the settings that hold now.
+/// Restarts one after the other, each at its port, with the present settings.
 async fn restart(installation: &Installation, servers: [Server; 2], pause: Duration) -> Outcome<[Server; 2]> {
     let [first, second] = servers;
-    let first = restart_one(installation, first).await?;
+    let first = restart_one(installation, first)?;
     sleep(pause).await;
-    let second = restart_one(installation, second).await?;
+    let second = restart_one(installation, second)?;
     sleep(pause).await;
     Ok([first, second])
 }
 
-async fn restart_one(installation: &Installation, server: Server) -> Outcome<Server> {
+fn restart_one(installation: &Installation, server: Server) -> Outcome<Server> {
     let port = server.address.port();
-    server.stop().await?;
-    installation.start_at(port, Log::Warnings, &[]).await
-}
-
-/// A token, and where it comes from.
-#[derive(Clone)]
-struct Held {
-    access: String,
-    by: usize,
-    at: Instant,
-}
-
-impl Held {
-    /// Names the key.
-    fn head(&self) -> &str {
-        self.access.split('.').next().unwrap_or_default()
-    }
-}
-
-/// Somebody who is logged in and means to stay.
-struct Client {
-    shared: Arc<Shared>,
-    user: User,
-    refresh: String,
-    /// The first is kept, the last is the newest.
-    held: Vec<Held>,
-    connections: [Option<Connection>; 2],
-    turn: usize,
-}
-
-impl Client {
-    fn new(shared: Arc<Shared>, user: User, tokens: Tokens) -> Self {
-        let mut client =
-            Self { shared, user, refresh: String::new(), held: Vec::new(), connections: [None, None], turn: user.0 };
-        client.hold(tokens, 0);
-        client
-    }
-
-    fn hold(&mut self, tokens: Tokens, by: usize) {
-        let at = Instant::now();
-        self.refresh = tokens.refresh;
-        if self.held.len() == EARLIER_MAX {
-            self.held.remove(1 + self.turn % (EARLIER_MAX - 2));
-        }
-        let held = Held { access: tokens.access, by, at };
-        lock(&self.shared.heads).entry(held.head().to_owned()).or_insert(at);
-        self.held.push(held);
-    }
-
-    async fn work(mut self) -> Outcome<()> {
-        let shared = Arc::clone(&self.shared);
-        while !shared.stopping.load(Ordering::Relaxed) {
-            self.turn += 1;
-            let instance = self.turn / 2 % 2;
-            if self.turn.is_multiple_of(REFRESH_EVERY) {
-                self.refresh(instance).await?;
-            } else {
-                self.read(instance).await?;
-            }
-            sleep(PAUSE).await;
-        }
-        Ok(())
-    }
-
-    async fn read(&mut self, instance: usize) -> Outcome<()> {
-        let index =
-            if self.turn.is_multiple_of(EARLIER_EVERY) { self.turn % self.held.len() } else { self.held.len() - 1 };
-        let held = self.held[index].clone();
-        let (status, _, by) = self.ask(&me(&held.access), instance).await?;
-        let shared = Arc::clone(&self.shared);
-        add(&shared.counts().requests);
-        match status {
-            200 => return Ok(()),
-            401 => add(&shared.counts().failed),
-            _ => {
-                add(&shared.counts().others);
-                shared.example(&format!("{status} to a request at instance {by}"));
-                return Ok(());
-            }
-        }
-        let refused = Instant::now();
-        let key_seen = lock(&shared.heads).get(held.head()).map_or(Duration::ZERO, |at| refused - *at);
-        let mut came_back = None;
-        while came_back.is_none() && refused.elapsed() < COME_BACK_MAX {
-            sleep(RETRY).await;
-            let (status, _, _) = self.ask(&me(&held.access), by).await?;
-            came_back = (status == 200).then(|| refused.elapsed());
-        }
-        let then = match came_back {
-            Some(after) => format!("believed again after {after:.0?}"),
-            None => format!("and still after {COME_BACK_MAX:?}"),
-        };
-        shared.example(&format!(
-            "instance {by} refused a token made {:.1?} before by instance {}, whose key was first seen {key_seen:.1?} before; {then}",
-            refused - held.at,
-            held.by,
-        ));
-        if came_back.is_some() {
-            add(&shared.counts().came_back);
-            return Ok(());
-        }
-        self.log_in().await
-    }
-
-    async fn refresh(&mut self, instance: usize) -> Outcome<()> {
-        let (status, body, by) = self.ask(&refresh(&self.refresh), instance).await?;
-        let shared = Arc::clone(&self.shared);
-        add(&shared.counts().refreshes);
-        match status {
-            200 => {
-                self.hold(tokens(&body)?, by);
-                Ok(())
-            }
-            400 | 401 => {
-                add(&shared.counts().logouts);
-                let issued_by = self.held.last().map_or(0, |held| held.by);
-                shared.example(&format!(
-                    "instance {by} refused a refresh token of instance {issued_by}: {status} {}",
-                    String::from_utf8_lossy(&body).replace('\n', " ")
-                ));
-                self.log_in().await
-            }
-            _ => {
-                add(&shared.counts().others);
-                shared.example(&format!("{status} to a refresh at instance {by}"));
-                Ok(())
-            }
-        }
-    }
-
-    async fn log_in(&mut self) -> Outcome<()> {
-        let (status, body, by) = self.ask(&self.user.login(), self.turn % 2).await?;
-        if status != 200 {
-            return Err(Broken(format!("a login got {status}: {}", String::from_utf8_lossy(&body))));
-        }
-        self.held.clear();
-        self.hold(tokens(&body)?, by);
-        Ok(())
-    }
-
-    /// The status, the body and who answered: the other instance if this one cannot.
-    async fn ask(&mut self, request: &[u8], mut instance: usize) -> Outcome<(u16, Vec<u8>, usize)> {
-        let begun = Instant::now();
-        loop {
-            let answered = self.try_ask(request, instance).await;
-            match answered {
-                Ok((status, body)) if status != 503 => return Ok((status, body, instance)),
-                Ok(_) => {}
-                Err(_) => self.connections[instance] = None,
-            }
-            if begun.elapsed() > RETRY_MAX {
-                return Err(Broken(format!("neither instance answered within {RETRY_MAX:?}")));
-            }
-            add(&self.shared.counts().moved);
-            instance = 1 - instance;
-            sleep(RETRY).await;
-        }
-    }
-
-    async fn try_ask(&mut self, request: &[u8], instance: usize) -> std::io::Result<(u16, Vec<u8>)> {
-        let connection = match &mut self.connections[instance] {
-            Some(connection) => connection,
-            none => none.insert(Connection::open(self.shared.instances[instance]).await?),
-        };
-        let answer = connection.ask(request).await?;
-        Ok((answer.status, answer.body.to_vec()))
-    }
-}
-
-fn tokens(body: &[u8]) -> Outcome<Tokens> {
-    Tokens::read(&crate::http::Answer { status: 200, head: &[], body })
+    server.stop()?;
+    installation.start_at(port, Log::Kept, &[])
 }

@@ -1,28 +1,30 @@
-//! Decides what a server takes: memory, time to start, processor time for a login, its own size, and bytes in the database.
+//! The resources of a server: memory, time to start, processor time of a login, its size, and bytes in the database.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench_kit::account::User;
+use bench_kit::broken::{Outcome, While as _};
+use bench_kit::machine::{MIB, cores};
+use bench_kit::report::{Goal, short};
+use bench_kit::rounds::Rounds;
+use bench_kit::server::{Installation, Log};
+
 use crate::Bench;
-use crate::broken::{Outcome, While as _};
-use crate::contestant::{Contestant, Dialect, OURS, User};
-use crate::field::{Entrant, Home, or_left_out, order};
+use crate::contestant::{Contestant, Dialect, OURS};
+use crate::field::{Entrant, HASH_BYTES, Home, or_left_out, order};
 use crate::fill::Store;
 use crate::findings::Findings;
 use crate::load::{self, Plan};
-use crate::machine::cores;
 use crate::parts::logins::{CROWD, USERS, crowd};
-use crate::processes::bytes_on_disk;
-use crate::rounds::{Goal, Rounds, short};
-use crate::server::{HASH_BYTES, Installation};
 
-const MIB: f64 = 1024.0 * 1024.0;
-/// Before memory counts as idle.
+/// After the start, before memory counts as idle.
 const REST: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 8;
 const DEADLINE: Duration = Duration::from_mins(2);
-/// What may be taken beside the hashing budget: a thousand connections, and whatever else serving needs.
+/// Memory beside the hashing budget: for a thousand connections, and everything else that serving needs.
 const BESIDE_BUDGET_MIB: f64 = 64.0;
 
 pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
@@ -48,21 +50,21 @@ pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
     Ok(())
 }
 
-/// Ours hashes in as much memory as lets every core hash, and no more.
+/// Memory for one hash on each core: the smallest budget under which every core hashes.
 fn budget_bytes() -> u64 {
     cores() as u64 * HASH_BYTES
 }
 
 async fn cost(bench: &Bench, findings: &mut Findings, contestant: &Contestant) -> Outcome<()> {
-    let installation = Installation::on_sqlite(bench, contestant)?;
+    let installation = Home::Sqlite.install(bench, contestant)?;
     let budget = budget_bytes().to_string();
     let connections = (CROWD + 100).to_string();
     let settings = [("HASHING_MEMORY_BYTES_MAX", budget.as_str()), ("CONNECTIONS_MAX", connections.as_str())];
     let settings = if contestant.dialect == Dialect::Ours { &settings[..] } else { &[] };
     let name = &contestant.name;
     // The first start makes the schema.
-    installation.start(settings).await?.stop().await?;
-    let server = installation.start(settings).await?;
+    installation.start(Log::Nowhere, settings)?.stop_peer()?;
+    let server = installation.start(Log::Nowhere, settings)?;
     findings.add(
         "cost-start",
         "From the start of the process to the first answer",
@@ -76,7 +78,7 @@ async fn cost(bench: &Bench, findings: &mut Findings, contestant: &Contestant) -
     let size = size(bench, contestant, &server.tree().program()?)? as f64 / MIB;
     findings.add("cost-size", "Size of the program, or of the folder with what it needs", "MiB", name, size);
 
-    let entrant = Entrant { installation, server };
+    let entrant = Entrant { contestant, server, installation };
     entrant.register(USERS).await?;
     let requests = Arc::new((0..USERS).map(|number| contestant.login(User(number))).collect());
     let plan = Plan { clients: CLIENTS, window: bench.scale.login_window, deadline: DEADLINE, status: 200 };
@@ -107,7 +109,7 @@ async fn cost(bench: &Bench, findings: &mut Findings, contestant: &Contestant) -
         short(peak),
         short(milliseconds(load.cpu())),
         short(size),
-        crowded.load.told(),
+        crowded.load.summary(),
     );
     Ok(())
 }
@@ -116,7 +118,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// A program that was built for it is all that there is; anything else needs its folder.
+/// The size of a program that was built; a script needs its whole folder.
 fn size(bench: &Bench, contestant: &Contestant, program: &Path) -> Outcome<u64> {
     let own = bench.work.join(&contestant.name);
     let beside = contestant.program.parent().unwrap_or(Path::new("/"));
@@ -127,22 +129,30 @@ fn size(bench: &Bench, contestant: &Contestant, program: &Path) -> Outcome<u64> 
     bytes_on_disk(folder)
 }
 
-/// Bytes for a registration and for a login, from what is in the file before and after many of them.
+/// The size of a file, or of everything in a folder.
+fn bytes_on_disk(path: &Path) -> Outcome<u64> {
+    let metadata = fs::symlink_metadata(path).doing(path.display())?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    let mut sum = 0;
+    for entry in fs::read_dir(path).doing(path.display())? {
+        sum += bytes_on_disk(&entry?.path())?;
+    }
+    Ok(sum)
+}
+
+/// Bytes of a registration and of a login, by the growth of the file after many of them.
 async fn database(bench: &Bench, findings: &mut Findings, contestant: &Contestant) -> Outcome<()> {
-    let entrant = Entrant::start(bench, contestant, &Home::Sqlite).await?;
-    let Entrant { installation, server } = entrant;
-    server.stop().await?;
+    let installation = Entrant::start(bench, contestant, &Home::Sqlite)?.end()?;
     let before = used(&installation).await?;
-    let entrant = Entrant { server: installation.start(&[]).await?, installation };
+    let entrant = Entrant::begin(contestant, installation)?;
     entrant.register(bench.scale.rows).await?;
-    let Entrant { installation, server } = entrant;
-    server.stop().await?;
+    let installation = entrant.end()?;
     let registered = used(&installation).await?;
-    let entrant = Entrant { server: installation.start(&[]).await?, installation };
+    let entrant = Entrant::begin(contestant, installation)?;
     entrant.sessions(bench.scale.rows, bench.scale.rows).await?;
-    let Entrant { installation, server } = entrant;
-    server.stop().await?;
-    let logged_in = used(&installation).await?;
+    let logged_in = used(&entrant.end()?).await?;
     for (id, what, from, to) in [
         ("cost-bytes-user", "SQLite database for each user", before, registered),
         ("cost-bytes-session", "SQLite database for each login", registered, logged_in),
@@ -154,7 +164,7 @@ async fn database(bench: &Bench, findings: &mut Findings, contestant: &Contestan
     Ok(())
 }
 
-async fn used(installation: &Installation<'_>) -> Outcome<u64> {
+async fn used(installation: &Installation) -> Outcome<u64> {
     let mut store = Store::open(installation).await?;
     let used = store.used().await?;
     store.close().await?;

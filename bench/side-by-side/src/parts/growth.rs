@@ -1,29 +1,31 @@
-//! Decides what it costs to have many users: the time of an operation at several sizes of the database, in turn.
+//! The cost of many users: the time of an operation at several sizes of the database, in turn.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use bench_kit::account::{User, login};
+use bench_kit::broken::{Outcome, While as _, broken};
+use bench_kit::client::{Connection, get};
+use bench_kit::report::{Goal, short};
+use bench_kit::server::{Installation, Log, Server};
+use bench_kit::settle;
+use bench_kit::statistics::quantile;
+use bench_kit::usage::Usage;
 use rustix::fs::statvfs;
 use serde_json::json;
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome, While as _};
-use crate::contestant::{Session, User, anonymous, login};
-use crate::field::{Entrant, Home, order};
+use crate::contestant::Session;
+use crate::field::{Entrant, Home, order, postgres};
 use crate::fill::{Store, bulk_email};
 use crate::findings::Findings;
-use crate::http::Connection;
-use crate::postgres::Cluster;
-use crate::processes::Usage;
-use crate::rounds::{Goal, quantile, short};
-use crate::server::{Installation, Server, settle};
 
-/// Different users that are asked for in turn.
+/// Different users who are requested in turn.
 const SAMPLES: u64 = 5000;
 const SESSIONS: usize = 64;
-/// One post for so many users; fewer where that would leave less than a thousand.
+/// Users for each post; fewer if that would leave less than a thousand posts.
 const POSTS_EVERY: u64 = 10;
-/// With its session, its share of the posts, and all indexes, generously.
+/// With a session, a share of the posts, and all indexes, generously.
 const BYTES_PER_USER: u64 = 2000;
 const RATIO_MAX: f64 = 1.3;
 
@@ -33,13 +35,13 @@ pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
     let (free, needed) = (space.f_bavail * space.f_frsize, users * BYTES_PER_USER);
     if free < needed {
         let [free, needed] = [free, needed].map(|bytes| short(bytes as f64 / f64::from(1 << 30)));
-        return Err(Broken(format!("{needed} GiB are needed in the temporary folder (TMPDIR), {free} GiB are free")));
+        return broken(format!("{needed} GiB are needed in the temporary folder (TMPDIR), {free} GiB are free"));
     }
     bench.runtime.block_on(async {
-        // One after the other, so that the disk holds one at a time.
+        // One after the other, so that the disk holds one database at a time.
         on(bench, findings, &Home::Sqlite).await?;
-        let cluster = Cluster::start()?;
-        on(bench, findings, &Home::Postgres(&cluster)).await
+        let postgres = postgres()?;
+        on(bench, findings, &Home::Postgres(&postgres)).await
     })
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
 struct Operation {
     id: &'static str,
     what: &'static str,
-    /// Which of a [`Town`]'s servers.
+    /// The server of the [`Town`].
     on: On,
     requests: Arc<Vec<Vec<u8>>>,
 }
@@ -59,13 +61,13 @@ enum On {
 }
 
 /// A database of one size with its servers.
-struct Town<'b> {
+struct Town {
     size: u64,
     default: Server,
     without_cache: Server,
     operations: Vec<Operation>,
     // After the servers, which use it.
-    _installation: Installation<'b>,
+    _installation: Installation,
 }
 
 async fn on(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<()> {
@@ -99,9 +101,9 @@ async fn on(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<
     Ok(())
 }
 
-/// Sends the requests of one operation to all towns in turn, one at a time, so that whatever disturbs one disturbs all. The times
-/// of each town's answers in microseconds, and what the generator took.
-async fn turn(bench: &Bench, towns: &[Town<'_>], place: usize) -> Outcome<(Vec<Vec<f64>>, f64)> {
+/// Sends the requests of one operation to all towns in turn, one at a time, so that a disturbance meets all of them. Returns the
+/// times of each town's answers in microseconds, and the generator's share of all cores.
+async fn turn(bench: &Bench, towns: &[Town], place: usize) -> Outcome<(Vec<Vec<f64>>, f64)> {
     settle().await;
     let mut connections = Vec::new();
     for town in towns {
@@ -113,7 +115,7 @@ async fn turn(bench: &Bench, towns: &[Town<'_>], place: usize) -> Outcome<(Vec<V
     let begun = Instant::now();
     let mut number = 0;
     while begun.elapsed() < window {
-        // Who goes first changes each time, because the first finds the processor as others have left it.
+        // The order changes, because the first finds the caches full of other data.
         for town in order(towns.len(), number) {
             let requests = &towns[town].operations[place].requests;
             let sent = Instant::now();
@@ -122,10 +124,10 @@ async fn turn(bench: &Bench, towns: &[Town<'_>], place: usize) -> Outcome<(Vec<V
         }
         number += 1;
     }
-    Ok((times, usage.since(towns[0].server(place).tree(), None)?.generator))
+    Ok((times, usage.since()?.generator))
 }
 
-/// How a size is called.
+/// The name of a size.
 fn users(size: u64) -> String {
     format!("{} users", short(size as f64))
 }
@@ -137,8 +139,8 @@ fn ratio(findings: &mut Findings, id: &str, small: u64, large: u64) {
     findings.figure(format!("{id}-{large}"), what, "×", rounds, Some(Goal::AtMost(RATIO_MAX)));
 }
 
-impl<'b> Town<'b> {
-    /// The one that an operation is for.
+impl Town {
+    /// The server of an operation.
     fn server(&self, place: usize) -> &Server {
         match self.operations[place].on {
             On::Default => &self.default,
@@ -146,16 +148,15 @@ impl<'b> Town<'b> {
         }
     }
 
-    async fn fill(bench: &'b Bench, findings: &mut Findings, home: &Home<'_>, size: u64) -> Outcome<Self> {
-        let entrant = Entrant::start(bench, &bench.ours, home).await?;
+    async fn fill(bench: &Bench, findings: &mut Findings, home: &Home<'_>, size: u64) -> Outcome<Self> {
+        let entrant = Entrant::start(bench, &bench.ours, home)?;
         entrant.register(1).await?;
         let session = entrant.sessions(1, 1).await?.remove(0);
         let mut connection = Connection::open(entrant.server.address).await?;
         let post =
             json!({ "title": "A post like any other", "content": "Nothing happened today, either.\n".repeat(6) });
         connection.ask(&session.post_json("/api/posts", &post)).await?.expect(201)?;
-        let Entrant { installation, server } = entrant;
-        server.stop().await?;
+        let installation = entrant.end()?;
 
         let begun = Instant::now();
         let mut store = Store::open(&installation).await?;
@@ -164,13 +165,13 @@ impl<'b> Town<'b> {
         let bytes = store.bytes(&installation).await?;
         let some_users = some(size, SAMPLES);
         let ids = store.ids(&some_users).await?;
-        // All that are asked for have a post, at every size.
+        // All authors that are requested have a post, at every size.
         let authors: Vec<u64> = some(size / posts_every, SAMPLES).iter().map(|number| number * posts_every).collect();
         let authors = store.ids(&authors).await?;
         store.close().await?;
         let gib = bytes as f64 / f64::from(1 << 30);
         println!("  {size} users on {}: {gib:.2} GiB, filled in {:.0?}", home.title(), begun.elapsed());
-        let (database, title) = (installation.database.name(), installation.database.title());
+        let (database, title) = (home.name(), home.title());
         findings.add(
             &format!("growth-{database}-bytes"),
             &format!("Database on {title} for each user, with a session and a tenth of a post"),
@@ -179,8 +180,8 @@ impl<'b> Town<'b> {
             bytes as f64 / size as f64,
         );
 
-        let default = installation.start(&[]).await?;
-        let without_cache = installation.start(&[("SESSION_CACHE", "off")]).await?;
+        let default = installation.start(Log::Nowhere, &[])?;
+        let without_cache = installation.start(Log::Nowhere, &[("SESSION_CACHE", "off")])?;
         let sessions = sessions(bench, &default, size).await.doing("logging in")?;
         let logins = some_users.iter().map(|number| login(&bulk_email(*number), &User(0).password()));
         let me: Arc<Vec<_>> = Arc::new(sessions.iter().map(|session| session.get("/api/users/me")).collect());
@@ -193,14 +194,14 @@ impl<'b> Town<'b> {
                 "user",
                 "Looking up a user",
                 On::Default,
-                Arc::new(ids.iter().map(|id| anonymous(&format!("/api/users/{id}"))).collect()),
+                Arc::new(ids.iter().map(|id| get(&format!("/api/users/{id}"))).collect()),
             ),
-            operation("posts", "A page of posts", On::Default, Arc::new(vec![anonymous("/api/posts?limit=10")])),
+            operation("posts", "A page of posts", On::Default, Arc::new(vec![get("/api/posts?limit=10")])),
             operation(
                 "author",
                 "A page of a user's posts",
                 On::Default,
-                Arc::new(authors.iter().map(|id| anonymous(&format!("/api/users/{id}/posts?limit=10"))).collect()),
+                Arc::new(authors.iter().map(|id| get(&format!("/api/users/{id}/posts?limit=10"))).collect()),
             ),
         ];
         let town = Self { size, default, without_cache, operations, _installation: installation };
@@ -232,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_who_are_asked_for_are_all_different_and_there() {
+    fn requested_users_are_all_different_and_exist() {
         for size in [1000, 20_000, 100_000, 10_000_000] {
             let numbers = some(size, SAMPLES);
             assert!(numbers.iter().all(|number| *number < size));

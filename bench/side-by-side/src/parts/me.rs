@@ -1,22 +1,24 @@
-//! Decides what an authenticated request costs: the rate of `GET /me` over that of a bare axum handler and of the peers; and what
-//! it costs to ask about a token and to exchange one.
+//! The cost of an authenticated request: the rate of `GET /me` over that of a bare axum handler and of the peers; and the rates
+//! of introspecting a token and of exchanging one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bench_kit::account::refresh;
+use bench_kit::bare;
+use bench_kit::broken::{Broken, Outcome, While as _};
+use bench_kit::client::{Connection, bearer, request};
+use bench_kit::report::short;
+use bench_kit::server::Server;
+use bench_kit::settle;
 use tokio::task::JoinSet;
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome, While as _};
 use crate::contestant::Session;
-use crate::field::{Entrant, Home, entrants, or_left_out, order};
+use crate::field::{Entrant, Home, entrants, or_left_out, order, postgres};
 use crate::findings::Findings;
-use crate::http::{Connection, refresh};
 use crate::load::{self, Load, Plan};
-use crate::postgres::Cluster;
-use crate::rounds::short;
-use crate::server::{Bare, Server, settle};
 
 pub(crate) const BARE: &str = "bare axum";
 pub(crate) const CLIENTS: usize = 32;
@@ -26,16 +28,16 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 const GOALS: [(&str, f64); 3] = [(BARE, 0.7), ("fastapi", 40.0), ("better-auth", 40.0)];
 
 pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
-    let cluster = Cluster::start()?;
+    let postgres = postgres()?;
     bench.runtime.block_on(async {
-        for home in [Home::Sqlite, Home::Postgres(&cluster)] {
+        for home in [Home::Sqlite, Home::Postgres(&postgres)] {
             on(bench, findings, &home).await?;
         }
         Ok(())
     })
 }
 
-/// Somebody who is asked the same again and again.
+/// A server that gets the same requests repeatedly.
 pub(crate) struct Asked<'b> {
     pub(crate) name: String,
     pub(crate) server: &'b Server,
@@ -48,11 +50,11 @@ async fn on(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<
     let (mut me, mut verify) = (Vec::new(), Vec::new());
     for entrant in &field {
         let sessions = entrant.sessions(USERS, SESSIONS).await.doing(entrant.name());
-        let Some(sessions) = or_left_out(findings, entrant.contestant(), sessions)? else { continue };
-        let path = entrant.contestant().me();
+        let Some(sessions) = or_left_out(findings, entrant.contestant, sessions)? else { continue };
+        let path = entrant.contestant.me();
         let requests = Arc::new(sessions.iter().map(|session| session.get(path)).collect::<Vec<_>>());
         if entrant.is_ours() {
-            let secret = &entrant.installation.introspection_secret;
+            let secret = entrant.installation.get("INTROSPECTION_SECRET");
             let requests = Arc::new(sessions.iter().map(|session| introspection(session, secret)).collect());
             verify.push(Asked { name: entrant.name().to_owned(), server: &entrant.server, requests });
             own = sessions;
@@ -60,15 +62,15 @@ async fn on(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<
         me.push(Asked { name: entrant.name().to_owned(), server: &entrant.server, requests });
     }
     let ours = field.iter().find(|entrant| entrant.is_ours()).ok_or_else(|| Broken("ours is missing".to_owned()))?;
-    let (bare_me, bare_verify) = (bare(bench, &me[0]).await?, bare(bench, &verify[0]).await?);
+    let (bare_me, bare_verify) = (limit(bench, &me[0]).await?, limit(bench, &verify[0]).await?);
     for (asked, bare) in [(&mut me, &bare_me), (&mut verify, &bare_verify)] {
         let requests = Arc::clone(&asked[0].requests);
-        asked.insert(1, Asked { name: BARE.to_owned(), server: &bare.0, requests });
+        asked.insert(1, Asked { name: BARE.to_owned(), server: bare, requests });
     }
     let (name, title) = (home.name(), home.title());
     let read = [
         (format!("me-{name}"), format!("GET /me on {title}, {CLIENTS} at a time"), me),
-        (format!("verify-{name}"), format!("Asking about an access token (introspection) on {title}"), verify),
+        (format!("verify-{name}"), format!("Introspecting an access token on {title}"), verify),
     ];
     for round in 0..bench.scale.rounds {
         for (id, what, asked) in &read {
@@ -91,17 +93,17 @@ async fn on(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<
     Ok(())
 }
 
-/// One that gives the same bytes as the first answer to these.
-pub(crate) async fn bare(bench: &Bench, asked: &Asked<'_>) -> Outcome<Bare> {
+/// A bare server that repeats the first answer to these requests.
+pub(crate) async fn limit(bench: &Bench, asked: &Asked<'_>) -> Outcome<Server> {
     let mut connection = Connection::open(asked.server.address).await?;
     let request = &asked.requests[0];
     let line = String::from_utf8_lossy(request.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
     let path = line.split(' ').nth(1).unwrap_or_default();
-    Bare::start(&bench.bare, path, &connection.ask(request).await?.expect(200)?)
+    bare::start(&bench.bare, path, &connection.ask(request).await?.expect(200)?)
 }
 
-/// Everybody a few times, in orders that change; what counts is the whole, because in a turn as short as these somebody else on the
-/// machine decides who is fast.
+/// Measures each server in several turns, in changing orders, and adds them up, because other programs on the machine can
+/// disturb a turn as short as these.
 pub(crate) async fn ask_round(
     bench: &Bench,
     findings: &mut Findings,
@@ -134,16 +136,12 @@ pub(crate) async fn ask_round(
 }
 
 fn introspection(session: &Session, secret: &str) -> Vec<u8> {
-    let body = format!("token={}", session.token());
-    let length = body.len();
-    format!(
-        "POST /api/users/token/introspect HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {secret}\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
+    let secret = bearer(secret);
+    let headers = [("authorization", secret.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    request("POST /api/users/token/introspect", &headers, format!("token={}", session.token()).as_bytes())
 }
 
-/// Every client exchanges its refresh token, then the one that it got for it, and so on. Exchanges a second.
+/// Every client exchanges its refresh token, then the new one, and so on. Returns the exchanges per second.
 async fn exchange(bench: &Bench, ours: &Entrant<'_>, sessions: &mut [Session]) -> Outcome<f64> {
     let exchanged = Arc::new(AtomicUsize::new(0));
     let (address, window) = (ours.server.address, bench.scale.read_window);

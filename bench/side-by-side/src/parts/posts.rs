@@ -1,22 +1,21 @@
-//! Decides what a page of posts costs, at the beginning and deep inside, and what a picture costs.
+//! The rates of pages of posts, the first and a deep one, and of uploaded pictures.
 
 use std::sync::Arc;
 
+use bench_kit::broken::{Broken, Outcome, While as _, broken};
+use bench_kit::client::{Connection, get, multipart};
+use bench_kit::report::short;
+use bench_kit::settle;
 use serde_json::json;
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome, While as _};
-use crate::contestant::{Session, anonymous};
-use crate::field::{Entrant, Home, entrants, or_left_out, order};
+use crate::contestant::Session;
+use crate::field::{Entrant, Home, entrants, or_left_out, order, postgres};
 use crate::fill::Store;
 use crate::findings::Findings;
-use crate::http::Connection;
 use crate::load::{self, Plan};
-use crate::parts::me::{Asked, BARE, DEADLINE, ask_round, bare};
+use crate::parts::me::{Asked, BARE, DEADLINE, ask_round, limit};
 use crate::photograph;
-use crate::postgres::Cluster;
-use crate::rounds::short;
-use crate::server::settle;
 
 const USERS: usize = 8;
 /// Written through the API, and then multiplied in the database.
@@ -25,12 +24,12 @@ const PAGE: u64 = 10;
 const UPLOADING: usize = 4;
 const GOALS: [(&str, f64); 1] = [(BARE, 0.3)];
 const TEXT: &str = "It was a bright cold day in April, and nobody had yet asked the clock on the landing what it thought of \
-                    that; so it went on saying nothing, twice a second, to whoever came up the stairs with wet shoes.";
+                    that; so it went on saying nothing, twice a second, to every guest who came up the stairs with wet shoes.";
 
 pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
-    let cluster = Cluster::start()?;
+    let postgres = postgres()?;
     bench.runtime.block_on(async {
-        for home in [Home::Sqlite, Home::Postgres(&cluster)] {
+        for home in [Home::Sqlite, Home::Postgres(&postgres)] {
             pages(bench, findings, &home).await?;
         }
         pictures(bench, findings).await
@@ -40,7 +39,7 @@ pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
 async fn pages(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outcome<()> {
     let mut field = Vec::new();
     for entrant in entrants(bench, findings, home, USERS).await? {
-        let contestant = entrant.contestant();
+        let contestant = entrant.contestant;
         if contestant.has_the_contract() {
             let filled = fill(entrant, bench.scale.posts).await.doing(&contestant.name);
             field.extend(or_left_out(findings, contestant, filled)?);
@@ -51,18 +50,18 @@ async fn pages(bench: &Bench, findings: &mut Findings, home: &Home<'_>) -> Outco
     let (mut first, mut deep) = (Vec::new(), Vec::new());
     for entrant in &field {
         for (asked, path) in [(&mut first, page("skip=0")), (&mut deep, page(&format!("skip={skip}")))] {
-            let requests = Arc::new(vec![anonymous(&path)]);
+            let requests = Arc::new(vec![get(&path)]);
             asked.push(Asked { name: entrant.name().to_owned(), server: &entrant.server, requests });
         }
     }
     let cursor = cursor(&field[0], skip).await?;
-    let requests = Arc::new(vec![anonymous(&page(&format!("after={cursor}")))]);
-    // By cursor in the place of the peers' and our own `skip`.
+    let requests = Arc::new(vec![get(&page(&format!("after={cursor}")))]);
+    // The same page, by cursor instead of `skip`.
     deep.push(Asked { name: "blog by cursor".to_owned(), server: &field[0].server, requests });
-    let limits = [bare(bench, &first[0]).await?, bare(bench, &deep[0]).await?];
+    let limits = [limit(bench, &first[0]).await?, limit(bench, &deep[0]).await?];
     for (asked, bare) in [&mut first, &mut deep].into_iter().zip(&limits) {
         let requests = Arc::clone(&asked[0].requests);
-        asked.insert(1, Asked { name: BARE.to_owned(), server: &bare.0, requests });
+        asked.insert(1, Asked { name: BARE.to_owned(), server: bare, requests });
     }
     let (name, posts) = (home.name(), short(bench.scale.posts as f64));
     let read = [
@@ -87,7 +86,7 @@ fn page(from: &str) -> String {
     format!("/api/posts?{from}&limit={PAGE}")
 }
 
-/// A server with so many posts.
+/// Fills a server with posts.
 async fn fill(entrant: Entrant<'_>, posts: u64) -> Outcome<Entrant<'_>> {
     let sessions = entrant.sessions(USERS, USERS).await?;
     let mut connection = Connection::open(entrant.server.address).await?;
@@ -100,20 +99,21 @@ async fn fill(entrant: Entrant<'_>, posts: u64) -> Outcome<Entrant<'_>> {
     let mut store = Store::open(&entrant.installation).await?;
     store.multiply_posts(posts / WRITTEN - 1, entrant.is_ours()).await?;
     store.close().await?;
-    let entrant = entrant.restart().await?;
+    let contestant = entrant.contestant;
+    let entrant = Entrant::begin(contestant, entrant.end()?)?;
     let mut connection = Connection::open(entrant.server.address).await?;
-    let body = connection.ask(&anonymous(&page("skip=0"))).await?.expect(200)?.json()?;
+    let body = connection.ask(&get(&page("skip=0"))).await?.expect(200)?.json()?;
     match (body["total"].as_u64(), body["posts"].as_array().map(Vec::len)) {
         (Some(total), Some(10)) if total == posts => Ok(entrant),
-        found => Err(Broken(format!("a page of {posts} posts says {found:?}"))),
+        found => broken(format!("a page of {posts} posts says {found:?}")),
     }
 }
 
-/// Of the page that `skip` leads to.
+/// The cursor of the page at `skip`.
 async fn cursor(ours: &Entrant<'_>, skip: u64) -> Outcome<String> {
     let mut connection = Connection::open(ours.server.address).await?;
     let before = page(&format!("skip={}", skip - PAGE));
-    let body = connection.ask(&anonymous(&before)).await?.expect(200)?.json()?;
+    let body = connection.ask(&get(&before)).await?.expect(200)?.json()?;
     let cursor = body["next_cursor"].as_str().map(str::to_owned);
     cursor.ok_or_else(|| Broken("a page has no next_cursor".to_owned()))
 }
@@ -122,7 +122,7 @@ async fn pictures(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
     let picture = photograph::jpeg()?;
     let mut field = Vec::new();
     for entrant in entrants(bench, findings, &Home::Sqlite, USERS).await? {
-        let contestant = entrant.contestant();
+        let contestant = entrant.contestant;
         if contestant.has_the_contract() {
             let ready = uploads(&entrant, &picture).await.doing(&contestant.name);
             if let Some(requests) = or_left_out(findings, contestant, ready)? {
@@ -147,7 +147,7 @@ async fn pictures(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
     Ok(())
 }
 
-/// One request for each user; the first of them is tried.
+/// One request for each user; the first is tried.
 async fn uploads(entrant: &Entrant<'_>, picture: &[u8]) -> Outcome<Vec<Vec<u8>>> {
     let mut connection = Connection::open(entrant.server.address).await?;
     let mut requests = Vec::new();
@@ -160,8 +160,6 @@ async fn uploads(entrant: &Entrant<'_>, picture: &[u8]) -> Outcome<Vec<Vec<u8>>>
 }
 
 fn upload(session: &Session, id: &str, picture: &[u8]) -> Vec<u8> {
-    let head = "--frontier\r\ncontent-disposition: form-data; name=\"file\"; filename=\"me.jpg\"\r\n\
-                content-type: image/jpeg\r\n\r\n";
-    let body = [head.as_bytes(), picture, b"\r\n--frontier--\r\n"].concat();
-    session.send("PATCH", &format!("/api/users/{id}/picture"), "multipart/form-data; boundary=frontier", &body)
+    let (media_type, body) = multipart(picture);
+    session.send(&format!("PATCH /api/users/{id}/picture"), media_type, &body)
 }

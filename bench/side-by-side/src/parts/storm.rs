@@ -1,23 +1,25 @@
-//! Decides how long somebody waits who only reads their own account while others log in without pause.
+//! How long a request for one's account takes while others log in without pause, in an open loop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench_kit::account::User;
+use bench_kit::broken::{Outcome, While as _};
+use bench_kit::open_loop::{Schedule, ask};
+use bench_kit::report::{Goal, short};
+use bench_kit::settle;
+
 use crate::Bench;
-use crate::broken::{Outcome, While as _};
-use crate::contestant::{OURS, User};
+use crate::contestant::OURS;
 use crate::field::{Entrant, Home, entrants, or_left_out, order};
 use crate::findings::Findings;
 use crate::load::{self, Plan};
-use crate::open_loop::{Schedule, ask};
 use crate::parts::logins::leave;
-use crate::rounds::{Goal, short};
-use crate::server::settle;
 
 const LOGIN_CLIENTS: usize = 16;
 const PER_SECOND: u32 = 100;
 const GRACE: Duration = Duration::from_secs(10);
-/// Before requests are due, so that the line of logins has its length.
+/// Before the first request is due, so that the queue of logins has its length.
 const HEAD_START: Duration = Duration::from_secs(1);
 const P99_MS_MAX: f64 = 15.0;
 
@@ -30,7 +32,7 @@ pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
                 let entrant = &field[place];
                 settle().await;
                 let done = storm(bench, findings, entrant).await.doing(entrant.name());
-                if or_left_out(findings, entrant.contestant(), done)?.is_none() {
+                if or_left_out(findings, entrant.contestant, done)?.is_none() {
                     left_out.push(place);
                 }
             }
@@ -48,7 +50,7 @@ pub(crate) fn measure(bench: &Bench, findings: &mut Findings) -> Outcome<()> {
 }
 
 async fn storm(bench: &Bench, findings: &mut Findings, entrant: &Entrant<'_>) -> Outcome<()> {
-    let (contestant, server) = (entrant.contestant(), &entrant.server);
+    let (contestant, server) = (entrant.contestant, &entrant.server);
     let session = entrant.sessions(1, 1).await?.remove(0);
     let request = Arc::new(session.get(contestant.me()));
     let logins = Arc::new((0..LOGIN_CLIENTS).map(|number| contestant.login(User(number))).collect());
@@ -99,7 +101,7 @@ async fn storm(bench: &Bench, findings: &mut Findings, entrant: &Entrant<'_>) ->
     );
     if times.failed > 0 {
         findings.note(format!(
-            "{name} answered {} requests of a storm with an error; they count as long as was waited",
+            "{name} answered {} requests of a storm with an error; they count up to the end of the wait",
             times.failed
         ));
     }

@@ -1,5 +1,4 @@
-//! Decides what the least is that an axum server can do to give a certain answer: the limit for one that has to find out what
-//! it is asked.
+//! The least that an axum server can do to give a certain answer: the limit for a server that has to work the answer out.
 //!
 //! Takes a path, the answer's headers (a JSON list of pairs) and its body as arguments, prints the address it listens on, and
 //! ends when its standard input closes.
@@ -45,7 +44,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         writeln!(io::stdout(), "{}", listener.local_addr()?)?;
-        // As the server does, too.
+        // As the server does.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         axum::serve(listener, app).await?;
         Ok(())
