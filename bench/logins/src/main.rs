@@ -1,35 +1,30 @@
-//! What is measured in which order, and how much of it. `README.md` beside this says what the figures mean.
+//! The parts, and how much each measures. `README.md` beside this explains the figures.
 
-mod broken;
-mod client;
-mod engine;
+mod hashing_threads;
 mod load;
-mod machine;
 mod parts;
-mod report;
-mod server;
-mod statistics;
 
 use std::ops::Range;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use hyper::StatusCode;
+use bench_kit::account::User;
+use bench_kit::broken::{Outcome, While as _, broken};
+use bench_kit::client::Connection;
+use bench_kit::machine::{Description, raise_open_files};
+use bench_kit::parts::{Choice, Part, path};
+use bench_kit::runtime;
+use bench_kit::server::{Installation, Log, Server};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use broken::{Broken, Outcome, While as _};
-use client::{Client, User};
-use machine::Description;
-use report::Figure;
-use server::Installation;
-
-/// Of the full load, and of the line that is abandoned.
+/// For 5,000 clients, with room to spare. The server raises its own limit.
+const OPEN_FILES: u64 = 8192;
+/// Clients of the full load, and of the queue that is abandoned.
 const CLIENTS: usize = 64;
-/// Registered before anything is measured.
+/// Users that are registered before anything is measured.
 const USERS: usize = 64;
-/// The server's default costs.
+/// Memory of a hash at the server's default costs.
 const HASH_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How much is measured.
@@ -43,7 +38,7 @@ struct Scale {
     pairs: usize,
 }
 
-/// The server's own default for the longest wait.
+/// With the server's default for the longest wait.
 const FULL: Scale = Scale {
     full_load_rounds: 7,
     engine_window: Duration::from_secs(2),
@@ -54,7 +49,7 @@ const FULL: Scale = Scale {
     pairs: 2000,
 };
 
-/// To see that everything works; too little for figures to rely on.
+/// Shows that everything works, but too little for figures to rely on.
 const SHORT: Scale = Scale {
     full_load_rounds: 3,
     engine_window: Duration::from_secs(1),
@@ -72,13 +67,7 @@ pub(crate) struct Bench {
     scale: Scale,
 }
 
-struct Part {
-    name: &'static str,
-    heading: &'static str,
-    measure: fn(&Bench) -> Outcome<Vec<Figure>>,
-}
-
-const PARTS: [Part; 7] = [
+static PARTS: [Part<Bench>; 7] = [
     Part {
         name: "full-load",
         heading: "64 clients log in without pause, and the bare engine in turn",
@@ -92,7 +81,7 @@ const PARTS: [Part; 7] = [
     },
     Part {
         name: "disconnect",
-        heading: "64 waiting logins whose clients go away",
+        heading: "64 waiting logins whose clients disconnect",
         measure: parts::disconnect::measure,
     },
     Part {
@@ -102,72 +91,71 @@ const PARTS: [Part; 7] = [
     },
     Part {
         name: "slowloris",
-        heading: "GET /api/users/me while 5,000 connections send a byte of a head now and then",
+        heading: "GET /api/users/me while 5,000 connections send a byte of a head every few seconds",
         measure: parts::slowloris::measure,
     },
-    // The last, because it changes the users.
+    // Last, because it changes the users.
     Part {
         name: "recipes",
-        heading: "unknown address against wrong password where hashes are of five recipes; idle, and while 4 others log in",
+        heading: "unknown address against wrong password with hashes of five algorithms; idle, and while 4 others log in",
         measure: parts::timing::measure_recipes,
     },
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Broken(text)) => {
-            eprintln!("broken: {text}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_kit::run(run)
 }
 
 fn run() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let program = arguments.next().map(PathBuf::from);
-    let program = program.ok_or_else(|| Broken("which server? Use bench/logins/run, which builds one".to_owned()))?;
-    let mut scale = FULL;
-    let mut chosen = Vec::new();
-    for argument in arguments {
-        match PARTS.iter().find(|part| part.name == argument) {
-            Some(part) => chosen.push(part),
-            None if argument == "--short" => scale = SHORT,
-            None => return Err(Broken(format!("{argument} is neither --short nor the name of a part"))),
-        }
-    }
-    if chosen.is_empty() {
-        chosen.extend(&PARTS);
-    }
-
+    let program = path(&mut arguments)?;
+    let choice = Choice::parse(arguments, &PARTS)?;
     println!("{}", Description::read()?);
-    machine::raise_open_files()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let _signals = server::end_together(&runtime)?;
-    let bench = Bench { installation: Installation::new(&program)?, runtime, scale };
-    register(&bench, &[], 0..USERS).doing("registering users")?;
-    let mut figures = Vec::new();
-    for part in chosen {
-        println!("\n{}: {}", part.name, part.heading);
-        figures.extend((part.measure)(&bench).doing(part.name)?);
-    }
-    report::print(&figures);
-    Ok(())
+    raise_open_files(OPEN_FILES)?;
+    let scale = if choice.is_short { SHORT } else { FULL };
+    let bench = Bench { installation: Installation::new(&program, &[])?, runtime: runtime()?, scale };
+    bench.register(&[], 0..USERS).doing("registering users")?;
+    choice.measure(&bench)
 }
 
-/// Over HTTP, as anybody would.
-pub(crate) fn register(bench: &Bench, settings: &[(&str, String)], numbers: Range<usize>) -> Outcome<()> {
-    let server = bench.installation.start(settings)?;
-    bench.runtime.block_on(async {
-        let mut clients = JoinSet::new();
-        for user in numbers.map(User::numbered) {
-            let mut client = Client::connect(server.address).await?;
-            clients.spawn(async move { client.send(user.registration()).await?.expect(StatusCode::CREATED).map(drop) });
-        }
-        while let Some(ended) = clients.join_next().await {
-            ended??;
-        }
-        Outcome::Ok(())
-    })?;
-    server.stop()
+impl Bench {
+    /// A server with these settings instead of the defaults.
+    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Outcome<Server> {
+        self.installation.start(Log::Checked, settings)
+    }
+
+    /// Registers users over HTTP.
+    pub(crate) fn register(&self, settings: &[(&str, &str)], numbers: Range<usize>) -> Outcome<()> {
+        let server = self.start(settings)?;
+        self.runtime.block_on(async {
+            let mut clients = JoinSet::new();
+            for user in numbers.map(User) {
+                let mut client = Connection::open(server.address).await?;
+                clients.spawn(async move { client.ask(&user.registration()).await?.expect(201).map(drop) });
+            }
+            while let Some(ended) = clients.join_next().await {
+                ended??;
+            }
+            Outcome::Ok(())
+        })?;
+        server.stop()
+    }
+
+    /// Deletes the first users and gives these hashes to the others in turn, as an import from other programs would.
+    pub(crate) fn set_hashes(&self, first: usize, hashes: &[&str]) -> Outcome<()> {
+        const SCRIPT: &str = "import sqlite3, sys\n\
+            db = sqlite3.connect('accounts.db')\n\
+            users = db.execute('SELECT id FROM auth_users ORDER BY username_key').fetchall()\n\
+            first = int(sys.argv[1])\n\
+            db.execute('PRAGMA foreign_keys = ON')\n\
+            db.executemany('DELETE FROM auth_users WHERE id = ?', users[:first])\n\
+            for number, (user,) in enumerate(users[first:]):\n    \
+            hash = sys.argv[2 + number % (len(sys.argv) - 2)]\n    \
+            db.execute('UPDATE auth_users SET password_hash = ? WHERE id = ?', (hash, user))\n\
+            db.commit()\n";
+        let mut python = Command::new("python3");
+        python.args(["-c", SCRIPT, &first.to_string()]).args(hashes).current_dir(self.installation.folder());
+        let output = python.output().doing("python3")?;
+        if output.status.success() { Ok(()) } else { broken(String::from_utf8_lossy(&output.stderr)) }
+    }
 }

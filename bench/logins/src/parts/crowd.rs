@@ -1,37 +1,38 @@
-//! Decides what a thousand logins at once do to the server: its memory, who waits how long, and what they are told.
+//! A thousand logins at once: the server's memory, the longest wait, and the answers.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
+use bench_kit::account::User;
+use bench_kit::broken::{Broken, Outcome, broken};
+use bench_kit::client::Connection;
+use bench_kit::machine::{MIB, Resident, cores};
+use bench_kit::report::{Figure, Goal};
 use tokio::task::JoinSet;
 
-use crate::broken::{Broken, Outcome};
-use crate::client::{Client, User};
-use crate::machine::{HashingThreads, Resident, Usage, listen_overflows};
-use crate::report::{Figure, Goal};
+use crate::hashing_threads::HashingThreads;
+use crate::parts::wrong_password;
 use crate::{Bench, HASH_BYTES, USERS};
 
 const CLIENTS: usize = 1000;
-const MIB: f64 = 1024.0 * 1024.0;
-/// What may be taken beside the hashing budget: a thousand connections, and whatever else serving needs.
+/// Memory beside the hashing budget: for a thousand connections, and everything else that serving needs.
 const BESIDE_BUDGET_MIB: f64 = 64.0;
 /// Connecting, reading, writing the session, and the client's own turn on a busy machine.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// What a login presents.
+/// The password of a login.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Presents {
     RightPassword,
     WrongPassword,
 }
 
-/// What came back, and how long after the start of all.
+/// The answers, and their times since the start of all logins.
 #[derive(Default)]
 struct Answers {
-    counts: BTreeMap<(Presents, StatusCode), usize>,
+    counts: BTreeMap<(Presents, u16), usize>,
     slowest_connected: Duration,
     slowest: Duration,
 }
@@ -51,36 +52,36 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
     let hash_time = one.hash_time.max(many.hash_time);
     let slowest = one.slowest.max(many.slowest);
     Ok(vec![
-        Figure {
-            name: "rss_peak_over_idle_mib",
-            value: over_idle_mib,
-            goal: Goal::AtMost(budget_mib + BESIDE_BUDGET_MIB),
-            note: format!("the worse of both runs; goal: budget {budget_mib:.0} MiB + {BESIDE_BUDGET_MIB:.0} MiB"),
-        },
-        Figure {
-            name: "slowest_answer_s",
-            value: slowest.as_secs_f64(),
-            goal: Goal::AtMost(wait_max + (hash_time + SLACK).as_secs_f64()),
-            note: format!("the worse of both runs; goal: {wait_max:.0} s + a hash ({hash_time:.0?}) + {SLACK:?}"),
-        },
+        Figure::new(
+            "rss_peak_over_idle_mib",
+            over_idle_mib,
+            Goal::AtMost(budget_mib + BESIDE_BUDGET_MIB),
+            format!("the worse of both runs; goal: budget {budget_mib:.0} MiB + {BESIDE_BUDGET_MIB:.0} MiB"),
+        ),
+        Figure::new(
+            "slowest_answer_s",
+            slowest.as_secs_f64(),
+            Goal::AtMost(wait_max + (hash_time + SLACK).as_secs_f64()),
+            format!("the worse of both runs; goal: {wait_max:.0} s + a hash ({hash_time:.0?}) + {SLACK:?}"),
+        ),
     ])
 }
 
-/// Exactly what one hash a core needs: the strictest budget under which every core hashes.
+/// Memory for one hash on each core: the smallest budget under which every core hashes.
 fn budget_bytes() -> u64 {
-    crate::machine::cores() as u64 * HASH_BYTES
+    cores() as u64 * HASH_BYTES
 }
 
 fn crowd(bench: &Bench, sources: u8) -> Outcome<Crowd> {
-    let server = bench.installation.start(&[
-        ("HASHING_MEMORY_BYTES_MAX", budget_bytes().to_string()),
-        ("HASHING_WAIT_SECONDS_MAX", bench.scale.wait_seconds_max.to_string()),
-        // All of them shall be inside and wait for a hash, none outside for a connection.
-        ("CONNECTIONS_MAX", (CLIENTS + 100).to_string()),
+    let server = bench.start(&[
+        ("HASHING_MEMORY_BYTES_MAX", &budget_bytes().to_string()),
+        ("HASHING_WAIT_SECONDS_MAX", &bench.scale.wait_seconds_max.to_string()),
+        // All clients are connected and wait for a hash.
+        ("CONNECTIONS_MAX", &(CLIENTS + 100).to_string()),
     ])?;
     let threads = HashingThreads::find(server.process())?;
     let idle = Resident::read(server.process())?;
-    let usage = Usage::now(server.process())?;
+    let usage = server.usage()?;
     let overflows = listen_overflows()?;
     let answers = bench.runtime.block_on(send(server.address, sources))?;
     let shares = usage.since()?;
@@ -92,7 +93,7 @@ fn crowd(bench: &Bench, sources: u8) -> Outcome<Crowd> {
     println!(
         "  from {sources} address(es): {}, slowest {:.2} s, \
          the last was connected after {:.2} s, backlog full {overflows} times; resident MiB: idle {:.1}, peak {:.1}, afterwards {:.1}; {shares}",
-        answers.told(),
+        answers.summary(),
         answers.slowest.as_secs_f64(),
         answers.slowest_connected.as_secs_f64(),
         idle.now as f64 / MIB,
@@ -106,21 +107,15 @@ fn crowd(bench: &Bench, sources: u8) -> Outcome<Crowd> {
     })
 }
 
-const OVERLOADED: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+const OVERLOADED: u16 = 503;
 
 impl Answers {
-    fn told(&self) -> String {
-        let mut text = String::new();
-        for ((presents, status), count) in &self.counts {
-            let presents = match presents {
-                Presents::RightPassword => "right",
-                Presents::WrongPassword => "wrong",
-            };
-            let separator = if text.is_empty() { "" } else { ", " };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{separator}{count} x {presents} {}", status.as_u16());
-        }
-        text
+    fn summary(&self) -> String {
+        let counts = self.counts.iter().map(|((presents, status), count)| {
+            let presents = if *presents == Presents::RightPassword { "right" } else { "wrong" };
+            format!("{count} x {presents} {status}")
+        });
+        counts.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -129,34 +124,46 @@ async fn send(server: SocketAddr, sources: u8) -> Outcome<Answers> {
     let begun = Instant::now();
     for number in 0..CLIENTS {
         clients.spawn(async move {
-            // 127.0.0.1 and those that follow it.
+            // 127.0.0.1 and the addresses after it.
             let source = Ipv4Addr::new(127, 0, 0, (number % usize::from(sources) + 1) as u8);
-            let user = User::numbered(number % USERS);
+            let user = User(number % USERS);
             let presents =
                 if (number / USERS).is_multiple_of(2) { Presents::RightPassword } else { Presents::WrongPassword };
             let request = match presents {
                 Presents::RightPassword => user.login(),
-                Presents::WrongPassword => user.login_with_wrong_password(),
+                Presents::WrongPassword => wrong_password(user),
             };
-            let mut client = Client::connect_from(source, server).await?;
+            let mut client = Connection::open_from(source, server).await?;
             let connected = begun.elapsed();
-            let answer = client.send(request).await?;
-            Outcome::Ok((presents, answer, connected, begun.elapsed()))
+            let answer = client.ask(&request).await?;
+            let took = begun.elapsed();
+            let has_retry_after = !answer.headers("retry-after").is_empty();
+            Outcome::Ok((presents, answer.status, has_retry_after, connected, took))
         });
     }
     let mut answers = Answers::default();
     while let Some(ended) = clients.join_next().await {
-        let (presents, answer, connected, took) = ended??;
-        match (answer.status, presents) {
-            (OVERLOADED, _) if answer.has_retry_after => {}
-            (OVERLOADED, _) => return Err(Broken("a 503 says nothing of when to try again".to_owned())),
-            (StatusCode::OK, Presents::RightPassword) | (StatusCode::UNAUTHORIZED, Presents::WrongPassword) => {}
-            (status, Presents::RightPassword) => return Err(Broken(format!("{status} to the right password"))),
-            (status, Presents::WrongPassword) => return Err(Broken(format!("{status} to a wrong password"))),
+        let (presents, status, has_retry_after, connected, took) = ended??;
+        match (status, presents) {
+            (OVERLOADED, _) if has_retry_after => {}
+            (OVERLOADED, _) => return broken("a 503 without Retry-After"),
+            (200, Presents::RightPassword) | (401, Presents::WrongPassword) => {}
+            (status, Presents::RightPassword) => return broken(format!("{status} to the right password")),
+            (status, Presents::WrongPassword) => return broken(format!("{status} to a wrong password")),
         }
-        *answers.counts.entry((presents, answer.status)).or_default() += 1;
+        *answers.counts.entry((presents, status)).or_default() += 1;
         answers.slowest_connected = answers.slowest_connected.max(connected);
         answers.slowest = answers.slowest.max(took);
     }
     Ok(answers)
+}
+
+/// How often, since the machine was started, a connection had to wait because a listener's backlog was full.
+fn listen_overflows() -> Outcome<u64> {
+    let text = fs::read_to_string("/proc/net/netstat")?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let mut fields = names.split(' ').zip(values.split(' '));
+    let found = fields.find(|(name, _)| *name == "ListenOverflows").and_then(|(_, value)| value.parse().ok());
+    found.ok_or_else(|| Broken("/proc/net/netstat has no ListenOverflows".to_owned()))
 }

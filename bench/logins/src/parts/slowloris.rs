@@ -1,65 +1,64 @@
-//! Decides how long somebody waits who has a request while 5,000 others hold connections on which they send a byte of a head
-//! now and then, more than twice as many as the server has places for.
+//! Slowloris: how long a request takes while 5,000 attackers hold connections and send a byte of a head every few seconds. They
+//! are more than twice as many as the server accepts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
+use bench_kit::account::me;
+use bench_kit::broken::{Outcome, broken};
+use bench_kit::client::Connection;
+use bench_kit::machine::{MIB, Resident};
+use bench_kit::report::{Figure, Goal};
+use bench_kit::statistics::quantile;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::Bench;
-use crate::broken::{Broken, Outcome};
-use crate::client::{Client, User, me};
-use crate::machine::{Resident, Usage};
-use crate::report::{Figure, Goal};
-use crate::statistics::quantile;
+use crate::parts::token;
 
 const ATTACKERS: usize = 5_000;
-/// Less than the server gives a head as a whole.
+/// Less than the server's time limit for a head.
 const BYTE_EVERY: Duration = Duration::from_secs(5);
-/// Whoever is disconnected comes back.
+/// A disconnected attacker connects again after this.
 const BACK_AFTER: Duration = Duration::from_secs(1);
-/// How long all of them may take to come.
+/// All attackers have to be connected within this.
 const ARRIVAL_MAX: Duration = Duration::from_mins(1);
 const PER_SECOND: usize = 50;
-/// Every so many requests go over one connection that is kept; all others over new ones.
+/// One request in this many goes over a connection that is kept; the others go over new ones.
 const KEPT_EVERY: usize = 5;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-const MIB: f64 = 1024.0 * 1024.0;
 
-/// What the attackers have come to so far.
+/// The attackers' connections so far.
 #[derive(Default)]
 struct Attack {
     connected: AtomicUsize,
     disconnected: AtomicUsize,
 }
 
-/// In milliseconds, counted from when the request was due; infinite without an answer.
+/// In milliseconds since a request was due; infinite without an answer.
 #[derive(Default)]
 struct Times {
     new: Vec<f64>,
     kept: Vec<f64>,
-    /// How often the kept connection had to be made anew.
+    /// How often the kept connection was lost.
     lost: usize,
 }
 
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
-    let server = bench.installation.start(&[])?;
+    let server = bench.start(&[])?;
     let total = (bench.scale.me_window.as_secs_f64() * PER_SECOND as f64) as usize;
     let attack = Arc::new(Attack::default());
     let (idle, times, shares) = bench.runtime.block_on(async {
-        let token = Client::connect(server.address).await?.send(User::numbered(0).login()).await?;
-        let token = token.expect(StatusCode::OK)?.token()?;
-        // After the login: its hash has its memory, which is kept.
+        let request = Arc::new(me(&token(&server).await?));
+        // After the login, because the memory of its hash is kept.
         let idle = Resident::read(server.process())?;
         let _attackers = begin(server.address, &attack).await?;
-        let usage = Usage::now(server.process())?;
-        let times = ask(server.address, &token, total).await?;
+        let usage = server.usage()?;
+        let times = ask(server.address, &request, total).await?;
         Outcome::Ok((idle, times, usage.since()?))
     })?;
     let after = Resident::read(server.process())?;
@@ -78,34 +77,34 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Figure>> {
         after.peak as f64 / MIB,
     );
     Ok(vec![
-        Figure {
-            name: "slowloris_new_p99_ms",
-            value: new_p99,
-            goal: Goal::AtMost(50.0),
-            note: format!("connecting included; p50 {new_p50:.2}, max {new_max:.2}, of {}", times.new.len()),
-        },
-        Figure {
-            name: "slowloris_kept_p99_ms",
-            value: kept_p99,
-            goal: Goal::AtMost(50.0),
-            note: format!("p50 {kept_p50:.2}, max {kept_max:.2}, of {}", times.kept.len()),
-        },
-        Figure {
-            name: "slowloris_rss_peak_over_idle_mib",
-            value: over_idle_mib,
-            goal: Goal::AtMost(128.0),
-            note: "a connection has 32 KiB at the most for a head, and a task".to_owned(),
-        },
+        Figure::new(
+            "slowloris_new_p99_ms",
+            new_p99,
+            Goal::AtMost(50.0),
+            format!("connecting included; p50 {new_p50:.2}, max {new_max:.2}, of {}", times.new.len()),
+        ),
+        Figure::new(
+            "slowloris_kept_p99_ms",
+            kept_p99,
+            Goal::AtMost(50.0),
+            format!("p50 {kept_p50:.2}, max {kept_max:.2}, of {}", times.kept.len()),
+        ),
+        Figure::new(
+            "slowloris_rss_peak_over_idle_mib",
+            over_idle_mib,
+            Goal::AtMost(128.0),
+            "a connection has at most 32 KiB for a head, and a task",
+        ),
     ])
 }
 
-/// Begins the attack; all attackers have been connected once when this returns.
+/// Starts the attack and waits until all attackers have been connected once.
 async fn begin(server: SocketAddr, attack: &Arc<Attack>) -> Outcome<JoinSet<()>> {
     let mut attackers = JoinSet::new();
     for number in 0..ATTACKERS {
         let attack = Arc::clone(attack);
         attackers.spawn(async move {
-            // Not all in the same moment.
+            // Spread over two seconds.
             sleep(Duration::from_micros(400) * number as u32).await;
             loop {
                 if let Ok(stream) = TcpStream::connect(server).await {
@@ -121,53 +120,52 @@ async fn begin(server: SocketAddr, attack: &Arc<Attack>) -> Outcome<JoinSet<()>>
     while attack.connected.load(Ordering::Relaxed) < ATTACKERS {
         if begun.elapsed() > ARRIVAL_MAX {
             let connected = attack.connected.load(Ordering::Relaxed);
-            return Err(Broken(format!("only {connected} attackers were connected within {ARRIVAL_MAX:?}")));
+            return broken(format!("only {connected} attackers were connected within {ARRIVAL_MAX:?}"));
         }
         sleep(Duration::from_millis(20)).await;
     }
     Ok(attackers)
 }
 
-/// Sends a byte now and then until the server has had enough.
+/// Sends a byte every few seconds until the server disconnects.
 async fn drip(mut stream: TcpStream) {
     if stream.write_all(b"GET /api/users/me HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").await.is_err() {
         return;
     }
-    let mut said = [0; 256];
-    // Whatever it says, it is the end.
-    while timeout(BYTE_EVERY, stream.read(&mut said)).await.is_err() {
+    let mut answer = [0; 256];
+    // Any answer is the end.
+    while timeout(BYTE_EVERY, stream.read(&mut answer)).await.is_err() {
         if stream.write_all(b"x").await.is_err() {
             return;
         }
     }
 }
 
-/// One request after the other, each at its time.
-async fn ask(server: SocketAddr, token: &str, total: usize) -> Outcome<Times> {
+/// Sends requests, each at its time.
+async fn ask(server: SocketAddr, request: &Arc<Vec<u8>>, total: usize) -> Outcome<Times> {
     let mut times = Times::default();
-    let mut kept = Client::connect(server).await?;
+    let mut kept = Connection::open(server).await?;
     let begun = Instant::now();
     let mut clients = JoinSet::new();
     for number in 0..total {
         let due = begun + Duration::from_secs(1).mul_f64(number as f64 / PER_SECOND as f64);
         sleep_until(due.into()).await;
         if number % KEPT_EVERY == 0 {
-            // Whoever finds a connection closed makes another, as browsers do.
-            let answered = match timeout(ANSWER_MAX, kept.send(me(token))).await {
-                Ok(Ok(answer)) => answer.expect(StatusCode::OK).is_ok(),
-                _ => {
-                    times.lost += 1;
-                    kept = Client::connect(server).await?;
-                    kept.send(me(token)).await?.expect(StatusCode::OK).is_ok()
-                }
+            // A client that finds its connection closed opens another, as browsers do.
+            let answered = if let Ok(Ok(answer)) = timeout(ANSWER_MAX, kept.ask(request)).await {
+                answer.status == 200
+            } else {
+                times.lost += 1;
+                kept = Connection::open(server).await?;
+                kept.ask(request).await?.status == 200
             };
             times.kept.push(if answered { milliseconds_since(due) } else { f64::INFINITY });
         } else {
-            let token = token.to_owned();
+            let request = Arc::clone(request);
             clients.spawn(async move {
-                let asked = async { Client::connect(server).await?.send(me(&token)).await?.expect(StatusCode::OK) };
+                let asked = async { Connection::open(server).await?.ask(&request).await.map(|answer| answer.status) };
                 match timeout(ANSWER_MAX, asked).await {
-                    Ok(Ok(_)) => milliseconds_since(due),
+                    Ok(Ok(200)) => milliseconds_since(due),
                     _ => f64::INFINITY,
                 }
             });
