@@ -1,5 +1,4 @@
-//! Decides how the attacker goes about it: leaked pairs of name and password from many addresses, so many in a given time,
-//! without regard to what is answered.
+//! The attacker: leaked passwords from many addresses at a fixed rate, whatever the answers are.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,27 +6,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
+use bench_kit::broken::{Outcome, broken};
+use bench_kit::client::Connection;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use crate::broken::{Broken, Outcome};
-use crate::client::{Client, login};
+use crate::client::{login, status};
 
-/// More than wait for an answer at any moment.
+/// More than attempts that wait for an answer at any moment.
 const CONNECTIONS: usize = 1_000;
 const ADDRESSES: usize = 1_000;
-/// After the first wait and each further one, in seconds: how the server slows guesses down (docs/operating.md).
+/// The server's waits after failed attempts, in seconds (docs/operating.md).
 const FIRST_WAIT: u64 = 30;
 const WAIT_MAX: u64 = 15 * 60;
 const FREE_TRIES: u32 = 10;
 
-/// What is attacked.
+/// The accounts that are attacked.
 #[derive(Clone, Copy)]
 pub(crate) struct Targets {
     /// All accounts.
     pub(crate) accounts: usize,
-    /// So many, the first, are those of people who log in meanwhile. Every other attempt is at one of them.
+    /// The number of honest users, who have the first accounts. Every second attempt is at one of these.
     pub(crate) honest: usize,
 }
 
@@ -45,11 +44,11 @@ pub(crate) struct Attack {
 
 struct Shared {
     next: AtomicUsize,
-    /// How many passwords were compared with that of each account.
+    /// The number of passwords that were compared with that of each account.
     guesses: Vec<AtomicU32>,
 }
 
-/// What came of it.
+/// The attack's results.
 pub(crate) struct Outcomes {
     pub(crate) attempts: usize,
     pub(crate) answers: BTreeMap<u16, usize>,
@@ -58,8 +57,7 @@ pub(crate) struct Outcomes {
 }
 
 impl Attack {
-    /// Makes its attempts at equal intervals, each on a connection of its own as long as answers take, and is over when all
-    /// are made.
+    /// Makes its attempts at equal intervals, each on a free connection, and ends when all are made.
     pub(crate) fn begin(server: SocketAddr, targets: Targets, attempts: usize, window: Duration) -> Self {
         let begun = Instant::now();
         let interval = window.div_f64(attempts as f64);
@@ -69,7 +67,7 @@ impl Attack {
         for _ in 0..CONNECTIONS {
             let shared = Arc::clone(&shared);
             clients.spawn(async move {
-                let mut client = Client::connect(server).await?;
+                let mut connection = Connection::open(server).await?;
                 let mut answers = BTreeMap::new();
                 loop {
                     let attempt = shared.next.fetch_add(1, Ordering::Relaxed);
@@ -78,14 +76,14 @@ impl Attack {
                     }
                     sleep_until((begun + interval.mul_f64(attempt as f64)).into()).await;
                     let target = targets.of(attempt);
-                    let answer = client.send(login(target, &password(attempt), address(attempt))).await?;
-                    answer.is_complete()?;
-                    match answer.status {
-                        StatusCode::UNAUTHORIZED => drop(shared.guesses[target].fetch_add(1, Ordering::Relaxed)),
-                        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {}
-                        status => return Err(Broken(format!("{status} to a wrong password"))),
+                    let request = login(target, &password(attempt), address(attempt), None);
+                    let status = status(&connection.ask(&request).await?)?;
+                    match status {
+                        401 => drop(shared.guesses[target].fetch_add(1, Ordering::Relaxed)),
+                        429 | 503 => {}
+                        status => return broken(format!("{status} to a wrong password")),
                     }
-                    *answers.entry(answer.status.as_u16()).or_default() += 1;
+                    *answers.entry(status).or_default() += 1;
                 }
             });
         }
@@ -110,18 +108,18 @@ impl Attack {
     }
 }
 
-/// Wrong, and another each time.
+/// A wrong password, another each time.
 fn password(attempt: usize) -> String {
     format!("a leaked password {attempt}")
 }
 
-/// Of 198.18.0.0/15, which is for measuring (RFC 2544). The sequence of addresses and that of targets do not go in step.
+/// An address of 198.18.0.0/15, which is for benchmarks (RFC 2544). Addresses and targets do not repeat in step.
 fn address(attempt: usize) -> Ipv4Addr {
     let number = (attempt + attempt / ADDRESSES) % ADDRESSES;
     Ipv4Addr::new(198, 18, (number / 250) as u8, (number % 250 + 1) as u8)
 }
 
-/// How many guesses at one account the documents allow within so long.
+/// The number of guesses at one account that the documents allow within a window.
 pub(crate) fn guesses_allowed(window: Duration) -> u32 {
     let (mut at, mut wait, mut guesses) = (FIRST_WAIT, FIRST_WAIT, FREE_TRIES);
     while at <= window.as_secs() {

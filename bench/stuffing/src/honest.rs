@@ -1,77 +1,70 @@
-//! Decides what people do meanwhile: they log in now and then, on devices that they have logged in with before.
+//! The honest users: they log in at intervals, on devices that they have used before.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
-use hyper::header::HeaderValue;
+use bench_kit::broken::Outcome;
+use bench_kit::client::Connection;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Alarm, sleep_until};
 
-use crate::broken::Outcome;
-use crate::client::{Client, PASSWORD, login, login_on_device};
+use crate::client::{device, login, password, status};
 
-/// How often each of them logs in.
+/// The time between two logins of a user.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(15);
 
-/// Somebody with a device.
+/// A user with a known device.
 pub(crate) struct Person {
     account: usize,
     address: Ipv4Addr,
-    cookie: HeaderValue,
+    cookie: String,
 }
 
-/// How it went for all of them.
+/// The logins of all users.
 #[derive(Default)]
 pub(crate) struct Outcomes {
     pub(crate) answers: BTreeMap<u16, usize>,
-    pub(crate) times: Vec<Duration>,
+    /// In seconds, since a login was due.
+    pub(crate) times: Vec<f64>,
 }
 
 impl Outcomes {
     pub(crate) fn success_percent(&self) -> f64 {
-        let succeeded = self.answers.get(&StatusCode::OK.as_u16()).copied().unwrap_or_default();
+        let succeeded = self.answers.get(&200).copied().unwrap_or_default();
         100.0 * succeeded as f64 / self.answers.values().sum::<usize>().max(1) as f64
-    }
-
-    /// The time within which so many of a hundred had their answer.
-    pub(crate) fn percentile(&self, percent: usize) -> Duration {
-        let mut times = self.times.clone();
-        times.sort_unstable();
-        times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
     }
 }
 
-/// They log in once, in peace.
+/// Logs each user in once, before the attack.
 pub(crate) async fn meet(server: SocketAddr, people: usize) -> Outcome<Vec<Person>> {
-    let mut client = Client::connect(server).await?;
+    let mut connection = Connection::open(server).await?;
     let mut met = Vec::with_capacity(people);
     for account in 0..people {
         let address = Ipv4Addr::new(203, 0, 113, (account + 1) as u8);
-        let answer = client.send(login(account, PASSWORD, address)).await?.expect(StatusCode::OK)?;
-        met.push(Person { account, address, cookie: answer.device()? });
+        let answer = connection.ask(&login(account, &password(), address, None)).await?.expect(200)?;
+        met.push(Person { account, address, cookie: device(&answer)? });
     }
     Ok(met)
 }
 
-/// They log in again and again until `end`, spread evenly over each interval.
+/// Logs the users in repeatedly until `end`, spread evenly over each interval.
 pub(crate) async fn log_in(server: SocketAddr, people: Vec<Person>, end: Instant) -> Outcome<Outcomes> {
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     let gap = INTERVAL / people.len().max(1) as u32;
     for (number, person) in people.into_iter().enumerate() {
         tasks.spawn(async move {
+            let request = login(person.account, &password(), person.address, Some(&person.cookie));
             let mut outcomes = Outcomes::default();
             let mut due = begun + gap * number as u32;
             while due < end {
                 sleep_until(Alarm::from_std(due)).await;
-                // Whoever comes now and then has no open connection.
-                let mut client = Client::connect(server).await?;
-                let answer = client.send(login_on_device(person.account, person.address, &person.cookie)).await?;
-                answer.is_complete()?;
-                *outcomes.answers.entry(answer.status.as_u16()).or_default() += 1;
-                outcomes.times.push(due.elapsed());
+                // A user who comes every few seconds has no open connection.
+                let mut connection = Connection::open(server).await?;
+                let status = status(&connection.ask(&request).await?)?;
+                *outcomes.answers.entry(status).or_default() += 1;
+                outcomes.times.push(due.elapsed().as_secs_f64());
                 due += INTERVAL;
             }
             Outcome::Ok(outcomes)

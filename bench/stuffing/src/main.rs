@@ -1,31 +1,29 @@
-//! Decides what is attacked, for how long, and what is looked at. `README.md` beside this says what the figures mean.
+//! The attack's size and the figures. `README.md` beside this explains them.
 
 mod accounts;
 mod attack;
-mod broken;
 mod client;
 mod honest;
-mod machine;
-mod report;
-mod server;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use bench_kit::broken::{Broken, Outcome, While as _};
+use bench_kit::machine::{Description, MIB, Resident, raise_open_files};
+use bench_kit::report::{self, Figure, Goal};
+use bench_kit::server::{Installation, Log, Server};
+use bench_kit::statistics::quantile;
+use bench_kit::{parts, runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Alarm, sleep_until};
 
 use attack::{Attack, Targets, guesses_allowed};
-use broken::{Broken, Outcome, While as _};
-use machine::{Description, Usage, resident};
-use report::{Figure, Goal};
-use server::{Installation, Server};
 
+/// For the clients and the server's side of them, with room to spare.
+const OPEN_FILES: u64 = 2048;
 const TARGETS: Targets = Targets { accounts: 10_000, honest: 50 };
-const MIB: f64 = 1024.0 * 1024.0;
-/// What a server may grow by that has been under attack for a while already, in MiB.
+/// The most that a server may grow between a fifth of the attack and its end, in MiB.
 const GROWTH_MAX: f64 = 16.0;
 
 /// How long the attack lasts, and how many attempts it makes.
@@ -35,42 +33,29 @@ struct Scale {
 }
 
 const FULL: Scale = Scale { window: Duration::from_mins(10), attempts: 100_000 };
-/// To see that everything works.
+/// Shows that everything works.
 const SHORT: Scale = Scale { window: Duration::from_secs(30), attempts: 5_000 };
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Broken(text)) => {
-            eprintln!("broken: {text}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_kit::run(run)
 }
 
 fn run() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let program = arguments.next().map(PathBuf::from);
-    let program = program.ok_or_else(|| Broken("which server? Use bench/stuffing/run, which builds one".to_owned()))?;
-    let mut scale = FULL;
-    for argument in arguments {
-        match argument.as_str() {
-            "--short" => scale = SHORT,
-            _ => return Err(Broken(format!("{argument} is not --short"))),
-        }
-    }
-
+    let program = parts::path(&mut arguments)?;
+    let scale = if parts::is_short(arguments)? { SHORT } else { FULL };
     println!("{}", Description::read()?);
-    machine::raise_open_files()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let _signals = server::end_together(&runtime)?;
-    let installation = Installation::new(&program)?;
-    let server = installation.start()?;
+    raise_open_files(OPEN_FILES)?;
+    let runtime = runtime()?;
+    let mut installation = Installation::new(&program, &[("TRUSTED_PROXIES", "127.0.0.1")])?;
+    // The limits are what is measured.
+    installation.unset("RATE_LIMITS");
+    let server = installation.start(Log::Checked, &[])?;
     runtime.block_on(accounts::register_first(&server)).doing("registering")?;
     server.stop()?;
-    runtime.block_on(accounts::add_others(&installation.database(), TARGETS.accounts))?;
+    runtime.block_on(accounts::add_others(&installation.folder().join("accounts.db"), TARGETS.accounts))?;
 
-    let server = installation.start()?;
+    let server = installation.start(Log::Checked, &[])?;
     let figures = runtime.block_on(measure(&server, &scale))?;
     server.stop()?;
     report::print(&figures);
@@ -79,7 +64,7 @@ fn run() -> Outcome<()> {
 
 async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
     let people = honest::meet(server.address, TARGETS.honest).await.doing("logging in before the attack")?;
-    let usage = Usage::now(server.process())?;
+    let usage = server.usage()?;
     let begun = Instant::now();
     let end = begun + scale.window;
     println!("\n{} attempts from 1,000 addresses in {:?}", scale.attempts, scale.window);
@@ -88,19 +73,19 @@ async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
     let (process, warm) = (server.process(), begun + scale.window / 5);
     let mut early = JoinSet::new();
     early.spawn(async move {
-        // By then all has been touched that serving under attack needs.
+        // By then the server has touched all memory that it needs under attack.
         sleep_until(Alarm::from_std(warm)).await;
-        resident(process)
+        Resident::read(process).map(|resident| resident.now)
     });
     let honest = honest::log_in(server.address, people, end).await.doing("logging in during the attack")?;
     let early = early.join_next().await.ok_or_else(|| Broken("nobody looked at the memory".to_owned()))???;
     let attack = attack.end().await.doing("attacking")?;
-    let late = resident(server.process())?;
+    let late = Resident::read(server.process())?.now;
     let window = begun.elapsed();
 
-    println!("  attacker: {} attempts, {}", attack.attempts, told(&attack.answers));
-    println!("  honest users: {}", told(&honest.answers));
-    let [median, p99] = [50, 99].map(|percent| honest.percentile(percent).as_secs_f64());
+    println!("  attacker: {} attempts, {}", attack.attempts, counts(&attack.answers));
+    println!("  honest users: {}", counts(&honest.answers));
+    let [median, p99] = [0.5, 0.99].map(|share| quantile(&honest.times, share));
     println!("  their logins took {median:.2} s (median), {p99:.2} s (p99)");
     println!(
         "  resident MiB: {:.1} early, {:.1} at the end; {}",
@@ -109,34 +94,34 @@ async fn measure(server: &Server, scale: &Scale) -> Outcome<Vec<Figure>> {
         usage.since()?
     );
     Ok(vec![
-        Figure {
-            name: "attempts",
-            value: attack.attempts as f64,
-            goal: Goal::AtLeast(scale.attempts as f64),
-            note: "what the attacker sent".to_owned(),
-        },
-        Figure {
-            name: "honest_success_percent",
-            value: honest.success_percent(),
-            goal: Goal::AtLeast(99.0),
-            note: format!("{} logins on known devices of {} users", honest.times.len(), TARGETS.honest),
-        },
-        Figure {
-            name: "guesses_per_account_max",
-            value: attack.guesses_max.into(),
-            goal: Goal::AtMost(guesses_allowed(window).into()),
-            note: format!("of {} guesses; goal: what is documented for {window:.0?} (109 for a day)", attack.guesses),
-        },
-        Figure {
-            name: "rss_growth_mib",
-            value: (late as f64 - early as f64) / MIB,
-            goal: Goal::AtMost(GROWTH_MAX),
-            note: "from a fifth of the time to the end".to_owned(),
-        },
+        Figure::new(
+            "attempts",
+            attack.attempts as f64,
+            Goal::AtLeast(scale.attempts as f64),
+            "wrong passwords that the attacker sent",
+        ),
+        Figure::new(
+            "honest_success_percent",
+            honest.success_percent(),
+            Goal::AtLeast(99.0),
+            format!("{} logins on known devices of {} users", honest.times.len(), TARGETS.honest),
+        ),
+        Figure::new(
+            "guesses_per_account_max",
+            attack.guesses_max.into(),
+            Goal::AtMost(guesses_allowed(window).into()),
+            format!("of {} guesses; goal: the documented limit for {window:.0?} (109 for a day)", attack.guesses),
+        ),
+        Figure::new(
+            "rss_growth_mib",
+            (late as f64 - early as f64) / MIB,
+            Goal::AtMost(GROWTH_MAX),
+            "from a fifth of the time to the end",
+        ),
     ])
 }
 
-fn told(answers: &BTreeMap<u16, usize>) -> String {
+fn counts(answers: &BTreeMap<u16, usize>) -> String {
     let parts: Vec<String> = answers.iter().map(|(status, count)| format!("{count} x {status}")).collect();
     parts.join(", ")
 }
