@@ -1,28 +1,29 @@
-//! Decides which engines run, each with its memory kept the way its name says.
+//! The engines, each with fresh memory or with memory that is kept, as its name says.
 
 mod arena;
 mod c;
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
+use bench_kit::process::Conversation;
 use countersign_argon2::{Arena, Input, Job, Params, Path, Variant, Version};
+use rustix::time::{ClockId, clock_gettime};
 
-pub const TAG: usize = 32;
-pub const PASSWORD: &[u8] = b"password";
-pub const SALT: &[u8] = b"saltsaltsaltsalt";
+pub(crate) const TAG: usize = 32;
+pub(crate) const PASSWORD: &[u8] = b"password";
+pub(crate) const SALT: &[u8] = b"saltsaltsaltsalt";
 
-/// Hashes that are measured in a row, after one that is not: it finds the caches full of another engine's memory, which
-/// a thread that hashes all day does not.
+/// Hashes that are measured in a row, after one that is not: its caches are full of another engine's memory, unlike those of a
+/// thread that hashes all day.
 const IN_A_ROW: usize = 3;
 
 /// Argon2id, version 0x13.
 #[derive(Clone, Copy)]
-pub struct Cost {
-    pub memory_kib: u32,
-    pub iterations: u32,
-    pub lanes: u32,
+pub(crate) struct Cost {
+    pub(crate) memory_kib: u32,
+    pub(crate) iterations: u32,
+    pub(crate) lanes: u32,
 }
 
 impl fmt::Display for Cost {
@@ -31,15 +32,22 @@ impl fmt::Display for Cost {
     }
 }
 
-/// What one run gave.
-pub struct Outcome {
-    pub tag: [u8; TAG],
-    /// Per hash, over all threads that worked on it.
-    pub cpu_ms: f64,
+/// The result of one turn.
+pub(crate) struct Turn {
+    pub(crate) tag: [u8; TAG],
+    /// CPU time of a hash, over all threads that worked on it.
+    pub(crate) cpu_ms: f64,
+}
+
+/// Where a library that allows both gets its memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    Fresh,
+    Kept,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     ArgonCffi,
     CFresh,
     CKept,
@@ -51,22 +59,22 @@ pub enum Engine {
 }
 
 impl Engine {
-    pub fn best() -> Self {
+    pub(crate) fn best() -> Self {
         Self::Ours(Path::best(), 1)
     }
 
-    pub fn avx2() -> Option<Self> {
+    pub(crate) fn avx2() -> Option<Self> {
         Path::Avx2.is_available().then_some(Self::Ours(Path::Avx2, 1))
     }
 
-    pub fn path(self) -> Path {
+    pub(crate) fn path(self) -> Path {
         match self {
             Self::Ours(path, _) => path,
             _ => Path::best(),
         }
     }
 
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut all = vec![
             Self::ArgonCffi,
             Self::CFresh,
@@ -80,7 +88,7 @@ impl Engine {
         all
     }
 
-    pub fn for_one_lane() -> Vec<Self> {
+    pub(crate) fn for_one_lane() -> Vec<Self> {
         let best = Path::best();
         let mut all = vec![Self::CKept, Self::RustCryptoFresh, Self::Argon2Rust];
         all.extend([1, 2, 4].map(|jobs| Self::Ours(best, jobs)));
@@ -88,16 +96,16 @@ impl Engine {
         all
     }
 
-    pub fn for_two_threads() -> Vec<Self> {
+    pub(crate) fn for_two_threads() -> Vec<Self> {
         vec![Self::CKept, Self::RustCryptoFresh, Self::best(), Self::Floor(1)]
     }
 
-    /// Makes the engine ready; each call then computes some hashes.
-    pub fn start(self, cost: Cost) -> Box<dyn FnMut() -> Outcome> {
+    /// Prepares the engine; each call then takes a turn.
+    pub(crate) fn start(self, cost: Cost) -> Box<dyn FnMut() -> Turn> {
         match self {
             Self::ArgonCffi => python(cost),
-            Self::CFresh => timed(1, move || c::hash(cost, false)),
-            Self::CKept => timed(1, move || c::hash(cost, true)),
+            Self::CFresh => timed(1, move || c::hash(cost, Memory::Fresh)),
+            Self::CKept => timed(1, move || c::hash(cost, Memory::Kept)),
             Self::RustCryptoFresh => {
                 let engine = rustcrypto(cost);
                 timed(1, move || {
@@ -111,6 +119,7 @@ impl Engine {
                 let mut memory = arena::Kept::new(cost.memory_kib as usize * 1024);
                 timed(1, move || {
                     let mut tag = [0; TAG];
+                    #[expect(unsafe_code, reason = "blocks of a foreign type in memory of ours")]
                     // SAFETY: a block is 1024 bytes without padding, any bytes are one, and the mapping is aligned to pages.
                     let blocks = unsafe { memory.as_slice_of::<argon2::Block>() };
                     engine.hash_password_into_with_memory(PASSWORD, SALT, &mut tag, blocks).expect("legal parameters");
@@ -130,7 +139,7 @@ impl Engine {
                     argon2_rust::Version::V0x13,
                     params.expect("legal parameters"),
                 );
-                // Its hasher keeps the memory.
+                // The hasher keeps its memory.
                 let mut hasher = engine.hasher();
                 timed(1, move || {
                     let mut tag = [0; TAG];
@@ -170,7 +179,7 @@ fn ours(
     cost: Cost,
     jobs: usize,
     mut run: impl FnMut(&mut Arena, &Params, &mut [Job<'_>]) -> Result<(), countersign_argon2::HashError> + 'static,
-) -> Box<dyn FnMut() -> Outcome> {
+) -> Box<dyn FnMut() -> Turn> {
     let Cost { memory_kib, iterations, lanes } = cost;
     let params = Params::new(Variant::Argon2id, Version::V0x13, memory_kib, iterations, lanes, TAG as u32);
     let params = params.expect("legal parameters");
@@ -191,63 +200,41 @@ fn rustcrypto(cost: Cost) -> argon2::Argon2<'static> {
     argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params.expect("legal parameters"))
 }
 
-/// Measures the CPU time of the calling thread. A call computes so many hashes at once.
-fn timed(hashes: usize, mut hash: impl FnMut() -> [u8; TAG] + 'static) -> Box<dyn FnMut() -> Outcome> {
+/// Measures the CPU time of the calling thread. A call of `hash` computes `hashes` at once.
+fn timed(hashes: usize, mut hash: impl FnMut() -> [u8; TAG] + 'static) -> Box<dyn FnMut() -> Turn> {
     Box::new(move || {
         let tag = hash();
         let start = thread_cpu_ms();
         for _ in 0..IN_A_ROW {
             assert_eq!(hash(), tag, "equal input, different tags");
         }
-        Outcome { tag, cpu_ms: (thread_cpu_ms() - start) / (hashes * IN_A_ROW) as f64 }
+        Turn { tag, cpu_ms: (thread_cpu_ms() - start) / (hashes * IN_A_ROW) as f64 }
     })
 }
 
 fn thread_cpu_ms() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists on Linux, and the pointer is valid.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
 /// An interpreter that hashes on demand and measures its own process.
-struct Python {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn python(cost: Cost) -> Box<dyn FnMut() -> Outcome> {
+fn python(cost: Cost) -> Box<dyn FnMut() -> Turn> {
     let python = std::env::var_os("BENCH_PYTHON").expect("BENCH_PYTHON is not set: start the benchmark with ./run");
-    let mut child = Command::new(python)
-        .args(["-c", include_str!("../argon2_cffi.py")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the Python of the virtual environment starts");
-    let (to, from) = (child.stdin.take().expect("piped"), BufReader::new(child.stdout.take().expect("piped")));
-    let mut python = Python { child, to, from };
+    let mut command = Command::new(python);
+    command.args(["-c", include_str!("../argon2_cffi.py")]);
+    let mut python = Conversation::start(&mut command).expect("the Python of the virtual environment starts");
     Box::new(move || {
         let Cost { memory_kib, iterations, lanes } = cost;
-        writeln!(python.to, "{memory_kib} {iterations} {lanes} {IN_A_ROW}").expect("Python listens");
-        let mut line = String::new();
-        python.from.read_line(&mut line).expect("Python answers");
-        let (seconds, tag) = line.trim().split_once(' ').expect("seconds and tag");
+        let line = python.ask(format_args!("{memory_kib} {iterations} {lanes} {IN_A_ROW}")).expect("Python answers");
+        let (seconds, tag) = line.split_once(' ').expect("seconds and tag");
         let byte = |at: usize| u8::from_str_radix(&tag[at * 2..at * 2 + 2], 16).expect("hexadecimal");
         let seconds: f64 = seconds.parse().expect("seconds");
-        Outcome { tag: std::array::from_fn(byte), cpu_ms: seconds * 1e3 / IN_A_ROW as f64 }
+        Turn { tag: std::array::from_fn(byte), cpu_ms: seconds * 1e3 / IN_A_ROW as f64 }
     })
 }
 
-/// What the figures were measured on.
-pub fn machine() -> String {
+/// The processor, the code paths, and the huge pages of the machine.
+pub(crate) fn machine() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         let line = cpu.lines().find(|line| line.starts_with(name));

@@ -1,15 +1,16 @@
-//! Decides what a kept arena is for the peers: the same huge pages that ours has.
+//! Memory that a peer keeps between hashes, in the same huge pages as ours.
+#![expect(unsafe_code, reason = "maps memory, and shows it as the blocks of another crate")]
 
 const HUGE_PAGE: usize = 2 << 20;
 
 /// Memory that stays until the end of the program.
-pub struct Kept {
+pub(crate) struct Kept {
     start: *mut u8,
     bytes: usize,
 }
 
 impl Kept {
-    pub fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         let whole = bytes + HUGE_PAGE;
         // SAFETY: a new private mapping, then advice about it.
         let start = unsafe {
@@ -24,13 +25,13 @@ impl Kept {
         Self { start, bytes }
     }
 
-    pub fn start(&self, bytes: usize) -> Option<*mut u8> {
+    pub(crate) fn start(&self, bytes: usize) -> Option<*mut u8> {
         (bytes <= self.bytes).then_some(self.start)
     }
 
     /// # Safety
     /// Any bytes must be a `T`.
-    pub unsafe fn as_slice_of<T>(&mut self) -> &mut [T] {
+    pub(crate) unsafe fn as_slice_of<T>(&mut self) -> &mut [T] {
         // SAFETY: the mapping is ours, zeroed by the system, and aligned to a huge page.
         unsafe { std::slice::from_raw_parts_mut(self.start.cast(), self.bytes / size_of::<T>()) }
     }

@@ -1,11 +1,12 @@
-//! Decides how the C reference is called: one thread, and memory either its own or kept.
+//! The C reference: one thread, with fresh memory or memory that is kept.
+#![expect(unsafe_code, reason = "calls C")]
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use super::arena::Kept;
-use super::{Cost, PASSWORD, SALT, TAG};
+use super::{Cost, Memory, PASSWORD, SALT, TAG};
 
 /// `argon2_context` of `argon2.h`.
 #[repr(C)]
@@ -54,8 +55,9 @@ extern "C" fn allocate(memory: *mut *mut u8, bytes: usize) -> c_int {
 
 extern "C" fn free(_: *mut u8, _: usize) {}
 
-/// One Argon2id hash. Without wiping, because ours and the others do not wipe either.
-pub fn hash(cost: Cost, keep: bool) -> [u8; TAG] {
+/// One Argon2id hash, without wiping, because ours and the others do not wipe either.
+pub(crate) fn hash(cost: Cost, memory: Memory) -> [u8; TAG] {
+    let keep = memory == Memory::Kept;
     let (mut tag, mut password, mut salt) = ([0; TAG], PASSWORD.to_vec(), SALT.to_vec());
     let mut context = Context {
         out: tag.as_mut_ptr(),
