@@ -1,4 +1,4 @@
-// Decides how Better Auth is set up and served: e-mail and password, everything else as it comes.
+// Better Auth with e-mail and password, and its defaults for everything else.
 
 import { createServer } from "node:http";
 

@@ -1,4 +1,4 @@
-//! Decides who is asking.
+//! Access tokens, and the extractor that finds the current user by them.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -48,7 +48,7 @@ impl Tokens {
     }
 }
 
-/// The user whose token came with the request, as the database has them now.
+/// The user of the request's token, as the database has them now.
 pub(crate) struct CurrentUser(pub(crate) User);
 
 impl FromRequestParts<AppState> for CurrentUser {

@@ -1,4 +1,4 @@
-//! Decides how the database is spoken to: one pool, of whichever of the two the URL names.
+//! The database: one pool, for SQLite or PostgreSQL as the URL says.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(crate) enum Db {
     Postgres(PgPool),
 }
 
-/// Compiles a query once for each of the two.
+/// Compiles a query once for each database.
 macro_rules! on_db {
     ($db:expr, $pool:ident => $query:expr) => {
         match $db {

@@ -1,4 +1,4 @@
-//! Decides how what went wrong is answered.
+//! Errors as answers.
 
 use axum::Json;
 use axum::extract::multipart::MultipartError;
@@ -20,7 +20,7 @@ pub(crate) enum AppError {
     Forbidden(&'static str),
     #[error("{0}")]
     NotFound(&'static str),
-    /// Each with the place, the field if one is to blame, and a message.
+    /// Each with the place, the field if there is one, and a message.
     #[error("the request is not valid")]
     Invalid(Vec<(&'static str, Option<String>, String)>),
     #[error("Database unavailable")]

@@ -1,4 +1,4 @@
-//! Decides how requests are read: axum's extractors, with this application's errors, and bodies that are valid.
+//! axum's extractors with this application's errors, and with validated bodies.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ pub(crate) struct Path<T>(pub(crate) T);
 #[from_request(via(axum::extract::Form), rejection(AppError))]
 pub(crate) struct Form<T>(pub(crate) T);
 
-/// A query that keeps its own rules.
+/// A query that passed its validation.
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Query<T> {
@@ -27,7 +27,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Que
     }
 }
 
-/// A JSON body that keeps its own rules.
+/// A JSON body that passed its validation.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Json<T> {

@@ -1,4 +1,4 @@
-//! Decides how passwords are hashed: on a thread for blocking work, by one of two crates, each as it comes.
+//! Password hashing on a thread for blocking work, by one of two crates with their defaults.
 
 use anyhow::anyhow;
 use argon2::password_hash::phc::PasswordHash;

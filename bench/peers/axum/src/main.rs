@@ -1,4 +1,4 @@
-//! Decides what the application is made of.
+//! An application with accounts and posts on axum, as most would write it.
 
 mod auth;
 mod db;
@@ -31,7 +31,7 @@ use error::AppError;
 use hasher::Hasher;
 use settings::Settings;
 
-/// How long requests in flight may still take after SIGTERM.
+/// The time that requests in flight still have after SIGTERM.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
 
 struct App {
@@ -62,12 +62,12 @@ async fn main() -> anyhow::Result<()> {
         ended = server => ended?,
         () = async { terminated().await; tokio::time::sleep(SHUTDOWN_MAX).await } => {}
     }
-    // Hashes that nobody waits for any more would hold the runtime back.
+    // The runtime would wait for hashes whose clients have gone.
     std::process::exit(0);
 }
 
 fn router(state: AppState) -> Router {
-    let picture_bytes_max = 6 * 1024 * 1024; // the largest picture and what is around it
+    let picture_bytes_max = 6 * 1024 * 1024; // the largest picture and the multipart around it
     let pictures = ServeDir::new(&state.settings.data_dir);
     Router::new()
         .route("/health", get(health))

@@ -1,4 +1,4 @@
-//! Decides what becomes of an uploaded picture.
+//! Uploaded pictures: scaled, encoded as JPEG, and written to a folder.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) fn process(content: &[u8]) -> ImageResult<Vec<u8>> {
     Ok(output)
 }
 
-/// Stores it under a name of its own, which is returned.
+/// Stores it under a new name, and returns the name.
 pub(crate) async fn save(folder: &Path, jpeg: &[u8]) -> anyhow::Result<String> {
     let name = format!("{}.jpg", Uuid::new_v4().simple());
     tokio::fs::write(folder.join(&name), jpeg).await?;

@@ -1,4 +1,4 @@
-//! Decides what the environment has to say.
+//! Settings from the environment.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Decides what `/api/users` answers.
+//! The handlers of `/api/users`.
 
 use axum::Json;
 use axum::extract::{Multipart, State};
@@ -176,7 +176,7 @@ pub(crate) async fn upload_picture(
     let name = pictures::save(&app.settings.data_dir, &jpeg).await?;
     on_db!(&app.db, pool => sqlx::query(UPDATE).bind(&name).bind(user.id).execute(pool).await.map(drop))?;
     if let Some(previous) = user.image_file.replace(name) {
-        // One that is gone already need not be deleted.
+        // It may be deleted already.
         let _ = tokio::fs::remove_file(app.settings.data_dir.join(previous)).await;
     }
     Ok(Json(user.into()))

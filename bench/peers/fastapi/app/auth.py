@@ -1,4 +1,4 @@
-"""Decides who is asking."""
+"""Password hashes, access tokens, and the dependency that finds the current user."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated

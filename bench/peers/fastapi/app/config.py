@@ -1,4 +1,4 @@
-"""Decides what the environment has to say."""
+"""Settings from the environment."""
 
 from pathlib import Path
 from urllib.parse import unquote

@@ -1,4 +1,4 @@
-"""Decides how the database is spoken to: one pool for each worker, one session for each request."""
+"""The database: one pool for each worker, one session for each request."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated

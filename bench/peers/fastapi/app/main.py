@@ -1,4 +1,4 @@
-"""Decides what the application is made of."""
+"""An application with accounts and posts on FastAPI, as in the tutorial."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Decides what is stored."""
+"""The tables."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Decides what becomes of an uploaded picture."""
+"""Uploaded pictures: scaled, encoded as JPEG, and written to a folder."""
 
 import io
 import uuid

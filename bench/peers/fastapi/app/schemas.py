@@ -1,4 +1,4 @@
-"""Decides what is read from requests and written into answers."""
+"""The bodies of requests and answers."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Decides what `/api/posts` answers."""
+"""The handlers of `/api/posts`."""
 
 from typing import Annotated
 

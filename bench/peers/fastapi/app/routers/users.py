@@ -1,4 +1,4 @@
-"""Decides what `/api/users` answers."""
+"""The handlers of `/api/users`."""
 
 from typing import Annotated
 
