@@ -1,10 +1,8 @@
 //! The commands that every host application has, and their exit codes.
 
-mod archive;
 mod backup;
 mod copy;
 mod doctor;
-mod encryption;
 mod health;
 mod invite;
 mod jobs;
@@ -13,13 +11,10 @@ mod mail;
 mod media;
 mod migrate;
 mod output;
-mod place;
 mod progress;
 mod restore;
-mod schedule;
 mod secret;
 mod settings;
-mod staging;
 mod start;
 mod table;
 mod tune;
@@ -40,6 +35,7 @@ use self::keys::KeysCommand;
 use self::mail::MailCommand;
 use self::media::MediaCommand;
 use self::output::{explain, print_error, said, say};
+use crate::failure::Failure;
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load, recipient};
 use crate::{Host, http, telemetry};
@@ -220,25 +216,6 @@ fn seconds(text: &str) -> Result<f64, &'static str> {
     seconds.ok_or("expected a number from 0.1 to 600")
 }
 
-/// Why a command failed, in words for the user.
-struct Failure(String);
-
-impl<E: std::error::Error> From<E> for Failure {
-    /// Includes the chain of causes, because the last one often matters most.
-    fn from(error: E) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !text.contains(&cause_text) {
-                text = format!("{text}: {cause_text}");
-            }
-            source = cause.source();
-        }
-        Self(text)
-    }
-}
-
 fn parse_language(text: &str) -> Result<Language, InvalidLanguage> {
     Language::parse(text)
 }
@@ -304,7 +281,7 @@ where
             let existing = if force { restore::Existing::Replace } else { restore::Existing::Keep };
             wait_for(restore::restore::<H>(&place, identity.as_deref(), existing))
         }
-        Command::BackupKey => Ok(encryption::print_new_key()),
+        Command::BackupKey => Ok(backup::print_new_key()),
         Command::Copy { from, to } => wait_for(copy::move_rows::<H>(from.as_deref(), &to)),
         Command::Keys { command } => wait_for(keys::keys::<H>(&command)),
         Command::Jobs { command } => wait_for(jobs::jobs::<H>(command)),

@@ -28,8 +28,10 @@
 //! }
 //! ```
 
+mod backup;
 mod cli;
 mod docs;
+mod failure;
 mod http;
 mod metrics;
 mod schema;

@@ -14,10 +14,10 @@ use countersign::config::StoragePolicy;
 use countersign::mail::{SendMailError, Smtp, SmtpPolicy, SmtpTls, SmtpTrial};
 use countersign::media::Storage;
 
-use super::place::Shelf;
 use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;
+use crate::backup::place::Shelf;
 use crate::settings::{Loaded, MailSettings, Purpose, Report, Settings, ShellSettings, load};
 use crate::tls::Identity;
 

@@ -8,13 +8,13 @@ use countersign::media::Storage;
 use countersign_db::{Db, DbError, SchemaState, checkpoint_and_close};
 use futures_util::future::try_join_all;
 
-use super::archive::{Backup, Manifest, beginning_of};
-use super::backup::PICTURES_AT_ONCE;
-use super::encryption::{Identities, is_sealed};
-use super::place::Place;
-use super::staging::{ARCHIVE, StagingFolder, beside, folder_of};
 use super::{Failure, Finding, print_error, progress, say, settings_for};
 use crate::Host;
+use crate::backup::PICTURES_AT_ONCE;
+use crate::backup::archive::{Backup, Manifest, beginning_of};
+use crate::backup::encryption::{Identities, is_sealed};
+use crate::backup::place::Place;
+use crate::backup::staging::{ARCHIVE, StagingFolder, beside, folder_of};
 use crate::schema::{self, create_private_folder, migrations};
 use crate::settings::Purpose;
 

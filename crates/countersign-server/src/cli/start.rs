@@ -21,8 +21,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::schedule::Schedule;
 use super::{Failure, Finding, print_error, say};
+use crate::backup::schedule::Schedule;
 use crate::metrics::Readers;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};

@@ -20,12 +20,12 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info};
 
-use super::Failure;
 use super::archive::Manifest;
-use super::backup::{Made, Order, make};
 use super::place::{Shelf, Stop};
 use super::staging::beside;
+use super::{Made, Order, make};
 use crate::Host;
+use crate::failure::Failure;
 use crate::metrics::BackupCounts;
 use crate::settings::ShellSettings;
 
@@ -39,7 +39,7 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 const TIME_FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
 
 /// The running schedule. It has its own thread, because file access and encryption would delay requests.
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<()>,
 }
@@ -56,7 +56,7 @@ struct Plan {
 
 impl Schedule {
     /// Starts the schedule, if `BACKUP_TO` is set.
-    pub(super) fn start<H: Host>(
+    pub(crate) fn start<H: Host>(
         shell: &Arc<ShellSettings>,
         counts: Arc<BackupCounts>,
     ) -> Result<Option<Self>, Failure> {
@@ -83,7 +83,7 @@ impl Schedule {
     }
 
     /// Stops a running backup.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = timeout(STOP_MAX, self.ended).await;
     }

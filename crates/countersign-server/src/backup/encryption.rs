@@ -8,14 +8,12 @@ use std::io::{self, BufReader, ErrorKind, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use age::secrecy::ExposeSecret as _;
 use age::stream::StreamWriter;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
-use countersign::clock::{Clock as _, SystemClock};
 use zeroize::Zeroizing;
 
-use super::{Failure, Finding, say};
+use crate::failure::Failure;
 
 /// The first bytes of an age file.
 const MAGIC: &[u8] = b"age-encryption.org/v1\n";
@@ -24,12 +22,12 @@ const KEYS_BYTES_MAX: usize = 64 * 1024;
 const CUT_OFF_OR_ALTERED: &str = "it was truncated or altered after it was encrypted";
 
 /// Returns whether `begin` is the beginning of an encrypted file.
-pub(super) fn is_sealed(begin: &[u8]) -> bool {
+pub(crate) fn is_sealed(begin: &[u8]) -> bool {
     begin.starts_with(MAGIC)
 }
 
 /// The writer of a backup, which encrypts if there are recipients.
-pub(super) enum Envelope<W: Write> {
+pub(crate) enum Envelope<W: Write> {
     /// Not encrypted.
     Open(W),
     /// Encrypted to the recipients.
@@ -38,7 +36,7 @@ pub(super) enum Envelope<W: Write> {
 
 impl<W: Write> Envelope<W> {
     /// Encrypts to each of the recipients, or not at all if there are none.
-    pub(super) fn new(recipients: &[Recipient], sink: W) -> Result<Self, Failure> {
+    pub(crate) fn new(recipients: &[Recipient], sink: W) -> Result<Self, Failure> {
         if recipients.is_empty() {
             return Ok(Self::Open(sink));
         }
@@ -48,7 +46,7 @@ impl<W: Write> Envelope<W> {
     }
 
     /// Writes the end of the file, without which it cannot be opened.
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub(crate) fn finish(self) -> io::Result<W> {
         match self {
             Self::Open(sink) => Ok(sink),
             Self::Sealed(sealed) => sealed.finish(),
@@ -73,11 +71,11 @@ impl<W: Write> Write for Envelope<W> {
 }
 
 /// The secret keys that open a backup. No `Debug`, so that they cannot be printed.
-pub(super) struct Identities(Vec<Identity>);
+pub(crate) struct Identities(Vec<Identity>);
 
 impl Identities {
     /// Reads a file in the format of `backup-key` and `age-keygen`.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let failure = |reason: String| Failure(format!("--identity {shown}: {reason}"));
         // Allocated in full, because a reallocation would leave copies of the keys in memory.
@@ -99,7 +97,7 @@ impl Identities {
     }
 
     /// Decrypts a file to a new one that only its owner can read.
-    pub(super) fn open(&self, sealed: &Path, target: &Path) -> Result<(), Failure> {
+    pub(crate) fn open(&self, sealed: &Path, target: &Path) -> Result<(), Failure> {
         let file = BufReader::with_capacity(1 << 18, File::open(sealed)?);
         let decryptor = Decryptor::new_buffered(file).map_err(refusal)?;
         if decryptor.is_scrypt() {
@@ -121,16 +119,4 @@ fn refusal(error: DecryptError) -> Failure {
         }
         _ => CUT_OFF_OR_ALTERED.to_owned(),
     })
-}
-
-/// Generates a key pair and prints it in the format of `age-keygen`. It is not stored.
-pub(super) fn print_new_key() -> Finding {
-    let key = Identity::generate();
-    say(format_args!(
-        "# created: {:.0}\n# public key: {}\n{}",
-        SystemClock.now(),
-        key.to_public(),
-        key.to_string().expose_secret()
-    ));
-    Finding::InOrder
 }

@@ -5,18 +5,18 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use crate::failure::Failure;
 use crate::schema::create_private_folder;
 
 /// The names of all files that a staging may contain.
-pub(super) const ARCHIVE: &str = "backup.tar";
-pub(super) const DATABASE: &str = "database.db";
-pub(super) const SUMS: &str = "SHA256SUMS";
-pub(super) const FETCHED: &str = "fetched";
+pub(crate) const ARCHIVE: &str = "backup.tar";
+pub(crate) const DATABASE: &str = "database.db";
+pub(crate) const SUMS: &str = "SHA256SUMS";
+pub(crate) const FETCHED: &str = "fetched";
 
 /// A private temporary folder for one process at a time, deleted when dropped. The next process cleans up after one
 /// that was killed.
-pub(super) struct StagingFolder {
+pub(crate) struct StagingFolder {
     folder: PathBuf,
     /// Parent folders that were created for it, innermost first.
     made: Vec<PathBuf>,
@@ -25,7 +25,7 @@ pub(super) struct StagingFolder {
 
 impl StagingFolder {
     /// Opens the folder; fails with `taken` if another process has it.
-    pub(super) fn open(folder: PathBuf, taken: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(folder: PathBuf, taken: &str) -> Result<Self, Failure> {
         let above = folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
         let made = above.take_while(|above| !above.exists()).map(Path::to_owned).collect();
         create_private_folder(&folder)?;
@@ -43,7 +43,7 @@ impl StagingFolder {
         Ok(Self { folder, made, _lock: lock })
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 }
@@ -59,12 +59,12 @@ impl Drop for StagingFolder {
     }
 }
 
-pub(super) fn folder_of(file: &Path) -> &Path {
+pub(crate) fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns a hidden file name next to `file`, with another ending.
-pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(file.file_name().unwrap_or_default());
     name.push(ending);

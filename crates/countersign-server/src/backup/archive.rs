@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// The format version that this program writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_BEGIN: &str = "countersign backup ";
 const PICTURES: &str = "profile_pics/";
@@ -34,34 +34,34 @@ const LINE_BYTES_MAX: u64 = 160;
 
 /// The description of a backup, stored inside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     /// The format version, [`FORMAT`] of the program that wrote it.
-    pub(super) format: u32,
+    pub(crate) format: u32,
     /// The host application that wrote it.
-    pub(super) program: String,
+    pub(crate) program: String,
     /// Its version.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// When the database was copied.
-    pub(super) created_at: String,
+    pub(crate) created_at: String,
     /// The latest applied migration of each set.
-    pub(super) schema: BTreeMap<String, i64>,
+    pub(crate) schema: BTreeMap<String, i64>,
     /// The number of rows of each table.
-    pub(super) rows: BTreeMap<String, i64>,
+    pub(crate) rows: BTreeMap<String, i64>,
     /// The number of pictures in the backup.
-    pub(super) pictures: u64,
+    pub(crate) pictures: u64,
     /// The number of pictures that rows refer to but the storage lacked.
-    pub(super) pictures_missing: u64,
+    pub(crate) pictures_missing: u64,
 }
 
 impl Manifest {
-    pub(super) fn users(&self) -> i64 {
+    pub(crate) fn users(&self) -> i64 {
         self.rows.get("auth_users").copied().unwrap_or_default()
     }
 }
 
 /// Why a file is rejected as a backup.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ArchiveError {
+pub(crate) enum ArchiveError {
     #[error("it is not a backup of this program")]
     Foreign,
     #[error("it has format {0} of a newer program; this one reads up to format {FORMAT}")]
@@ -77,17 +77,17 @@ fn damaged(what: impl Into<String>) -> ArchiveError {
 }
 
 /// The number of bytes that [`format_of`] needs from the beginning of a file.
-pub(super) const BEGINNING_BYTES: u64 = 2 * BLOCK;
+pub(crate) const BEGINNING_BYTES: u64 = 2 * BLOCK;
 
 /// Reads the beginning of a file, which identifies its format.
-pub(super) fn beginning_of(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn beginning_of(file: &Path) -> io::Result<Vec<u8>> {
     let mut begin = Vec::new();
     File::open(file)?.take(BEGINNING_BYTES).read_to_end(&mut begin)?;
     Ok(begin)
 }
 
 /// Returns the format version, if `begin` is the beginning of a backup.
-pub(super) fn format_of(begin: &[u8]) -> Result<u32, ArchiveError> {
+pub(crate) fn format_of(begin: &[u8]) -> Result<u32, ArchiveError> {
     let (header, content) = begin.split_at_checked(512).ok_or(ArchiveError::Foreign)?;
     let name = header.strip_prefix(FORMAT_FILE.as_bytes());
     let text = content.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
@@ -98,7 +98,7 @@ pub(super) fn format_of(begin: &[u8]) -> Result<u32, ArchiveError> {
 }
 
 /// Writes a backup.
-pub(super) struct ArchiveWriter<W: Write> {
+pub(crate) struct ArchiveWriter<W: Write> {
     tar: tar::Builder<W>,
     sums: File,
     written_at: u64,
@@ -106,7 +106,7 @@ pub(super) struct ArchiveWriter<W: Write> {
 
 impl<W: Write> ArchiveWriter<W> {
     /// Begins a backup in `sink`, with `sums` as a temporary file.
-    pub(super) fn begin(sink: W, sums: &Path, now: Timestamp) -> io::Result<Self> {
+    pub(crate) fn begin(sink: W, sums: &Path, now: Timestamp) -> io::Result<Self> {
         let sums = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(sums)?;
         let tar = tar::Builder::new(sink);
         let mut writer = Self { tar, sums, written_at: u64::try_from(now.as_second()).unwrap_or_default() };
@@ -114,11 +114,11 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(writer)
     }
 
-    pub(super) fn add_picture(&mut self, file: &PictureFile, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn add_picture(&mut self, file: &PictureFile, bytes: &[u8]) -> io::Result<()> {
         self.add(&format!("{PICTURES}{}", file.as_str()), bytes)
     }
 
-    pub(super) fn add_database(&mut self, database: &Path) -> io::Result<()> {
+    pub(crate) fn add_database(&mut self, database: &Path) -> io::Result<()> {
         let database = File::open(database)?;
         let size = database.metadata()?.len();
         let mut reader = Hashing { inner: database, hash: Sha256::new() };
@@ -127,7 +127,7 @@ impl<W: Write> ArchiveWriter<W> {
     }
 
     /// Ends the archive and returns the sink.
-    pub(super) fn finish(mut self, manifest: &Manifest) -> io::Result<W> {
+    pub(crate) fn finish(mut self, manifest: &Manifest) -> io::Result<W> {
         self.add(MANIFEST, format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())?;
         let size = self.sums.stream_position()?;
         self.sums.rewind()?;
@@ -181,14 +181,14 @@ impl<R: Read> Read for Hashing<R> {
 
 /// A backup that was read completely and matches its checksums.
 #[derive(Debug)]
-pub(super) struct Backup {
+pub(crate) struct Backup {
     file: File,
-    pub(super) manifest: Manifest,
+    pub(crate) manifest: Manifest,
 }
 
 impl Backup {
     /// Reads and verifies a whole file; `progress` receives the number of parts read and the total.
-    pub(super) fn verified(path: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Self, ArchiveError> {
+    pub(crate) fn verified(path: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Self, ArchiveError> {
         match format_of(&beginning_of(path)?)? {
             FORMAT => {}
             later if later > FORMAT => return Err(ArchiveError::Newer(later)),
@@ -240,7 +240,7 @@ impl Backup {
     }
 
     /// Extracts the database to a new file that only its owner can read.
-    pub(super) fn extract_database(&self, target: &Path) -> Result<(), ArchiveError> {
+    pub(crate) fn extract_database(&self, target: &Path) -> Result<(), ArchiveError> {
         let mut archive = self.archive()?;
         for entry in archive.entries()?.raw(true) {
             let mut entry = entry?;
@@ -254,7 +254,7 @@ impl Backup {
     }
 
     /// Passes the pictures to `put`, in batches of `at_once`.
-    pub(super) async fn for_each_picture<E: From<ArchiveError>>(
+    pub(crate) async fn for_each_picture<E: From<ArchiveError>>(
         &self,
         at_once: usize,
         mut put: impl AsyncFnMut(Vec<(PictureFile, Bytes)>) -> Result<(), E>,

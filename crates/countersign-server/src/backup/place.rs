@@ -16,10 +16,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::timeout;
 
-use super::Failure;
 use super::archive::{ArchiveError, BEGINNING_BYTES, beginning_of, format_of};
 use super::encryption::is_sealed;
 use super::staging::{FETCHED, StagingFolder, beside, folder_of};
+use crate::failure::Failure;
 use crate::settings::{BackupDestination, ShellSettings, object};
 
 /// Generous timeouts, because backups run in the background and their parts are large.
@@ -41,17 +41,17 @@ const ABORT_MAX: Duration = Duration::from_secs(4);
 
 /// A request to stop a running backup.
 #[derive(Clone)]
-pub(super) struct Stop(watch::Receiver<bool>);
+pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
     /// Sending `true` requests the stop.
-    pub(super) fn new() -> (watch::Sender<bool>, Self) {
+    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(receiver))
     }
 
     /// Waits until the stop is requested.
-    pub(super) async fn called(&self) {
+    pub(crate) async fn called(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|is_called| *is_called).await.is_err() {
             // The sender is gone, so no request can come.
@@ -59,7 +59,7 @@ impl Stop {
         }
     }
 
-    pub(super) fn is_called(&self) -> bool {
+    pub(crate) fn is_called(&self) -> bool {
         *self.0.borrow()
     }
 }
@@ -69,7 +69,7 @@ fn stopped() -> io::Error {
 }
 
 /// A file, or an object in a bucket.
-pub(super) enum Place {
+pub(crate) enum Place {
     /// `drafts` is the folder where the file is written; it is on the same disk.
     File {
         file: PathBuf,
@@ -84,7 +84,7 @@ pub(super) enum Place {
 
 impl Place {
     /// Parses `s3://bucket/name`, or a path.
-    pub(super) fn parse(text: &Path, shell: &ShellSettings) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &Path, shell: &ShellSettings) -> Result<Self, Failure> {
         let Some(rest) = text.to_str().and_then(|text| text.strip_prefix("s3://")) else {
             return Ok(Self::File { file: text.to_owned(), drafts: beside(text, ".partial") });
         };
@@ -94,7 +94,7 @@ impl Place {
         Ok(Self::Object { bucket: open_bucket(&shell.bucket_policy(&bucket), PATIENCE)?, key: Key::parse(key)?, shown })
     }
 
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Self::File { file, .. } => file.display().to_string(),
             Self::Object { shown, .. } => shown.clone(),
@@ -103,7 +103,7 @@ impl Place {
 
     /// Refuses to overwrite anything but an earlier backup, because a typo could name the database. An encrypted file
     /// may be anything, so only an encrypted backup replaces it.
-    pub(super) async fn refuse_foreign(&self, will_be_sealed: bool) -> Result<(), Failure> {
+    pub(crate) async fn refuse_foreign(&self, will_be_sealed: bool) -> Result<(), Failure> {
         let shown = self.shown();
         let begin = match self {
             Self::File { file, .. } => {
@@ -140,7 +140,7 @@ impl Place {
     }
 
     /// Begins to write; a file is named `draft` until it is complete.
-    pub(super) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(BackupSink, Delivery), Failure> {
+    pub(crate) async fn begin(&self, draft: &Path, stop: &Stop) -> Result<(BackupSink, Delivery), Failure> {
         let (sink, kind) = match self {
             Self::File { file, .. } => {
                 let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
@@ -158,7 +158,7 @@ impl Place {
     }
 
     /// Returns a path to the content: the file itself, or a copy of the object in a new staging.
-    pub(super) async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         staging: impl FnOnce() -> Result<StagingFolder, Failure>,
         progress: impl Fn(u64, u64),
@@ -184,7 +184,7 @@ impl Place {
 }
 
 /// The writer of a backup. It blocks, so it needs a multi-threaded runtime.
-pub(super) struct BackupSink {
+pub(crate) struct BackupSink {
     sink: Sink,
     written: u64,
     stop: Stop,
@@ -243,7 +243,7 @@ impl Write for BackupSink {
 }
 
 /// The completion of what was written. Dropping it discards the backup.
-pub(super) struct Delivery(Kind);
+pub(crate) struct Delivery(Kind);
 
 enum Kind {
     File { draft: PathBuf, target: PathBuf },
@@ -252,7 +252,7 @@ enum Kind {
 
 impl Delivery {
     /// Gives the completed backup its name, and returns its size in bytes.
-    pub(super) async fn complete(self, outlet: BackupSink) -> Result<u64, Failure> {
+    pub(crate) async fn complete(self, outlet: BackupSink) -> Result<u64, Failure> {
         let BackupSink { sink, written, .. } = outlet;
         match (self.0, sink) {
             (Kind::File { draft, target }, Sink::File(file)) => {
@@ -274,7 +274,7 @@ impl Delivery {
     }
 
     /// Aborts an incomplete backup and returns why it failed. A failed upload is a better reason than `reason`.
-    pub(super) async fn give_up(self, reason: Failure) -> Failure {
+    pub(crate) async fn give_up(self, reason: Failure) -> Failure {
         match self.0 {
             Kind::File { .. } => reason,
             Kind::Object(tasks) => match outcome(tasks).await {
@@ -325,13 +325,13 @@ async fn upload(
 }
 
 /// The destination of scheduled backups.
-pub(super) enum Shelf {
+pub(crate) enum Shelf {
     Folder(PathBuf),
     Bucket { bucket: AmazonS3, prefix: Key, shown: String },
 }
 
 impl Shelf {
-    pub(super) fn open(to: &BackupDestination, shell: &ShellSettings) -> Result<Self, Failure> {
+    pub(crate) fn open(to: &BackupDestination, shell: &ShellSettings) -> Result<Self, Failure> {
         Ok(match to {
             // Absolute, because the program may change its working directory later.
             BackupDestination::Folder(folder) => Self::Folder(std::path::absolute(folder)?),
@@ -343,7 +343,7 @@ impl Shelf {
         })
     }
 
-    pub(super) fn place(&self, name: &str) -> Place {
+    pub(crate) fn place(&self, name: &str) -> Place {
         match self {
             // The folder of drafts is always the same, so that the next backup cleans up after one that was killed.
             Self::Folder(folder) => Place::File { file: folder.join(name), drafts: folder.join(DRAFTS) },
@@ -355,7 +355,7 @@ impl Shelf {
     }
 
     /// Lists the files or objects directly in the shelf, as mapped and filtered by `wanted`.
-    pub(super) async fn list<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Failure> {
+    pub(crate) async fn list<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Failure> {
         let mut found = Vec::new();
         match self {
             Self::Folder(folder) => {
@@ -378,7 +378,7 @@ impl Shelf {
         Ok(found)
     }
 
-    pub(super) async fn remove(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), Failure> {
         match self {
             Self::Folder(folder) => Ok(fs::remove_file(folder.join(name))?),
             Self::Bucket { bucket, prefix, .. } => Ok(bucket.delete(&prefix.clone().join(name)).await?),
