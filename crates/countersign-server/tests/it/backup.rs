@@ -297,7 +297,7 @@ fn a_backup_goes_where_nothing_else_is_lost() {
     let database = fs::read(sandbox.path("data/countersign.db")).unwrap();
     for (file, reason) in [
         ("data/countersign.db", "data/countersign.db exists and is not a backup; it was left alone"),
-        ("nowhere/backup.tar", "there is no folder nowhere"),
+        ("nowhere/backup.tar", "the folder nowhere does not exist"),
         ("data", "data is a folder"),
     ] {
         let ended = sandbox.run(&["backup", file]).with(1);

@@ -44,7 +44,7 @@ async fn a_test_mail_goes_by_the_configured_server_and_says_so() {
     assert!(text.contains("Räderwerk kann Mails verschicken."), "{text}");
 
     let without_authority = sandbox.unset("MAIL_CA_FILE").run(&["mail", "test", "ada@example.org"]).with(1);
-    assert!(without_authority.stderr.contains("the mail was not taken: localhost:"), "{}", without_authority.stderr);
+    assert!(without_authority.stderr.contains("the mail was not accepted: localhost:"), "{}", without_authority.stderr);
     assert!(without_authority.stderr.contains("STARTTLS"), "{}", without_authority.stderr);
 }
 

@@ -163,6 +163,7 @@ fn may_import(room: &str) -> &'static [&'static str] {
             "mail",
             "media",
             "model",
+            "mount",
             "operations",
             "pages",
             "secrets",
