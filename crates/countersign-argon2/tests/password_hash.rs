@@ -8,7 +8,7 @@ const PASSWORD: &[u8] = b"correct horse battery staple";
 const SALT: &[u8] = b"sixteen byte salt";
 
 fn small(variant: Variant, version: Version) -> Params {
-    Params::new(variant, version, 64, 2, 2, 24).unwrap()
+    Params::new(variant, version, 64, 2, 2, 24).expect("legal costs")
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! - [`Db::snapshot_into`] copies an SQLite database while it is in use.
 //! - [`copy()`] moves all rows to another database, of either kind.
 //! - [`DbTime`] is an instant with the same precision in both.
+//!
 //! The portable subset of SQL: `$n` placeholders, `RETURNING`, `ON CONFLICT`, common table expressions, partial
 //! indexes, `CAST`. It deliberately excludes `now()`, `ILIKE`, arrays, `::`, enum types, `SKIP LOCKED` and `LISTEN`.
 //! See `docs/adr/0001-two-databases-one-sql-text.md`.

@@ -20,6 +20,6 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let (api, _) = http::routes(&accounts.config().http).merge(http::well_known::routes()).split_for_parts();
-    let routes = api.merge(pages::routes()).merge(pages::assets());
-    router.merge(routes.with_state(accounts.clone())).merge(http::static_files(accounts))
+    let ours = api.merge(pages::routes()).merge(pages::assets());
+    router.merge(ours.with_state(accounts.clone())).merge(http::static_files(accounts))
 }

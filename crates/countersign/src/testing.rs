@@ -250,5 +250,6 @@ fn start_clock() -> Arc<ManualClock> {
 
 fn accounts_alone(accounts: Accounts) -> (Router, OpenApi) {
     let api: OpenApiRouter<Accounts> = http::routes(&accounts.config().http);
-    (crate::mount(Router::new(), &accounts), api.merge(http::well_known::routes()).into_openapi())
+    let document = api.merge(http::well_known::routes()).into_openapi();
+    (crate::mount(Router::new(), &accounts).with_state(accounts), document)
 }

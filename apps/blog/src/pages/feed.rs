@@ -40,7 +40,7 @@ pub(crate) struct KeptFeed {
 #[derive(Clone)]
 struct Feed {
     xml: Bytes,
-    /// A weak ETag, because the response may be compressed.
+    /// A weak `ETag`, because the response may be compressed.
     tag: String,
     /// The Last-Modified date.
     modified: String,

@@ -14,7 +14,7 @@ use crate::templates::{Value, context};
 pub struct Recipient {
     /// The address.
     pub address: EmailAddress,
-    /// The name in the greeting, inserted as it is. For an unverified address, see [`without_links`].
+    /// The name in the greeting, inserted as it is. For an unverified address, see [`without_links`](super::without_links).
     pub username: String,
     /// The preferred language. The closest available one is used.
     pub language: Language,
