@@ -30,7 +30,7 @@
 //!
 //! // The clock stands still until the test moves it.
 //! app.clock.advance(SignedDuration::from_hours(24 * 91));
-//! ada.get("/api/users/me").await.problem(401, "not_authenticated");
+//! ada.get("/api/users/me").await.problem(401, "invalid_token");
 //! # }
 //! ```
 
