@@ -36,6 +36,10 @@ mod time;
 mod tx;
 mod url;
 
+/// The drivers, in the version whose types this crate has in its API.
+#[doc(no_inline)]
+pub use sqlx;
+
 pub use cause::Cause;
 pub use conn::{Conn, ReadConn};
 pub use copy::{

@@ -13,6 +13,7 @@ mod migrate;
 mod output;
 mod progress;
 mod restore;
+mod running;
 mod secret;
 mod settings;
 mod start;

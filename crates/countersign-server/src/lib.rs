@@ -11,6 +11,7 @@
 //! impl Host for Notes {
 //!     const NAME: &'static str = "notes";
 //!     const ABOUT: &'static str = "Notes that only their author sees";
+//!     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 //!     type Settings = NoSettings;
 //!     type State = Accounts;
 //!
@@ -73,7 +74,7 @@ pub trait Host: 'static {
     /// One sentence for `--help` and for the OpenAPI document.
     const ABOUT: &'static str;
     /// The version, for `--version` and for the OpenAPI document.
-    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const VERSION: &'static str;
     /// The migrations of the host, which run after those of the accounts.
     const MIGRATIONS: &'static [&'static Migrations] = &[];
     /// The host's tables that are filled by triggers. The `copy` command does not copy them; it lets the triggers fill

@@ -12,6 +12,7 @@ impl Host for AccountsServer {
     const NAME: &'static str = "countersign";
     const TITLE: &'static str = "Countersign";
     const ABOUT: &'static str = "Accounts for your application: registration, login, tokens and sessions";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
     type Settings = NoSettings;
     type State = Accounts;

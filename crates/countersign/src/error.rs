@@ -17,7 +17,7 @@ pub enum InternalError {
     KeysUnread,
     /// A token could not be signed.
     #[error("an access token could not be signed")]
-    Token(#[from] jsonwebtoken::errors::Error),
+    Token(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Implements `From<DbError>` for an operation's error, by its variant `Internal`.

@@ -42,6 +42,10 @@ mod workers;
 
 use countersign_db::Migrations;
 
+/// Crates whose types are in this crate's API, in the versions that match it.
+#[doc(no_inline)]
+pub use {axum, jiff, secrecy, utoipa, utoipa_axum, uuid};
+
 pub use accounts::Accounts;
 pub use error::InternalError;
 pub use hooks::{HookFuture, Hooks};

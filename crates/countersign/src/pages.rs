@@ -26,7 +26,7 @@ use axum::extract::{DefaultBodyLimit, Extension, FromRef};
 use axum::routing::{get, post};
 
 pub use form::{Fault, Form};
-pub use outcome::To;
+pub use outcome::Redirect;
 pub use shown::{Moment, picture_url};
 pub use theme::ErrorPage;
 pub use visitor::{FormsOf, LoggedIn, NoCaller, Visitor, Writer};

@@ -7,7 +7,7 @@ use countersign::Accounts;
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::http::problem::Problem;
 use countersign::model::{Language, UserId};
-use countersign::pages::{Fault, Form, LoggedIn, To, Visitor};
+use countersign::pages::{Fault, Form, LoggedIn, Redirect, Visitor};
 use countersign::templates::{TemplatesBuilder, context};
 use countersign_db::DbError;
 
@@ -41,7 +41,7 @@ pub(crate) async fn add(
         return Ok(page(&visitor, caller.user.id, StatusCode::UNPROCESSABLE_ENTITY, &form).await?);
     };
     save(&accounts, caller.user.id, &text).await?;
-    Ok(To::path("/").done(&visitor, "note-added").into_response())
+    Ok(Redirect::path("/").done(&visitor, "note-added").into_response())
 }
 
 async fn save(accounts: &Accounts, user: UserId, text: &str) -> Result<(), DbError> {

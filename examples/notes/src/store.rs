@@ -1,8 +1,8 @@
 //! The table of notes: one SQL text for SQLite and PostgreSQL.
 
 use countersign::model::UserId;
-use countersign_db::{Conn, DbError, on_db};
-use uuid::Uuid;
+use countersign::uuid::Uuid;
+use countersign_db::{Conn, DbError, on_db, sqlx};
 
 countersign::entity_id! {
     /// The id of a note.

@@ -8,7 +8,7 @@ use countersign::http::current_user::CurrentUser;
 use countersign::http::path::PathId;
 use countersign::http::problem::Problem;
 use countersign::model::UserId;
-use countersign::pages::{Fault, Form, LoggedIn, NoCaller, To, Visitor, Writer};
+use countersign::pages::{Fault, Form, LoggedIn, NoCaller, Redirect, Visitor, Writer};
 use countersign::templates::context;
 use countersign_db::DbError;
 use tokio::sync::Semaphore;
@@ -72,7 +72,7 @@ impl Sent {
         let Writer { visitor, caller, .. } = writer;
         let room = match &caller {
             Ok(_) => None,
-            Err(_) => Some(state.senders.0.try_acquire().map_err(|_| To::path("/login").into_response())?),
+            Err(_) => Some(state.senders.0.try_acquire().map_err(|_| Redirect::path("/login").into_response())?),
         };
         let form = Form::from_request(request, state).await.map_err(Problem::into_response)?.prefix(PREFIX);
         drop(room);
@@ -144,7 +144,9 @@ pub(super) async fn publish(
         Err(why) => return Err(sent.refused(why)),
     };
     match publish_post(&state, caller.user.profile(), draft).await {
-        Ok(post) => Ok(To::path(format!("/posts/{}", post.id)).done(&sent.visitor, "post-published").into_response()),
+        Ok(post) => {
+            Ok(Redirect::path(format!("/posts/{}", post.id)).done(&sent.visitor, "post-published").into_response())
+        }
         Err(PublishPostError::AuthorGone) => Err(sent.refused(Refusal::LoggedOut)),
         Err(PublishPostError::Internal(error)) => Err(sent.refused(Refusal::Failed(error.into()))),
     }
@@ -178,7 +180,7 @@ pub(super) async fn save(
         Err(why) => return Err(sent.refused(why)),
     };
     match edit_post(&state, caller.user.profile(), id, &draft.into()).await {
-        Ok(_) => Ok(To::path(format!("/posts/{id}")).done(&sent.visitor, "post-saved").into_response()),
+        Ok(_) => Ok(Redirect::path(format!("/posts/{id}")).done(&sent.visitor, "post-saved").into_response()),
         Err(EditPostError::NotFound) => Err(sent.refused(Refusal::Gone)),
         Err(EditPostError::NotAuthor) => Err(sent.refused(Refusal::NotYours)),
         Err(EditPostError::Internal(error)) => Err(sent.refused(Refusal::Failed(error.into()))),
@@ -200,7 +202,7 @@ pub(super) async fn delete(
     PathId(id): PathId<PostId>,
 ) -> Result<Response, Problem> {
     match delete_post(&state, caller.user.id, id).await {
-        Ok(()) => Ok(To::path("/").done(&visitor, "post-deleted").into_response()),
+        Ok(()) => Ok(Redirect::path("/").done(&visitor, "post-deleted").into_response()),
         Err(DeletePostError::NotFound) => Err(Problem::new(&POST_NOT_FOUND)),
         Err(DeletePostError::NotAuthor) => Err(Problem::new(&NOT_YOUR_POST)),
         Err(DeletePostError::Internal(error)) => Err(error.into()),

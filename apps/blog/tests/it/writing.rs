@@ -1,6 +1,11 @@
 //! Whatever error a writer gets, the form comes back with their text.
 
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::http::Request;
 use countersign::testing::{Answer, Browser, PASSWORD, TestApp, User};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use serde_json::json;
 
 use crate::{UNKNOWN_ID, blog, publish};
@@ -145,4 +150,26 @@ async fn a_text_that_another_site_sends_is_not_shown() {
             assert!(!page.text().contains("Three hours"), "{}", page.text());
         }
     }
+}
+
+#[tokio::test]
+async fn sixteen_texts_of_visitors_who_are_not_logged_in_are_held_at_a_time() {
+    let app = blog().await;
+    let (visitor, browser) = (app.anonymous(), app.browser());
+    // A form that has begun and does not end.
+    let unending = || {
+        let begun = stream::iter([Ok::<_, Infallible>("title=")]).chain(stream::pending());
+        let request = Request::post("/posts/new").header("host", "localhost").header("sec-fetch-site", "same-origin");
+        request.header("content-type", "application/x-www-form-urlencoded").body(Body::from_stream(begun)).unwrap()
+    };
+    let mut held: FuturesUnordered<_> = (0..16).map(|_| visitor.send_request(unending())).collect();
+    let answer = tokio::select! {
+        biased;
+        Some(answer) = held.next() => panic!("a form that does not end was answered: {}", answer.text()),
+        answer = browser.submit("/posts/new", &FIELDS) => answer,
+    };
+    assert_eq!((answer.status, &answer.headers["location"]), (303, &"/login".parse().unwrap()));
+    drop(held);
+    let answer = browser.submit("/posts/new", &FIELDS).await;
+    keeps_the_text(&answer, 401, "/posts/new", "You are logged out. Your text is still here");
 }

@@ -1,7 +1,6 @@
 //! The `dev` and `serve` commands: everything before the first request.
 
 use std::fs::{self, OpenOptions};
-use std::future::pending;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,32 +10,28 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use countersign::Accounts;
-use countersign::clock::Clock;
 use countersign::config::{SecretKey, SiteUrl};
 use countersign::mail::MailTransport;
 use countersign::operator::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
 use rustix::process::{Resource, Rlimit};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::running::Running;
 use super::{Failure, Finding, print_error, say};
 use crate::backup::schedule::Schedule;
-use crate::metrics::Readers;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
 use crate::telemetry::{TraceSettings, Traces};
 use crate::tls::Tls;
-use crate::{Audience, Draining, Host, HttpSettings, Metrics, assemble, metrics, serve as serving, telemetry};
+use crate::{Audience, Draining, Host, HttpSettings, Metrics, assemble, metrics, telemetry};
 
 /// The folder of everything that `dev` creates.
 const DEV_FOLDER: &str = "data";
 /// How much longer a connection may be idle than a request may take.
 const IDLE_BEYOND_REQUEST: Duration = Duration::from_mins(1);
-/// Maximum time for the database to close its files or connections on exit.
-const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// The warning about costs below the recommendations.
 pub(super) const WEAK_COSTS: &str = "ARGON2_MEMORY_KIB and ARGON2_ITERATIONS are below the minimum that OWASP recommends; `tune` shows what fits this machine";
@@ -147,12 +142,29 @@ where
         tls.warn_of_its_time(accounts.clock().now());
     }
 
-    let request_time_max = Duration::from_secs(shell.request_timeout_seconds.into());
+    let http = http_settings::<H>(&shell, audience);
+    let running = Running {
+        app: assemble::<H>(accounts.clone(), &host, &http),
+        policy: serve_policy(&shell, tls, &http),
+        backups: Schedule::start::<H>(&shell, http.metrics.as_ref().map(Metrics::backups).unwrap_or_default())?,
+        signals: StopSignals::listen()?,
+        listener,
+        metrics_listener,
+        http,
+        accounts,
+        db,
+    };
+    announce(running.listener.local_addr()?, &running.db);
+    running.until_stopped().await;
+    Ok(Finding::InOrder)
+}
+
+fn http_settings<H: Host>(shell: &ShellSettings, audience: Audience) -> HttpSettings {
     let telemetry = &shell.telemetry;
     let counts = telemetry.metrics_listen.is_some() || telemetry.metrics_token.is_some();
-    let http = HttpSettings {
+    HttpSettings {
         policy: shell.http_policy(),
-        request_time_max,
+        request_time_max: Duration::from_secs(shell.request_timeout_seconds.into()),
         draining: Draining::default(),
         audience,
         hsts: shell.browsers.hsts(),
@@ -160,55 +172,19 @@ where
         metrics: counts.then(Metrics::new::<H>),
         metrics_token: telemetry.metrics_token.clone(),
         traces: telemetry.otel_exporter_otlp_endpoint.is_some().then_some(telemetry.traceparent_from),
-    };
-    let app = assemble::<H>(accounts.clone(), &host, &http);
-    let policy = ServePolicy {
+    }
+}
+
+fn serve_policy(shell: &ShellSettings, tls: Option<Tls>, http: &HttpSettings) -> ServePolicy {
+    ServePolicy {
         connections_max: shell.connections_max,
         shutdown_delay: Duration::from_secs(shell.shutdown_delay_seconds.into()),
         shutdown_max: Duration::from_secs(shell.shutdown_timeout_seconds.into()),
         head_time_max: Duration::from_secs(shell.head_timeout_seconds.into()),
-        idle_max: request_time_max + IDLE_BEYOND_REQUEST,
-        tls: tls.clone(),
+        idle_max: http.request_time_max + IDLE_BEYOND_REQUEST,
+        tls,
         connection_counters: http.metrics.as_ref().map(Metrics::connection_counters).unwrap_or_default(),
-    };
-    let backups = Schedule::start::<H>(&shell, http.metrics.as_ref().map(Metrics::backups).unwrap_or_default())?;
-    let signals = StopSignals::listen()?;
-    announce(listener.local_addr()?, &db);
-    let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
-    let (stop_metrics, metrics_stop) = oneshot::channel::<()>();
-    let serve = async {
-        tokio::select! {
-            () = serving::serve(listener, app, &policy, &http.draining, signals) => {}
-            () = renewals(tls.as_ref(), accounts.clock()) => {}
-        }
-        drop(stop_jobs);
-    };
-    let serve_metrics = async {
-        if let (Some(listener), Some(metrics)) = (metrics_listener, &http.metrics) {
-            let page = metrics::routes(metrics.clone(), accounts.clone(), Readers::Everybody);
-            metrics::serve(listener, page, async {
-                let _ = metrics_stop.await;
-            })
-            .await;
-        }
-    };
-    // The last request may enqueue a job, so jobs stop after serving. Metrics stop last, because everything else is
-    // measured.
-    let work = async {
-        tokio::join!(
-            serve,
-            accounts.run_jobs(async {
-                let _ = jobs_stop.await;
-            })
-        );
-        if let Some(backups) = backups {
-            backups.stop().await;
-        }
-        drop(stop_metrics);
-    };
-    tokio::join!(work, serve_metrics);
-    let _ = tokio::time::timeout(CLOSE_MAX, db.close()).await;
-    Ok(Finding::InOrder)
+    }
 }
 
 /// Returns the URL of the site. For `dev` it has the actual port, which the system may have chosen.
@@ -217,14 +193,6 @@ fn site_url(shell: &ShellSettings, audience: Audience, address: SocketAddr) -> R
         (_, Some(site_url)) => Ok(site_url.clone()),
         (Audience::Developer, None) => Ok(shell.local_url(address.port())),
         (Audience::Public, None) => Err(Failure("FRONTEND_URL is not set".to_owned())),
-    }
-}
-
-/// Reloads renewed certificates, forever.
-async fn renewals(tls: Option<&Tls>, clock: &dyn Clock) {
-    match tls {
-        Some(tls) => tls.keep_current(clock).await,
-        None => pending().await,
     }
 }
 

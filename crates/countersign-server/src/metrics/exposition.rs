@@ -140,7 +140,7 @@ impl Reading {
             "countersign_http_connections_evicted",
             "Connections evicted to make room for others",
             None,
-            [(NONE, present.shown_out)],
+            [(NONE, present.evicted)],
         )
     }
 

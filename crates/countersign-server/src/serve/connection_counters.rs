@@ -8,7 +8,7 @@ pub(crate) struct ConnectionCounters {
     room_for: AtomicU64,
     accepted: AtomicU64,
     left: AtomicU64,
-    shown_out: AtomicU64,
+    evicted: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -16,7 +16,7 @@ pub(crate) struct Present {
     pub(crate) room_for: u64,
     pub(crate) open: u64,
     pub(crate) accepted: u64,
-    pub(crate) shown_out: u64,
+    pub(crate) evicted: u64,
 }
 
 impl ConnectionCounters {
@@ -32,8 +32,8 @@ impl ConnectionCounters {
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn one_is_shown_out(&self) {
-        self.shown_out.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn one_is_evicted(&self) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> Present {
@@ -44,7 +44,7 @@ impl ConnectionCounters {
             room_for: self.room_for.load(Ordering::Relaxed),
             open: accepted.saturating_sub(left),
             accepted,
-            shown_out: self.shown_out.load(Ordering::Relaxed),
+            evicted: self.evicted.load(Ordering::Relaxed),
         }
     }
 }

@@ -104,7 +104,7 @@ impl OpenConnection {
         let mut conduct = self.conduct();
         if conduct.awaited(now).is_some() {
             conduct.is_evicted = true;
-            connection_counters.one_is_shown_out();
+            connection_counters.one_is_evicted();
             if let Some(task) = self.task.get() {
                 task.abort();
             }
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_shown_out_while_there_is_room() {
+    fn nobody_is_evicted_while_there_is_room() {
         let hall = Hall::new(2);
         let guest = hall.enter("192.0.2.1", 0);
         assert!(hall.has_room_at(60_000));

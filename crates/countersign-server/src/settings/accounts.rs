@@ -119,6 +119,7 @@ mod tests {
         const NAME: &'static str = "plain";
         const TITLE: &'static str = "Countersign";
         const ABOUT: &'static str = "Accounts";
+        const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
         type Settings = NoSettings;
         type State = Accounts;

@@ -21,6 +21,7 @@ struct Faulty;
 impl Host for Faulty {
     const NAME: &'static str = "faulty";
     const ABOUT: &'static str = "Accounts, and a handler that panics";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = NoSettings;
     type State = Accounts;
 

@@ -199,6 +199,7 @@ pub(crate) struct Bare;
 impl Host for Bare {
     const NAME: &'static str = "bare";
     const ABOUT: &'static str = "Accounts and nothing else";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = NoSettings;
     type State = Accounts;
 

@@ -14,6 +14,18 @@ use crate::Accounts;
 use crate::model::{Authenticated, Methods, SessionId, Strength, User, UserId};
 
 /// The caller, identified by an access token or a session cookie; without a valid one the response is 401.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use countersign::{Accounts, CurrentUser};
+///
+/// async fn hello(CurrentUser { user, .. }: CurrentUser) -> String {
+///     format!("Hello, {}!", user.username.as_str())
+/// }
+///
+/// let router: Router<Accounts> = Router::new().route("/hello", get(hello));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CurrentUser {
@@ -66,6 +78,15 @@ impl CurrentUser {
 }
 
 /// The caller, if any; an invalid access token is still a 401.
+///
+/// ```
+/// use countersign::OptionalUser;
+///
+/// async fn greeting(OptionalUser(caller): OptionalUser) -> String {
+///     caller.map_or("Hello!".to_owned(), |caller| format!("Hello, {}!", caller.user.username.as_str()))
+/// }
+/// # let _ = axum::Router::<countersign::Accounts>::new().route("/", axum::routing::get(greeting));
+/// ```
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<CurrentUser>);
 
@@ -92,6 +113,15 @@ where
 
 /// A caller who has entered the password recently. Required for actions that an unattended, logged-in browser must not allow;
 /// otherwise the response is 403 with the code `reauthentication_required`.
+///
+/// ```
+/// use countersign::{CurrentUser, RecentlyAuthenticated};
+///
+/// async fn delete_everything(RecentlyAuthenticated(CurrentUser { user, .. }): RecentlyAuthenticated) -> String {
+///     format!("{} entered the password within the last half hour", user.username.as_str())
+/// }
+/// # let _ = axum::Router::<countersign::Accounts>::new().route("/", axum::routing::post(delete_everything));
+/// ```
 #[derive(Clone, Debug)]
 pub struct RecentlyAuthenticated(pub CurrentUser);
 

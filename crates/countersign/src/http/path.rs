@@ -22,6 +22,20 @@ impl PathParameter for UserId {
 
 /// The id in the path. A whole number, as other systems use, counts as an id that does not exist, so that the response and the
 /// order of checks are those of any unknown id. Any other text is a 422 that names the parameter.
+///
+/// ```
+/// use axum::extract::State;
+/// use countersign::Accounts;
+/// use countersign::http::path::PathId;
+/// use countersign::http::problem::{Problem, USER_NOT_FOUND};
+/// use countersign::model::UserId;
+///
+/// async fn name(State(accounts): State<Accounts>, PathId(id): PathId<UserId>) -> Result<String, Problem> {
+///     let profile = accounts.find_profile(id).await?.ok_or_else(|| Problem::new(&USER_NOT_FOUND))?;
+///     Ok(profile.username)
+/// }
+/// # let _ = axum::Router::<Accounts>::new().route("/users/{user_id}/name", axum::routing::get(name));
+/// ```
 pub struct PathId<T>(pub T);
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {

@@ -47,7 +47,7 @@ impl Horizon {
     }
 
     /// Returns the instant, or now if it is not plausible.
-    pub(crate) fn believe(self, instant: Timestamp) -> Timestamp {
+    pub(crate) fn plausible(self, instant: Timestamp) -> Timestamp {
         if self.is_beyond(instant) { self.now } else { instant }
     }
 }
@@ -62,10 +62,10 @@ mod tests {
         let horizon = Horizon::new(now, SignedDuration::from_mins(15));
         let ahead = |seconds| now + SignedDuration::from_secs(seconds);
         for seconds in [-1_000_000, 0, 900, 960] {
-            assert_eq!(horizon.believe(ahead(seconds)), ahead(seconds), "{seconds}");
+            assert_eq!(horizon.plausible(ahead(seconds)), ahead(seconds), "{seconds}");
         }
         for seconds in [961, 86_400] {
-            assert_eq!(horizon.believe(ahead(seconds)), now, "{seconds}");
+            assert_eq!(horizon.plausible(ahead(seconds)), now, "{seconds}");
         }
         assert_eq!(Horizon::new(Timestamp::MAX, SignedDuration::MAX).latest(), Timestamp::MAX);
     }

@@ -11,22 +11,22 @@ macro_rules! entity_id {
     ($(#[$docs:meta])* $visibility:vis $name:ident) => {
         $(#[$docs])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        $visibility struct $name(::uuid::Uuid);
+        $visibility struct $name($crate::uuid::Uuid);
 
         impl $name {
             /// Creates a new id, ordered by time (UUIDv7, RFC 9562, section 5.7).
-            $visibility fn new(now: ::jiff::Timestamp) -> Self {
+            $visibility fn new(now: $crate::jiff::Timestamp) -> Self {
                 Self($crate::operator::random_uuid_v7(now))
             }
 
             /// Returns the bare UUID, for a column.
-            $visibility fn uuid(self) -> ::uuid::Uuid {
+            $visibility fn uuid(self) -> $crate::uuid::Uuid {
                 self.0
             }
         }
 
-        impl From<::uuid::Uuid> for $name {
-            fn from(uuid: ::uuid::Uuid) -> Self {
+        impl From<$crate::uuid::Uuid> for $name {
+            fn from(uuid: $crate::uuid::Uuid) -> Self {
                 Self(uuid)
             }
         }
@@ -42,7 +42,7 @@ macro_rules! entity_id {
 
             /// Parses only the hyphenated form of 36 characters, so that an id has one spelling, except for case.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match ::uuid::Uuid::try_parse(text) {
+                match $crate::uuid::Uuid::try_parse(text) {
                     Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),
                     _ => Err($crate::model::InvalidId),
                 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
-use super::outcome::{To, later};
+use super::outcome::{Redirect, later};
 use super::picture::{self, Chosen};
 use super::shown::Moment;
 use super::visitor::{LoggedIn, Visitor};
@@ -60,8 +60,8 @@ pub(super) async fn show(LoggedIn { visitor, caller }: LoggedIn) -> Result<Respo
 }
 
 /// Where password managers send a user to change the password (W3C, "A Well-Known URL for Changing Passwords").
-pub(super) async fn redirect_to_password(_: LoggedIn) -> To {
-    To::path("/account#password")
+pub(super) async fn redirect_to_password(_: LoggedIn) -> Redirect {
+    Redirect::path("/account#password")
 }
 
 async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms: &Forms) -> Result<Response, Problem> {
@@ -118,7 +118,7 @@ pub(super) async fn save_profile(LoggedIn { visitor, caller }: LoggedIn, form: F
     let edit =
         EditProfile { username: Some(username), email: None, session: caller.session, client: visitor.client.clone() };
     match visitor.accounts().edit_profile(caller.user.id, edit).await {
-        Ok(_) => Ok(To::path("/account").done(&visitor, "profile-saved").into_response()),
+        Ok(_) => Ok(Redirect::path("/account").done(&visitor, "profile-saved").into_response()),
         Err(EditProfileError::UsernameTaken | EditProfileError::EmailTaken) => {
             forms.profile.fault::<()>("username", Fault("fault-username-taken"));
             page(&visitor, &caller, StatusCode::BAD_REQUEST, &forms).await
@@ -193,7 +193,9 @@ pub(super) async fn change_email(LoggedIn { visitor, caller }: LoggedIn, form: F
     };
     let asked = visitor.accounts().request_email_change(caller.user.id, recent.session, &address, &visitor.client);
     match asked.await {
-        Ok(()) => Ok(To::path("/account").done(&visitor, "email-proof-sent").cookies(recent.cookie).into_response()),
+        Ok(()) => {
+            Ok(Redirect::path("/account").done(&visitor, "email-proof-sent").cookies(recent.cookie).into_response())
+        }
         Err(RequestMailError::TooMany(limited)) => {
             forms.email.fault::<()>("", limited.into());
             let mut response = limited_page(&visitor, &caller, &forms, &limited).await?;
@@ -216,7 +218,7 @@ pub(super) async fn resend_verification(LoggedIn { visitor, caller }: LoggedIn) 
             Err(RequestMailError::Internal(error)) => return Err(error.into()),
         }
     }
-    Ok(To::path("/account").done(&visitor, "verification-sent").into_response())
+    Ok(Redirect::path("/account").done(&visitor, "verification-sent").into_response())
 }
 
 pub(super) async fn change_password(LoggedIn { visitor, caller }: LoggedIn, form: Form) -> Result<Response, Problem> {
@@ -230,7 +232,7 @@ pub(super) async fn change_password(LoggedIn { visitor, caller }: LoggedIn, form
     let change = ChangePassword { user: caller.user.id, session: caller.session, current, new, client };
     let (status, name, fault) = match visitor.accounts().change_password(change).await {
         Ok(tokens) => {
-            let to = To::path("/account").done(&visitor, "password-changed");
+            let to = Redirect::path("/account").done(&visitor, "password-changed");
             return Ok(to.logged_in(&visitor, &tokens).into_response());
         }
         Err(ChangePasswordError::SessionOver) => return Err(Problem::new(&INVALID_TOKEN)),
@@ -273,5 +275,5 @@ pub(super) async fn delete(LoggedIn { visitor, caller }: LoggedIn, mut form: For
         }
     }
     visitor.accounts().delete_account(caller.user.id, &visitor.client).await?;
-    Ok(To::path("/").done(&visitor, "account-deleted").cookies(cookie::clear(visitor.cookies())).into_response())
+    Ok(Redirect::path("/").done(&visitor, "account-deleted").cookies(cookie::clear(visitor.cookies())).into_response())
 }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::form::{ACCOUNT, Fault, Form};
-use super::outcome::{To, later, origin_only_referrer};
+use super::outcome::{Redirect, later, origin_only_referrer};
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
 use crate::http::fields::{Invalid, QueryFields};
@@ -70,9 +70,9 @@ pub(super) async fn prove(visitor: Visitor, mut form: Form) -> Result<Response, 
         Ok(proven) => {
             let inside = if visitor.caller.is_some() { "/account" } else { "/login" };
             Ok(match proven {
-                ProvenAddress::Verified(_) => To::path(inside).done(&visitor, "verified"),
-                ProvenAddress::Registered(_) => To::path("/login").done(&visitor, "registered-verified"),
-                ProvenAddress::Changed(_) => To::path(inside).done(&visitor, "email-confirmed"),
+                ProvenAddress::Verified(_) => Redirect::path(inside).done(&visitor, "verified"),
+                ProvenAddress::Registered(_) => Redirect::path("/login").done(&visitor, "registered-verified"),
+                ProvenAddress::Changed(_) => Redirect::path(inside).done(&visitor, "email-confirmed"),
             }
             .into_response())
         }
@@ -127,7 +127,7 @@ pub(super) async fn undo(visitor: Visitor, mut form: Form) -> Result<Response, P
         return Ok(undo_page(&visitor, StatusCode::UNPROCESSABLE_ENTITY, &form));
     };
     match visitor.accounts().undo_email_change(&token, &visitor.client).await {
-        Ok(()) => Ok(To::path("/login").done(&visitor, "email-undone").into_response()),
+        Ok(()) => Ok(Redirect::path("/login").done(&visitor, "email-undone").into_response()),
         Err(UndoEmailChangeError::InvalidToken) => {
             form.fault::<()>("", Fault("fault-undo-token"));
             Ok(undo_page(&visitor, StatusCode::BAD_REQUEST, &form))

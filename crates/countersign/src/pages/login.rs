@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::own_path;
-use super::outcome::{To, later};
+use super::outcome::{Redirect, later};
 use super::visitor::Visitor;
 use crate::config::{LoginBy, RegistrationMode};
 use crate::http::cookie;
@@ -22,7 +22,7 @@ pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) 
     let next = query.optional("next", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
     let next = next.as_deref().and_then(own_path);
     if visitor.caller.is_some() {
-        return To::path(next.unwrap_or(HOME)).into_response();
+        return Redirect::path(next.unwrap_or(HOME)).into_response();
     }
     page(&visitor, StatusCode::OK, &Form::empty().with("next", next.unwrap_or_default()).with(KEEP, "yes"))
 }
@@ -53,7 +53,7 @@ pub(super) async fn log_in(visitor: Visitor, mut form: Form) -> Result<Response,
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session, &visitor.client).await?;
             }
-            let to = To::path(next.unwrap_or_else(|| HOME.to_owned()));
+            let to = Redirect::path(next.unwrap_or_else(|| HOME.to_owned()));
             return Ok(to.logged_in(&visitor, &outcome.into_tokens()).into_response());
         }
         Err(LogInError::TooMany(limited)) => {
@@ -86,5 +86,5 @@ pub(super) async fn log_out(visitor: Visitor) -> Result<Response, Problem> {
     if let Some(caller) = &visitor.caller {
         accounts.end_session(caller.user.id, caller.session, &visitor.client).await?;
     }
-    Ok(To::path(HOME).done(&visitor, "logged-out").cookies(cookie::clear(visitor.cookies())).into_response())
+    Ok(Redirect::path(HOME).done(&visitor, "logged-out").cookies(cookie::clear(visitor.cookies())).into_response())
 }

@@ -13,12 +13,12 @@ use crate::{Tokens, TooManyAttempts};
 const DONE_SECONDS: u32 = 60;
 
 /// A redirect by `GET` (303).
-pub struct To {
+pub struct Redirect {
     location: String,
     cookies: Vec<HeaderValue>,
 }
 
-impl To {
+impl Redirect {
     /// Redirects to a path of this site.
     pub fn path(path: impl Into<String>) -> Self {
         Self { location: path.into(), cookies: Vec::new() }
@@ -47,7 +47,7 @@ impl To {
     }
 }
 
-impl IntoResponse for To {
+impl IntoResponse for Redirect {
     fn into_response(self) -> Response {
         let location = HeaderValue::try_from(self.location).unwrap_or(HeaderValue::from_static("/"));
         let headers = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];

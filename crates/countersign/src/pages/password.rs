@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::form::{ACCOUNT, Fault, Form};
-use super::outcome::{To, later, origin_only_referrer};
+use super::outcome::{Redirect, later, origin_only_referrer};
 use super::shown::challenge;
 use super::visitor::Visitor;
 use crate::http::cookie;
@@ -34,7 +34,7 @@ pub(super) async fn forget(visitor: Visitor, mut form: Form) -> Result<Response,
     };
     let solution = form.optional("challenge_solution", |text| Ok::<_, Fault>(ChallengeSolution::presented(text)));
     match visitor.accounts().forgot_password(&address, solution.flatten().as_ref(), &visitor.client).await {
-        Ok(()) => Ok(To::path("/forgot-password").done(&visitor, "reset-sent").into_response()),
+        Ok(()) => Ok(Redirect::path("/forgot-password").done(&visitor, "reset-sent").into_response()),
         Err(ForgotPasswordError::ChallengeRequired(_)) => {
             form.fault::<()>("", Fault("fault-challenge"));
             Ok(forgot_page(&visitor, StatusCode::FORBIDDEN, &form))
@@ -74,7 +74,7 @@ pub(super) async fn reset(visitor: Visitor, mut form: Form) -> Result<Response, 
     match visitor.accounts().reset_password(&token, new, &visitor.client).await {
         Ok(device) => {
             let device = cookie::set_device(visitor.cookies(), &device);
-            Ok(To::path("/login").done(&visitor, "password-reset").cookies(device).into_response())
+            Ok(Redirect::path("/login").done(&visitor, "password-reset").cookies(device).into_response())
         }
         Err(ResetPasswordError::TooMany(limited)) => {
             form.fault::<()>("", limited.into());

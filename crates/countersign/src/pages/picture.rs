@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::Fault;
-use super::outcome::To;
+use super::outcome::Redirect;
 use super::visitor::{LoggedIn, Visitor};
 use crate::RemoveProfilePictureError;
 use crate::http::current_user::CurrentUser;
@@ -24,7 +24,7 @@ pub(super) enum Chosen {
 
 pub(super) async fn set(visitor: &Visitor, caller: &CurrentUser, request: Request) -> Result<Chosen, Problem> {
     let Err(problem) = receive_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
-        return Ok(Chosen::Ends(To::path("/account").done(visitor, "picture-saved").into_response()));
+        return Ok(Chosen::Ends(Redirect::path("/account").done(visitor, "picture-saved").into_response()));
     };
     let kinds = [
         (&FILE_TOO_LARGE, "fault-picture-large", StatusCode::BAD_REQUEST),
@@ -41,7 +41,7 @@ pub(super) async fn set(visitor: &Visitor, caller: &CurrentUser, request: Reques
 pub(super) async fn remove(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
     match visitor.accounts().remove_profile_picture(caller.user.id).await {
         Ok(_) | Err(RemoveProfilePictureError::NoPicture) => {
-            Ok(To::path("/account").done(&visitor, "picture-removed").into_response())
+            Ok(Redirect::path("/account").done(&visitor, "picture-removed").into_response())
         }
         Err(RemoveProfilePictureError::UserGone) => Err(Problem::new(&INVALID_TOKEN)),
         Err(RemoveProfilePictureError::Internal(error)) => Err(error.into()),

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::own_path;
-use super::outcome::To;
+use super::outcome::Redirect;
 use super::theme::theme;
 use super::visitor::Visitor;
 use crate::http::cookie;
@@ -16,7 +16,7 @@ pub(super) async fn choose(visitor: Visitor, mut form: Form) -> Response {
     let cookies = visitor.cookies();
     let mut read = |name| form.optional(name, |text| Ok::<_, Fault>(text.to_owned())).flatten();
     let next = read("next");
-    let mut to = To::path(next.as_deref().and_then(own_path).unwrap_or("/"));
+    let mut to = Redirect::path(next.as_deref().and_then(own_path).unwrap_or("/"));
     let language = read("language").and_then(|tag| Language::parse(&tag).ok());
     if let Some(language) = language.filter(|language| visitor.languages().contains(language)) {
         to = to.cookies(cookie::set_plain(cookies, "language", &language.to_string(), YEAR_SECONDS));

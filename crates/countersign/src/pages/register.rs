@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::next::in_query;
-use super::outcome::{To, later};
+use super::outcome::{Redirect, later};
 use super::shown::challenge;
 use super::visitor::Visitor;
 use crate::config::RegistrationMode;
@@ -17,7 +17,7 @@ use crate::{LogIn, LogInError, Register, RegisterError, Registered};
 
 pub(super) async fn show(visitor: Visitor, QueryFields(mut query): QueryFields) -> Response {
     if visitor.caller.is_some() {
-        return To::path("/account").into_response();
+        return Redirect::path("/account").into_response();
     }
     let invitation = query.optional("invitation", |text| Ok::<_, Invalid>(text.to_owned())).ok().flatten();
     page(&visitor, StatusCode::OK, &Form::empty().with("invitation", invitation.unwrap_or_default()))
@@ -60,7 +60,7 @@ pub(super) async fn register(visitor: Visitor, mut form: Form) -> Result<Respons
     let (status, name, fault) = match accounts.register(register).await {
         Ok(Registered::User(_)) => return welcome(&visitor, address, again).await,
         Ok(Registered::AwaitsProof) => {
-            let to = To::path(format!("/verify-email?email={}", in_query(&address)));
+            let to = Redirect::path(format!("/verify-email?email={}", in_query(&address)));
             return Ok(to.done(&visitor, "verification-sent").into_response());
         }
         Err(RegisterError::UsernameTaken) => (StatusCode::BAD_REQUEST, "username", "fault-username-taken"),
@@ -88,10 +88,13 @@ async fn welcome(visitor: &Visitor, identifier: String, password: Password) -> R
             if let Some(before) = &visitor.caller {
                 accounts.end_session(before.user.id, before.session, &visitor.client).await?;
             }
-            Ok(To::path("/").done(visitor, "registered").logged_in(visitor, &outcome.into_tokens()).into_response())
+            Ok(Redirect::path("/")
+                .done(visitor, "registered")
+                .logged_in(visitor, &outcome.into_tokens())
+                .into_response())
         }
         Err(LogInError::Internal(error)) => Err(error.into()),
         // The account exists even if the login fails.
-        Err(_) => Ok(To::path("/login").done(visitor, "registered-verified").into_response()),
+        Err(_) => Ok(Redirect::path("/login").done(visitor, "registered-verified").into_response()),
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 
-use super::outcome::To;
+use super::outcome::Redirect;
 use super::visitor::LoggedIn;
 use crate::http::path::PathId;
 use crate::http::problem::{Problem, SESSION_NOT_FOUND};
@@ -13,7 +13,7 @@ pub(super) async fn end(
     PathId(session): PathId<SessionId>,
 ) -> Result<Response, Problem> {
     if visitor.accounts().end_session(caller.user.id, session, &visitor.client).await? {
-        Ok(To::path("/account").done(&visitor, "session-ended").into_response())
+        Ok(Redirect::path("/account").done(&visitor, "session-ended").into_response())
     } else {
         Err(Problem::new(&SESSION_NOT_FOUND))
     }
@@ -21,5 +21,5 @@ pub(super) async fn end(
 
 pub(super) async fn end_others(LoggedIn { visitor, caller }: LoggedIn) -> Result<Response, Problem> {
     visitor.accounts().end_other_sessions(caller.user.id, caller.session, &visitor.client).await?;
-    Ok(To::path("/account").done(&visitor, "others-ended").into_response())
+    Ok(Redirect::path("/account").done(&visitor, "others-ended").into_response())
 }

@@ -8,7 +8,7 @@ use axum::http::uri::PathAndQuery;
 use axum::response::{IntoResponse as _, Response};
 
 use super::next::in_query;
-use super::outcome::To;
+use super::outcome::Redirect;
 use super::theme::Theme;
 use crate::Accounts;
 use crate::catalogue::Argument;
@@ -80,6 +80,18 @@ impl Visitor {
 }
 
 /// A logged-in visitor. Others are redirected to the login page, which leads back.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use axum::response::Response;
+/// use countersign::pages::LoggedIn;
+/// use countersign::templates::context;
+///
+/// async fn notes(LoggedIn { visitor, caller, .. }: LoggedIn) -> Response {
+///     visitor.page(StatusCode::OK, "notes.html", context! { owner => caller.user.username.as_str() })
+/// }
+/// # let _ = axum::Router::<countersign::Accounts>::new().route("/notes", axum::routing::get(notes));
+/// ```
 #[non_exhaustive]
 pub struct LoggedIn {
     /// The visitor.
@@ -99,7 +111,7 @@ where
         let visitor = Visitor::from_request_parts(parts, state).await.map_err(Problem::into_response)?;
         match visitor.caller.clone() {
             Some(caller) => Ok(Self { visitor, caller }),
-            None => Err(To::path(format!("/login?next={}", in_query(&visitor.theme.here))).into_response()),
+            None => Err(Redirect::path(format!("/login?next={}", in_query(&visitor.theme.here))).into_response()),
         }
     }
 }

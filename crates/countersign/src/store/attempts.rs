@@ -57,7 +57,7 @@ pub(crate) async fn find_next_at(conn: Conn<'_>, key: &[u8], horizon: Horizon) -
     let next_at: Option<DbTime> = on_db!(conn, c => {
         sqlx::query_scalar("SELECT next_at FROM auth_attempts WHERE key = $1").bind(key).fetch_optional(c).await
     })?;
-    Ok(next_at.and_then(DbTime::timestamp).map(|next_at| horizon.believe(next_at)))
+    Ok(next_at.and_then(DbTime::timestamp).map(|next_at| horizon.plausible(next_at)))
 }
 
 /// Cancels a reserved failure and allows the next attempt immediately.

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use countersign::testing::{Answer, Caller, PASSWORD, TestApp};
 use countersign_db::on_db;
+use countersign_db::testing::is_pooled;
 use jiff::SignedDuration;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -442,8 +443,10 @@ async fn refresh(caller: Caller, token: String) -> Answer {
 
 #[test]
 fn whatever_tabs_thieves_and_networks_do_every_refresh_comes_to_what_the_model_says() {
+    // A pooler does not change what statements do, so fewer interleavings are enough there.
+    let one_of = if is_pooled() { 4 } else { 1 };
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: CASES,
+        cases: CASES / one_of,
         failure_persistence: None,
         max_shrink_iters: 300,
         ..ProptestConfig::default()
@@ -463,8 +466,9 @@ fn whatever_tabs_thieves_and_networks_do_every_refresh_comes_to_what_the_model_s
     done.unwrap_or_else(|failure| panic!("{failure}"));
     // Every outcome occurred many times.
     let EventCounts { exchanged, forgiven, reused, invalid } = event_counts.into_inner();
+    let enough = |least: usize| least / (one_of * one_of) as usize;
     assert!(
-        exchanged >= 200 && forgiven >= 100 && reused >= 20 && invalid >= 100,
+        exchanged >= enough(200) && forgiven >= enough(100) && reused >= enough(20) && invalid >= enough(100),
         "{exchanged} exchanged, {forgiven} forgiven, {reused} caught, {invalid} invalid"
     );
 }

@@ -59,6 +59,18 @@ from_db_error!(EditProfileError);
 
 impl Accounts {
     /// Changes a user's name, address or both.
+    ///
+    /// ```
+    /// use countersign::model::{ClientInfo, SessionId, UserId, Username};
+    /// use countersign::{Accounts, EditProfile, EditProfileError};
+    ///
+    /// async fn rename(accounts: &Accounts, user: UserId, session: SessionId, name: Username) -> Result<(), EditProfileError> {
+    ///     let mut edit = EditProfile::new(session, ClientInfo::default());
+    ///     edit.username = Some(name);
+    ///     accounts.edit_profile(user, edit).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn edit_profile(&self, user: UserId, edit: EditProfile) -> Result<User, EditProfileError> {
         let EditProfile { username, email, session, client } = edit;
         // With open registration, registering already reveals whether an address is taken, and the API contract

@@ -96,6 +96,27 @@ impl Accounts {
     /// Registers a user.
     ///
     /// Hashes the password before querying the database, so that a taken name costs the client as much as a free one.
+    ///
+    /// ```
+    /// use countersign::model::{ClientInfo, EmailAddress, Password, Username};
+    /// use countersign::{Register, RegisterError, Registered};
+    /// # use countersign::testing::TestApp;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let app = TestApp::start().await;
+    /// # let accounts = app.accounts();
+    /// let (username, email) = (Username::parse("ada")?, EmailAddress::parse("ada@example.com")?);
+    /// let password = Password::choose("a lighthouse in the fog")?;
+    /// let register = Register::new(username, email, password, ClientInfo::default());
+    /// match accounts.register(register).await {
+    ///     Ok(Registered::User(user)) => assert_eq!(user.username.as_str(), "ada"),
+    ///     Ok(_) => println!("A mail asks to confirm the address."),
+    ///     Err(RegisterError::CommonPassword) => println!("Choose another password."),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn register(&self, register: Register) -> Result<Registered, RegisterError> {
         let registered = self.try_register(register).await;
         self.event_counts().registrations.add(match &registered {

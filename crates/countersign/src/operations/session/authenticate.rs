@@ -28,9 +28,20 @@ const UNCOMMITTED_MAX: i64 = 10_000;
 impl Accounts {
     /// Verifies an access token. Returns `None` if it is not ours, has expired, or its session or user no longer
     /// exists.
+    ///
+    /// ```
+    /// # use countersign::testing::TestApp;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let app = TestApp::start().await;
+    /// # let accounts = app.accounts();
+    /// assert!(accounts.verify_access_token("not.a.token").await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn verify_access_token(&self, token: &str) -> Result<Option<Authenticated>, InternalError> {
         let now = self.clock().now();
-        let Some(bearer) = self.believe(token, now).await? else {
+        let Some(bearer) = self.verify_token(token, now).await? else {
             return Ok(None);
         };
         let session = self.find_live_session(bearer.session, now).await?;

@@ -41,7 +41,7 @@ impl Accounts {
             if let Some(session) = found.filter(|session| self.keys().is_genuine_refresh_token(&token, &session.salt)) {
                 self.end_session(session.authenticated.user.id, token.session, client).await?;
             }
-        } else if let Some(bearer) = self.believe(token.expose_secret(), now).await? {
+        } else if let Some(bearer) = self.verify_token(token.expose_secret(), now).await? {
             self.end_session(bearer.user, bearer.session, client).await?;
         }
         Ok(())

@@ -147,6 +147,35 @@ struct CountedLogin<'g> {
 impl Accounts {
     /// Logs a user in, or returns the remaining step. An unknown identifier costs as much work as a wrong password and
     /// has the same limits. Known devices have their own attempt counter.
+    ///
+    /// ```
+    /// use countersign::model::{ClientInfo, Password};
+    /// use countersign::{LogIn, LogInError, LogInOutcome};
+    /// use secrecy::ExposeSecret as _;
+    /// # use countersign::model::{EmailAddress, Username};
+    /// # use countersign::Register;
+    /// # use countersign::testing::TestApp;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let app = TestApp::start().await;
+    /// # let accounts = app.accounts();
+    /// # let (username, email) = (Username::parse("ada")?, EmailAddress::parse("ada@example.com")?);
+    /// # let password = Password::choose("a lighthouse in the fog")?;
+    /// # accounts.register(Register::new(username, email, password, ClientInfo::default())).await?;
+    /// let password = Password::presented("a lighthouse in the fog");
+    /// let log_in = LogIn::new("ada@example.com", password, ClientInfo::default());
+    /// match accounts.log_in(log_in).await {
+    ///     Ok(LogInOutcome::Session(tokens)) => {
+    ///         let authenticated = accounts.verify_session_cookie(tokens.session_cookie.expose_secret()).await?;
+    ///         assert_eq!(authenticated.unwrap().user.username.as_str(), "ada");
+    ///     }
+    ///     Ok(_) => println!("Another step is needed."),
+    ///     Err(LogInError::WrongCredentials) => println!("Unknown address, or wrong password."),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn log_in(&self, log_in: LogIn) -> Result<LogInOutcome, LogInError> {
         let logged_in = self.try_log_in(log_in).await.map(LogInOutcome::Session);
         self.event_counts().logins.add(match &logged_in {

@@ -32,11 +32,12 @@ impl Accounts {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<String, InternalError> {
-        Ok(self.keyring(now).await?.sign(bearer, methods, now, expires_at)?)
+        let keyring = self.keyring(now).await?;
+        keyring.sign(bearer, methods, now, expires_at).map_err(|error| InternalError::Token(error.into()))
     }
 
     /// Verifies an access token and returns its claims, or `None` if it is not valid.
-    pub(in crate::operations) async fn believe(
+    pub(in crate::operations) async fn verify_token(
         &self,
         token: &str,
         now: Timestamp,
