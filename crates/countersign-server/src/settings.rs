@@ -1,8 +1,7 @@
 //! The settings of an operator: names, accepted values and defaults.
 //!
-//! Three tiers: the environment, then `.env` in the working directory, then the defaults here. `docs/settings.md` is
-//! generated from the doc comments of [`ShellSettings`]. A default that the library also has is taken from the section
-//! of its `Config`; a test compares the defaults that cannot be, which are switches and folders.
+//! Three tiers: the environment, then `.env` in the working directory, then defaults, from the library's `Config` if it
+//! has them. `docs/settings.md` is generated from the doc comments of [`ShellSettings`].
 
 mod accounts;
 mod backups;
@@ -41,7 +40,6 @@ use countersign::config::{
 };
 use countersign::model::{ForwardedHeader, ProxyPolicy, SigningAlgorithm};
 use countersign_db::{DatabaseUrl, Pooler};
-
 use values::{base_url, bucket_name, days, minutes, parse_media_delivery, seconds, secret_text, text};
 
 /// The settings that every host application has.

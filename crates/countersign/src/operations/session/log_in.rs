@@ -169,8 +169,8 @@ impl Accounts {
     ///         let authenticated = accounts.verify_session_cookie(tokens.session_cookie.expose_secret()).await?;
     ///         assert_eq!(authenticated.unwrap().user.username.as_str(), "ada");
     ///     }
-    ///     Ok(_) => println!("Another step is needed."),
-    ///     Err(LogInError::WrongCredentials) => println!("Unknown address, or wrong password."),
+    ///     Ok(_) => {} // another step is needed
+    ///     Err(LogInError::WrongCredentials) => {} // unknown address, or wrong password
     ///     Err(error) => return Err(error.into()),
     /// }
     /// # Ok(())
