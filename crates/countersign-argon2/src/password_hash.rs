@@ -11,8 +11,8 @@ use crate::{Arena, HashError, Input, InvalidParams, Params, Variant, Version};
 /// Hashes and verifies through the traits [`PasswordHasher`] and
 /// [`PasswordVerifier`](::password_hash::PasswordVerifier).
 ///
-/// A hasher keeps the arena of one hash between calls. Threads may share a hasher: a call that finds the arena in use
-/// allocates another one. A thread pool with one [`Arena`] for each thread is faster.
+/// A hasher keeps the arena of one hash between calls, wiped, unless that hash needed more memory than its own hashes.
+/// Threads may share a hasher: a call that finds the arena in use allocates another one. A thread pool with one [`Arena`] for each thread is faster.
 ///
 /// ```
 /// use countersign_argon2::{Hasher, Params};
@@ -56,7 +56,11 @@ impl Hasher {
         let mut tag = [0; Output::MAX_LENGTH];
         let tag = tag.get_mut(..params.tag_len() as usize).ok_or(Error::OutputSize)?;
         arena.hash(params, &Input::new(password, &salt), tag)?;
-        *self.spare() = Some(arena);
+        // What is kept tells nothing about the password, and a single costly hash does not hold its memory for good.
+        if params.memory_bytes() <= self.params.memory_bytes() {
+            arena.wipe();
+            *self.spare() = Some(arena);
+        }
         Ok(PasswordHash {
             algorithm: Ident::try_from(params.variant().name())?,
             version: Some(params.version().number()),

@@ -46,7 +46,7 @@ impl HelloName {
         (!is_loopback).then_some(name)
     }
 
-    /// Returns the local address of a connection to the server, as far as it can be determined.
+    /// Returns the local address of a connection to the server, if it can be determined.
     pub(super) async fn of_route_to(server: SocketAddr) -> Self {
         let unspecified: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),

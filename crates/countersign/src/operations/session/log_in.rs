@@ -96,7 +96,7 @@ impl LogInError {
     }
 }
 
-/// The typed identifier, parsed as far as it can match a user.
+/// The typed identifier, parsed into what can match a user.
 enum Identifier {
     Address(EmailAddress),
     Username(Username),
