@@ -10,27 +10,31 @@ use super::Pooler;
 
 /// How long to wait for the second of two transactions: a pooler may have a single server connection.
 const SECOND_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How often to compare. Two rounds find an idle pooler; other clients may take a connection in between and hide it.
+const ROUNDS: u32 = 6;
 
 /// Detects the kind of pooler between these two connections and the server. Nothing is set or kept on them.
 ///
 /// A pooler with several free server connections hands out either the most recently or the least recently returned one.
 /// So the two return theirs in one order and then in the other, and take them in the same order each time. With either
-/// strategy, the two then swap server connections once. A connection that is not pooled, or pooled by session, keeps
+/// strategy, the two then swap server connections in every second round, unless another client comes in between, as when
+/// several instances start together. A connection that is not pooled, or pooled by session, keeps
 /// one server process for its whole life, and shares it with no other.
 pub(super) async fn pooler_between(one: &mut PgConnection, two: &mut PgConnection) -> Result<Pooler, sqlx::Error> {
     let first = begin(one).await?;
     let Some(second) = begin_second(first, one, two).await? else {
         return Ok(Pooler::Transaction);
     };
-    end(one).await?;
-    end(two).await?;
-    for round in 0..2 {
-        if begin(one).await? != first || begin(two).await? != second {
-            return Ok(Pooler::Transaction);
-        }
-        if round == 0 {
+    for round in 0..ROUNDS {
+        if round % 2 == 0 {
+            end(one).await?;
+            end(two).await?;
+        } else {
             end(two).await?;
             end(one).await?;
+        }
+        if begin(one).await? != first || begin(two).await? != second {
+            return Ok(Pooler::Transaction);
         }
     }
     Ok(Pooler::Session)

@@ -71,6 +71,7 @@ async fn statements_of_many_on_few_connections_are_not_mixed_up_and_nothing_stay
                 assert_eq!(written, sum);
                 tx.commit().await.unwrap();
             }
+            db.close().await;
         });
     }
     clients.join_all().await;
@@ -79,6 +80,7 @@ async fn statements_of_many_on_few_connections_are_not_mixed_up_and_nothing_stay
     assert_eq!(text(&db, "SELECT CAST(COUNT(*) AS TEXT) FROM sums").await, "100");
     assert_eq!(text(&db, "SELECT CAST(COUNT(*) AS TEXT) FROM pg_prepared_statements WHERE name <> ''").await, "0");
     assert_eq!(text(&db, "SHOW statement_timeout").await, "30s");
+    db.close().await; // another client's transactions may hide the pooler
     let mut outside: DatabaseUrl = url.parse().unwrap();
     outside = outside.behind(Pooler::Session).unwrap();
     let refused = Db::connect(&outside, &PoolPolicy::default()).await;
