@@ -8,6 +8,7 @@ mod invite;
 mod jobs;
 mod keys;
 mod mail;
+mod man;
 mod media;
 mod migrate;
 mod output;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use age::x25519::Recipient;
 use axum::extract::FromRef;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use countersign::Accounts;
 use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
 use countersign_db::{Db, PoolPolicy};
@@ -202,6 +204,19 @@ enum Command {
     },
     /// Print the OpenAPI document of the HTTP API as JSON
     Openapi,
+    /// Print a script that completes commands and options in a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// The folder to write them to, such as /usr/local/share/man/man1; it must exist
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+    /// Print the name and the version
+    Version,
 }
 
 #[derive(Subcommand)]
@@ -236,13 +251,18 @@ enum Finding {
     NotInOrder,
 }
 
+/// Returns the command line under the host's name.
+fn command_line<H: Host>() -> clap::Command {
+    let command_line = CommandLine::command().name(H::NAME).bin_name(H::NAME).about(H::ABOUT).version(H::VERSION);
+    command_line.max_term_width(100)
+}
+
 /// The entire `main` of a host application: parses the command line and runs the command.
 pub fn run<H: Host>() -> ExitCode
 where
     Accounts: FromRef<H::State>,
 {
-    let command_line = CommandLine::command().name(H::NAME).bin_name(H::NAME).about(H::ABOUT).version(H::VERSION);
-    let parsed = command_line.try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let parsed = command_line::<H>().try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
     let command = match parsed {
         Ok(command_line) => command_line.command,
         Err(error) => return explain(&error),
@@ -295,6 +315,13 @@ where
         Command::Tune { seconds } => wait_for(tune::tune::<H>(seconds)),
         Command::Openapi => {
             say(format_args!("{}", http::openapi::<H>().to_pretty_json()?));
+            Ok(Finding::InOrder)
+        }
+        Command::Completion { shell } => Ok(man::print_completion(command_line::<H>(), shell)),
+        Command::Man { folder: None } => man::print_page(command_line::<H>()),
+        Command::Man { folder: Some(folder) } => man::write_pages(command_line::<H>(), &folder),
+        Command::Version => {
+            say(format_args!("{} {}", H::NAME, H::VERSION));
             Ok(Finding::InOrder)
         }
     }

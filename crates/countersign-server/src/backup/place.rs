@@ -157,6 +157,15 @@ impl Place {
         Ok((BackupSink { sink, written: 0, stop: stop.clone() }, Delivery(kind)))
     }
 
+    /// Fails if there is no such file or object.
+    pub(crate) async fn check_exists(&self) -> Result<(), Failure> {
+        match self {
+            Self::File { file, .. } => fs::metadata(file).map(drop)?,
+            Self::Object { bucket, key, .. } => bucket.head(key).await.map(drop)?,
+        }
+        Ok(())
+    }
+
     /// Returns a path to the content: the file itself, or a copy of the object in a new staging.
     pub(crate) async fn fetch(
         &self,

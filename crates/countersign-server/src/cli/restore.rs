@@ -41,10 +41,11 @@ pub(super) async fn restore<H: Host>(
     let storage = Storage::open(&shell.media_policy().storage)?;
     let place = Place::parse(from, &shell)?;
     let identities = identity.map(Identities::read).transpose()?;
+    let unreadable = |Failure(reason)| Failure(format!("{}: {reason}; nothing was changed", place.shown()));
+    // First, so that nobody is told to use --force without a backup.
+    place.check_exists().await.map_err(unreadable)?;
     refuse_occupied(target, &storage, existing).await?;
-    let (backup, _workshop) = verified(&place, identities.as_ref(), target)
-        .await
-        .map_err(|Failure(reason)| Failure(format!("{}: {reason}; nothing was changed", place.shown())))?;
+    let (backup, _workshop) = verified(&place, identities.as_ref(), target).await.map_err(unreadable)?;
     refuse_strange_sets::<H>(&backup.manifest)?;
 
     create_private_folder(folder_of(target))?;

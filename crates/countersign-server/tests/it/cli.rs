@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::pipe;
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 #[test]
 fn help_needs_no_manual() {
     let sandbox = Sandbox::new();
-    let commands: [&[&str]; 31] = [
+    let commands: [&[&str]; 34] = [
         &[],
         &["dev"],
         &["serve"],
@@ -44,6 +44,9 @@ fn help_needs_no_manual() {
         &["health"],
         &["tune"],
         &["openapi"],
+        &["completion"],
+        &["man"],
+        &["version"],
     ];
     for command in commands {
         let ended = sandbox.run(&[command, &["--help"]].concat()).with(0);
@@ -84,6 +87,9 @@ fn every_command_of_the_help_has_a_snapshot() {
             "health",
             "tune",
             "openapi",
+            "completion",
+            "man",
+            "version",
             "help"
         ]
     );
@@ -91,8 +97,58 @@ fn every_command_of_the_help_has_a_snapshot() {
 
 #[test]
 fn the_version_is_told() {
-    let stdout = Sandbox::new().run(&["--version"]).with(0).stdout;
-    assert_eq!(stdout, format!("countersign {}\n", env!("CARGO_PKG_VERSION")));
+    for call in ["--version", "version"] {
+        let stdout = Sandbox::new().run(&[call]).with(0).stdout;
+        assert_eq!(stdout, format!("countersign {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn help_fits_the_terminal() {
+    let sandbox = Sandbox::new().set("COLUMNS", 60);
+    let help = sandbox.run(&["backup", "--help"]).with(0).stdout;
+    assert!(help.lines().all(|line| line.chars().count() <= 60), "{help}");
+}
+
+#[test]
+fn every_shell_completes_every_command() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ended = sandbox.run(&["completion", shell]).with(0);
+        assert_eq!(ended.stderr, "");
+        for command in listed_commands() {
+            assert!(ended.stdout.contains(&command), "{shell}: {command}");
+        }
+    }
+    let script = sandbox.path("countersign.bash");
+    fs::write(&script, sandbox.run(&["completion", "bash"]).with(0).stdout).unwrap();
+    let completing = "source countersign.bash; COMP_WORDS=(countersign migrate s); COMP_CWORD=2; \
+                      _countersign countersign s migrate; echo ${COMPREPLY[@]}";
+    let bash = Command::new("bash").args(["-c", completing]).current_dir(sandbox.path("")).output().unwrap();
+    assert_eq!(String::from_utf8(bash.stdout).unwrap(), "status\n", "{}", String::from_utf8_lossy(&bash.stderr));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let sandbox = Sandbox::new();
+    let page = sandbox.run(&["man"]).with(0).stdout;
+    assert!(page.contains(".TH countersign 1"), "{page}");
+    fs::create_dir(sandbox.path("pages")).unwrap();
+    sandbox.run(&["man", "pages"]).with(0);
+    for command in listed_commands().iter().filter(|command| *command != "help") {
+        assert!(page.contains(&command.replace('-', "\\-")), "{command}: {page}");
+        let page = sandbox.read(&format!("pages/countersign-{command}.1"));
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    assert!(sandbox.run(&["man", "missing"]).with(1).stderr.contains("cannot be written to missing: No such file"));
+}
+
+#[test]
+fn a_backup_that_is_missing_is_named_before_a_database_in_its_way() {
+    let sandbox = Sandbox::new().set("DATABASE_URL", "sqlite:here.db");
+    fs::write(sandbox.path("here.db"), "").unwrap();
+    let told = sandbox.run(&["restore", "nope.tar"]).with(1).stderr;
+    assert!(told.contains("nope.tar: No such file") && !told.contains("--force"), "{told}");
 }
 
 #[test]
@@ -250,7 +306,7 @@ fn a_command_fails_when_what_it_prints_cannot_be_written() {
     });
     let server = other.start("serve");
     let url = format!("http://{}", server.address);
-    let calls: [&[&str]; 23] = [
+    let calls: [&[&str]; 26] = [
         &["--help"],
         &["--version"],
         &["openapi", "--help"],
@@ -274,6 +330,9 @@ fn a_command_fails_when_what_it_prints_cannot_be_written() {
         &["doctor", "--from", "192.0.2.1"],
         &["health", &url],
         &["openapi"],
+        &["completion", "bash"],
+        &["man"],
+        &["version"],
     ];
     for call in calls {
         let count = |count: &str| call.iter().map(|word| word.replace("COUNT", count)).collect::<Vec<_>>();
