@@ -60,6 +60,21 @@ pub(crate) async fn insert(conn: Conn<'_>, key: &StoredKey) -> Result<(), DbErro
     Ok(())
 }
 
+/// Lets a published key sign from now on, unless it already does or was withdrawn.
+pub(crate) async fn activate(conn: Conn<'_>, kid: &str, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query(
+            "UPDATE auth_signing_keys SET active_from = $2 WHERE kid = $1 AND active_from > $2 AND retired_at IS NULL",
+        )
+        .bind(kid)
+        .bind(DbTime::from(now))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
 /// Withdraws a key; `false` if there is none, or it was already withdrawn.
 pub(crate) async fn retire(conn: Conn<'_>, kid: &str, now: Timestamp) -> Result<bool, DbError> {
     let retired: Option<String> = on_db!(conn, c => {

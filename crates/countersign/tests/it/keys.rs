@@ -138,6 +138,21 @@ async fn a_withdrawn_key_is_refused_and_a_new_one_takes_over() {
 }
 
 #[tokio::test]
+async fn a_published_key_takes_over_from_a_withdrawn_one() {
+    let app = with_algorithm(SigningAlgorithm::Es256).await;
+    app.user("ada").await;
+    let signing = header(&log_in(&app).await)["kid"].as_str().unwrap().to_owned();
+    let accounts = app.accounts();
+    let later = accounts.rotate_signing_key(SignedDuration::from_mins(20)).await.unwrap();
+    let next = accounts.rotate_signing_key(SignedDuration::from_mins(10)).await.unwrap();
+    assert!(accounts.retire_signing_key(&signing).await.unwrap());
+    let tokens = log_in(&app).await;
+    assert_eq!(header(&tokens)["kid"], json!(next));
+    me(&app, &tokens).await.ok(200);
+    assert_eq!(published(&app).await, [json!(next), json!(later)]);
+}
+
+#[tokio::test]
 async fn a_key_ends_also_where_hs256_signs_by_now() {
     let before = with_algorithm(SigningAlgorithm::EdDsa).await;
     before.user("ada").await;

@@ -123,13 +123,23 @@ impl Accounts {
         self.read_keyring(&mut lookup, Instant::now()).await
     }
 
-    /// Loads the keys, and creates one if the algorithm has none yet.
+    /// Loads the keys. If none of the algorithm signs, the next published one does from now on; if there is none, one is
+    /// created.
     async fn load_keyring(&self, now: Timestamp) -> Result<Arc<Keyring>, InternalError> {
         let algorithm = self.config().tokens.signing_algorithm;
         let mut stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
         if algorithm != SigningAlgorithm::Hs256 && signing(&stored, algorithm, now).is_none() {
-            self.add_signing_key(algorithm, now, now).await?;
-            stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
+            if let Some(next) = stored.iter().find(|key| key.algorithm == algorithm && key.retired_at.is_none()) {
+                let mut change = self.change(Changed::Nothing).await?;
+                store::signing_keys::activate(change.conn(), &next.kid, now).await?;
+                change.commit().await?;
+                stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
+            }
+            // There is none yet, or all have been withdrawn.
+            if signing(&stored, algorithm, now).is_none() {
+                self.add_signing_key(algorithm, now, now).await?;
+                stored = store::signing_keys::list(self.db().read().await?.conn()).await?;
+            }
         }
         let config = self.config();
         let mut keys: Vec<TokenKey> =
