@@ -1,8 +1,9 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use blog::Blog;
 use countersign_server::{openapi, problems_reference, settings::settings_reference};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 
 #[test]
@@ -31,6 +32,87 @@ fn what_takes_a_users_token_takes_the_session_cookie_as_well_and_the_document_sa
     let of_services = json!([{ "IntrospectionBearer": [] }, { "IntrospectionBasic": [] }]);
     assert_eq!(others, [&&of_services]);
     assert!(asked.len() > 10, "{}", asked.len());
+}
+
+/// The files of the book are also read on their own, so the same links must lead somewhere in both.
+#[test]
+fn the_links_of_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let documents = markdown_files(&root);
+    assert!(documents.len() > 60, "{documents:?}");
+    let mut broken = Vec::new();
+    for document in &documents {
+        let text = fs::read_to_string(document).unwrap();
+        for link in links(&text).iter().filter(|link| !link.contains(':')) {
+            let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            let is_whole = target.canonicalize().is_ok_and(|target| {
+                // The book has no page of the name README, and nothing outside its folder.
+                let is_in_book = target.starts_with(root.join("docs")) && !target.ends_with("README.md");
+                let is_page = document.starts_with(root.join("docs")) && !document.ends_with("SUMMARY.md");
+                (is_in_book || !is_page) && (fragment.is_empty() || anchors(&target).contains(&fragment.to_owned()))
+            });
+            if !is_whole {
+                broken.push(format!("{}: {link}", document.strip_prefix(&root).unwrap().display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_book_has_every_document() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").canonicalize().unwrap();
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let mut listed: Vec<PathBuf> = links(&summary).iter().map(|link| docs.join(link)).collect();
+    listed.push(docs.join("SUMMARY.md"));
+    listed.sort();
+    assert_eq!(markdown_files(&docs), listed);
+}
+
+/// Returns the Markdown files below a folder, sorted, without those of builds and packages.
+fn markdown_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !["target", "node_modules", ".git"].iter().any(|made| path.ends_with(made)) {
+            files.extend(markdown_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn links(text: &str) -> Vec<String> {
+    Parser::new_ext(text, Options::ENABLE_TABLES)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.to_string()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns the fragments that a file has: its headings, as forges and mdBook derive them, and its `id` attributes.
+fn anchors(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut anchors: Vec<String> =
+        text.split("id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+    let mut heading: Option<String> = None;
+    for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
+        match (event, &mut heading) {
+            (Event::Start(Tag::Heading { .. }), _) => heading = Some(String::new()),
+            (Event::Text(text) | Event::Code(text), Some(heading)) => heading.push_str(&text),
+            (Event::End(TagEnd::Heading(_)), Some(text)) => {
+                let kept = text.to_lowercase().replace(' ', "-");
+                anchors.push(kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect());
+                heading = None;
+            }
+            _ => {}
+        }
+    }
+    anchors
 }
 
 /// Compares a file of `docs/` with the generated text; writes it first if requested.
