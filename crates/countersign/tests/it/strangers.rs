@@ -303,7 +303,7 @@ async fn the_mail_about_a_login_names_the_device_in_words_of_ours() {
     let ada = app.user("ada").await;
     app.run_jobs().await;
     confirm(&app, &ada.email).await;
-    let odd = "unusual activity! confirm at https://evil.example/secure or your account is lost";
+    let odd = "unusual activity! confirm at https://evil.example/secure or your account is lost Bot/1";
     for (program, device) in [(FIREFOX, "Firefox on Linux"), (odd, "Unknown device")] {
         log_in_by(&app.anonymous(), program, &ada.email, PASSWORD).await.ok(200);
         app.run_jobs().await;

@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn a_body_is_taken_apart_alike_however_it_is_cut() {
         let body = b"preamble\r\n--b-1\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\na\r\n--b-\r\nb\
-            \r\n--b-1 \t\r\nX: y\r\ncontent-disposition:form-data;filename=\"a;\\\"b.jpg\"; name=file\r\n\r\n\x00\r\r\n\
+            \r\n--b-1 \t\r\nX: y\r\n\
+            content-disposition:form-data;filename=\"a;\\\"; name=x; M\xfc%ff.jpg\"; name=file\r\n\r\n\x00\r\r\n\
             \r\n--b-1\r\nContent-Disposition: form-data; name=\"empty\"; filename*=UTF-8''x\r\n\r\n\
             \r\n--b-1\r\n\r\nno head\r\n--b-1--\r\nepilogue \r\n--b-1\r\n";
         let expected = vec![
