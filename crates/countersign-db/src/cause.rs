@@ -80,6 +80,7 @@ fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
 }
 
 fn cause_of_io(error: &io::Error) -> Option<Cause> {
+    #[cfg(feature = "postgres")]
     if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return match refusal {
             rustls::Error::InvalidCertificate(_) => Some(Cause::ForeignCertificate),

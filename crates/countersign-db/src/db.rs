@@ -1,16 +1,17 @@
 //! The database handle: opens connections, shares them in pools, and limits their number.
 
 use std::fmt;
-use std::time::{Duration, Instant};
-
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, SqlitePool};
+use std::time::Duration;
 
 use crate::pool_state::Queues;
-use crate::postgres::{Postgres, refuse_read_only};
-use crate::tx::Held;
+#[cfg(feature = "postgres")]
+use crate::postgres::{Postgres, prove_writable, refuse_read_only};
+#[cfg(feature = "sqlite")]
+use crate::sqlite::{Sqlite, rewrite_a_page};
 use crate::url::Address;
-use crate::{Conn, DatabaseUrl, DbError, ReadConn, TRACE_TARGET, Tx, on_db};
+use crate::{
+    AppliedMigration, Conn, DatabaseUrl, DbError, MigrateError, Migrations, ReadConn, TRACE_TARGET, Tx, on_db,
+};
 
 /// Limits of the connection pools.
 #[derive(Clone, Debug)]
@@ -35,9 +36,6 @@ impl Default for PoolPolicy {
     }
 }
 
-/// Retry interval for a file that other processes are creating.
-const OPEN_AGAIN: Duration = Duration::from_millis(20);
-
 /// The kind of database behind a [`Db`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
@@ -60,72 +58,40 @@ impl fmt::Display for DatabaseKind {
 #[derive(Clone, Debug)]
 pub struct Db(pub(crate) Pools, pub(crate) Queues);
 
+/// The connections of the driver in use.
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
-    Sqlite {
-        /// One connection: SQLite has one writer at a time, and a queue here is fairer than its busy handler.
-        writer: SqlitePool,
-        readers: SqlitePool,
-        /// For migrations, which need a connection with foreign keys disabled.
-        options: Box<SqliteConnectOptions>,
-    },
+    #[cfg(feature = "sqlite")]
+    Sqlite(Sqlite),
+    #[cfg(feature = "postgres")]
     Postgres(Postgres),
 }
 
 impl Db {
+    pub(crate) fn new(pools: Pools) -> Self {
+        Self(pools, Queues::default())
+    }
+
     /// Opens the database. An SQLite file that does not exist is created, together with its folder.
     ///
     /// # Errors
     /// [`DbError::Unavailable`] if the database is unreachable, [`DbError::Other`] if the file is not a database,
     /// [`DbError::TransactionPooler`] if the address leads to a transaction pooler without declaring it.
     pub async fn connect(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Self, DbError> {
-        match &url.0 {
-            Address::Sqlite(path) => {
-                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                    tokio::fs::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
-                }
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .create_if_missing(true)
-                    .foreign_keys(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // A confirmed write must survive a power failure: an ended session must not come back.
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(policy.wait_max)
-                    .disable_statement_logging();
-                Self::open_sqlite(options, policy).await
-            }
-            Address::Postgres { address, .. } => {
-                Ok(Self(Pools::Postgres(Postgres::open(address, policy).await?), Queues::default()))
-            }
-        }
-    }
-
-    pub(crate) async fn open_sqlite(options: SqliteConnectOptions, policy: &PoolPolicy) -> Result<Self, DbError> {
-        let pool = || SqlitePoolOptions::new().acquire_timeout(policy.wait_max).test_before_acquire(false);
-        // The writer comes first: it creates the file and enables the write-ahead log that readers need.
-        let begun = Instant::now();
-        let writer = loop {
-            // Processes that start together on a new file all enable the write-ahead log, and SQLite then fails
-            // immediately instead of waiting for its lock.
-            match pool().max_connections(1).connect_with(options.clone()).await.map_err(DbError::from) {
-                Err(DbError::Unavailable(_)) if begun.elapsed() < policy.wait_max => {
-                    tokio::time::sleep(OPEN_AGAIN).await;
-                }
-                opened => break opened?,
-            }
-        };
-        let readers = pool()
-            .max_connections(policy.connections_max)
-            .connect_with(options.clone().create_if_missing(false).read_only(true))
-            .await?;
-        Ok(Self(Pools::Sqlite { writer, readers, options: Box::new(options) }, Queues::default()))
+        Ok(Self::new(match &url.0 {
+            #[cfg(feature = "sqlite")]
+            Address::Sqlite(file) => Pools::Sqlite(Sqlite::open(file, policy).await?),
+            #[cfg(feature = "postgres")]
+            Address::Postgres { address, .. } => Pools::Postgres(Postgres::open(address, policy).await?),
+        }))
     }
 
     /// Returns which database this is.
     pub fn kind(&self) -> DatabaseKind {
         match &self.0 {
-            Pools::Sqlite { .. } => DatabaseKind::Sqlite,
+            #[cfg(feature = "sqlite")]
+            Pools::Sqlite(_) => DatabaseKind::Sqlite,
+            #[cfg(feature = "postgres")]
             Pools::Postgres(_) => DatabaseKind::Postgres,
         }
     }
@@ -133,11 +99,7 @@ impl Db {
     /// Returns a connection for reading; every statement sees what was committed when the statement began.
     pub async fn read(&self) -> Result<ReadConn, DbError> {
         let waiting = self.1.reading().enter();
-        let acquired = match &self.0 {
-            Pools::Sqlite { readers, .. } => readers.acquire().await.map(ReadConn::Sqlite),
-            Pools::Postgres(postgres) => postgres.acquire().await.map(ReadConn::Postgres),
-        };
-        Ok(waiting.end(acquired)?)
+        Ok(waiting.end(by_driver!(Pools, &self.0, pools => pools.acquire().await))?)
     }
 
     /// Begins a write transaction. On SQLite, this waits for the one writer and takes the write lock immediately, so
@@ -146,18 +108,18 @@ impl Db {
         // Covers the wait for a connection as well as the transaction.
         let span = tracing::info_span!(target: TRACE_TARGET, "transaction");
         let waiting = self.1.writing().enter();
-        let (held, wait_max) = match &self.0 {
-            Pools::Sqlite { writer, .. } => {
-                (writer.acquire().await.map(Held::Sqlite), writer.options().get_acquire_timeout())
-            }
-            Pools::Postgres(postgres) => {
-                let acquired = postgres.pool.acquire().await;
-                let wait_max = postgres.pool.options().get_acquire_timeout();
-                (acquired.map(|conn| Held::Postgres(conn, postgres.pooler)), wait_max)
-            }
-        };
+        let (held, wait_max) = by_driver!(Pools, &self.0, pools => (pools.acquire_writer().await, pools.wait_max()));
         let held = waiting.end(held).map_err(DbError::from).inspect_err(|error| self.1.note_unwritten(error))?;
         Tx::begin(held, wait_max, self.1.clone(), span).await
+    }
+
+    /// Compares the database with the embedded migrations and applies all pending steps, set by set in the given order,
+    /// in one transaction.
+    ///
+    /// # Errors
+    /// See [`MigrateError`]; the database is unchanged.
+    pub async fn migrate(&self, sets: &[&Migrations]) -> Result<Vec<AppliedMigration>, MigrateError> {
+        by_driver!(Pools, &self.0, pools => pools.migrate(sets).await)
     }
 
     /// Checks that the database responds (`SELECT 1`).
@@ -174,8 +136,12 @@ impl Db {
             return self.prove_writable().await;
         }
         let mut tx = self.write().await?;
-        if let Conn::Postgres(conn) = tx.conn() {
-            refuse_read_only(conn).await?;
+        match tx.conn() {
+            // The transaction has taken the write lock.
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => refuse_read_only(conn).await?,
         }
         tx.roll_back().await
     }
@@ -184,29 +150,16 @@ impl Db {
     pub async fn prove_writable(&self) -> Result<(), DbError> {
         let mut tx = self.write().await?;
         match tx.conn() {
-            // Rewrites the first page with the same content.
-            Conn::Sqlite(conn) => {
-                let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
-                let same = AssertSqlSafe(format!("PRAGMA user_version = {version}"));
-                sqlx::query(same).execute(conn).await.map(drop)?;
-            }
-            // A transaction with an id writes a commit record.
-            Conn::Postgres(mut conn) => {
-                refuse_read_only(conn.reborrow()).await?;
-                sqlx::query("SELECT txid_current()").execute(conn).await.map(drop)?;
-            }
+            #[cfg(feature = "sqlite")]
+            Conn::Sqlite(conn) => rewrite_a_page(conn).await?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => prove_writable(conn).await?,
         }
         tx.commit().await
     }
 
     /// Closes every connection, and waits until all have been returned.
     pub async fn close(&self) {
-        match &self.0 {
-            Pools::Sqlite { writer, readers, .. } => {
-                readers.close().await;
-                writer.close().await;
-            }
-            Pools::Postgres(postgres) => postgres.pool.close().await,
-        }
+        by_driver!(Pools, &self.0, pools => pools.close().await);
     }
 }

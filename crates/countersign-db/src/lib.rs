@@ -21,15 +21,35 @@
 //! }
 //! ```
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("countersign-db needs the feature `sqlite` or `postgres`, or both");
+
+/// Matches an enum that has a variant per driver, and expands one expression in each arm.
+macro_rules! by_driver {
+    ($enum:ident, $value:expr, $held:ident => $expression:expr) => {
+        match $value {
+            #[cfg(feature = "sqlite")]
+            $enum::Sqlite($held) => $expression,
+            #[cfg(feature = "postgres")]
+            $enum::Postgres($held) => $expression,
+        }
+    };
+}
+
 mod cause;
 mod conn;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod copy;
 mod db;
 mod error;
 mod migrate;
 mod pool_state;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "sqlite")]
 mod snapshot;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -42,6 +62,7 @@ pub use sqlx;
 
 pub use cause::Cause;
 pub use conn::{Conn, ReadConn};
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use copy::{
     Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, ExclusiveDb, copy,
 };
@@ -53,7 +74,9 @@ pub use migrate::{
     AppliedMigration, EXPANSION, MigrateError, Migrations, SchemaState, SchemaStatus, Step, UnknownStep,
 };
 pub use pool_state::PoolState;
+#[cfg(feature = "postgres")]
 pub use postgres::{PgConn, PooledPgConn, Pooler};
+#[cfg(feature = "sqlite")]
 pub use snapshot::{SnapshotError, checkpoint_and_close};
 pub use time::DbTime;
 pub use tx::Tx;

@@ -12,10 +12,9 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use sqlx::migrate::{MigrateError as SqlxMigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
-use crate::db::Pools;
-use crate::{Conn, DatabaseKind, Db, DbError, PgConn, on_db};
+use crate::{Conn, DatabaseKind, Db, DbError, on_db};
 
 /// The embedded migrations of one owner (the accounts library, a host application), with their own version table
 /// `_<set>_migrations`. Created by [`migrations!`](crate::migrations!).
@@ -35,7 +34,8 @@ pub struct EmbeddedStep {
     pub postgres: &'static str,
 }
 
-/// Embeds `migrations/sqlite/<name>.sql` and `migrations/postgres/<name>.sql` of the calling crate.
+/// Embeds `migrations/sqlite/<name>.sql` and `migrations/postgres/<name>.sql` of the calling crate, each if this crate has
+/// the feature.
 ///
 /// ```text
 /// pub static MIGRATIONS: Migrations = countersign_db::migrations!("auth", [1 => "0001_users", 2 => "0002_sessions"]);
@@ -47,10 +47,48 @@ macro_rules! migrations {
             set: $set,
             steps: &[$($crate::EmbeddedStep {
                 step: $crate::Step { version: $version, name: $name },
-                sqlite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".sql")),
-                postgres: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".sql")),
+                sqlite: $crate::sqlite_text!($name),
+                postgres: $crate::postgres_text!($name),
             }),+],
         }
+    };
+}
+
+// Defined twice, because `cfg` in a macro would ask for the features of the calling crate.
+
+#[cfg(feature = "sqlite")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! sqlite_text {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".sql"))
+    };
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! sqlite_text {
+    ($name:literal) => {
+        ""
+    };
+}
+
+#[cfg(feature = "postgres")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! postgres_text {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".sql"))
+    };
+}
+
+#[cfg(not(feature = "postgres"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! postgres_text {
+    ($name:literal) => {
+        ""
     };
 }
 
@@ -188,9 +226,6 @@ pub enum MigrateError {
     Db(#[from] DbError),
 }
 
-/// Advisory lock that serializes migrations of the same PostgreSQL database (an arbitrary number, the letters "csig").
-const POSTGRES_LOCK: i64 = 0x6373_6967;
-
 impl Migrations {
     pub(crate) fn table(&self) -> String {
         format!("_{}_migrations", self.set)
@@ -229,9 +264,9 @@ impl Migrations {
     /// Returns the version, name and checksum of each applied step.
     async fn applied_steps(&self, conn: &mut Conn<'_>) -> Result<Vec<(i64, String, Vec<u8>)>, DbError> {
         let table = self.table();
-        let catalogue = match conn {
-            Conn::Sqlite(_) => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
-            Conn::Postgres(_) => {
+        let catalogue = match conn.kind() {
+            DatabaseKind::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+            DatabaseKind::Postgres => {
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1"
             }
         };
@@ -254,50 +289,6 @@ impl Db {
             statuses.push(set.status(read.conn()).await?);
         }
         Ok(statuses)
-    }
-
-    /// Applies all pending steps, set by set in the given order, in one transaction.
-    ///
-    /// # Errors
-    /// See [`MigrateError`]; the database is unchanged.
-    pub async fn migrate(&self, sets: &[&Migrations]) -> Result<Vec<AppliedMigration>, MigrateError> {
-        match &self.0 {
-            Pools::Sqlite { options, .. } => {
-                // SQLite makes most changes by rebuilding a table, and dropping the old table would cascade into every
-                // row that refers to it. So foreign keys are off during the migration, and are checked at the end
-                // (https://www.sqlite.org/lang_altertable.html, section 7).
-                let mut conn = options.as_ref().clone().foreign_keys(false).connect().await.map_err(DbError::from)?;
-                let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(DbError::from)?;
-                let applied = apply(sets, Conn::Sqlite(&mut tx)).await?;
-                let broken: Option<(String,)> =
-                    sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1")
-                        .fetch_optional(&mut *tx)
-                        .await
-                        .map_err(DbError::from)?;
-                if let Some((table,)) = broken {
-                    return Err(MigrateError::BrokenReferences { table });
-                }
-                tx.commit().await.map_err(DbError::from)?;
-                conn.close().await.map_err(DbError::from)?;
-                Ok(applied)
-            }
-            Pools::Postgres(postgres) => {
-                // A long migration is not an error: the statement and lock limits are for requests.
-                let begin = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-                             SET LOCAL idle_in_transaction_session_timeout = 0";
-                let mut tx = postgres.pool.begin_with(begin).await.map_err(DbError::from)?;
-                let mut conn = PgConn::new(&mut tx, postgres.pooler);
-                // A lock of the transaction: behind a pooler, session locks would not stay ours.
-                sqlx::query("SELECT pg_advisory_xact_lock($1)")
-                    .bind(POSTGRES_LOCK)
-                    .execute(conn.reborrow())
-                    .await
-                    .map_err(DbError::from)?;
-                let applied = apply(sets, Conn::Postgres(conn)).await?;
-                tx.commit().await.map_err(DbError::from)?;
-                Ok(applied)
-            }
-        }
     }
 }
 

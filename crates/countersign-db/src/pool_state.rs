@@ -67,7 +67,7 @@ impl Queues {
         }
     }
 
-    fn discarded(&self) -> u64 {
+    pub(crate) fn discarded(&self) -> u64 {
         self.0.discarded.load(Ordering::Relaxed)
     }
 
@@ -110,15 +110,7 @@ impl Drop for Waiting<'_> {
 impl Db {
     /// Returns the state of each pool.
     pub fn pool_states(&self) -> Vec<PoolState> {
-        let (reading, writing) = (self.1.reading(), self.1.writing());
-        match &self.0 {
-            Pools::Sqlite { writer, readers, .. } => {
-                vec![state("readers", readers, &[reading], 0), state("writer", writer, &[writing], self.1.discarded())]
-            }
-            Pools::Postgres(postgres) => {
-                vec![state("shared", &postgres.pool, &[reading, writing], self.1.discarded())]
-            }
-        }
+        by_driver!(Pools, &self.0, pools => pools.states(&self.1))
     }
 
     /// Returns how long writes have failed, by the last outcome of this handle's own transactions; `None` if the last
@@ -128,7 +120,7 @@ impl Db {
     }
 }
 
-fn state<DB: sqlx::Database>(
+pub(crate) fn state<DB: sqlx::Database>(
     name: &'static str,
     pool: &sqlx::Pool<DB>,
     queues: &[&Queue],

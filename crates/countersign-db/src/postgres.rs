@@ -12,11 +12,15 @@ pub(crate) use address::PostgresAddress;
 use std::io;
 use std::time::{Duration, Instant};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor, PgConnection, PgPool, Row as _};
 use tokio::time::{sleep, timeout};
 
-use crate::{DbError, PoolPolicy};
+use crate::migrate::apply;
+use crate::pool_state::{Queues, state};
+use crate::tx::Held;
+use crate::{AppliedMigration, Conn, DbError, MigrateError, Migrations, PoolPolicy, PoolState, ReadConn};
 
 /// The kind of connection behind the address of a PostgreSQL database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +59,8 @@ const BEGIN_READING: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s
 const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(10);
 /// The maximum age of a connection, regardless of use.
 const LIFETIME_MAX: Duration = Duration::from_mins(30);
+/// Advisory lock that serializes migrations of the same database (an arbitrary number, the letters "csig").
+const MIGRATION_LOCK: i64 = 0x6373_6967;
 /// The time limit for connecting to a server and detecting a pooler.
 const CONTACT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Retry interval for a server that does not accept connections yet.
@@ -63,8 +69,8 @@ const CONNECT_AGAIN: Duration = Duration::from_millis(100);
 /// The connections to one PostgreSQL database.
 #[derive(Clone, Debug)]
 pub(crate) struct Postgres {
-    pub(crate) pool: PgPool,
-    pub(crate) pooler: Pooler,
+    pool: PgPool,
+    pooler: Pooler,
 }
 
 impl Postgres {
@@ -102,13 +108,49 @@ impl Postgres {
     }
 
     /// Returns a connection for reading.
-    pub(crate) async fn acquire(&self) -> Result<PooledPgConn, sqlx::Error> {
+    pub(crate) async fn acquire(&self) -> Result<ReadConn, sqlx::Error> {
         let lent = PooledPgConn::new(self.pool.acquire().await?, self.pooler);
-        match self.pooler {
-            Pooler::Session => Ok(lent),
+        Ok(ReadConn::Postgres(match self.pooler {
+            Pooler::Session => lent,
             // The driver sends a statement and its values separately, and the pooler might send them to two servers.
-            Pooler::Transaction => lent.begin(BEGIN_READING).await,
-        }
+            Pooler::Transaction => lent.begin(BEGIN_READING).await?,
+        }))
+    }
+
+    /// Returns a connection for writing.
+    pub(crate) async fn acquire_writer(&self) -> Result<Held, sqlx::Error> {
+        let conn = self.pool.acquire().await?;
+        Ok(Held::Postgres(HeldPostgres { conn, pooler: self.pooler }))
+    }
+
+    /// How long a caller waits for a connection.
+    pub(crate) fn wait_max(&self) -> Duration {
+        self.pool.options().get_acquire_timeout()
+    }
+
+    pub(crate) async fn migrate(&self, sets: &[&Migrations]) -> Result<Vec<AppliedMigration>, MigrateError> {
+        // A long migration is not an error: the statement and lock limits are for requests.
+        let begin = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                     SET LOCAL idle_in_transaction_session_timeout = 0";
+        let mut tx = self.pool.begin_with(begin).await.map_err(DbError::from)?;
+        let mut conn = PgConn::new(&mut tx, self.pooler);
+        // A lock of the transaction: behind a pooler, session locks would not stay ours.
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(MIGRATION_LOCK)
+            .execute(conn.reborrow())
+            .await
+            .map_err(DbError::from)?;
+        let applied = apply(sets, Conn::Postgres(conn)).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        Ok(applied)
+    }
+
+    pub(crate) fn states(&self, queues: &Queues) -> Vec<PoolState> {
+        vec![state("shared", &self.pool, &[queues.reading(), queues.writing()], queues.discarded())]
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
     }
 }
 
@@ -137,6 +179,39 @@ async fn is_free(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
 /// Fails if the connection is read-only, as on a standby.
 pub(crate) async fn refuse_read_only(conn: PgConn<'_>) -> Result<(), sqlx::Error> {
     greet(conn, GREETING_OF_TRANSACTION).await
+}
+
+/// Writes a commit record: a transaction with an id has one. Fails if the connection is read-only.
+pub(crate) async fn prove_writable(mut conn: PgConn<'_>) -> Result<(), sqlx::Error> {
+    refuse_read_only(conn.reborrow()).await?;
+    sqlx::query("SELECT txid_current()").execute(conn).await.map(drop)
+}
+
+/// A connection in a transaction.
+pub(crate) struct HeldPostgres {
+    conn: PoolConnection<sqlx::Postgres>,
+    pooler: Pooler,
+}
+
+impl HeldPostgres {
+    pub(crate) fn begin_text(&self) -> &'static str {
+        self.pooler.begin_text()
+    }
+
+    pub(crate) fn conn(&mut self) -> Conn<'_> {
+        Conn::Postgres(PgConn::new(&mut self.conn, self.pooler))
+    }
+
+    /// Ends the transaction. If that fails, the connection is discarded.
+    pub(crate) async fn end(mut self, statement: &'static str, time_max: Duration) -> Result<(), sqlx::Error> {
+        let ended = timeout(time_max, sqlx::raw_sql(statement).execute(&mut *self.conn)).await;
+        let ended = ended.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(drop);
+        if ended.is_err() {
+            // A proper disconnect could take just as long. The server rolls back transactions of lost connections.
+            drop(self.conn.detach());
+        }
+        ended
+    }
 }
 
 /// Waits until the server accepts a connection and writes, and detects a pooler. The pool would report every failure as

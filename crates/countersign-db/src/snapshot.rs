@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::db::Pools;
+use crate::sqlite::Sqlite;
 use crate::{Db, DbError, PoolPolicy};
 
 /// Why a snapshot or a check failed.
@@ -47,12 +48,9 @@ impl Db {
     /// Writes everything committed so far into another file with `VACUUM INTO`, in one transaction that does not block
     /// writers. An existing file must be empty. The file is not synced to disk.
     pub async fn snapshot_into(&self, file: &Path) -> Result<(), SnapshotError> {
-        let Pools::Sqlite { options, .. } = &self.0 else {
-            return Err(SnapshotError::NotSqlite);
-        };
         let file = file.to_str().ok_or(SnapshotError::NotUnicode)?;
         // A separate connection, because the pools are for requests and have time limits.
-        let mut conn = options.as_ref().clone().connect().await?;
+        let mut conn = self.sqlite()?.options.as_ref().clone().connect().await?;
         sqlx::query("VACUUM INTO $1").bind(file).execute(&mut conn).await?;
         Ok(conn.close().await?)
     }
@@ -67,12 +65,12 @@ impl Db {
             .journal_mode(SqliteJournalMode::Memory)
             .synchronous(SqliteSynchronous::Off)
             .disable_statement_logging();
-        Self::open_sqlite(options, &PoolPolicy::default()).await
+        Ok(Self::new(Pools::Sqlite(Sqlite::open_with(options, &PoolPolicy::default()).await?)))
     }
 
     /// Reads a whole SQLite database to check its pages, indexes and foreign keys.
     pub async fn check_whole(&self) -> Result<(), SnapshotError> {
-        let readers = self.sqlite_readers()?;
+        let readers = &self.sqlite()?.readers;
         let verdict: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(readers).await?;
         if verdict != "ok" {
             return Err(SnapshotError::Damaged(verdict));
@@ -87,7 +85,7 @@ impl Db {
 
     /// Returns the number of rows in each table of an SQLite database.
     pub async fn count_rows(&self) -> Result<BTreeMap<String, i64>, SnapshotError> {
-        let readers = self.sqlite_readers()?;
+        let readers = &self.sqlite()?.readers;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
         )
@@ -102,9 +100,10 @@ impl Db {
         Ok(counts)
     }
 
-    fn sqlite_readers(&self) -> Result<&SqlitePool, SnapshotError> {
+    fn sqlite(&self) -> Result<&Sqlite, SnapshotError> {
         match &self.0 {
-            Pools::Sqlite { readers, .. } => Ok(readers),
+            Pools::Sqlite(sqlite) => Ok(sqlite),
+            #[cfg(feature = "postgres")]
             Pools::Postgres(_) => Err(SnapshotError::NotSqlite),
         }
     }

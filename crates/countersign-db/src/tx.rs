@@ -8,17 +8,17 @@
 use std::any::Any;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::pool_state::Queues;
-use crate::{Conn, DbError, PgConn, Pooler, on_db};
+#[cfg(feature = "postgres")]
+use crate::postgres::HeldPostgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite::HeldSqlite;
+use crate::{Conn, DbError, on_db};
 
-/// Time limit for a commit on PostgreSQL, which aborts a statement itself before that. SQLite has no limit, because
-/// only its disk can be slow.
+/// Time limit for a commit on PostgreSQL, which aborts a statement itself before that.
 const COMMIT_TIME_MAX: Duration = Duration::from_secs(35);
 
 /// A write transaction, rolled back when dropped without [`Tx::commit`].
@@ -37,9 +37,11 @@ pub struct Tx {
 /// A pooled connection in a transaction.
 pub(crate) enum Held {
     /// `BEGIN IMMEDIATE` on the one SQLite writer.
-    Sqlite(PoolConnection<Sqlite>),
+    #[cfg(feature = "sqlite")]
+    Sqlite(HeldSqlite),
     /// `BEGIN` (read committed) on PostgreSQL.
-    Postgres(PoolConnection<Postgres>, Pooler),
+    #[cfg(feature = "postgres")]
+    Postgres(HeldPostgres),
 }
 
 impl std::fmt::Debug for Tx {
@@ -56,7 +58,7 @@ impl Tx {
         queues: Queues,
         span: tracing::Span,
     ) -> Result<Self, DbError> {
-        let begin = held.begin();
+        let begin = by_driver!(Held, &held, held => held.begin_text());
         let mut tx = Self { held: Some(held), kept: Vec::new(), wait_max, queues, span };
         tx.execute(begin).await.inspect_err(|error| tx.queues.note_unwritten(error))?;
         Ok(tx)
@@ -71,10 +73,7 @@ impl Tx {
     /// # Panics
     /// Never: the connection exists until the transaction is committed, rolled back or dropped.
     pub fn conn(&mut self) -> Conn<'_> {
-        match self.held.as_mut().expect("it has not ended") {
-            Held::Sqlite(conn) => Conn::Sqlite(conn),
-            Held::Postgres(conn, pooler) => Conn::Postgres(PgConn::new(conn, *pooler)),
-        }
+        by_driver!(Held, self.held.as_mut().expect("it has not ended"), held => held.conn())
     }
 
     /// Keeps a value until the transaction has ended, even if the caller is dropped before. For guards that must not be
@@ -148,41 +147,12 @@ impl End {
 }
 
 impl Held {
-    fn begin(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
-            Self::Postgres(_, pooler) => pooler.begin_text(),
-        }
-    }
-
-    /// Ends the transaction. If that fails, the connection may still be in the transaction, and is replaced. SQLite
-    /// also ends a transaction itself if the disk is full, and then there is nothing to roll back.
+    /// Ends the transaction. If that fails, the connection may still be in the transaction, and is replaced.
     async fn end(self, end: End, time_max: Duration, queues: &Queues) -> Result<(), DbError> {
-        let ended = match self {
-            Self::Sqlite(mut conn) => {
-                let ended = sqlx::raw_sql(end.statement()).execute(&mut *conn).await.map(drop);
-                if ended.is_err() {
-                    queues.note_discarded();
-                    // The pool may open another writer only after the file is closed, because two writers would wait
-                    // for each other.
-                    if let Err(error) = conn.close().await {
-                        tracing::debug!(%error, "a connection was not closed in order");
-                    }
-                }
-                ended
-            }
-            Self::Postgres(mut conn, _) => {
-                let ended = timeout(time_max, sqlx::raw_sql(end.statement()).execute(&mut *conn)).await;
-                let ended = ended.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(drop);
-                if ended.is_err() {
-                    queues.note_discarded();
-                    // A proper disconnect could take just as long. The server rolls back transactions of lost
-                    // connections.
-                    drop(conn.detach());
-                }
-                ended
-            }
-        };
+        let ended = by_driver!(Held, self, held => held.end(end.statement(), time_max).await);
+        if ended.is_err() {
+            queues.note_discarded();
+        }
         let ended = ended.map_err(DbError::from);
         match &ended {
             Ok(()) if end == End::Commit => queues.note_written(),

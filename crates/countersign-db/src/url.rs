@@ -1,11 +1,13 @@
 //! Parses `DATABASE_URL`.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::Pooler;
-use crate::postgres::PostgresAddress;
+#[cfg(feature = "postgres")]
+use crate::postgres::{Pooler, PostgresAddress};
 
 /// A parsed database address. `Display` and `Debug` mask the password.
 #[derive(Clone)]
@@ -13,7 +15,9 @@ pub struct DatabaseUrl(pub(crate) Address);
 
 #[derive(Clone)]
 pub(crate) enum Address {
+    #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
     Postgres { address: Box<PostgresAddress>, masked: String },
 }
 
@@ -25,6 +29,7 @@ pub struct InvalidDatabaseUrl {
 }
 
 impl DatabaseUrl {
+    #[cfg(feature = "sqlite")]
     /// Creates the address of an SQLite database in this file.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
         Self(Address::Sqlite(path.into()))
@@ -33,26 +38,34 @@ impl DatabaseUrl {
     /// Returns the file, if the address names an SQLite database.
     pub fn sqlite_path(&self) -> Option<&Path> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Address::Sqlite(path) => Some(path),
+            #[cfg(feature = "postgres")]
             Address::Postgres { .. } => None,
         }
     }
 
+    #[cfg(feature = "postgres")]
     /// Returns the pooler that the address declares.
     pub fn pooler(&self) -> Pooler {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Address::Sqlite(_) => Pooler::Session,
+            #[cfg(feature = "postgres")]
             Address::Postgres { address, .. } => address.pooler(),
         }
     }
 
+    #[cfg(feature = "postgres")]
     /// Returns the same database, reached through this kind of pooler. SQLite addresses are unchanged.
     ///
     /// # Errors
     /// If the address has a parameter that the pooler does not support.
     pub fn behind(self, pooler: Pooler) -> Result<Self, InvalidDatabaseUrl> {
         match self.0 {
+            #[cfg(feature = "sqlite")]
             Address::Sqlite(path) => Ok(Self::sqlite(path)),
+            #[cfg(feature = "postgres")]
             Address::Postgres { address, masked } => {
                 let address = address.behind(pooler).map_err(|reason| InvalidDatabaseUrl { reason })?;
                 Ok(Self(Address::Postgres { address: Box::new(address), masked }))
@@ -66,9 +79,13 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = |reason: &str| InvalidDatabaseUrl { reason: reason.to_owned() };
-        let (scheme, rest) = text.split_once(':').ok_or_else(|| refuse("no scheme"))?;
+        let (scheme, _) = text.split_once(':').ok_or_else(|| refuse("no scheme"))?;
         match scheme.to_ascii_lowercase().as_str() {
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(refuse("this program is built without SQLite")),
+            #[cfg(feature = "sqlite")]
             "sqlite" => {
+                let rest = &text["sqlite:".len()..];
                 // `sqlite:a.db`, `sqlite://a.db` and `sqlite:///abs/a.db` are all in use; the rest is the path.
                 let path = rest.strip_prefix("//").unwrap_or(rest);
                 if path.is_empty() || path.starts_with(":memory:") {
@@ -79,6 +96,9 @@ impl FromStr for DatabaseUrl {
                 }
                 Ok(Self::sqlite(path))
             }
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(refuse("this program is built without PostgreSQL")),
+            #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
                 let address = PostgresAddress::parse(text).map_err(|reason| InvalidDatabaseUrl { reason })?;
                 Ok(Self(Address::Postgres { address: Box::new(address), masked: mask_password(text) }))
@@ -94,7 +114,9 @@ impl FromStr for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Address::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            #[cfg(feature = "postgres")]
             Address::Postgres { masked, .. } => f.write_str(masked),
         }
     }
@@ -106,6 +128,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+#[cfg(feature = "postgres")]
 /// Masks the password: `postgres://user:secret@host/db?password=x` → `postgres://user:***@host/db`. Parameters are
 /// dropped, because they can hold a password too.
 fn mask_password(url: &str) -> String {

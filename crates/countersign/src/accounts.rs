@@ -1,6 +1,8 @@
 //! The [`Accounts`] handle, which an application holds.
 
-use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
+#[cfg(feature = "pictures")]
+use std::sync::OnceLock;
+use std::sync::{Arc, Once, PoisonError, RwLock};
 
 use countersign_db::Db;
 use jiff::Timestamp;
@@ -11,6 +13,7 @@ use crate::config::Config;
 use crate::event_counts::{AccountsMetrics, EventCounts};
 use crate::limits::Limiter;
 use crate::mail::{Mailbox, Mailer};
+#[cfg(feature = "pictures")]
 use crate::media::{DecodingPool, Storage, StorageError};
 use crate::secrets::Keys;
 use crate::secrets::access_token::{KeyLookup, Keyring, LoadedKeyring, TokenKey};
@@ -37,8 +40,10 @@ struct Parts {
     session_cache: Option<Arc<SessionCache>>,
     last_use_permits: Arc<Semaphore>,
     hashing: HashingPool,
+    #[cfg(feature = "pictures")]
     /// Opened on first use: a host without pictures needs none.
     storage: OnceLock<Storage>,
+    #[cfg(feature = "pictures")]
     decoding: DecodingPool,
     mailer: Mailer,
     jobs_due: Notify,
@@ -70,8 +75,8 @@ impl Accounts {
             (config.session.cache_max > 0).then(|| Arc::new(SessionCache::new(config.session.cache_max)));
         let last_use_permits = Arc::new(Semaphore::new(NOTES_OF_USE_MAX));
         let hashing = HashingPool::new(&config.hashing, &config.password.hash_parameters);
+        #[cfg(feature = "pictures")]
         let decoding = DecodingPool::new(&config.media);
-        let storage = OnceLock::new();
         let key_lookup = tokio::sync::Mutex::default();
         let mailer = Mailer::new(&config.mail, config.public_url.as_str());
         Self(Arc::new(Parts {
@@ -85,7 +90,9 @@ impl Accounts {
             session_cache,
             last_use_permits,
             hashing,
-            storage,
+            #[cfg(feature = "pictures")]
+            storage: OnceLock::new(),
+            #[cfg(feature = "pictures")]
             decoding,
             mailer,
             jobs_due: Notify::new(),
@@ -183,19 +190,6 @@ impl Accounts {
         &self.0.hashing
     }
 
-    /// Returns the storage of profile pictures.
-    pub fn storage(&self) -> Result<&Storage, StorageError> {
-        if let Some(storage) = self.0.storage.get() {
-            return Ok(storage);
-        }
-        let storage = Storage::open(&self.config().media.storage)?;
-        Ok(self.0.storage.get_or_init(|| storage))
-    }
-
-    pub(crate) fn decoding(&self) -> &DecodingPool {
-        &self.0.decoding
-    }
-
     /// Returns the metrics of password hashing.
     pub fn hashing_metrics(&self) -> HashingMetrics {
         self.hashing().metrics()
@@ -208,5 +202,21 @@ impl Accounts {
 
     pub(crate) fn event_counts(&self) -> &EventCounts {
         &self.0.event_counts
+    }
+}
+
+#[cfg(feature = "pictures")]
+impl Accounts {
+    /// Returns the storage of profile pictures.
+    pub fn storage(&self) -> Result<&Storage, StorageError> {
+        if let Some(storage) = self.0.storage.get() {
+            return Ok(storage);
+        }
+        let storage = Storage::open(&self.config().media.storage)?;
+        Ok(self.0.storage.get_or_init(|| storage))
+    }
+
+    pub(crate) fn decoding(&self) -> &DecodingPool {
+        &self.0.decoding
     }
 }

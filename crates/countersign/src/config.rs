@@ -1,5 +1,7 @@
 //! The configuration of the accounts: one section for each subject, with safe defaults. Nothing here reads the environment.
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod challenge;
 #[cfg(feature = "testing")]
 pub(crate) mod differences;
@@ -20,6 +22,8 @@ mod tokens;
 
 use std::sync::Arc;
 
+#[cfg(feature = "s3")]
+pub use self::bucket::{Addressing, BucketCredentials, BucketPolicy};
 pub use self::challenge::{ChallengePolicy, ChallengeWhen};
 pub use self::hashing::HashingPolicy;
 pub use self::http::HttpPolicy;
@@ -28,8 +32,10 @@ pub use self::limits::{InvalidRate, LimitPolicy, Rate};
 pub use self::links::LinkPolicy;
 pub use self::log_in::LoginBy;
 pub use self::mail::MailPolicy;
-pub use self::media::{Addressing, BucketCredentials, BucketPolicy, Delivery, MediaPolicy, StoragePolicy};
-pub(crate) use self::media::{DEFAULT_PICTURE_PATH, PICTURES_FOLDER};
+pub(crate) use self::media::DEFAULT_PICTURE_PATH;
+#[cfg(feature = "pictures")]
+pub(crate) use self::media::PICTURES_FOLDER;
+pub use self::media::{Delivery, MediaPolicy, StoragePolicy};
 pub use self::password::{Blocklist, HashParameters, InvalidHashParameters, PasswordPolicy};
 pub(crate) use self::password::{HASH_LANES_MAX, HASH_MEMORY_KIB_MAX, HASH_WORK_KIB_MAX};
 pub use self::recovery::RecoveryPolicy;

@@ -7,10 +7,12 @@
 //! wrong. A time further ahead than any wait comes from such a clock and counts as now.
 
 mod mail;
+#[cfg(feature = "pictures")]
 mod pictures;
 mod recipes;
 mod sweep;
 
+#[cfg(feature = "pictures")]
 pub use pictures::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
 
 use std::collections::HashMap;
@@ -170,6 +172,7 @@ impl Accounts {
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(1)), &Job::Sweep, now).await?;
+        #[cfg(feature = "pictures")]
         store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(2)), &Job::SweepPictures, now).await?;
         tx.commit().await
     }
@@ -209,9 +212,15 @@ impl Accounts {
         match job {
             Job::SendToken(token) => self.send_token(*token, id).await,
             Job::SendNotice(event) => self.send_notice(*event, id).await,
-            Job::DeletePicture(file) => self.delete_picture(file).await,
             Job::Sweep => self.sweep().await,
+            #[cfg(feature = "pictures")]
+            Job::DeletePicture(file) => self.delete_picture(file).await,
+            #[cfg(feature = "pictures")]
             Job::SweepPictures => self.sweep_unreferenced_pictures().await,
+            #[cfg(not(feature = "pictures"))]
+            Job::DeletePicture(_) | Job::SweepPictures => {
+                Err(JobError::Later("this program is built without pictures".to_owned()))
+            }
         }
     }
 

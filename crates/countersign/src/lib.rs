@@ -13,6 +13,12 @@
 //! - [`Hooks`] runs a host's code in the transactions of the accounts.
 //! - [`operator`] is for programs that run the accounts, and changes with any release.
 
+// What only the code of a feature uses is unused without it; with all of them, the compiler reports what nobody uses.
+#![cfg_attr(
+    not(all(feature = "smtp", feature = "pictures", feature = "s3", feature = "pages")),
+    allow(dead_code, unused_imports, clippy::allow_attributes, reason = "the code of a feature uses it")
+)]
+
 mod accounts;
 pub mod catalogue;
 pub mod clock;
@@ -29,6 +35,7 @@ pub mod model;
 mod mount;
 mod operations;
 pub mod operator;
+#[cfg(feature = "pages")]
 pub mod pages;
 mod secrets;
 mod session_cache;
@@ -56,10 +63,12 @@ pub use mount::mount;
 pub use operations::{
     ActiveToken, AddressProof, ChallengeFault, ChallengeRequired, ChangePassword, ChangePasswordError, EditProfile,
     EditProfileError, ForgotPasswordError, LogIn, LogInError, LogInOutcome, ProveAddress, ProveAddressError,
-    ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError, Registered,
-    RemoveProfilePictureError, RequestMailError, ResetPasswordError, RotateSigningKeyError, SecondStep,
-    SetProfilePictureError, TokenKind, Tokens, UndoEmailChangeError,
+    ProvenAddress, ReauthenticateError, RefreshTokensError, Register, RegisterError, Registered, RequestMailError,
+    ResetPasswordError, RotateSigningKeyError, SecondStep, TokenKind, Tokens, UndoEmailChangeError,
 };
+
+#[cfg(feature = "pictures")]
+pub use operations::{RemoveProfilePictureError, SetProfilePictureError};
 
 /// The schema of the accounts: tables prefixed `auth_`. To be applied before a host's own, which may refer to
 /// `auth_users (id)` and join the view `auth_user_profiles`.

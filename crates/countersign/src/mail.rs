@@ -7,6 +7,9 @@ pub use mailer::{Mailer, check_templates, without_links};
 pub use message::{Message, Recipient};
 
 pub use crate::transport::{
-    HeaderText, HelloName, InvalidCertificate, InvalidHelloName, MailSetting, MailTransport, Mailbox, OutgoingMail,
-    RootCertificates, SendMail, SendMailError, Sender, Sending, Smtp, SmtpLogin, SmtpPolicy, SmtpTls, SmtpTrial,
+    HeaderText, MailSetting, MailTransport, Mailbox, OutgoingMail, SendMail, SendMailError, Sender, Sending,
+};
+#[cfg(feature = "smtp")]
+pub use crate::transport::{
+    HelloName, InvalidCertificate, InvalidHelloName, RootCertificates, Smtp, SmtpLogin, SmtpPolicy, SmtpTls, SmtpTrial,
 };

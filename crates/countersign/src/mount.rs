@@ -2,7 +2,9 @@
 
 use axum::Router;
 
-use crate::{Accounts, http, pages};
+#[cfg(feature = "pages")]
+use crate::pages;
+use crate::{Accounts, http};
 
 /// Adds all routes of the accounts to the router of a host: the JSON API under `/api`, the pages, their assets, profile pictures
 /// and `/.well-known`.
@@ -20,6 +22,7 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let (api, _) = http::routes(&accounts.config().http).merge(http::well_known::routes()).split_for_parts();
-    let ours = api.merge(pages::routes()).merge(pages::assets());
-    router.merge(ours.with_state(accounts.clone())).merge(http::static_files(accounts))
+    #[cfg(feature = "pages")]
+    let api = api.merge(pages::routes()).merge(pages::assets());
+    router.merge(api.with_state(accounts.clone())).merge(http::static_files(accounts))
 }

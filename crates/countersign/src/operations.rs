@@ -5,6 +5,7 @@ mod account;
 mod email;
 mod keys;
 mod password;
+#[cfg(feature = "pictures")]
 mod picture;
 mod read;
 mod session;
@@ -18,8 +19,11 @@ pub use keys::{PUBLISH_AHEAD, RotateSigningKeyError};
 pub use password::change::{ChangePassword, ChangePasswordError};
 pub use password::forgot::ForgotPasswordError;
 pub use password::reset::ResetPasswordError;
+#[cfg(feature = "pictures")]
 pub use picture::back_up::{MissingPicture, count_pictures, follow_picture, list_pictures};
+#[cfg(feature = "pictures")]
 pub use picture::remove::RemoveProfilePictureError;
+#[cfg(feature = "pictures")]
 pub use picture::set::SetProfilePictureError;
 pub use session::introspect::{ActiveToken, TokenKind};
 pub use session::log_in::{LogIn, LogInError, LogInOutcome, SecondStep};

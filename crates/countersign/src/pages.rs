@@ -13,6 +13,7 @@ mod login;
 mod next;
 mod outcome;
 mod password;
+#[cfg(feature = "pictures")]
 mod picture;
 mod preferences;
 mod register;
@@ -43,7 +44,7 @@ where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
 {
-    Router::new()
+    let routes = Router::new()
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/register", get(register::show).post(register::register))
@@ -56,8 +57,10 @@ where
         .route("/.well-known/change-password", get(account::redirect_to_password))
         .route("/account/delete", get(account::show_deletion).post(account::delete))
         .merge(account_forms())
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .merge(picture_forms())
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
+    #[cfg(feature = "pictures")]
+    let routes = routes.merge(picture_forms());
+    routes
 }
 
 fn account_forms<S>() -> Router<S>
@@ -75,13 +78,14 @@ where
         .layer(Extension(FormsOf("/account")))
 }
 
+#[cfg(feature = "pictures")]
 fn picture_forms<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
 {
     Router::new()
-        .route("/account/picture", post(account::set_picture))
+        .route("/account/picture", post(picture::set))
         .route("/account/picture/remove", post(picture::remove))
         .layer(Extension(FormsOf("/account")))
 }

@@ -2,7 +2,7 @@
 
 use crate::model::EmailAddress;
 use crate::templates::Templates;
-use crate::transport::{HeaderText, MailTransport, Sender, SmtpPolicy};
+use crate::transport::{HeaderText, MailTransport, Sender};
 
 /// What a host configures about mail.
 #[non_exhaustive]
@@ -18,14 +18,18 @@ pub struct MailPolicy {
 }
 
 impl Default for MailPolicy {
-    /// From `noreply@example.com`, through a mail server on this machine.
+    /// From `noreply@example.com`, through a mail server on this machine; without the feature `smtp`, every mail is refused until
+    /// a transport is set.
     fn default() -> Self {
         let address = EmailAddress::parse("noreply@example.com").expect("an address");
         Self {
             from: Sender { name: None, address },
             site_name: HeaderText::new("Countersign"),
             templates: Templates::default(),
-            transport: MailTransport::Smtp(SmtpPolicy::default()),
+            #[cfg(feature = "smtp")]
+            transport: MailTransport::Smtp(crate::transport::SmtpPolicy::default()),
+            #[cfg(not(feature = "smtp"))]
+            transport: MailTransport::Custom(std::sync::Arc::new(crate::transport::NoTransport)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Handlers of `/api/users`, `/api/users/me` and `/api/users/{user_id}`.
 
+#[cfg(feature = "pictures")]
 pub(crate) mod picture;
 
 use axum::Json;
@@ -30,10 +31,10 @@ where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
 {
-    OpenApiRouter::new()
-        .routes(routes!(create_user))
-        .routes(routes!(get_user, update_user, delete_user))
-        .merge(picture::routes())
+    let routes = OpenApiRouter::new().routes(routes!(create_user)).routes(routes!(get_user, update_user, delete_user));
+    #[cfg(feature = "pictures")]
+    let routes = routes.merge(picture::routes());
+    routes
 }
 
 /// The most frequent request, without the limit on bodies: that layer would only cost time here.

@@ -10,9 +10,7 @@ use crate::catalogue::Argument;
 use crate::config::MailPolicy;
 use crate::model::{EmailAddress, Language};
 use crate::templates::{InvalidTemplates, TemplateError, Templates, context};
-use crate::transport::{
-    HeaderText, MailTransport, Mailbox, OutgoingMail, SendMail, SendMailError, Sender, Smtp, host_of,
-};
+use crate::transport::{HeaderText, MailTransport, Mailbox, OutgoingMail, SendMail, SendMailError, Sender, host_of};
 
 /// Renders messages and sends them.
 pub struct Mailer {
@@ -29,7 +27,8 @@ impl Mailer {
     pub fn new(policy: &MailPolicy, site_url: &str) -> Self {
         let mut captured = None;
         let transport: Arc<dyn SendMail> = match &policy.transport {
-            MailTransport::Smtp(smtp) => Arc::new(Smtp::new(smtp.clone(), site_url)),
+            #[cfg(feature = "smtp")]
+            MailTransport::Smtp(smtp) => Arc::new(crate::transport::Smtp::new(smtp.clone(), site_url)),
             MailTransport::Capture => Arc::new(captured.insert(Mailbox::default()).clone()),
             MailTransport::Custom(transport) => Arc::clone(transport),
         };

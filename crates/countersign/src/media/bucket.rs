@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use object_store::{Attribute, Attributes, BackoffConfig, ClientOptions, PutOptions, RetryConfig};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Addressing, BucketPolicy};
@@ -50,4 +50,13 @@ pub fn open_bucket(policy: &BucketPolicy, patience: BucketPatience) -> object_st
             .with_secret_access_key(credentials.secret_access_key.expose_secret());
     }
     builder.build()
+}
+
+/// The headers that browsers get with a picture straight from the bucket.
+pub(super) fn put_options() -> PutOptions {
+    let attributes = Attributes::from_iter([
+        (Attribute::ContentType, "image/jpeg"),
+        (Attribute::CacheControl, "public, max-age=31536000, immutable"),
+    ]);
+    PutOptions { attributes, ..PutOptions::default() }
 }

@@ -8,18 +8,18 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use object_store::aws::AmazonS3;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::signer::{Method, Signer as _};
-use object_store::{Attribute, Attributes, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutOptions};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutOptions};
 
+#[cfg(feature = "s3")]
 use super::bucket::{BucketPatience, open_bucket};
 use crate::config::{PICTURES_FOLDER, StoragePolicy};
 use crate::model::PictureFile;
 
 /// Maximum duration of a storage request including its retries.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(12);
+#[cfg(feature = "s3")]
 /// Short, because a browser waits for the answer.
 const PATIENCE: BucketPatience = BucketPatience {
     request_time_max: REQUEST_TIME_MAX,
@@ -66,8 +66,12 @@ pub struct Storage(Place);
 
 #[derive(Clone, Debug)]
 enum Place {
-    Disk { files: LocalFileSystem, folder: PathBuf },
-    Bucket(AmazonS3),
+    Disk {
+        files: LocalFileSystem,
+        folder: PathBuf,
+    },
+    #[cfg(feature = "s3")]
+    Bucket(object_store::aws::AmazonS3),
 }
 
 impl Storage {
@@ -80,6 +84,7 @@ impl Storage {
                 // Files that the database refers to must survive a power cut.
                 Place::Disk { files: LocalFileSystem::new().with_fsync(true), folder }
             }
+            #[cfg(feature = "s3")]
             StoragePolicy::S3(policy) => Place::Bucket(open_bucket(policy, PATIENCE)?),
         }))
     }
@@ -87,6 +92,7 @@ impl Storage {
     fn store(&self) -> &dyn ObjectStore {
         match &self.0 {
             Place::Disk { files, .. } => files,
+            #[cfg(feature = "s3")]
             Place::Bucket(bucket) => bucket,
         }
     }
@@ -94,6 +100,7 @@ impl Storage {
     fn prefix(&self) -> Result<Path, StorageError> {
         Ok(match &self.0 {
             Place::Disk { folder, .. } => Path::from_absolute_path(folder).map_err(object_store::Error::from)?,
+            #[cfg(feature = "s3")]
             Place::Bucket(_) => Path::from(PICTURES_FOLDER),
         })
     }
@@ -108,7 +115,8 @@ impl Storage {
         let options = match &self.0 {
             // A folder stores no attributes.
             Place::Disk { .. } => PutOptions::default(),
-            Place::Bucket(_) => PutOptions { attributes: attributes(), ..PutOptions::default() },
+            #[cfg(feature = "s3")]
+            Place::Bucket(_) => super::bucket::put_options(),
         };
         in_time(self.store().put_opts(&path, bytes.into(), options)).await.map(drop)
     }
@@ -142,11 +150,13 @@ impl Storage {
         Ok(Listing(self.store().list(Some(&prefix))))
     }
 
+    #[cfg(feature = "s3")]
     /// Returns a URL by which anybody can read a file for `valid_for`, or `None` if files are in a folder.
     pub async fn presign(&self, file: &PictureFile, valid_for: Duration) -> Result<Option<String>, StorageError> {
         match &self.0 {
             Place::Disk { .. } => Ok(None),
             Place::Bucket(bucket) => {
+                use object_store::signer::{Method, Signer as _};
                 let path = self.path(file)?;
                 let url = in_time(bucket.signed_url(Method::GET, &path, valid_for)).await?;
                 Ok(Some(url.to_string()))
@@ -157,8 +167,10 @@ impl Storage {
     /// Deletes what writes that were interrupted before `before` left behind, and returns how many files that were. A
     /// bucket keeps nothing of such writes.
     pub async fn delete_unfinished(&self, before: Timestamp) -> Result<u64, StorageError> {
-        let Place::Disk { folder, .. } = &self.0 else {
-            return Ok(0);
+        let folder = match &self.0 {
+            Place::Disk { folder, .. } => folder,
+            #[cfg(feature = "s3")]
+            Place::Bucket(_) => return Ok(0),
         };
         let mut entries = match tokio::fs::read_dir(folder).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -226,12 +238,4 @@ fn stored(meta: &ObjectMeta) -> Option<StoredPicture> {
 async fn in_time<T>(request: impl Future<Output = object_store::Result<T>>) -> Result<T, StorageError> {
     let answer = tokio::time::timeout(REQUEST_TIME_MAX, request).await.map_err(|_| StorageError::TimedOut)?;
     Ok(answer?)
-}
-
-/// Returns the headers for browsers that fetch a file from the bucket directly.
-fn attributes() -> Attributes {
-    Attributes::from_iter([
-        (Attribute::ContentType, "image/jpeg"),
-        (Attribute::CacheControl, "public, max-age=31536000, immutable"),
-    ])
 }

@@ -1,14 +1,12 @@
 //! The account page: several forms, one for each action. Actions that require a recent login ask for the password when the login is
 //! older.
 
-use axum::extract::Request;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::form::{Fault, Form};
 use super::outcome::{Redirect, later};
-use super::picture::{self, Chosen};
 use super::shown::Moment;
 use super::visitor::{LoggedIn, Visitor};
 use crate::http::cookie;
@@ -95,19 +93,21 @@ async fn page(visitor: &Visitor, caller: &CurrentUser, status: StatusCode, forms
         pending => state.pending.map(|address| address.as_str().to_owned()),
         recent => caller.is_recent(accounts),
         sessions,
+        pictures => cfg!(feature = "pictures"),
     };
     Ok(visitor.page(status, "pages/account.html", own))
 }
 
-pub(super) async fn set_picture(LoggedIn { visitor, caller }: LoggedIn, request: Request) -> Result<Response, Problem> {
-    match picture::set(&visitor, &caller, request).await? {
-        Chosen::Ends(response) => Ok(response),
-        Chosen::Faulty(status, fault) => {
-            let mut forms = Forms::new(&caller);
-            forms.picture.fault::<()>("file", fault);
-            page(&visitor, &caller, status, &forms).await
-        }
-    }
+/// The page with the error of a picture.
+pub(super) async fn show_refused_picture(
+    visitor: &Visitor,
+    caller: &CurrentUser,
+    status: StatusCode,
+    fault: Fault,
+) -> Result<Response, Problem> {
+    let mut forms = Forms::new(caller);
+    forms.picture.fault::<()>("file", fault);
+    page(visitor, caller, status, &forms).await
 }
 
 pub(super) async fn save_profile(LoggedIn { visitor, caller }: LoggedIn, form: Form) -> Result<Response, Problem> {

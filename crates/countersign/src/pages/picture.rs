@@ -4,27 +4,19 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
+use super::account::show_refused_picture;
 use super::form::Fault;
 use super::outcome::Redirect;
-use super::visitor::{LoggedIn, Visitor};
+use super::visitor::LoggedIn;
 use crate::RemoveProfilePictureError;
-use crate::http::current_user::CurrentUser;
 use crate::http::problem::{
     FILE_TOO_LARGE, INVALID_FIELDS, INVALID_IMAGE, INVALID_TOKEN, Problem, STORAGE_UNAVAILABLE,
 };
 use crate::http::users::picture::receive_picture;
 
-/// The result of setting a picture.
-pub(super) enum Chosen {
-    /// The response that ends the request: a redirect.
-    Ends(Response),
-    /// The account page is shown again with this error.
-    Faulty(StatusCode, Fault),
-}
-
-pub(super) async fn set(visitor: &Visitor, caller: &CurrentUser, request: Request) -> Result<Chosen, Problem> {
+pub(super) async fn set(LoggedIn { visitor, caller }: LoggedIn, request: Request) -> Result<Response, Problem> {
     let Err(problem) = receive_picture(visitor.accounts(), caller.user.id, &visitor.client, request).await else {
-        return Ok(Chosen::Ends(Redirect::path("/account").done(visitor, "picture-saved").into_response()));
+        return Ok(Redirect::path("/account").done(&visitor, "picture-saved").into_response());
     };
     let kinds = [
         (&FILE_TOO_LARGE, "fault-picture-large", StatusCode::BAD_REQUEST),
@@ -33,7 +25,7 @@ pub(super) async fn set(visitor: &Visitor, caller: &CurrentUser, request: Reques
         (&STORAGE_UNAVAILABLE, "fault-picture-storage", StatusCode::INTERNAL_SERVER_ERROR),
     ];
     match kinds.into_iter().find(|(kind, ..)| kind.code == problem.kind().code) {
-        Some((_, fault, status)) => Ok(Chosen::Faulty(status, Fault(fault))),
+        Some((_, fault, status)) => show_refused_picture(&visitor, &caller, status, Fault(fault)).await,
         None => Err(problem),
     }
 }

@@ -1,6 +1,8 @@
 //! Delivery to a mail server (RFC 5321): the policy, and connections that are kept for the next mail.
 
 mod conversation;
+mod hello;
+mod message;
 mod refusal;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,8 +11,9 @@ use std::time::{Duration, Instant};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use secrecy::SecretString;
 
+pub use self::hello::{HelloName, InvalidHelloName};
+
 use self::conversation::Conversation;
-use super::hello::HelloName;
 use super::{OutgoingMail, SendMail, SendMailError, Sending};
 use crate::model::EmailAddress;
 

@@ -14,11 +14,11 @@ use secrecy::ExposeSecret as _;
 use tokio::net::lookup_host;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::hello::HelloName;
+use super::message::wire_address;
 use super::refusal::{Phase, is_unreachable, judge};
 use super::{Smtp, SmtpPolicy, SmtpTls, SmtpTrial};
 use crate::model::EmailAddress;
-use crate::transport::hello::HelloName;
-use crate::transport::outgoing::wire_address;
 use crate::transport::{MailSetting, OutgoingMail, SendMailError};
 
 /// A server that is silent for this long may be waiting for TLS.

@@ -9,6 +9,8 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 use lettre::transport::smtp::extension::ClientId;
 use tokio::net::UdpSocket;
 
+use crate::transport::host_of;
+
 /// A name to greet mail servers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelloName(ClientId);
@@ -76,15 +78,6 @@ impl HelloName {
 impl fmt::Display for HelloName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Returns the host of a URL that consists of scheme, host and an optional port.
-pub(crate) fn host_of(url: &str) -> &str {
-    let (_, authority) = url.split_once("://").unwrap_or(("", url));
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
-        _ => authority,
     }
 }
 
