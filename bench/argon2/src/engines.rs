@@ -32,8 +32,8 @@ impl fmt::Display for Cost {
     }
 }
 
-/// The result of one turn.
-pub(crate) struct Turn {
+/// The result of one measurement.
+pub(crate) struct Measurement {
     pub(crate) tag: [u8; TAG],
     /// CPU time of a hash, over all threads that worked on it.
     pub(crate) cpu_ms: f64,
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// Prepares the engine; each call then takes a turn.
-    pub(crate) fn start(self, cost: Cost) -> Box<dyn FnMut() -> Turn> {
+    pub(crate) fn start(self, cost: Cost) -> Box<dyn FnMut() -> Measurement> {
         match self {
             Self::ArgonCffi => python(cost),
             Self::CFresh => timed(1, move || c::hash(cost, Memory::Fresh)),
@@ -179,7 +179,7 @@ fn ours(
     cost: Cost,
     jobs: usize,
     mut run: impl FnMut(&mut Arena, &Params, &mut [Job<'_>]) -> Result<(), countersign_argon2::HashError> + 'static,
-) -> Box<dyn FnMut() -> Turn> {
+) -> Box<dyn FnMut() -> Measurement> {
     let Cost { memory_kib, iterations, lanes } = cost;
     let params = Params::new(Variant::Argon2id, Version::V0x13, memory_kib, iterations, lanes, TAG as u32);
     let params = params.expect("legal parameters");
@@ -201,14 +201,14 @@ fn rustcrypto(cost: Cost) -> argon2::Argon2<'static> {
 }
 
 /// Measures the CPU time of the calling thread. A call of `hash` computes `hashes` at once.
-fn timed(hashes: usize, mut hash: impl FnMut() -> [u8; TAG] + 'static) -> Box<dyn FnMut() -> Turn> {
+fn timed(hashes: usize, mut hash: impl FnMut() -> [u8; TAG] + 'static) -> Box<dyn FnMut() -> Measurement> {
     Box::new(move || {
         let tag = hash();
         let start = thread_cpu_ms();
         for _ in 0..IN_A_ROW {
             assert_eq!(hash(), tag, "equal input, different tags");
         }
-        Turn { tag, cpu_ms: (thread_cpu_ms() - start) / (hashes * IN_A_ROW) as f64 }
+        Measurement { tag, cpu_ms: (thread_cpu_ms() - start) / (hashes * IN_A_ROW) as f64 }
     })
 }
 
@@ -218,7 +218,7 @@ fn thread_cpu_ms() -> f64 {
 }
 
 /// An interpreter that hashes on demand and measures its own process.
-fn python(cost: Cost) -> Box<dyn FnMut() -> Turn> {
+fn python(cost: Cost) -> Box<dyn FnMut() -> Measurement> {
     let python = std::env::var_os("BENCH_PYTHON").expect("BENCH_PYTHON is not set: start the benchmark with ./run");
     let mut command = Command::new(python);
     command.args(["-c", include_str!("../argon2_cffi.py")]);
@@ -229,7 +229,7 @@ fn python(cost: Cost) -> Box<dyn FnMut() -> Turn> {
         let (seconds, tag) = line.split_once(' ').expect("seconds and tag");
         let byte = |at: usize| u8::from_str_radix(&tag[at * 2..at * 2 + 2], 16).expect("hexadecimal");
         let seconds: f64 = seconds.parse().expect("seconds");
-        Turn { tag: std::array::from_fn(byte), cpu_ms: seconds * 1e3 / IN_A_ROW as f64 }
+        Measurement { tag: std::array::from_fn(byte), cpu_ms: seconds * 1e3 / IN_A_ROW as f64 }
     })
 }
 

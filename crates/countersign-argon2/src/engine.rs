@@ -68,11 +68,11 @@ pub(crate) unsafe fn hash(code: Code, memory: *mut Block, params: &Params, jobs:
     zeroize_stack::<STACK_BYTES>();
 }
 
-/// Upper bound on the stack that [`hash_on`] uses, which is mostly its [`Desk`].
-const STACK_BYTES: usize = size_of::<Desk>() + 8 * 1024;
+/// Upper bound on the stack that [`hash_on`] uses, which is mostly its [`Buffers`].
+const STACK_BYTES: usize = size_of::<Buffers>() + 8 * 1024;
 
 /// Working memory outside the arena, on the stack.
-struct Desk {
+struct Buffers {
     scratch: Block,
     bytes: [u8; 1024],
     /// Per stream, the references of 128 columns, if they do not depend on data.
@@ -85,16 +85,16 @@ struct Desk {
 pub(crate) unsafe fn hash_on<K: Kernel>(memory: *mut Block, params: &Params, jobs: &mut [Job<'_>]) {
     let lanes = params.lanes() as usize;
     let stride = jobs.len() * lanes;
-    let mut desk = Desk { scratch: Block::ZERO, bytes: [0; 1024], addresses: [Block::ZERO; STREAMS_MAX] };
+    let mut buffers = Buffers { scratch: Block::ZERO, bytes: [0; 1024], addresses: [Block::ZERO; STREAMS_MAX] };
     for (number, job) in jobs.iter().enumerate() {
         let mut initial = InitialHash::new(params, &job.input);
         for lane in 0..params.lanes() {
             for column in 0..2 {
-                initial.block(column, lane, &mut desk.bytes);
+                initial.block(column, lane, &mut buffers.bytes);
                 let at = column as usize * stride + number * lanes + lane as usize;
                 // SAFETY: the memory has at least two columns of `stride` blocks.
                 let block = unsafe { &mut (*memory.add(at)).0 };
-                for (word, bytes) in desk.bytes.as_chunks().0.iter().enumerate() {
+                for (word, bytes) in buffers.bytes.as_chunks().0.iter().enumerate() {
                     block[K::place(word)] = u64::from_le_bytes(*bytes);
                 }
             }
@@ -118,9 +118,9 @@ pub(crate) unsafe fn hash_on<K: Kernel>(memory: *mut Block, params: &Params, job
                 // SAFETY: guaranteed by the caller, and the batch lies within the stride.
                 unsafe {
                     if pass > 0 && matches!(params.version(), Version::V0x13) {
-                        segment.fill::<K, true>(&mut desk);
+                        segment.fill::<K, true>(&mut buffers);
                     } else {
-                        segment.fill::<K, false>(&mut desk);
+                        segment.fill::<K, false>(&mut buffers);
                     }
                 }
             }
@@ -128,7 +128,7 @@ pub(crate) unsafe fn hash_on<K: Kernel>(memory: *mut Block, params: &Params, job
     }
     let last_column = (params.lane_len() as usize - 1) * stride;
     for (number, job) in jobs.iter_mut().enumerate() {
-        let sum = &mut desk.scratch.0;
+        let sum = &mut buffers.scratch.0;
         sum.fill(0);
         for lane in 0..lanes {
             // SAFETY: the last column is within the memory.
@@ -137,13 +137,13 @@ pub(crate) unsafe fn hash_on<K: Kernel>(memory: *mut Block, params: &Params, job
                 *s ^= word;
             }
         }
-        for (word, bytes) in desk.bytes.as_chunks_mut().0.iter_mut().enumerate() {
+        for (word, bytes) in buffers.bytes.as_chunks_mut().0.iter_mut().enumerate() {
             *bytes = sum[K::place(word)].to_le_bytes();
         }
-        long_hash(&desk.bytes, job.tag);
+        long_hash(&buffers.bytes, job.tag);
     }
-    desk.scratch.0.zeroize();
-    desk.bytes.zeroize();
+    buffers.scratch.0.zeroize();
+    buffers.bytes.zeroize();
 }
 
 /// One slice of several streams.
@@ -181,16 +181,16 @@ impl Segment<'_> {
     ///
     /// # Safety
     /// As [`hash`]; the streams exist, and all earlier slices are finished.
-    unsafe fn fill<K: Kernel, const XOR: bool>(&self, desk: &mut Desk) {
+    unsafe fn fill<K: Kernel, const XOR: bool>(&self, buffers: &mut Buffers) {
         if self.at.is_data_independent(self.params.variant()) {
             // SAFETY: guaranteed by the caller.
-            unsafe { self.fill_by_position::<K, XOR>(desk) }
+            unsafe { self.fill_by_position::<K, XOR>(buffers) }
         } else if self.count == 1 {
             // SAFETY: guaranteed by the caller.
-            unsafe { self.fill_alone::<K, XOR>(desk) }
+            unsafe { self.fill_alone::<K, XOR>(buffers) }
         } else {
             // SAFETY: guaranteed by the caller.
-            unsafe { self.fill_by_data::<K, XOR>(desk) }
+            unsafe { self.fill_by_data::<K, XOR>(buffers) }
         }
     }
 
@@ -206,7 +206,7 @@ impl Segment<'_> {
     ///
     /// # Safety
     /// As [`Segment::fill`].
-    unsafe fn fill_by_data<K: Kernel, const XOR: bool>(&self, desk: &mut Desk) {
+    unsafe fn fill_by_data<K: Kernel, const XOR: bool>(&self, buffers: &mut Buffers) {
         let (mut previous, mut next) = self.start();
         let lanes: [u32; STREAMS_MAX] = std::array::from_fn(|stream| self.lane(stream));
         let mut references = [previous; STREAMS_MAX];
@@ -223,7 +223,13 @@ impl Segment<'_> {
                 // within the memory.
                 let word = unsafe {
                     let next = next.add(stream);
-                    K::mix::<XOR, _>(previous.add(stream), references[stream], next, &raw mut desk.scratch, &mut ahead);
+                    K::mix::<XOR, _>(
+                        previous.add(stream),
+                        references[stream],
+                        next,
+                        &raw mut buffers.scratch,
+                        &mut ahead,
+                    );
                     (*next).0[0]
                 };
                 let reference = self.reference(stream, lanes[stream], index + 1, word);
@@ -240,7 +246,7 @@ impl Segment<'_> {
     ///
     /// # Safety
     /// As [`Segment::fill`].
-    unsafe fn fill_alone<K: Kernel, const XOR: bool>(&self, desk: &mut Desk) {
+    unsafe fn fill_alone<K: Kernel, const XOR: bool>(&self, buffers: &mut Buffers) {
         let (mut previous, mut next) = self.start();
         let lane = self.lane(0);
         // SAFETY: the previous column is finished.
@@ -255,7 +261,7 @@ impl Segment<'_> {
             };
             // SAFETY: `previous` and `reference` are finished blocks, `next` is a different block, and all are within
             // the memory.
-            unsafe { K::mix::<XOR, _>(previous, reference, next, &raw mut desk.scratch, &mut ahead) };
+            unsafe { K::mix::<XOR, _>(previous, reference, next, &raw mut buffers.scratch, &mut ahead) };
             reference = ahead.reference.cast();
             previous = next;
             next = column_after;
@@ -266,15 +272,15 @@ impl Segment<'_> {
     ///
     /// # Safety
     /// As [`Segment::fill`].
-    unsafe fn fill_by_position<K: Kernel, const XOR: bool>(&self, desk: &mut Desk) {
+    unsafe fn fill_by_position<K: Kernel, const XOR: bool>(&self, buffers: &mut Buffers) {
         let (mut previous, mut next) = self.start();
         let first_index = self.at.first_index();
         let lanes: [u32; STREAMS_MAX] = std::array::from_fn(|stream| self.lane(stream));
         let mut references = [previous; STREAMS_MAX];
         for stream in 0..self.count {
             // SAFETY: the caller guarantees a processor that runs the path.
-            unsafe { self.addresses::<K>(lanes[stream], 0, &mut desk.addresses[stream]) };
-            let word = desk.addresses[stream].0[K::place(first_index as usize)];
+            unsafe { self.addresses::<K>(lanes[stream], 0, &mut buffers.addresses[stream]) };
+            let word = buffers.addresses[stream].0[K::place(first_index as usize)];
             references[stream] = self.reference(stream, lanes[stream], first_index, word);
         }
         for index in first_index..self.params.segment_len() {
@@ -283,16 +289,16 @@ impl Segment<'_> {
             for stream in 0..self.count {
                 if place == 0 && index + 1 < self.params.segment_len() {
                     // SAFETY: the caller guarantees a processor that runs the path.
-                    unsafe { self.addresses::<K>(lanes[stream], index + 1, &mut desk.addresses[stream]) };
+                    unsafe { self.addresses::<K>(lanes[stream], index + 1, &mut buffers.addresses[stream]) };
                 }
-                let word = desk.addresses[stream].0[place];
+                let word = buffers.addresses[stream].0[place];
                 let after = self.reference(stream, lanes[stream], index + 1, word);
                 let mut ahead = Spread { reference: after.cast(), next: column_after.wrapping_add(stream).cast() };
                 // SAFETY: `previous` and `references` are finished blocks, `next` is a different block, and all are
                 // within the memory.
                 unsafe {
                     let (previous, next) = (previous.add(stream), next.add(stream));
-                    K::mix::<XOR, _>(previous, references[stream], next, &raw mut desk.scratch, &mut ahead);
+                    K::mix::<XOR, _>(previous, references[stream], next, &raw mut buffers.scratch, &mut ahead);
                 }
                 references[stream] = after;
             }

@@ -4,7 +4,7 @@
 //! - [`on_db!`] runs one `sqlx` expression on whichever driver a [`Conn`] holds.
 //! - [`Migrations`] are embedded and append-only, and each set has its own version table.
 //! - [`Db::snapshot_into`] copies an SQLite database while it is in use.
-//! - [`copy()`] moves all rows to another database, of either kind.
+//! - [`copy()`] moves all rows to another database, of either kind (feature `copy`).
 //! - [`DbTime`] is an instant with the same precision in both.
 //!
 //! The portable subset of SQL: `$n` placeholders, `RETURNING`, `ON CONFLICT`, common table expressions, partial
@@ -38,7 +38,7 @@ macro_rules! by_driver {
 
 mod cause;
 mod conn;
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[cfg(feature = "copy")]
 mod copy;
 mod db;
 mod error;
@@ -62,7 +62,7 @@ pub use sqlx;
 
 pub use cause::Cause;
 pub use conn::{Conn, ReadConn};
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
+#[cfg(feature = "copy")]
 pub use copy::{
     Compared, Copied, CopyError, CopyPlan, CopyTarget, DerivedTable, Difference, Differs, ExclusiveDb, copy,
 };

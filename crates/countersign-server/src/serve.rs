@@ -220,7 +220,7 @@ impl Acceptor {
 
     fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
         let ticket = self.open.enter(peer, Instant::now());
-        let usher = ticket.usher();
+        let task_slot = ticket.task_slot();
         let connection = Connection {
             builder: self.builder.clone(),
             app: self.app.clone(),
@@ -229,7 +229,7 @@ impl Acceptor {
             draining: self.draining.clone(),
             stages: self.stages.subscribe(),
         };
-        usher.tell(self.connections.spawn(connection.serve(stream, peer, ticket)));
+        task_slot.set(self.connections.spawn(connection.serve(stream, peer, ticket)));
     }
 
     async fn everybody_left(&mut self) {
@@ -293,7 +293,13 @@ impl Connection {
         };
         let Ok(Some(stream)) = begun else { return };
         builder.http1().timer(HeadTimer::new(patience.head_time_max));
-        let answers = Answers { app, peer, desk: ticket.desk(), draining, conversation: Arc::clone(&conversation) };
+        let answers = Answers {
+            app,
+            peer,
+            request_counter: ticket.request_counter(),
+            draining,
+            conversation: Arc::clone(&conversation),
+        };
         let service = service_fn(move |request| answers.to(request));
         let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
         // hyper starts the head timeout once the HTTP version is known, and HTTP/2 has none. A client that sends

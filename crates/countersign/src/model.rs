@@ -22,8 +22,8 @@ mod user;
 mod visible;
 
 pub use challenge::{Challenge, ChallengePurpose, ChallengeSolution};
-pub(crate) use client::{Asker, DeviceTrust, Network};
 pub use client::{ClientAddress, ClientInfo};
+pub(crate) use client::{DeviceTrust, Network, Requester};
 pub use device::Device;
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use event::{Actor, Event, EventKind, Outcome};

@@ -2,7 +2,7 @@
 //! API.
 //!
 //! A host merges [`routes`] at the root of its site. Its own pages extract a [`Visitor`], a [`LoggedIn`] or, for forms that take
-//! time to fill in, a [`Writer`], and render with [`Visitor::page`], so that all pages share the layout, language and theme. A host
+//! time to fill in, a [`MaybeLoggedIn`], and render with [`Visitor::page`], so that all pages share the layout, language and theme. A host
 //! may replace `pages/layout.html`; see [`crate::templates`].
 
 mod account;
@@ -30,7 +30,7 @@ pub use form::{Fault, Form};
 pub use outcome::Redirect;
 pub use shown::{Moment, picture_url};
 pub use theme::ErrorPage;
-pub use visitor::{FormsOf, LoggedIn, NoCaller, Visitor, Writer};
+pub use visitor::{FormsOf, LoggedIn, MaybeLoggedIn, NoCaller, Visitor};
 
 use crate::Accounts;
 

@@ -8,7 +8,7 @@ use countersign::http::current_user::CurrentUser;
 use countersign::http::path::PathId;
 use countersign::http::problem::Problem;
 use countersign::model::UserId;
-use countersign::pages::{Fault, Form, LoggedIn, NoCaller, Redirect, Visitor, Writer};
+use countersign::pages::{Fault, Form, LoggedIn, MaybeLoggedIn, NoCaller, Redirect, Visitor};
 use countersign::templates::context;
 use countersign_db::DbError;
 use tokio::sync::Semaphore;
@@ -68,8 +68,13 @@ struct Sent {
 }
 
 impl Sent {
-    async fn read(state: &State, writer: Writer, request: Request, post: Option<PostId>) -> Result<Self, Response> {
-        let Writer { visitor, caller, .. } = writer;
+    async fn read(
+        state: &State,
+        writer: MaybeLoggedIn,
+        request: Request,
+        post: Option<PostId>,
+    ) -> Result<Self, Response> {
+        let MaybeLoggedIn { visitor, caller, .. } = writer;
         let room = match &caller {
             Ok(_) => None,
             Err(_) => Some(state.senders.0.try_acquire().map_err(|_| Redirect::path("/login").into_response())?),
@@ -135,7 +140,7 @@ pub(super) async fn show_new(LoggedIn { visitor, .. }: LoggedIn) -> Result<Respo
 
 pub(super) async fn publish(
     extract::State(state): extract::State<State>,
-    writer: Writer,
+    writer: MaybeLoggedIn,
     request: Request,
 ) -> Result<Response, Response> {
     let mut sent = Sent::read(&state, writer, request, None).await?;
@@ -170,7 +175,7 @@ pub(super) async fn show_edit(
 
 pub(super) async fn save(
     extract::State(state): extract::State<State>,
-    writer: Writer,
+    writer: MaybeLoggedIn,
     PathId(id): PathId<PostId>,
     request: Request,
 ) -> Result<Response, Response> {

@@ -77,18 +77,18 @@ const fn then(first: Places, second: Places) -> Places {
 const DIAGONALS: [usize; 4] = [3, 0, 1, 2];
 
 /// The sources of the words, for each vector of a set.
-type Turn = [Places; 4];
+type Sources = [Places; 4];
 
-const ROW_TURN: Turn = [rows(DIAGONALS[0]), rows(DIAGONALS[1]), rows(DIAGONALS[2]), rows(DIAGONALS[3])];
+const ROW_TURN: Sources = [rows(DIAGONALS[0]), rows(DIAGONALS[1]), rows(DIAGONALS[2]), rows(DIAGONALS[3])];
 
 /// The rows stay on their diagonals, because rotating them back would cost extra work. The columns are mixed in place,
 /// and their last rotation also undoes that of the rows. Hence one table for each vector of the rows.
-const COLUMN_TURNS: [Turn; 4] = [column_turn(0), column_turn(1), column_turn(2), column_turn(3)];
+const COLUMN_TURNS: [Sources; 4] = [column_turn(0), column_turn(1), column_turn(2), column_turn(3)];
 
 /// From the columns' diagonals to the word order of stored blocks.
-const COLUMN_RETURNS: [Turn; 4] = [column_return(0), column_return(1), column_return(2), column_return(3)];
+const COLUMN_RETURNS: [Sources; 4] = [column_return(0), column_return(1), column_return(2), column_return(3)];
 
-const fn column_turn(vector: usize) -> Turn {
+const fn column_turn(vector: usize) -> Sources {
     let left = DIAGONALS[vector];
     let mut turn = [rows(0); 4];
     let mut row = 0;
@@ -99,7 +99,7 @@ const fn column_turn(vector: usize) -> Turn {
     turn
 }
 
-const fn column_return(vector: usize) -> Turn {
+const fn column_return(vector: usize) -> Sources {
     let mut turn = [rows(0); 4];
     let mut row = 0;
     while row < 4 {
@@ -162,7 +162,7 @@ unsafe fn half_round<V: Oct, const N: usize, A: Ahead>(pairs: &mut [Pair<V>; N],
 }
 
 #[inline(always)]
-unsafe fn turn<V: Oct>(set: &mut Set<V>, from: &Turn) {
+unsafe fn turn<V: Oct>(set: &mut Set<V>, from: &Sources) {
     for (vector, from) in set.iter_mut().zip(from) {
         // SAFETY: guaranteed by the caller.
         *vector = unsafe { vector.take(*from) };

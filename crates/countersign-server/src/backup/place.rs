@@ -334,12 +334,12 @@ async fn upload(
 }
 
 /// The destination of scheduled backups.
-pub(crate) enum Shelf {
+pub(crate) enum BackupStore {
     Folder(PathBuf),
     Bucket { bucket: AmazonS3, prefix: Key, shown: String },
 }
 
-impl Shelf {
+impl BackupStore {
     pub(crate) fn open(to: &BackupDestination, shell: &ShellSettings) -> Result<Self, Failure> {
         Ok(match to {
             // Absolute, because the program may change its working directory later.
@@ -363,7 +363,7 @@ impl Shelf {
         }
     }
 
-    /// Lists the files or objects directly in the shelf, as mapped and filtered by `wanted`.
+    /// Lists the files or objects directly in the store, as mapped and filtered by `wanted`.
     pub(crate) async fn list<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Failure> {
         let mut found = Vec::new();
         match self {

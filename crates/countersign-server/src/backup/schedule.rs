@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info};
 
 use super::archive::Manifest;
-use super::place::{Shelf, Stop};
+use super::place::{BackupStore, Stop};
 use super::staging::beside;
 use super::{Made, Order, make};
 use crate::Host;
@@ -47,7 +47,7 @@ pub(crate) struct Schedule {
 /// The configuration of the schedule.
 struct Plan {
     shell: Arc<ShellSettings>,
-    shelf: Shelf,
+    store: BackupStore,
     recipients: Vec<Recipient>,
     every: SignedDuration,
     keep: usize,
@@ -63,7 +63,7 @@ impl Schedule {
         let settings = &shell.backups;
         let Some(to) = &settings.backup_to else { return Ok(None) };
         let plan = Plan {
-            shelf: Shelf::open(to, shell)?,
+            store: BackupStore::open(to, shell)?,
             recipients: shell.backup_recipients(),
             every: SignedDuration::from_hours(settings.backup_every_hours.into()),
             keep: usize::try_from(settings.backup_keep).unwrap_or(usize::MAX),
@@ -134,7 +134,7 @@ impl Plan {
             }
         }
         let name = name_at(H::NAME, now, &self.recipients);
-        let place = self.shelf.place(&name);
+        let place = self.store.place(&name);
         let order = Order { shell: &self.shell, place: &place, recipients: &self.recipients, now };
         let Made { manifest, bytes, .. } = make::<H>(&order, stop, &|_, _| {}).await?;
         let Manifest { pictures, pictures_missing, .. } = manifest;
@@ -155,7 +155,7 @@ impl Plan {
         backups.sort();
         let surplus = backups.len().saturating_sub(self.keep);
         for (_, name) in backups.into_iter().take(surplus) {
-            self.shelf.remove(&name).await?;
+            self.store.remove(&name).await?;
             info!(name, "an old backup is deleted");
         }
         Ok(())
@@ -164,7 +164,7 @@ impl Plan {
     /// Lists the backups of this schedule up to `now`. Later ones stem from a wrong clock and are left alone.
     async fn backups<H: Host>(&self, now: Timestamp) -> Result<Vec<(Timestamp, String)>, Failure> {
         let known = |name: &str| time_of(H::NAME, name).filter(|at| *at <= now).map(|at| (at, name.to_owned()));
-        self.shelf.list(known).await
+        self.store.list(known).await
     }
 }
 

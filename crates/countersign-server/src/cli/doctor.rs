@@ -17,7 +17,7 @@ use countersign::media::Storage;
 use super::start::WEAK_COSTS;
 use super::{Failure, Finding, say, settings_for};
 use crate::Host;
-use crate::backup::place::Shelf;
+use crate::backup::place::BackupStore;
 use crate::settings::{Loaded, MailSettings, Purpose, Report, Settings, ShellSettings, load};
 use crate::tls::Identity;
 
@@ -246,7 +246,7 @@ async fn pictures(examination: &mut Examination, shell: &ShellSettings) {
 
 async fn backups(examination: &mut Examination, shell: &ShellSettings) {
     let Some(to) = &shell.backups.backup_to else { return };
-    let listed = async { Shelf::open(to, shell)?.list(|_| None::<()>).await };
+    let listed = async { BackupStore::open(to, shell)?.list(|_| None::<()>).await };
     match listed.await {
         Ok(_) => examination.add(Verdict::Ok, format!("backups: {to} can be listed")),
         Err(Failure(reason)) => examination.add(Verdict::Fail, format!("backups: {reason}; check BACKUP_TO")),

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use super::lingering::Conversation;
-use super::open_connections::Desk;
+use super::open_connections::RequestCounter;
 use super::unread::{Fate, watch};
 use crate::Draining;
 
@@ -21,7 +21,7 @@ use crate::Draining;
 pub(super) struct Answers {
     pub(super) app: Router,
     pub(super) peer: SocketAddr,
-    pub(super) desk: Desk,
+    pub(super) request_counter: RequestCounter,
     pub(super) draining: Draining,
     pub(super) conversation: Arc<Conversation>,
 }
@@ -37,12 +37,12 @@ impl Answers {
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, Evicted>> + use<> {
-        let under_way = self.desk.begin();
+        let under_way = self.request_counter.begin();
         let ends_by_header = request.version() < Version::HTTP_2;
         if !ends_by_header {
             self.conversation.turns_to_http2();
         }
-        let (mut request, rest) = watch(request, &self.desk);
+        let (mut request, rest) = watch(request, &self.request_counter);
         let answer = (under_way.is_some() && names_its_host(&request)).then(|| {
             request.extensions_mut().insert(ConnectInfo(self.peer));
             self.app.clone().oneshot(request)

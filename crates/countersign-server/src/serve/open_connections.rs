@@ -45,12 +45,12 @@ struct Present {
 struct OpenConnection {
     /// The client's IPv4 address or IPv6 /64.
     network: IpAddr,
-    conduct: Mutex<Conduct>,
+    activity: Mutex<Activity>,
     task: OnceLock<AbortHandle>,
 }
 
 /// The state of a connection.
-struct Conduct {
+struct Activity {
     /// When it was opened, or when its latest request began or was answered.
     since: Instant,
     /// Number of requests so far.
@@ -74,7 +74,7 @@ enum Awaited {
     YoungBody,
 }
 
-impl Conduct {
+impl Activity {
     fn new(now: Instant) -> Self {
         Self { since: now, asked: 0, under_way: 0, awaited_bodies: 0, is_evicted: false }
     }
@@ -95,15 +95,15 @@ impl Conduct {
 }
 
 impl OpenConnection {
-    fn conduct(&self) -> MutexGuard<'_, Conduct> {
-        self.conduct.lock().unwrap_or_else(PoisonError::into_inner)
+    fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Evicts the connection, unless a request began in the meantime. Later requests are refused.
     fn evict(&self, now: Instant, connection_counters: &ConnectionCounters) {
-        let mut conduct = self.conduct();
-        if conduct.awaited(now).is_some() {
-            conduct.is_evicted = true;
+        let mut activity = self.activity();
+        if activity.awaited(now).is_some() {
+            activity.is_evicted = true;
             connection_counters.one_is_evicted();
             if let Some(task) = self.task.get() {
                 task.abort();
@@ -130,13 +130,13 @@ impl OpenConnections {
     /// Registers a new connection.
     pub(super) fn enter(self: &Arc<Self>, peer: SocketAddr, now: Instant) -> Ticket {
         self.connection_counters.one_came();
-        let conduct = Mutex::new(Conduct::new(now));
-        let guest = Arc::new(OpenConnection { network: network(peer.ip()), conduct, task: OnceLock::new() });
+        let activity = Mutex::new(Activity::new(now));
+        let connection = Arc::new(OpenConnection { network: network(peer.ip()), activity, task: OnceLock::new() });
         let mut present = self.present();
         let number = present.next;
         present.next += 1;
-        present.connections.insert(number, Arc::clone(&guest));
-        Ticket { connections: Arc::clone(self), guest, number }
+        present.connections.insert(number, Arc::clone(&connection));
+        Ticket { connections: Arc::clone(self), connection, number }
     }
 
     fn present(&self) -> MutexGuard<'_, Present> {
@@ -149,26 +149,26 @@ impl OpenConnections {
         if present.connections.len() < self.room_for {
             return true;
         }
-        let mut crowds: HashMap<IpAddr, usize> = HashMap::new();
-        for guest in present.connections.values() {
-            *crowds.entry(guest.network).or_default() += 1;
+        let mut by_network: HashMap<IpAddr, usize> = HashMap::new();
+        for connection in present.connections.values() {
+            *by_network.entry(connection.network).or_default() += 1;
         }
         let mut silent = Vec::new();
-        for guest in present.connections.values() {
-            let conduct = guest.conduct();
-            if conduct.is_evicted {
+        for connection in present.connections.values() {
+            let activity = connection.activity();
+            if activity.is_evicted {
                 return false; // an eviction is in progress
             }
-            if let Some(awaited) = conduct.awaited(now) {
+            if let Some(awaited) = activity.awaited(now) {
                 // If many come from one network, the attacker is probably among them.
-                silent.push(((awaited, Reverse(crowds[&guest.network]), conduct.since), guest));
+                silent.push(((awaited, Reverse(by_network[&connection.network]), activity.since), connection));
             }
         }
         let count = (silent.len() / 8).clamp(1, EVICTED_MAX.max(self.room_for / 32)).min(silent.len());
         if count > 0 {
             silent.select_nth_unstable_by_key(count - 1, |(key, _)| *key);
-            for (_, guest) in &silent[..count] {
-                guest.evict(now, &self.connection_counters);
+            for (_, connection) in &silent[..count] {
+                connection.evict(now, &self.connection_counters);
             }
         }
         false
@@ -186,24 +186,24 @@ fn network(address: IpAddr) -> IpAddr {
 /// A connection's handle; dropping it unregisters the connection.
 pub(super) struct Ticket {
     connections: Arc<OpenConnections>,
-    guest: Arc<OpenConnection>,
+    connection: Arc<OpenConnection>,
     number: u64,
 }
 
 impl Ticket {
     /// Returns the handle that registers the connection's task.
-    pub(super) fn usher(&self) -> Usher {
-        Usher(Arc::clone(&self.guest))
+    pub(super) fn task_slot(&self) -> TaskSlot {
+        TaskSlot(Arc::clone(&self.connection))
     }
 
     /// Returns the number of requests so far.
     pub(super) fn requests(&self) -> u64 {
-        self.guest.conduct().asked
+        self.connection.activity().asked
     }
 
     /// Returns the handle that counts requests.
-    pub(super) fn desk(&self) -> Desk {
-        Desk(Arc::clone(&self.guest))
+    pub(super) fn request_counter(&self) -> RequestCounter {
+        RequestCounter(Arc::clone(&self.connection))
     }
 }
 
@@ -216,41 +216,41 @@ impl Drop for Ticket {
 }
 
 /// Registers the task of a connection.
-pub(super) struct Usher(Arc<OpenConnection>);
+pub(super) struct TaskSlot(Arc<OpenConnection>);
 
-impl Usher {
+impl TaskSlot {
     /// Registers the task; must be called once.
-    pub(super) fn tell(self, task: AbortHandle) {
+    pub(super) fn set(self, task: AbortHandle) {
         let _ = self.0.task.set(task);
     }
 }
 
 /// Counts the requests of one connection.
 #[derive(Clone)]
-pub(super) struct Desk(Arc<OpenConnection>);
+pub(super) struct RequestCounter(Arc<OpenConnection>);
 
-impl Desk {
+impl RequestCounter {
     /// Begins a request; `None` if the connection is being evicted, and then the request must not be handled.
     pub(super) fn begin(&self) -> Option<UnderWay> {
-        let mut conduct = self.0.conduct();
-        if conduct.is_evicted {
+        let mut activity = self.0.activity();
+        if activity.is_evicted {
             return None;
         }
-        conduct.asked += 1;
-        conduct.under_way += 1;
-        conduct.since = Instant::now();
+        activity.asked += 1;
+        activity.under_way += 1;
+        activity.since = Instant::now();
         Some(UnderWay(Arc::clone(&self.0)))
     }
 
     /// Records that the server waits for a request's body.
     pub(super) fn awaits_a_body(&self) {
-        self.0.conduct().awaited_bodies += 1;
+        self.0.activity().awaited_bodies += 1;
     }
 
     /// Records that the server no longer waits for it.
     pub(super) fn has_a_body(&self) {
-        let mut conduct = self.0.conduct();
-        conduct.awaited_bodies = conduct.awaited_bodies.saturating_sub(1);
+        let mut activity = self.0.activity();
+        activity.awaited_bodies = activity.awaited_bodies.saturating_sub(1);
     }
 }
 
@@ -259,9 +259,9 @@ pub(super) struct UnderWay(Arc<OpenConnection>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut conduct = self.0.conduct();
-        conduct.under_way = conduct.under_way.saturating_sub(1);
-        conduct.since = Instant::now();
+        let mut activity = self.0.activity();
+        activity.under_way = activity.under_way.saturating_sub(1);
+        activity.since = Instant::now();
     }
 }
 
@@ -269,12 +269,12 @@ impl Drop for UnderWay {
 mod tests {
     use super::*;
 
-    struct Hall {
+    struct Setup {
         connections: Arc<OpenConnections>,
         opened: Instant,
     }
 
-    impl Hall {
+    impl Setup {
         fn new(room_for: u32) -> Self {
             Self { connections: OpenConnections::new(room_for, Arc::default()), opened: Instant::now() }
         }
@@ -291,69 +291,69 @@ mod tests {
     }
 
     fn is_evicted(ticket: &Ticket) -> bool {
-        ticket.guest.conduct().is_evicted
+        ticket.connection.activity().is_evicted
     }
 
     #[test]
     fn nobody_is_evicted_while_there_is_room() {
-        let hall = Hall::new(2);
-        let guest = hall.enter("192.0.2.1", 0);
-        assert!(hall.has_room_at(60_000));
-        assert!(!is_evicted(&guest));
+        let connections = Setup::new(2);
+        let connection = connections.enter("192.0.2.1", 0);
+        assert!(connections.has_room_at(60_000));
+        assert!(!is_evicted(&connection));
     }
 
     #[test]
     fn whoever_has_sent_nothing_for_longest_makes_room() {
-        let hall = Hall::new(3);
-        let asked = hall.enter("192.0.2.1", 0);
-        drop(asked.desk().begin());
-        asked.guest.conduct().since = hall.opened;
-        let (older, newer) = (hall.enter("192.0.2.2", 10), hall.enter("192.0.2.3", 20));
-        assert!(!hall.has_room_at(5_000));
+        let connections = Setup::new(3);
+        let asked = connections.enter("192.0.2.1", 0);
+        drop(asked.request_counter().begin());
+        asked.connection.activity().since = connections.opened;
+        let (older, newer) = (connections.enter("192.0.2.2", 10), connections.enter("192.0.2.3", 20));
+        assert!(!connections.has_room_at(5_000));
         assert_eq!([&asked, &older, &newer].map(is_evicted), [false, true, false]);
         // The connection that is being evicted is enough.
-        assert!(!hall.has_room_at(5_001));
+        assert!(!connections.has_room_at(5_001));
         assert_eq!([&asked, &older, &newer].map(is_evicted), [false, true, false]);
-        assert!(older.desk().begin().is_none(), "a request that comes too late is not begun");
+        assert!(older.request_counter().begin().is_none(), "a request that comes too late is not begun");
         drop(older);
-        assert!(hall.has_room_at(5_002));
+        assert!(connections.has_room_at(5_002));
     }
 
     #[test]
     fn of_many_from_one_network_one_goes_before_others() {
-        let hall = Hall::new(4);
-        let alone = hall.enter("2001:db8:2::1", 0);
-        let crowd = ["2001:db8:1::1", "2001:db8:1::2", "2001:db8:1::3:0:0"].map(|address| hall.enter(address, 500));
-        assert!(!hall.has_room_at(600));
+        let connections = Setup::new(4);
+        let alone = connections.enter("2001:db8:2::1", 0);
+        let many = ["2001:db8:1::1", "2001:db8:1::2", "2001:db8:1::3:0:0"].map(|address| connections.enter(address, 500));
+        assert!(!connections.has_room_at(600));
         assert!(!is_evicted(&alone));
-        assert_eq!(crowd.iter().filter(|guest| is_evicted(guest)).count(), 1);
+        assert_eq!(many.iter().filter(|connection| is_evicted(connection)).count(), 1);
     }
 
     #[test]
     fn whoever_waits_for_the_server_stays() {
-        let hall = Hall::new(2);
-        let connections = [hall.enter("192.0.2.1", 0), hall.enter("192.0.2.2", 0)];
-        let under_way: Vec<_> = connections.iter().map(|guest| guest.desk().begin().unwrap()).collect();
-        assert!(!hall.has_room_at(60_000));
+        let connections = Setup::new(2);
+        let connections = [connections.enter("192.0.2.1", 0), connections.enter("192.0.2.2", 0)];
+        let under_way: Vec<_> = connections.iter().map(|connection| connection.request_counter().begin().unwrap()).collect();
+        assert!(!connections.has_room_at(60_000));
         assert_eq!(connections.each_ref().map(is_evicted), [false, false]);
         // A connection that does not send its body is evicted like others.
-        connections[0].guest.conduct().awaited_bodies = 1;
-        assert!(!hall.has_room_at(120_000));
+        connections[0].connection.activity().awaited_bodies = 1;
+        assert!(!connections.has_room_at(120_000));
         assert_eq!(connections.each_ref().map(is_evicted), [true, false]);
         drop(under_way);
     }
 
     #[test]
     fn a_newcomer_is_given_time_before_a_body_that_does_not_come() {
-        let hall = Hall::new(2);
-        let slow = hall.enter("192.0.2.1", 0);
-        let _under_way = slow.desk().begin().unwrap();
+        let connections = Setup::new(2);
+        let slow = connections.enter("192.0.2.1", 0);
+        let _under_way = slow.request_counter().begin().unwrap();
         {
-            let mut conduct = slow.guest.conduct();
-            (conduct.awaited_bodies, conduct.since) = (1, hall.opened);
+            let mut activity = slow.connection.activity();
+            (activity.awaited_bodies, activity.since) = (1, connections.opened);
         }
-        let newcomer = hall.enter("192.0.2.2", 9_900);
-        assert!(!hall.has_room_at(10_000));
+        let newcomer = connections.enter("192.0.2.2", 9_900);
+        assert!(!connections.has_room_at(10_000));
         assert_eq!([&slow, &newcomer].map(is_evicted), [true, false]);
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
-use super::open_connections::{Desk, UnderWay};
+use super::open_connections::{RequestCounter, UnderWay};
 
 /// Maximum rest to read before the response, in bytes. More than any route accepts, unless `MAX_UPLOAD_SIZE_BYTES` is
 /// raised.
@@ -43,7 +43,7 @@ pub(super) enum Fate {
 pub(super) struct WatchedBody {
     /// `None` after it was handed back.
     body: Option<Incoming>,
-    desk: Desk,
+    request_counter: RequestCounter,
     is_awaited: bool,
     /// Whether the client sends it without being asked; with `Expect: 100-continue` it waits (RFC 9110, section
     /// 10.1.1).
@@ -55,8 +55,8 @@ pub(super) struct WatchedBody {
 /// Receives the body when the handler drops it.
 pub(super) struct Remains(Option<oneshot::Receiver<WatchedBody>>);
 
-/// Wraps a request's body, and records at `desk` when the server waits for it.
-pub(super) fn watch(request: Request<Incoming>, desk: &Desk) -> (Request<WatchedBody>, Remains) {
+/// Wraps a request's body, and tells `request_counter` when the server waits for it.
+pub(super) fn watch(request: Request<Incoming>, request_counter: &RequestCounter) -> (Request<WatchedBody>, Remains) {
     let (way_back, remains) = if request.body().is_end_stream() {
         (None, None)
     } else {
@@ -66,7 +66,7 @@ pub(super) fn watch(request: Request<Incoming>, desk: &Desk) -> (Request<Watched
     let is_coming = !waits_to_be_asked(request.headers());
     let watched = request.map(|body| WatchedBody {
         body: Some(body),
-        desk: desk.clone(),
+        request_counter: request_counter.clone(),
         is_awaited: false,
         is_coming,
         is_at_end: false,
@@ -131,14 +131,14 @@ impl WatchedBody {
     fn is_waited_for(&mut self) {
         if !self.is_awaited {
             self.is_awaited = true;
-            self.desk.awaits_a_body();
+            self.request_counter.awaits_a_body();
         }
     }
 
     fn has_come(&mut self) {
         if self.is_awaited {
             self.is_awaited = false;
-            self.desk.has_a_body();
+            self.request_counter.has_a_body();
         }
     }
 }
@@ -180,8 +180,15 @@ impl Drop for WatchedBody {
             && !self.is_at_end
             && !self.is_end_stream()
         {
-            let (body, desk) = (self.body.take(), self.desk.clone());
-            let _ = way_back.send(Self { body, desk, is_awaited: false, is_coming, is_at_end: false, way_back: None });
+            let (body, request_counter) = (self.body.take(), self.request_counter.clone());
+            let _ = way_back.send(Self {
+                body,
+                request_counter,
+                is_awaited: false,
+                is_coming,
+                is_at_end: false,
+                way_back: None,
+            });
         }
     }
 }

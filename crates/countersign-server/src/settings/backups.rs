@@ -14,7 +14,7 @@ pub struct BackupSettings {
     /// Where the server stores scheduled backups: an existing folder, or `s3://bucket/prefix`, which is accessed with
     /// the `S3_` settings. Use it for this installation only. Without it no backups are scheduled. SQLite only; for
     /// PostgreSQL use `pg_dump`.
-    #[conf(env, value_parser = shelf)]
+    #[conf(env, value_parser = backup_destination)]
     pub backup_to: Option<BackupDestination>,
 
     /// Hours between the starts of two scheduled backups. One of several instances makes each backup.
@@ -67,7 +67,7 @@ impl ShellSettings {
     }
 }
 
-fn shelf(text: &str) -> Result<BackupDestination, &'static str> {
+fn backup_destination(text: &str) -> Result<BackupDestination, &'static str> {
     match text.split_once("://") {
         Some(("s3", place)) => {
             let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -124,10 +124,10 @@ mod tests {
             ("s3://backups/", bucket("")),
             ("s3://backups/blog/daily/", bucket("blog/daily")),
         ] {
-            assert_eq!(shelf(text), Ok(kept), "{text}");
+            assert_eq!(backup_destination(text), Ok(kept), "{text}");
         }
         for text in ["s3://", "s3://a", "s3://backups//x", "s3://backups/../x", "s3://backups/a b", "gs://backups"] {
-            assert!(shelf(text).is_err(), "{text}");
+            assert!(backup_destination(text).is_err(), "{text}");
         }
         assert_eq!(object("backups/a/b.tar"), Ok(("backups".to_owned(), "a/b.tar")));
         for text in ["", "backups", "backups/", "/b.tar", "backups/a/", "backups/./a", "backups/\u{e9}"] {

@@ -63,7 +63,7 @@ pub(crate) enum DeviceTrust {
 
 /// A request that waits for a password to be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Asker {
+pub(crate) struct Requester {
     pub(crate) network: Network,
     pub(crate) standing: DeviceTrust,
 }
@@ -96,8 +96,8 @@ impl ClientInfo {
     }
 
     /// Returns this client as a request in the hashing queue.
-    pub(crate) fn asker(&self, standing: DeviceTrust) -> Asker {
-        Asker { network: self.network(), standing }
+    pub(crate) fn requester(&self, standing: DeviceTrust) -> Requester {
+        Requester { network: self.network(), standing }
     }
 }
 

@@ -119,7 +119,7 @@ where
 /// A visitor who submits a text that took time to write. Where [`LoggedIn`] would redirect, or an error would be returned, the page
 /// can show them their text again.
 #[non_exhaustive]
-pub struct Writer {
+pub struct MaybeLoggedIn {
     /// The visitor.
     pub visitor: Visitor,
     /// The session of the cookie, or why it is unknown.
@@ -135,7 +135,7 @@ pub enum NoCaller {
     Problem(Problem),
 }
 
-impl<S> FromRequestParts<S> for Writer
+impl<S> FromRequestParts<S> for MaybeLoggedIn
 where
     S: Send + Sync,
     Accounts: FromRef<S>,

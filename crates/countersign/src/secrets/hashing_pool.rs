@@ -22,7 +22,7 @@ use self::metrics::Metrics;
 use self::queue::Queues;
 use super::password_hash::{Derivation, NewHash, PasswordHash, Tag};
 use crate::config::{HashParameters, HashingPolicy};
-use crate::model::{Asker, Network, Password};
+use crate::model::{Network, Password, Requester};
 
 pub use self::metrics::{HashingMetrics, Histogram};
 pub use self::speed::{HashingSpeed, measure_hashing};
@@ -131,31 +131,31 @@ impl HashingPool {
     /// Returns whether `password` matches `hash`.
     pub(crate) async fn verify(
         &self,
-        asker: Asker,
+        requester: Requester,
         hash: &PasswordHash,
         password: &Arc<Password>,
     ) -> Result<bool, Overloaded> {
-        let tag = self.derive(asker, hash.derivation(password)).await?;
+        let tag = self.derive(requester, hash.derivation(password)).await?;
         Ok(hash.matches(password, &tag))
     }
 
     /// Hashes `password` with these parameters, in the stored form.
     pub(crate) async fn hash(
         &self,
-        asker: Asker,
+        requester: Requester,
         parameters: HashParameters,
         password: &Arc<Password>,
     ) -> Result<String, Overloaded> {
         let new = NewHash::new(parameters);
-        let tag = self.derive(asker, new.derivation(password)).await?;
+        let tag = self.derive(requester, new.derivation(password)).await?;
         Ok(new.encode(&tag))
     }
 
     /// Fails if the queue has no room or its wait is too long, for callers with work to do before hashing.
-    pub(crate) fn find_place(&self, asker: Asker) -> Result<(), Overloaded> {
+    pub(crate) fn find_place(&self, requester: Requester) -> Result<(), Overloaded> {
         let state = self.shared.lock();
-        let has_room = state.queue.has_room(asker.standing, asker.network, self.shared.policy.queue_max);
-        if has_room && !self.shared.exceeds_max_wait(state.queue.ahead_of(asker.standing, asker.network)) {
+        let has_room = state.queue.has_room(requester.standing, requester.network, self.shared.policy.queue_max);
+        if has_room && !self.shared.exceeds_max_wait(state.queue.ahead_of(requester.standing, requester.network)) {
             return Ok(());
         }
         drop(state);
@@ -178,9 +178,9 @@ impl HashingPool {
         self.shared.metrics.read(queued, self.shared.policy.queue_max, &self.shared.plan)
     }
 
-    async fn derive(&self, asker: Asker, derivation: Derivation) -> Result<Tag, Overloaded> {
+    async fn derive(&self, requester: Requester, derivation: Derivation) -> Result<Tag, Overloaded> {
         let (reply, mut answer) = oneshot::channel();
-        let ticket = self.shared.enqueue(asker, Entry { derivation, reply, since: Instant::now() })?;
+        let ticket = self.shared.enqueue(requester, Entry { derivation, reply, since: Instant::now() })?;
         // A trace span that covers the queue and the hash.
         let span = info_span!(target: TRACE_TARGET, "hash password");
         match tokio::time::timeout(self.shared.policy.wait_max, &mut answer).instrument(span).await {
@@ -205,14 +205,14 @@ impl Drop for HashingPool {
 /// A place in the queue. Dropping it leaves the queue.
 struct Ticket<'s> {
     shared: &'s Shared,
-    asker: Asker,
+    requester: Requester,
     id: u64,
 }
 
 impl Ticket<'_> {
     /// Leaves the queue; `true` if the hash had not started.
     fn withdraw(&self) -> bool {
-        self.shared.lock().queue.remove(self.asker.standing, self.asker.network, self.id)
+        self.shared.lock().queue.remove(self.requester.standing, self.requester.network, self.id)
     }
 }
 
@@ -242,12 +242,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(&self, asker: Asker, entry: Entry) -> Result<Ticket<'_>, Overloaded> {
+    fn enqueue(&self, requester: Requester, entry: Entry) -> Result<Ticket<'_>, Overloaded> {
         if self.plan.extra_bytes(&entry.derivation) > self.plan.spare_bytes {
             tracing::warn!("a stored password hash asks for more memory than HASHING_MEMORY_BYTES_MAX leaves");
             return Err(Overloaded);
         }
-        let Asker { network, standing } = asker;
+        let Requester { network, standing } = requester;
         let mut state = self.lock();
         if self.exceeds_max_wait(state.queue.ahead_of(standing, network)) {
             self.metrics.refused();
@@ -265,7 +265,7 @@ impl Shared {
             let _ = displaced.reply.send(Err(Overloaded));
         }
         self.changed.notify_one();
-        Ok(Ticket { shared: self, asker, id: pushed.id })
+        Ok(Ticket { shared: self, requester, id: pushed.id })
     }
 }
 

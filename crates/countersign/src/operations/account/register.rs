@@ -154,8 +154,8 @@ impl Accounts {
         if self.is_too_common(&password) {
             return Err(RegisterError::CommonPassword);
         }
-        let asker = client.asker(DeviceTrust::Stranger);
-        let hash = self.hash_password(asker, &Arc::new(password)).await?;
+        let requester = client.requester(DeviceTrust::Stranger);
+        let hash = self.hash_password(requester, &Arc::new(password)).await?;
         let mut change = self.change(Changed::Nothing).await?;
         let now = change.now();
         let registered = if mode == RegistrationMode::Verified {

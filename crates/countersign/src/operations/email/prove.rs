@@ -201,8 +201,8 @@ impl Accounts {
         let waiting = store::registrations::list_waiting(self.db().read().await?.conn(), token, &network, now).await?;
         let mut theirs = None;
         for registration in waiting {
-            let asker = client.asker(DeviceTrust::Stranger);
-            if self.check_password(asker, Some(&registration.password_hash), &password).await?.is_some() {
+            let requester = client.requester(DeviceTrust::Stranger);
+            if self.check_password(requester, Some(&registration.password_hash), &password).await?.is_some() {
                 theirs = Some(registration);
                 break;
             }

@@ -82,11 +82,11 @@ impl Accounts {
         attempt: &Attempt,
     ) -> Result<Tokens, ChangePasswordError> {
         let ChangePassword { user, session, current, new, client } = change;
-        let asker = client.asker(DeviceTrust::Known);
+        let requester = client.requester(DeviceTrust::Known);
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
-        let checked = self.check_password(asker, stored.as_deref(), &Arc::new(current)).await?;
+        let checked = self.check_password(requester, stored.as_deref(), &Arc::new(current)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ChangePasswordError::WrongPassword) };
-        let new = self.hash_password(asker, &Arc::new(new)).await?;
+        let new = self.hash_password(requester, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

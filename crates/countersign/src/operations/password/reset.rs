@@ -60,8 +60,8 @@ impl Accounts {
         let token = found.filter(|token| token.purpose == TokenPurpose::ResetPassword);
         let token = token.ok_or(ResetPasswordError::InvalidToken)?;
         let user = token.user.ok_or(ResetPasswordError::InvalidToken)?;
-        let asker = client.asker(DeviceTrust::Known);
-        let new = self.hash_password(asker, &Arc::new(new)).await?;
+        let requester = client.requester(DeviceTrust::Known);
+        let new = self.hash_password(requester, &Arc::new(new)).await?;
 
         let mut change = self.change(Changed::User(user)).await?;
         let now = change.now();

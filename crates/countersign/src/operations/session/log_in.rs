@@ -203,7 +203,7 @@ impl Accounts {
         let device = claimed.into_iter().find(is_theirs);
         let network = match (network, &device) {
             (None, Some(_)) => {
-                self.hashing().find_place(client.asker(DeviceTrust::Known))?;
+                self.hashing().find_place(client.requester(DeviceTrust::Known))?;
                 None
             }
             // Devices of other users do not count.
@@ -228,7 +228,7 @@ impl Accounts {
 
     /// Counts an attempt for the client's network, unless the hashing queue has no place for it.
     fn count_unknown_device(&self, client: &ClientInfo) -> Result<Taken, LogInError> {
-        self.hashing().find_place(client.asker(DeviceTrust::Stranger))?;
+        self.hashing().find_place(client.requester(DeviceTrust::Stranger))?;
         Ok(self.take(Limit::LogIn, client)?)
     }
 
@@ -242,10 +242,10 @@ impl Accounts {
     }
 
     async fn compare(&self, guess: CountedLogin<'_>) -> Result<Tokens, LogInError> {
-        let asker = guess.client.asker(standing(guess.device.as_ref()));
+        let requester = guess.client.requester(standing(guess.device.as_ref()));
         let password = Arc::new(guess.password);
         let stored = guess.found.as_ref().map(|found| found.password_hash.as_str());
-        let checked = self.check_password_alike::<LogInError>(asker, stored, &password).await?;
+        let checked = self.check_password_alike::<LogInError>(requester, stored, &password).await?;
         let (Some(credentials), Some(hash)) = (guess.found, checked) else {
             return Err(LogInError::WrongCredentials);
         };
@@ -254,7 +254,8 @@ impl Accounts {
             return Err(LogInError::EmailNotVerified);
         }
         let costs = &self.config().password.hash_parameters;
-        let upgrade = if hash.needs_upgrade(costs) { Some(self.hash_password(asker, &password).await?) } else { None };
+        let upgrade =
+            if hash.needs_upgrade(costs) { Some(self.hash_password(requester, &password).await?) } else { None };
         let start = StartSession {
             user: credentials.user,
             methods: Methods::PASSWORD,

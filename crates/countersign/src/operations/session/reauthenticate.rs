@@ -64,8 +64,8 @@ impl Accounts {
         attempt: &Attempt,
     ) -> Result<Tokens, ReauthenticateError> {
         let stored = store::users::find_password_hash(self.db().read().await?.conn(), user).await?;
-        let asker = client.asker(DeviceTrust::Known);
-        let checked = self.check_password(asker, stored.as_deref(), &Arc::new(password)).await?;
+        let requester = client.requester(DeviceTrust::Known);
+        let checked = self.check_password(requester, stored.as_deref(), &Arc::new(password)).await?;
         let (Some(stored), Some(_)) = (stored, checked) else { return Err(ReauthenticateError::WrongPassword) };
         let mut change = self.change(Changed::Session(user, session)).await?;
         let now = change.now();

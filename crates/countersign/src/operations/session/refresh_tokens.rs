@@ -37,14 +37,14 @@ pub enum RefreshTokensError {
 from_db_error!(RefreshTokensError);
 
 /// What the counter of a genuine token means.
-enum Turn {
+enum TokenAge {
     /// The current token, which this request exchanges. A token newer than the database knows counts too: the database
     /// was restored from a backup that is older than the token.
-    Now,
+    Current,
     /// Exchanged within the replay window: a lost response, or another tab.
-    JustBefore,
+    JustExchanged,
     /// Exchanged before the replay window.
-    Past,
+    Exchanged,
 }
 
 impl Accounts {
@@ -56,7 +56,7 @@ impl Accounts {
     ) -> Result<Tokens, RefreshTokensError> {
         let exchanged = self.exchange(token, client).await;
         self.event_counts().refreshes.add(match &exchanged {
-            Ok((_, Turn::JustBefore)) => "repeated",
+            Ok((_, TokenAge::JustExchanged)) => "repeated",
             Ok(_) => "exchanged",
             Err(RefreshTokensError::Invalid) => "invalid",
             Err(RefreshTokensError::Reused) => "reused",
@@ -66,15 +66,19 @@ impl Accounts {
         exchanged.map(|(tokens, _)| tokens)
     }
 
-    async fn exchange(&self, token: &SecretString, client: &ClientInfo) -> Result<(Tokens, Turn), RefreshTokensError> {
+    async fn exchange(
+        &self,
+        token: &SecretString,
+        client: &ClientInfo,
+    ) -> Result<(Tokens, TokenAge), RefreshTokensError> {
         let attempt = self.take(Limit::Refresh, client)?;
         let now = self.clock().now();
         let token = PresentedRefreshToken::parse(token).ok_or(RefreshTokensError::Invalid)?;
         let found = store::sessions::find_live(self.db().read().await?.conn(), token.session, now).await?;
         let session = found.filter(|session| self.keys().is_genuine_refresh_token(&token, &session.salt));
         let session = session.ok_or(RefreshTokensError::Invalid)?;
-        let turn = self.take_turn(&token, &session, client, now).await?;
-        if matches!(turn, Turn::Past) {
+        let age = self.exchange_or_repeat(&token, &session, client, now).await?;
+        if matches!(age, TokenAge::Exchanged) {
             self.end_compromised(&token, &session, client).await?;
             return Err(RefreshTokensError::Reused);
         }
@@ -89,18 +93,18 @@ impl Accounts {
             refresh_counter: token.counter.saturating_add(1),
             expires_at: session.expires_at,
         };
-        Ok((self.issue_tokens(&issue, now).await?, turn))
+        Ok((self.issue_tokens(&issue, now).await?, age))
     }
 
     /// Advances the counter with one conditional update: of concurrent requests with the current token, one exchanges
     /// it, and the others find that it was just exchanged.
-    async fn take_turn(
+    async fn exchange_or_repeat(
         &self,
         token: &PresentedRefreshToken,
         session: &LiveSession,
         client: &ClientInfo,
         now: Timestamp,
-    ) -> Result<Turn, RefreshTokensError> {
+    ) -> Result<TokenAge, RefreshTokensError> {
         let counter = token.counter;
         let window_begins = earlier(now, self.config().session.refresh_replay_window);
         let mut change = self.change(Changed::Nothing).await?;
@@ -112,7 +116,7 @@ impl Accounts {
                 store::refresh_rotations::insert(change.conn(), token.session, counter, now).await?;
                 store::refresh_rotations::delete_older(change.conn(), token.session, window_begins).await?;
                 change.commit().await?;
-                return Ok(Turn::Now);
+                return Ok(TokenAge::Current);
             }
         }
         let rotated_at = store::refresh_rotations::find(change.conn(), token.session, counter).await?;
@@ -122,15 +126,15 @@ impl Accounts {
             Some(rotated_at) if Horizon::new(now, SignedDuration::ZERO).is_beyond(rotated_at) => {
                 store::refresh_rotations::date(change.conn(), token.session, counter, now).await?;
                 change.commit().await?;
-                Ok(Turn::JustBefore)
+                Ok(TokenAge::JustExchanged)
             }
-            Some(rotated_at) if rotated_at >= window_begins => Ok(Turn::JustBefore),
+            Some(rotated_at) if rotated_at >= window_begins => Ok(TokenAge::JustExchanged),
             // The session was ended concurrently.
             None if store::sessions::find_live(change.conn(), token.session, now).await?.is_none() => {
                 Err(RefreshTokensError::Invalid)
             }
             // Exchanged too long ago, or so long ago that the row was deleted.
-            Some(_) | None => Ok(Turn::Past),
+            Some(_) | None => Ok(TokenAge::Exchanged),
         }
     }
 

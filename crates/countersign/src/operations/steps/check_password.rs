@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_db::DbError;
 
 use crate::accounts::Accounts;
-use crate::model::{Asker, Password};
+use crate::model::{Password, Requester};
 use crate::secrets::hashing_pool::Overloaded;
 use crate::secrets::password_hash::{self, PasswordHash, RecipesInUse};
 use crate::session_cache::Changed;
@@ -16,19 +16,19 @@ impl Accounts {
     /// much.
     pub(in crate::operations) async fn check_password(
         &self,
-        asker: Asker,
+        requester: Requester,
         stored: Option<&str>,
         password: &Arc<Password>,
     ) -> Result<Option<PasswordHash>, Overloaded> {
         let hash = self.hash_or_decoy(stored);
-        Ok(self.hashing().verify(asker, &hash, password).await?.then_some(hash))
+        Ok(self.hashing().verify(requester, &hash, password).await?.then_some(hash))
     }
 
     /// Like `check_password`, but for a client that has proven nothing yet: the cost does not reveal the stored hash,
     /// because a wrong password is hashed with every recipe that stored hashes use.
     pub(in crate::operations) async fn check_password_alike<E>(
         &self,
-        asker: Asker,
+        requester: Requester,
         stored: Option<&str>,
         password: &Arc<Password>,
     ) -> Result<Option<PasswordHash>, E>
@@ -36,7 +36,7 @@ impl Accounts {
         E: From<Overloaded> + From<DbError>,
     {
         let hash = self.hash_or_decoy(stored);
-        if self.hashing().verify(asker, &hash, password).await? {
+        if self.hashing().verify(requester, &hash, password).await? {
             return Ok(Some(hash));
         }
         let noted = store::password_recipes::list(self.db().read().await?.conn()).await?;
@@ -50,7 +50,7 @@ impl Accounts {
             change.commit().await?;
         }
         for left in recipes.without(&hash) {
-            self.hashing().verify(asker, &left, password).await?;
+            self.hashing().verify(requester, &left, password).await?;
         }
         Ok(None)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::accounts::Accounts;
 use crate::config::Blocklist;
-use crate::model::{Asker, Password};
+use crate::model::{Password, Requester};
 use crate::secrets::hashing_pool::Overloaded;
 
 impl Accounts {
@@ -16,9 +16,9 @@ impl Accounts {
     /// Hashes a password with the configured parameters.
     pub(in crate::operations) async fn hash_password(
         &self,
-        asker: Asker,
+        requester: Requester,
         password: &Arc<Password>,
     ) -> Result<String, Overloaded> {
-        self.hashing().hash(asker, self.config().password.hash_parameters, password).await
+        self.hashing().hash(requester, self.config().password.hash_parameters, password).await
     }
 }

@@ -92,8 +92,8 @@ impl Change<'_> {
         let address = address.clone();
         let token =
             OneTimeToken { id, purpose, user, session, address, language, salt, hash, created_at: now, expires_at };
-        let asker = accounts.keys().attempt_key(&Counted::CodesOf(client.network()));
-        store::one_time_tokens::insert(self.conn(), &token, &asker).await?;
+        let requester = accounts.keys().attempt_key(&Counted::CodesOf(client.network()));
+        store::one_time_tokens::insert(self.conn(), &token, &requester).await?;
         self.enqueue(&Job::SendToken(id)).await?;
         Ok(Enqueued::Token(id))
     }

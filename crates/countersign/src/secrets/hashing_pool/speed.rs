@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 use super::HashingPool;
 use crate::config::{HashParameters, HashingPolicy};
-use crate::model::{Asker, DeviceTrust, Network, Password};
+use crate::model::{DeviceTrust, Network, Password, Requester};
 
-const ASKER: Asker = Asker { network: Network::Host, standing: DeviceTrust::Stranger };
+const ASKER: Requester = Requester { network: Network::Host, standing: DeviceTrust::Stranger };
 
 /// The measured speed of password hashing.
 #[derive(Clone, Copy, Debug)]

@@ -26,12 +26,12 @@ fn password() -> Arc<Password> {
     Arc::new(Password::presented(PASSWORD))
 }
 
-fn client(last: u8) -> Asker {
-    Asker { network: Network::V4(last.into()), standing: DeviceTrust::Stranger }
+fn client(last: u8) -> Requester {
+    Requester { network: Network::V4(last.into()), standing: DeviceTrust::Stranger }
 }
 
-fn known(last: u8) -> Asker {
-    Asker { standing: DeviceTrust::Known, ..client(last) }
+fn known(last: u8) -> Requester {
+    Requester { standing: DeviceTrust::Known, ..client(last) }
 }
 
 /// Polls once, so that the request is queued.
