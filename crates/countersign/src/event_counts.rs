@@ -1,8 +1,9 @@
 //! Counters of what the accounts do: how often, and never by whom.
 //!
-//! All names are in the lists below, so no request can add one.
+//! All names are in the lists below or are a host's constants, so no request can add one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Everything that is in no list, for example a job that only a newer version knows.
 const OTHER: &str = "other";
@@ -29,7 +30,7 @@ const REGISTRATIONS: &[&str] = &[
 const REFRESHES: &[&str] = &["exchanged", "repeated", "reused", "invalid", "limited", "failed", OTHER];
 /// Limits that refused a request.
 const LIMITS: &[&str] = &["login", "register", "mail", "secret", "refresh", "upload", "account", "mail-address", OTHER];
-/// Kinds of jobs.
+/// Kinds of jobs, to which a host adds its own.
 const JOBS: &[&str] = &["send_token", "send_notice", "delete_picture", "sweep", "sweep_pictures", OTHER];
 
 /// What the accounts have done since they were opened: counts by names from closed lists.
@@ -60,22 +61,41 @@ pub struct AccountsMetrics {
 pub(crate) struct Counts {
     names: &'static [&'static str],
     counts: Box<[AtomicU64]>,
+    /// The names that a host has added, and their counts.
+    added: Mutex<Vec<(&'static str, u64)>>,
 }
 
 impl Counts {
     fn new(names: &'static [&'static str]) -> Self {
-        Self { names, counts: names.iter().map(|_| AtomicU64::new(0)).collect() }
+        let counts = names.iter().map(|_| AtomicU64::new(0)).collect();
+        Self { names, counts, added: Mutex::default() }
     }
 
     /// Counts one more. The search is linear: the lists are short, and a login costs far more.
     pub(crate) fn add(&self, name: &str) {
-        let at = self.names.iter().position(|known| *known == name).unwrap_or(self.names.len() - 1);
-        self.counts[at].fetch_add(1, Ordering::Relaxed);
+        if let Some(at) = self.names.iter().position(|known| *known == name) {
+            self.counts[at].fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        match added.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => _ = self.counts[self.names.len() - 1].fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Adds a name with a count of 0, unless it has been added before.
+    fn add_name(&self, name: &'static str) {
+        let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        if added.iter().all(|(known, _)| *known != name) {
+            added.push((name, 0));
+        }
     }
 
     fn read(&self) -> Vec<(&'static str, u64)> {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
-        let all = self.names.iter().copied().zip(counts);
+        let added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.names.iter().copied().zip(counts).chain(added.iter().copied());
         all.filter(|(name, count)| *name != OTHER || *count > 0).collect()
     }
 }
@@ -105,6 +125,15 @@ impl EventCounts {
             jobs_failed: Counts::new(JOBS),
             session_hits: AtomicU64::new(0),
             session_misses: AtomicU64::new(0),
+        }
+    }
+
+    /// Adds the kinds of a host's jobs.
+    pub(crate) fn add_job_kinds(&self, kinds: impl Iterator<Item = &'static str>) {
+        for kind in kinds {
+            for counts in [&self.jobs_done, &self.jobs_retried, &self.jobs_failed] {
+                counts.add_name(kind);
+            }
         }
     }
 
@@ -150,5 +179,17 @@ mod tests {
         assert_eq!(counts.read().len(), JOBS.len());
         let of = |wanted: &str| counts.read().into_iter().find(|(name, _)| *name == wanted).unwrap().1;
         assert_eq!((of("sweep"), of(OTHER), of("send_token")), (1, 3, 0));
+    }
+
+    #[test]
+    fn a_name_that_a_host_adds_is_counted_by_itself() {
+        let counts = Counts::new(JOBS);
+        for _ in 0..2 {
+            counts.add_name("notes.sweep");
+            counts.add("notes.sweep");
+        }
+        let listed = JOBS.iter().filter(|name| **name != OTHER).map(|name| (*name, 0));
+        let expected: Vec<(&str, u64)> = listed.chain([("notes.sweep", 2)]).collect();
+        assert_eq!(counts.read(), expected);
     }
 }

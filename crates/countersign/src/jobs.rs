@@ -10,12 +10,15 @@ mod mail;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod recipes;
+mod recurring;
 mod sweep;
 
 #[cfg(feature = "pictures")]
 pub use pictures::{PICTURE_AGE_MIN, SweepPicturesError, SweptPictures};
+pub use recurring::RecurringJob;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_db::{DbError, TRACE_TARGET};
@@ -45,7 +48,7 @@ const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// The furthest that a one-off job is scheduled ahead: the longest wait plus jitter. A lease is shorter.
 const ONCE_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(6);
-/// Jobs older than this are marked failed.
+/// Jobs older than this are marked failed, and a host's that this version does not know are deleted.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(48);
 /// How long running attempts may take to finish when serving stops.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -81,11 +84,18 @@ impl Accounts {
     /// Runs jobs until `stop` completes. Running attempts may then finish, and claimed jobs that have not started are
     /// released. Every instance calls this once.
     pub async fn run_jobs(&self, stop: impl Future<Output = ()>) {
+        self.run_jobs_and(Vec::new(), stop).await;
+    }
+
+    /// Runs jobs like [`Self::run_jobs`], and a host's recurring jobs besides.
+    pub async fn run_jobs_and(&self, recurring: Vec<RecurringJob>, stop: impl Future<Output = ()>) {
+        let recurring: Arc<[RecurringJob]> = recurring.into();
+        self.event_counts().add_job_kinds(recurring.iter().map(RecurringJob::name));
         let _at_work = self.workers().arrive();
         let mut stop = std::pin::pin!(stop);
         let mut tries: JoinSet<()> = JoinSet::new();
         let mut taken: HashMap<Id, Claimed> = HashMap::new();
-        if let Err(error) = self.enqueue_periodic_jobs().await {
+        if let Err(error) = self.enqueue_periodic_jobs(&recurring).await {
             tracing::warn!(%error, "the periodic work could not be planned");
         }
         let accounts = self.clone();
@@ -98,11 +108,11 @@ impl Accounts {
             match self.take_jobs(AT_ONCE - tries.len()).await {
                 Ok(claimed) => {
                     for job in claimed {
-                        let accounts = self.clone();
+                        let (accounts, recurring) = (self.clone(), Arc::clone(&recurring));
                         let id = tries.spawn({
                             let job = job.clone();
                             let span = info_span!(target: TRACE_TARGET, parent: None, "job", kind = job.kind);
-                            async move { accounts.do_job(&job).await }.instrument(span)
+                            async move { accounts.do_job(&job, &recurring).await }.instrument(span)
                         });
                         taken.insert(id.id(), job);
                     }
@@ -133,7 +143,8 @@ impl Accounts {
         }
     }
 
-    /// Runs due jobs, and those that they enqueue, until none is left. Returns how many ran. For tests and commands.
+    /// Runs due jobs, and those that they enqueue, until none is left. Returns how many ran. For tests and commands;
+    /// it knows no recurring jobs of a host.
     pub async fn run_due_jobs(&self) -> Result<usize, DbError> {
         let mut done = 0;
         loop {
@@ -142,7 +153,7 @@ impl Accounts {
                 return Ok(done);
             }
             for job in claimed {
-                self.do_job(&job).await;
+                self.do_job(&job, &[]).await;
                 done += 1;
             }
         }
@@ -168,12 +179,15 @@ impl Accounts {
     }
 
     /// Enqueues the periodic jobs. Their fixed ids are the same for all instances.
-    async fn enqueue_periodic_jobs(&self) -> Result<(), DbError> {
+    async fn enqueue_periodic_jobs(&self, recurring: &[RecurringJob]) -> Result<(), DbError> {
         let now = self.clock().now();
         let mut tx = self.db().write().await?;
         store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(1)), &Job::Sweep, now).await?;
         #[cfg(feature = "pictures")]
         store::jobs::insert(tx.conn(), JobId::from(Uuid::from_u128(2)), &Job::SweepPictures, now).await?;
+        for job in recurring {
+            store::jobs::insert_recurring(tx.conn(), job.id(), job.name(), now).await?;
+        }
         tx.commit().await
     }
 
@@ -195,15 +209,19 @@ impl Accounts {
         Ok(claimed)
     }
 
-    async fn do_job(&self, claimed: &Claimed) {
-        let outcome = match claimed.job() {
-            Some(job) => match timeout(TRY_MAX, self.try_job(&job, claimed.id)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(JobError::Later("it took too long".to_owned())),
-            },
-            None => Err(JobError::Later("this version does not know what to do".to_owned())),
+    async fn do_job(&self, claimed: &Claimed, recurring: &[RecurringJob]) {
+        let own = recurring.iter().find(|job| job.name() == claimed.kind);
+        let attempt = async {
+            match (claimed.job(), own) {
+                (Some(job), _) => self.try_job(&job, claimed.id).await,
+                (None, Some(own)) => own.attempt().await,
+                (None, None) => Err(JobError::Later("this version does not know what to do".to_owned())),
+            }
         };
-        if let Err(error) = self.settle(claimed, outcome).await {
+        let outcome = timeout(TRY_MAX, attempt).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(JobError::Later("it took too long".to_owned())));
+        let period = own.map(RecurringJob::every).or_else(|| claimed.job().and_then(|job| period(&job)));
+        if let Err(error) = self.settle(claimed, period, outcome).await {
             tracing::warn!(%error, kind = claimed.kind, "the outcome of a job is not written and it will be tried again");
         }
     }
@@ -224,16 +242,20 @@ impl Accounts {
         }
     }
 
-    async fn settle(&self, claimed: &Claimed, outcome: Result<(), JobError>) -> Result<(), DbError> {
+    async fn settle(
+        &self,
+        claimed: &Claimed,
+        period: Option<SignedDuration>,
+        outcome: Result<(), JobError>,
+    ) -> Result<(), DbError> {
         let now = self.clock().now();
         let (kind, attempts) = (claimed.kind.as_str(), claimed.attempts);
-        let period = claimed.job().and_then(|job| period(&job));
         let event_counts = self.event_counts();
         let mut tx = self.db().write().await?;
         let counts = match outcome {
             Ok(()) => {
                 match period {
-                    Some(period) => store::jobs::repeat(tx.conn(), claimed, after(now, period)).await?,
+                    Some(period) => store::jobs::repeat(tx.conn(), claimed, now, after(now, period)).await?,
                     None => store::jobs::finish(tx.conn(), claimed).await?,
                 }
                 &event_counts.jobs_done
@@ -242,6 +264,12 @@ impl Accounts {
                 tracing::warn!(kind, attempts, error = text, "a job did not work and will be tried again");
                 store::jobs::postpone(tx.conn(), claimed, after(now, wait(attempts)), &text).await?;
                 &event_counts.jobs_retried
+            }
+            // No instance that has it has started or completed it for long.
+            Err(_) if recurring::is_name(kind) => {
+                tracing::info!(kind, "a recurring job that the program no longer has is forgotten");
+                store::jobs::finish(tx.conn(), claimed).await?;
+                &event_counts.jobs_done
             }
             Err(JobError::Later(text) | JobError::Never(text)) => {
                 tracing::error!(kind, attempts, error = text, "a job is given up; `jobs list` shows it");
@@ -281,7 +309,7 @@ fn wait(attempts: u32) -> SignedDuration {
     doubled + doubled * chance / 1_000
 }
 
-/// Periodic jobs are scheduled at most a day ahead.
+/// Periodic jobs, also a host's, are scheduled at most a day ahead.
 fn horizons(now: Timestamp) -> Horizons {
     Horizons { once: Horizon::new(now, ONCE_AHEAD_MAX), again: Horizon::new(now, SWEEP_PICTURES_EVERY) }
 }

@@ -10,7 +10,7 @@
 //!   [`pages::LoggedIn`] and [`pages::Visitor`] are those for pages.
 //! - [`config::Config`] holds every choice, with a default.
 //! - [`http::problem`] has the errors of the API, for hosts whose errors should look the same.
-//! - [`Hooks`] runs a host's code in the transactions of the accounts.
+//! - [`Hooks`] runs a host's code in the transactions of the accounts, and [`RecurringJob`] runs it again and again.
 //! - [`operator`] is for programs that run the accounts, and changes with any release.
 
 // What only the code of a feature uses is unused without it; with all of them, the compiler reports what nobody uses.
@@ -57,6 +57,7 @@ pub use accounts::Accounts;
 pub use error::InternalError;
 pub use hooks::{HookFuture, Hooks};
 pub use http::current_user::{CurrentUser, OptionalUser, RecentlyAuthenticated};
+pub use jobs::RecurringJob;
 pub use limits::TooManyAttempts;
 pub use model::Event;
 pub use mount::mount;

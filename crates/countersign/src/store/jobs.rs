@@ -42,6 +42,24 @@ pub(crate) async fn insert(conn: Conn<'_>, id: JobId, job: &Job, now: Timestamp)
     Ok(())
 }
 
+/// Enqueues a host's recurring job. An existing one keeps its time, counts as new, and is no longer marked failed, which an
+/// older version may have done.
+pub(crate) async fn insert_recurring(conn: Conn<'_>, id: JobId, kind: &str, now: Timestamp) -> Result<(), DbError> {
+    on_db!(conn, c => {
+        sqlx::query(
+            "INSERT INTO auth_jobs (id, kind, subject, created_at, run_at, attempts) VALUES ($1, $2, '', $3, $3, 0) \
+             ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, failed_at = NULL",
+        )
+        .bind(id.uuid())
+        .bind(kind)
+        .bind(DbTime::from(now))
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
 /// The id of a due job, and its `run_at`.
 pub(crate) type Due = (Uuid, DbTime);
 
@@ -115,16 +133,20 @@ pub(crate) async fn finish(conn: Conn<'_>, job: &Claimed) -> Result<(), DbError>
     Ok(())
 }
 
-/// Reschedules a recurring job, with a fresh attempt count.
-pub(crate) async fn repeat(conn: Conn<'_>, job: &Claimed, run_at: Timestamp) -> Result<(), DbError> {
+/// Enqueues a recurring job anew, with a fresh attempt count.
+pub(crate) async fn repeat(conn: Conn<'_>, job: &Claimed, now: Timestamp, run_at: Timestamp) -> Result<(), DbError> {
     on_db!(conn, c => {
-        sqlx::query("UPDATE auth_jobs SET run_at = $3, attempts = 0, last_error = NULL WHERE id = $1 AND run_at = $2")
-            .bind(job.id.uuid())
-            .bind(DbTime::from(job.until))
-            .bind(DbTime::from(run_at))
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "UPDATE auth_jobs SET run_at = $3, created_at = $4, attempts = 0, last_error = NULL \
+             WHERE id = $1 AND run_at = $2",
+        )
+        .bind(job.id.uuid())
+        .bind(DbTime::from(job.until))
+        .bind(DbTime::from(run_at))
+        .bind(DbTime::from(now))
+        .execute(c)
+        .await
+        .map(drop)
     })?;
     Ok(())
 }

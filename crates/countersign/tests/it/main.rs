@@ -33,6 +33,7 @@ mod pictures;
 mod proxies;
 mod races;
 mod recovery;
+mod recurring_jobs;
 mod redirects;
 mod refresh_model;
 mod refresh_stress;
