@@ -12,7 +12,7 @@ use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
 use countersign_db::{EmbeddedStep, Migrations, Step};
-use countersign_server::{Host, OpenApiRouter};
+use countersign_server::{Host, HostError, NoCommands, OpenApiRouter};
 
 const EXPANDED: &str =
     "ALTER TABLE posts ADD COLUMN subtitle TEXT; CREATE INDEX posts_by_subtitle ON posts (subtitle);";
@@ -56,9 +56,10 @@ impl<const CONTRACTS: bool> Host for LaterBlog<CONTRACTS> {
 
     type Settings = BlogSettings;
     type State = State;
+    type Commands = NoCommands;
 
-    fn state(accounts: Accounts, settings: &BlogSettings) -> State {
-        Blog::state(accounts, settings)
+    async fn state(accounts: Accounts, settings: &BlogSettings) -> Result<State, HostError> {
+        Blog::state(accounts, settings).await
     }
 
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {

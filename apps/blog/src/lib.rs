@@ -25,7 +25,7 @@ use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
 use countersign_db::{Compared, DerivedTable, Migrations};
 use countersign_server::settings::whole_number;
-use countersign_server::{Host, OpenApiRouter};
+use countersign_server::{Host, HostError, NoCommands, OpenApiRouter};
 
 use crate::operations::list_posts::PageRequest;
 use crate::pages::{KeptFeed, Senders};
@@ -65,6 +65,18 @@ pub struct State {
 }
 
 impl State {
+    /// Creates the state of a blog in which nothing has happened yet.
+    pub fn new(accounts: Accounts, settings: &BlogSettings) -> Self {
+        Self {
+            accounts,
+            posts_per_page: settings.posts_per_page,
+            pages: Arc::default(),
+            feed: Arc::default(),
+            senders: Arc::default(),
+            changes: Arc::default(),
+        }
+    }
+
     /// Records that posts have changed, which makes cached results stale.
     pub(crate) fn note_change(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
@@ -97,16 +109,10 @@ impl Host for Blog {
 
     type Settings = BlogSettings;
     type State = State;
+    type Commands = NoCommands;
 
-    fn state(accounts: Accounts, settings: &BlogSettings) -> State {
-        State {
-            accounts,
-            posts_per_page: settings.posts_per_page,
-            pages: Arc::default(),
-            feed: Arc::default(),
-            senders: Arc::default(),
-            changes: Arc::default(),
-        }
+    async fn state(accounts: Accounts, settings: &BlogSettings) -> Result<State, HostError> {
+        Ok(State::new(accounts, settings))
     }
 
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {

@@ -4,6 +4,7 @@ mod backup;
 mod copy;
 mod doctor;
 mod health;
+mod host;
 mod invite;
 mod jobs;
 mod keys;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 use age::x25519::Recipient;
 use axum::extract::FromRef;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use countersign::Accounts;
 use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
@@ -37,7 +38,8 @@ use self::jobs::JobsCommand;
 use self::keys::KeysCommand;
 use self::mail::MailCommand;
 use self::media::MediaCommand;
-use self::output::{explain, print_error, said, say};
+pub use self::output::say;
+use self::output::{explain, print_error, said};
 use crate::failure::Failure;
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load, recipient};
@@ -251,10 +253,24 @@ enum Finding {
     NotInOrder,
 }
 
-/// Returns the command line under the host's name.
+/// A command of the command line, with its arguments.
+enum Chosen<C> {
+    Shell(Command),
+    Host(C),
+}
+
+/// Returns the command line under the host's name, with the host's commands after those of the shell.
 fn command_line<H: Host>() -> clap::Command {
-    let command_line = CommandLine::command().name(H::NAME).bin_name(H::NAME).about(H::ABOUT).version(H::VERSION);
-    command_line.max_term_width(100)
+    // A doc comment on the type of the host's commands would be the text of the whole command line.
+    let command_line = H::Commands::augment_subcommands(CommandLine::command()).long_about(None::<&'static str>);
+    command_line.name(H::NAME).bin_name(H::NAME).about(H::ABOUT).version(H::VERSION).max_term_width(100)
+}
+
+fn choose<H: Host>(matches: &ArgMatches) -> Result<Chosen<H::Commands>, clap::Error> {
+    match matches.subcommand_name() {
+        Some(name) if !Command::has_subcommand(name) => H::Commands::from_arg_matches(matches).map(Chosen::Host),
+        _ => CommandLine::from_arg_matches(matches).map(|command_line| Chosen::Shell(command_line.command)),
+    }
 }
 
 /// The entire `main` of a host application: parses the command line and runs the command.
@@ -262,13 +278,15 @@ pub fn run<H: Host>() -> ExitCode
 where
     Accounts: FromRef<H::State>,
 {
-    let parsed = command_line::<H>().try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
-    let command = match parsed {
-        Ok(command_line) => command_line.command,
+    let chosen = match command_line::<H>().try_get_matches().and_then(|matches| choose::<H>(&matches)) {
+        Ok(chosen) => chosen,
         Err(error) => return explain(&error),
     };
     start::write_no_core_dumps();
-    let outcome = execute::<H>(command);
+    let outcome = match chosen {
+        Chosen::Shell(command) => execute::<H>(command),
+        Chosen::Host(command) => wait_for(host::run::<H>(command)),
+    };
     telemetry::flush();
     match outcome {
         Ok(Finding::InOrder) => said(ExitCode::SUCCESS),
@@ -342,6 +360,12 @@ fn settings_for<H: Host>(purpose: Purpose) -> Result<Settings<H>, Failure> {
 
 /// Opens the accounts of the configured database, for commands that change or show its contents.
 async fn open_accounts<H: Host>(purpose: Purpose) -> Result<Accounts, Failure> {
+    let (accounts, _) = open_host::<H>(purpose).await?;
+    Ok(accounts)
+}
+
+/// Opens the accounts, and returns the host's settings as well.
+async fn open_host<H: Host>(purpose: Purpose) -> Result<(Accounts, H::Settings), Failure> {
     let Settings { mail, mut shell, host } = settings_for::<H>(purpose)?;
     let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     refuse_missing::<H>(&shell.database_url)?;
@@ -349,5 +373,5 @@ async fn open_accounts<H: Host>(purpose: Purpose) -> Result<Accounts, Failure> {
     schema::check::<H>(&db).await?;
     let mut config = shell.accounts_config(key, shell.site_url(shell.port), mail)?;
     config.hooks = H::hooks(&host);
-    Ok(Accounts::new(db, config))
+    Ok((Accounts::new(db, config), host))
 }

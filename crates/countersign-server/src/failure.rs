@@ -1,11 +1,13 @@
 //! The error of commands and of scheduled backups.
 
+use std::error::Error;
+
 /// Why a command failed, in words for the user.
 pub(crate) struct Failure(pub(crate) String);
 
-impl<E: std::error::Error> From<E> for Failure {
+impl Failure {
     /// Includes the chain of causes, because the last one often matters most.
-    fn from(error: E) -> Self {
+    pub(crate) fn of(error: &dyn Error) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -16,5 +18,11 @@ impl<E: std::error::Error> From<E> for Failure {
             source = cause.source();
         }
         Self(text)
+    }
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::of(&error)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) static NOT_READY: ProblemKind = ProblemKind {
     code: "not_ready",
     status: 503,
     title: "Not ready",
-    when: "`GET /ready`: the database is not writable, its schema does not match the program, or the instance is stopping.",
+    when: "`GET /ready`: the database is not writable, its schema does not match the program, a check of the application fails, or the instance is stopping.",
 };
 
 /// The problem kinds of this crate.
@@ -117,15 +117,16 @@ impl Default for HttpSettings {
     }
 }
 
-/// Assembles the complete application of a host, ready to be served.
+/// Assembles the complete application of a host, ready to be served. `state` is the result of [`Host::state`].
 ///
 /// # Panics
 /// Never: an OpenAPI document can always be serialized to JSON.
-pub fn assemble<H: Host>(accounts: Accounts, settings: &H::Settings, http: &HttpSettings) -> Router
+pub fn assemble<H: Host>(state: H::State, settings: &H::Settings, http: &HttpSettings) -> Router
 where
     Accounts: FromRef<H::State>,
 {
-    let state = H::state(accounts.clone(), settings);
+    let accounts = Accounts::from_ref(&state);
+    let host_checks = H::readiness_checks(&state, settings).into();
     let pages = H::pages(settings).with_state(state.clone());
     let (api, mut document) = api::<H>(settings, &http.policy).with_state(state).split_for_parts();
     let (health, of_health) = health::routes()
@@ -134,6 +135,8 @@ where
             check: health::check::<H>,
             draining: http.draining.clone(),
             last_look: health::LastCheck::default(),
+            host_checks,
+            last_host_look: health::LastCheck::default(),
         })
         .split_for_parts();
     document.merge(of_health);

@@ -5,7 +5,7 @@
 //! ```no_run
 //! # use countersign::Accounts;
 //! # use countersign::config::HttpPolicy;
-//! # use countersign_server::{Host, NoSettings, OpenApiRouter};
+//! # use countersign_server::{Host, HostError, NoCommands, NoSettings, OpenApiRouter};
 //! struct Notes;
 //!
 //! impl Host for Notes {
@@ -14,9 +14,10 @@
 //!     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 //!     type Settings = NoSettings;
 //!     type State = Accounts;
+//!     type Commands = NoCommands;
 //!
-//!     fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
-//!         accounts
+//!     async fn state(accounts: Accounts, _: &NoSettings) -> Result<Accounts, HostError> {
+//!         Ok(accounts)
 //!     }
 //!
 //!     fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {
@@ -33,6 +34,7 @@ mod backup;
 mod cli;
 mod docs;
 mod failure;
+mod host;
 mod http;
 mod metrics;
 mod schema;
@@ -41,7 +43,12 @@ pub mod settings;
 mod telemetry;
 mod tls;
 
-pub use cli::run;
+/// The crate of the command line, in the version that [`Host::Commands`] needs.
+#[doc(no_inline)]
+pub use clap;
+
+pub use cli::{run, say};
+pub use host::{HostCommands, HostError, NoCommands, ReadinessCheck};
 pub use http::{
     Audience, CrossOrigins, Draining, Hsts, HstsScope, HttpSettings, KINDS, assemble, openapi, problems_reference,
 };
@@ -58,7 +65,7 @@ use axum::routing::get;
 use countersign::config::HttpPolicy;
 use countersign::http::problem::ProblemKind;
 use countersign::templates::TemplatesBuilder;
-use countersign::{Accounts, Hooks};
+use countersign::{Accounts, Hooks, RecurringJob};
 use countersign_db::{DerivedTable, Migrations};
 
 #[cfg(feature = "jemalloc")]
@@ -66,7 +73,7 @@ use countersign_db::{DerivedTable, Migrations};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An application that embeds the accounts and is run by this crate.
-pub trait Host: 'static {
+pub trait Host: Sized + 'static {
     /// The name of the binary.
     const NAME: &'static str;
     /// The name of the site that users see, unless `SITE_NAME` is set.
@@ -88,13 +95,29 @@ pub trait Host: 'static {
     type Settings: conf::Conf + Send + Sync + 'static;
     /// The state of the host's handlers, for axum's `State`.
     type State: Clone + Send + Sync + 'static;
+    /// The host's own commands, or [`NoCommands`].
+    type Commands: HostCommands<Self>;
 
-    /// Creates the state when the program starts.
-    fn state(accounts: Accounts, settings: &Self::Settings) -> Self::State;
+    /// Creates the state when the program starts, also for the host's commands. An error is printed with its causes and
+    /// the host's name, and the program ends with exit status 1.
+    fn state(
+        accounts: Accounts,
+        settings: &Self::Settings,
+    ) -> impl Future<Output = Result<Self::State, HostError>> + Send;
 
     /// Returns the host's code that runs in the transactions of the accounts.
     fn hooks(_: &Self::Settings) -> Option<Arc<dyn Hooks>> {
         None
+    }
+
+    /// Returns the host's recurring jobs, which `dev` and `serve` run besides those of the accounts.
+    fn jobs(_: &Self::State, _: &Self::Settings) -> Vec<RecurringJob> {
+        Vec::new()
+    }
+
+    /// Returns the host's own conditions for `GET /ready`.
+    fn readiness_checks(_: &Self::State, _: &Self::Settings) -> Vec<ReadinessCheck> {
+        Vec::new()
     }
 
     /// Adds the host's templates and texts to the library's.

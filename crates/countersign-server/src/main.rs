@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
-use countersign_server::{Host, NoSettings, OpenApiRouter};
+use countersign_server::{Host, HostError, NoCommands, NoSettings, OpenApiRouter};
 
 struct AccountsServer;
 
@@ -16,9 +16,10 @@ impl Host for AccountsServer {
 
     type Settings = NoSettings;
     type State = Accounts;
+    type Commands = NoCommands;
 
-    fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
-        accounts
+    async fn state(accounts: Accounts, _: &NoSettings) -> Result<Accounts, HostError> {
+        Ok(accounts)
     }
 
     fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {

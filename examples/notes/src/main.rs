@@ -1,10 +1,11 @@
-//! Private notes: what a host application adds to the accounts. A table, a page with a form, an endpoint, a hook, and the
-//! server shell around them (settings, commands, TLS, logs, backups).
+//! Private notes: what a host application adds to the accounts. A table, a page with a form, a hook, a job, a command and a
+//! readiness check, and the server shell around them (settings, commands, TLS, logs, backups).
 //!
 //! ```sh
 //! cargo run -p example-notes -- dev
 //! ```
 
+mod housekeeping;
 mod page;
 mod store;
 
@@ -16,9 +17,9 @@ use axum::routing::get;
 use countersign::config::HttpPolicy;
 use countersign::model::{Event, EventKind};
 use countersign::templates::TemplatesBuilder;
-use countersign::{Accounts, HookFuture, Hooks};
+use countersign::{Accounts, HookFuture, Hooks, RecurringJob};
 use countersign_db::{Conn, Migrations};
-use countersign_server::{Host, NoSettings, OpenApiRouter};
+use countersign_server::{Host, HostError, NoSettings, OpenApiRouter, ReadinessCheck};
 
 static MIGRATIONS: Migrations = countersign_db::migrations!("notes", [1 => "0001_notes"]);
 
@@ -33,13 +34,22 @@ impl Host for Notes {
 
     type Settings = NoSettings;
     type State = Accounts;
+    type Commands = housekeeping::Commands;
 
-    fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
-        accounts
+    async fn state(accounts: Accounts, _: &NoSettings) -> Result<Accounts, HostError> {
+        Ok(accounts)
     }
 
     fn hooks(_: &NoSettings) -> Option<Arc<dyn Hooks>> {
         Some(Arc::new(Welcome))
+    }
+
+    fn jobs(accounts: &Accounts, _: &NoSettings) -> Vec<RecurringJob> {
+        vec![housekeeping::job(accounts)]
+    }
+
+    fn readiness_checks(accounts: &Accounts, _: &NoSettings) -> Vec<ReadinessCheck> {
+        vec![housekeeping::readiness_check(accounts)]
     }
 
     fn templates(ours: TemplatesBuilder) -> TemplatesBuilder {

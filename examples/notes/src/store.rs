@@ -33,3 +33,20 @@ pub(crate) async fn list(conn: Conn<'_>, user: UserId) -> Result<Vec<String>, Db
     })?;
     Ok(rows.into_iter().map(|(_, text)| text).collect())
 }
+
+/// Deletes the notes with smaller ids, and returns how many. Ids begin with the time.
+pub(crate) async fn delete_before(conn: Conn<'_>, id: NoteId) -> Result<u64, DbError> {
+    Ok(on_db!(conn, c => {
+        sqlx::query("DELETE FROM notes WHERE id < $1")
+            .bind(id.uuid())
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+    })?)
+}
+
+/// Reads one note, if there is any.
+pub(crate) async fn read_any(conn: Conn<'_>) -> Result<(), DbError> {
+    on_db!(conn, c => sqlx::query("SELECT id FROM notes LIMIT 1").fetch_optional(c).await.map(drop))?;
+    Ok(())
+}

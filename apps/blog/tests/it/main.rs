@@ -21,7 +21,7 @@ mod users;
 mod walk;
 mod writing;
 
-use blog::{Blog, BlogSettings};
+use blog::{Blog, BlogSettings, State};
 use conf::Conf as _;
 use countersign::config::Config;
 use countersign::templates::Templates;
@@ -45,7 +45,7 @@ async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
         configure(config);
     };
     TestApp::host_with(&[&blog::MIGRATIONS], configure, |accounts| {
-        (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
+        (assemble::<Blog>(State::new(accounts, &settings()), &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
     .await
 }

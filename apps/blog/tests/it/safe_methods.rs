@@ -7,7 +7,7 @@ use std::path::Path;
 
 use axum::body::Body;
 use axum::http::Request;
-use blog::Blog;
+use blog::{Blog, State};
 use countersign::config::Config;
 use countersign::model::SigningAlgorithm;
 use countersign::testing::{PASSWORD, TestApp};
@@ -80,7 +80,7 @@ async fn busy() -> Busy {
         config.tokens.signing_algorithm = SigningAlgorithm::EdDsa;
     };
     let app = TestApp::host_with(&[&blog::MIGRATIONS], with_keys, |accounts| {
-        (assemble::<Blog>(accounts, &settings(), &http), openapi::<Blog>())
+        (assemble::<Blog>(State::new(accounts, &settings()), &settings(), &http), openapi::<Blog>())
     })
     .await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::Request;
-use blog::Blog;
+use blog::{Blog, State};
 use countersign::config::{Config, RegistrationMode};
 use countersign::testing::{Answer, PASSWORD, TestApp};
 use countersign_server::{HttpSettings, assemble, openapi};
@@ -26,7 +26,7 @@ async fn blog_with(configure: impl FnOnce(&mut Config)) -> TestApp {
         configure(config);
     };
     TestApp::host_with(&[&blog::MIGRATIONS], configure, |accounts| {
-        (assemble::<Blog>(accounts, &settings(), &HttpSettings::default()), openapi::<Blog>())
+        (assemble::<Blog>(State::new(accounts, &settings()), &settings(), &HttpSettings::default()), openapi::<Blog>())
     })
     .await
 }

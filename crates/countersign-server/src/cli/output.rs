@@ -11,8 +11,9 @@ static UNSAID: OnceLock<io::Error> = OnceLock::new();
 /// The exit code that shells report for a program ended by SIGPIPE, the usual end when the reader has gone (`| head`).
 const NOBODY_READS: u8 = 128 + 13;
 
-/// Writes a line to standard output. If that fails, the command continues, and fails at the end.
-pub(super) fn say(line: fmt::Arguments<'_>) {
+/// Writes a line to standard output, for commands. If that fails, the command continues, and the program ends with an exit
+/// status that says so.
+pub fn say(line: fmt::Arguments<'_>) {
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         // Later errors follow from the first one.
         let _ = UNSAID.set(error);

@@ -4,8 +4,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use axum::Router;
-use countersign::Accounts;
 use countersign::clock::Clock;
+use countersign::{Accounts, RecurringJob};
 use countersign_db::Db;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -27,6 +27,8 @@ pub(super) struct Running {
     pub(super) http: HttpSettings,
     pub(super) policy: ServePolicy,
     pub(super) accounts: Accounts,
+    /// The host's recurring jobs.
+    pub(super) jobs: Vec<RecurringJob>,
     pub(super) db: Db,
     pub(super) backups: Option<Schedule>,
     pub(super) signals: StopSignals,
@@ -35,7 +37,7 @@ pub(super) struct Running {
 impl Running {
     /// Serves requests, runs jobs and makes backups until a signal ends it.
     pub(super) async fn until_stopped(self) {
-        let Self { listener, metrics_listener, app, http, policy, accounts, db, backups, signals } = self;
+        let Self { listener, metrics_listener, app, http, policy, accounts, jobs, db, backups, signals } = self;
         let (stop_jobs, jobs_stop) = oneshot::channel::<()>();
         let (stop_metrics, metrics_stop) = oneshot::channel::<()>();
         let serving = async {
@@ -45,7 +47,7 @@ impl Running {
             }
             drop(stop_jobs);
         };
-        let jobs = accounts.run_jobs(async {
+        let jobs = accounts.run_jobs_and(jobs, async {
             let _ = jobs_stop.await;
         });
         let serving_metrics = async {

@@ -18,6 +18,7 @@ use rustix::process::{Resource, Rlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
 
+use super::host::create_state;
 use super::running::Running;
 use super::{Failure, Finding, print_error, say};
 use crate::backup::schedule::Schedule;
@@ -141,10 +142,12 @@ where
     if let Some(tls) = &tls {
         tls.warn_of_its_time(accounts.clock().now());
     }
+    let state = create_state::<H>(&accounts, &host).await?;
 
     let http = http_settings::<H>(&shell, audience);
     let running = Running {
-        app: assemble::<H>(accounts.clone(), &host, &http),
+        jobs: H::jobs(&state, &host),
+        app: assemble::<H>(state, &host, &http),
         policy: serve_policy(&shell, tls, &http),
         backups: Schedule::start::<H>(&shell, http.metrics.as_ref().map(Metrics::backups).unwrap_or_default())?,
         signals: StopSignals::listen()?,

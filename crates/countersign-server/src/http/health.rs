@@ -8,8 +8,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use countersign::Accounts;
+use countersign::clock::Clock;
 use countersign::http::problem::{self, Problem, ProblemKind};
 use countersign_db::{Db, DbError};
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -18,13 +20,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Draining, NOT_READY};
-use crate::Host;
 use crate::schema::{self, SchemaProblem, Usable};
+use crate::{Host, ReadinessCheck};
 
 type Checked<'a> = Pin<Box<dyn Future<Output = Result<Usable, SchemaProblem>> + Send + 'a>>;
 type SchemaCheck = for<'a> fn(&'a Db) -> Checked<'a>;
 
-/// How long the result of a database check is reused.
+/// How long the result of a check is reused.
 const LOOK_KEPT: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Clone)]
@@ -34,10 +36,12 @@ pub(super) struct Health {
     pub(super) check: SchemaCheck,
     pub(super) draining: Draining,
     pub(super) last_look: LastCheck,
+    pub(super) host_checks: Arc<[ReadinessCheck]>,
+    pub(super) last_host_look: LastCheck,
 }
 
-/// The findings of the last database check, and when it ended. The lock is held by the request that runs the check,
-/// because anyone may request it and it takes a turn of the writers.
+/// The findings of the last check, and when it ended. The lock is held by the request that runs the check, because anyone
+/// may request it and that of the database takes a turn of the writers.
 #[derive(Clone, Default)]
 pub(super) struct LastCheck(Arc<Mutex<Option<(Timestamp, Findings)>>>);
 
@@ -88,7 +92,7 @@ struct UnhealthyBody {
 /// One check.
 #[derive(Clone, Serialize, ToSchema)]
 struct Check {
-    /// `serving` (not stopping), `database` (responds), `schema` (matches the program) or `database_write` (writable).
+    /// `serving` (not stopping), `database` (responds), `schema`, `database_write` (writable) or the application's own.
     #[schema(example = "database")]
     name: &'static str,
     /// `ok` or `failed`
@@ -184,6 +188,9 @@ async fn ready(State(state): State<Health>) -> Response {
     let serving = if is_stopping { Err(Reason("The instance is stopping".to_owned())) } else { Ok(()) };
     if findings.note("serving", serving).is_ok() {
         findings.0.extend(cached_check(&state).await.0);
+        if findings.is_in_order() {
+            findings.0.extend(cached_host_check(&state).await.0);
+        }
     }
     if findings.is_in_order() {
         return Json(ReadyResponse { status: "ready", checks: findings.0 }).into_response();
@@ -191,19 +198,46 @@ async fn ready(State(state): State<Health>) -> Response {
     findings.problem(&NOT_READY)
 }
 
-/// Returns the findings of the last database check, or runs a new one.
+/// Checks the database.
 async fn cached_check(state: &Health) -> Findings {
-    let now = || state.accounts.clock().now();
-    let mut last_look = state.last_look.0.lock().await;
+    let check = async {
+        let mut findings = Findings::default();
+        // A failure is among the findings.
+        let _ = look(state, &mut findings).await;
+        findings
+    };
+    cached(&state.last_look, state.accounts.clock(), check).await
+}
+
+/// Makes all checks of the host at the same time.
+async fn cached_host_check(state: &Health) -> Findings {
+    let check = async {
+        let outcomes = join_all(state.host_checks.iter().map(ReadinessCheck::begin)).await;
+        let mut findings = Findings::default();
+        for (check, outcome) in state.host_checks.iter().zip(outcomes) {
+            let outcome = outcome.unwrap_or_else(|_| Err("It takes too long".to_owned()));
+            let outcome = outcome.map_err(|reason| {
+                tracing::warn!(check = check.name(), reason, "not ready");
+                Reason(reason)
+            });
+            // A failure is among the findings.
+            let _ = findings.note(check.name(), outcome);
+        }
+        findings
+    };
+    cached(&state.last_host_look, state.accounts.clock(), check).await
+}
+
+/// Returns the findings of the last check, or those of a new one.
+async fn cached(last: &LastCheck, clock: &dyn Clock, check: impl Future<Output = Findings>) -> Findings {
+    let mut last_look = last.0.lock().await;
     if let Some((at, found)) = &*last_look
-        && now().duration_since(*at).abs() < LOOK_KEPT
+        && clock.now().duration_since(*at).abs() < LOOK_KEPT
     {
         return found.clone();
     }
-    let mut findings = Findings::default();
-    // A failure is among the findings.
-    let _ = look(state, &mut findings).await;
-    *last_look = Some((now(), findings.clone()));
+    let findings = check.await;
+    *last_look = Some((clock.now(), findings.clone()));
     findings
 }
 

@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::settings::load::{Purpose, name, options};
-    use crate::{Host, NoSettings, OpenApiRouter};
+    use crate::{Host, HostError, NoCommands, NoSettings, OpenApiRouter};
 
     /// A host that adds no settings and keeps the library's default site name.
     struct Plain;
@@ -123,9 +123,10 @@ mod tests {
 
         type Settings = NoSettings;
         type State = Accounts;
+        type Commands = NoCommands;
 
-        fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
-            accounts
+        async fn state(accounts: Accounts, _: &NoSettings) -> Result<Accounts, HostError> {
+            Ok(accounts)
         }
 
         fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {

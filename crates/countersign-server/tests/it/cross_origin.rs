@@ -7,7 +7,9 @@ use axum::http::Request;
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::testing::{Answer, PASSWORD, TestApp};
-use countersign_server::{CrossOrigins, Host, HttpSettings, NoSettings, OpenApiRouter, assemble, openapi};
+use countersign_server::{
+    CrossOrigins, Host, HostError, HttpSettings, NoCommands, NoSettings, OpenApiRouter, assemble, openapi,
+};
 use serde_json::json;
 
 use crate::current_database;
@@ -24,9 +26,10 @@ impl Host for Faulty {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = NoSettings;
     type State = Accounts;
+    type Commands = NoCommands;
 
-    fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
-        accounts
+    async fn state(accounts: Accounts, _: &NoSettings) -> Result<Accounts, HostError> {
+        Ok(accounts)
     }
 
     fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {

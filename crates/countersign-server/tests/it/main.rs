@@ -19,6 +19,7 @@ mod doctor;
 mod doctor_mail;
 mod full_disk;
 mod guides;
+mod host;
 mod jobs;
 mod keys;
 mod kill;

@@ -4,7 +4,9 @@ use axum::http::{HeaderMap, Request};
 use countersign::Accounts;
 use countersign::config::HttpPolicy;
 use countersign::testing::TestApp;
-use countersign_server::{Draining, Host, HttpSettings, NoSettings, OpenApiRouter, assemble, openapi};
+use countersign_server::{
+    Draining, Host, HostError, HttpSettings, NoCommands, NoSettings, OpenApiRouter, assemble, openapi,
+};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -202,9 +204,10 @@ impl Host for Bare {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = NoSettings;
     type State = Accounts;
+    type Commands = NoCommands;
 
-    fn state(accounts: Accounts, _: &NoSettings) -> Accounts {
-        accounts
+    async fn state(accounts: Accounts, _: &NoSettings) -> Result<Accounts, HostError> {
+        Ok(accounts)
     }
 
     fn routes(_: &NoSettings, http: &HttpPolicy) -> OpenApiRouter<Accounts> {

@@ -48,7 +48,7 @@ pub(crate) async fn insert_recurring(conn: Conn<'_>, id: JobId, kind: &str, now:
     on_db!(conn, c => {
         sqlx::query(
             "INSERT INTO auth_jobs (id, kind, subject, created_at, run_at, attempts) VALUES ($1, $2, '', $3, $3, 0) \
-             ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, failed_at = NULL",
+             ON CONFLICT (id) DO UPDATE SET created_at = $3, failed_at = NULL",
         )
         .bind(id.uuid())
         .bind(kind)
