@@ -4,15 +4,16 @@
 // usage: node tests/browser/run.mjs --program target/debug/blog [--screenshots FOLDER] [--chromium PATH]
 //   [--rounds N] [NAME …]
 //
-// The program is started with `dev` in a temporary folder. With NAMEs, only tests whose name contains one of them are run;
-// tests that could pass by chance are repeated N times. The last line has the format of Rust's tests, so that scripts/test
-// can count it.
+// The program is started with `dev` in a temporary folder; the example that a test uses lies next to it. With NAMEs, only
+// tests whose name contains one of them are run; tests that could pass by chance are repeated N times. The last line has the
+// format of Rust's tests, so that scripts/test can count it.
 
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 import { Blog } from "./blog.mjs";
 import { Browser } from "./browser.mjs";
+import { tests as frontend } from "./frontend.mjs";
 import { tests as life } from "./life.mjs";
 import { tests as logins } from "./logins.mjs";
 import { tests as looks } from "./looks.mjs";
@@ -61,7 +62,7 @@ const browser = await Browser.start(chromium, given.screenshots);
 let passed = 0;
 const failures = [];
 try {
-  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost, ...origins, ...writing]) {
+  for (const { name, test } of [...life, ...logins, ...looks, ...harm, ...work, ...neighbours, ...lost, ...origins, ...frontend, ...writing]) {
     if (given.names.length && !given.names.some((part) => name.includes(part))) continue;
     const began = Date.now();
     try {

@@ -7,6 +7,7 @@ mod health;
 mod html;
 mod response_layer;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ use countersign::Accounts;
 use countersign::config::{HttpPolicy, SecretKey};
 use countersign::http::problem::{self, Problem, ProblemKind};
 use tower_http::compression::CompressionLayer;
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, Server, Tag};
 use utoipa_axum::router::OpenApiRouter;
 
 use self::browser_headers::BrowserHeaders;
@@ -140,6 +141,7 @@ where
         })
         .split_for_parts();
     document.merge(of_health);
+    complete(&mut document);
     let document = document.to_pretty_json().expect("an OpenAPI document is JSON");
     // Only responses that are the same for everybody are compressed. If a response mixes a secret with client input,
     // its compressed length leaks the secret (BREACH).
@@ -199,7 +201,23 @@ where
 {
     let mut document = api::<H>(settings, policy).into_openapi();
     document.merge(health::routes().into_openapi());
+    complete(&mut document);
     document
+}
+
+/// Adds what no operation can say alone: the address of the API, the list of tags, and that an operation without security
+/// requirements is for everybody, where silence could be an oversight.
+fn complete(document: &mut OpenApi) {
+    let mut tags = BTreeSet::new();
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+        for operation in operations.into_iter().flatten() {
+            operation.security.get_or_insert_default();
+            tags.extend(operation.tags.iter().flatten().cloned());
+        }
+    }
+    document.tags = Some(tags.into_iter().map(Tag::new).collect());
+    document.servers = Some(vec![Server::new("/")]);
 }
 
 fn api<H: Host>(settings: &H::Settings, policy: &HttpPolicy) -> OpenApiRouter<H::State>

@@ -296,64 +296,65 @@ mod tests {
 
     #[test]
     fn nobody_is_evicted_while_there_is_room() {
-        let connections = Setup::new(2);
-        let connection = connections.enter("192.0.2.1", 0);
-        assert!(connections.has_room_at(60_000));
+        let setup = Setup::new(2);
+        let connection = setup.enter("192.0.2.1", 0);
+        assert!(setup.has_room_at(60_000));
         assert!(!is_evicted(&connection));
     }
 
     #[test]
     fn whoever_has_sent_nothing_for_longest_makes_room() {
-        let connections = Setup::new(3);
-        let asked = connections.enter("192.0.2.1", 0);
+        let setup = Setup::new(3);
+        let asked = setup.enter("192.0.2.1", 0);
         drop(asked.request_counter().begin());
-        asked.connection.activity().since = connections.opened;
-        let (older, newer) = (connections.enter("192.0.2.2", 10), connections.enter("192.0.2.3", 20));
-        assert!(!connections.has_room_at(5_000));
+        asked.connection.activity().since = setup.opened;
+        let (older, newer) = (setup.enter("192.0.2.2", 10), setup.enter("192.0.2.3", 20));
+        assert!(!setup.has_room_at(5_000));
         assert_eq!([&asked, &older, &newer].map(is_evicted), [false, true, false]);
         // The connection that is being evicted is enough.
-        assert!(!connections.has_room_at(5_001));
+        assert!(!setup.has_room_at(5_001));
         assert_eq!([&asked, &older, &newer].map(is_evicted), [false, true, false]);
         assert!(older.request_counter().begin().is_none(), "a request that comes too late is not begun");
         drop(older);
-        assert!(connections.has_room_at(5_002));
+        assert!(setup.has_room_at(5_002));
     }
 
     #[test]
     fn of_many_from_one_network_one_goes_before_others() {
-        let connections = Setup::new(4);
-        let alone = connections.enter("2001:db8:2::1", 0);
-        let many = ["2001:db8:1::1", "2001:db8:1::2", "2001:db8:1::3:0:0"].map(|address| connections.enter(address, 500));
-        assert!(!connections.has_room_at(600));
+        let setup = Setup::new(4);
+        let alone = setup.enter("2001:db8:2::1", 0);
+        let many = ["2001:db8:1::1", "2001:db8:1::2", "2001:db8:1::3:0:0"].map(|address| setup.enter(address, 500));
+        assert!(!setup.has_room_at(600));
         assert!(!is_evicted(&alone));
         assert_eq!(many.iter().filter(|connection| is_evicted(connection)).count(), 1);
     }
 
     #[test]
     fn whoever_waits_for_the_server_stays() {
-        let connections = Setup::new(2);
-        let connections = [connections.enter("192.0.2.1", 0), connections.enter("192.0.2.2", 0)];
-        let under_way: Vec<_> = connections.iter().map(|connection| connection.request_counter().begin().unwrap()).collect();
-        assert!(!connections.has_room_at(60_000));
+        let setup = Setup::new(2);
+        let connections = [setup.enter("192.0.2.1", 0), setup.enter("192.0.2.2", 0)];
+        let under_way: Vec<_> =
+            connections.iter().map(|connection| connection.request_counter().begin().unwrap()).collect();
+        assert!(!setup.has_room_at(60_000));
         assert_eq!(connections.each_ref().map(is_evicted), [false, false]);
         // A connection that does not send its body is evicted like others.
         connections[0].connection.activity().awaited_bodies = 1;
-        assert!(!connections.has_room_at(120_000));
+        assert!(!setup.has_room_at(120_000));
         assert_eq!(connections.each_ref().map(is_evicted), [true, false]);
         drop(under_way);
     }
 
     #[test]
     fn a_newcomer_is_given_time_before_a_body_that_does_not_come() {
-        let connections = Setup::new(2);
-        let slow = connections.enter("192.0.2.1", 0);
+        let setup = Setup::new(2);
+        let slow = setup.enter("192.0.2.1", 0);
         let _under_way = slow.request_counter().begin().unwrap();
         {
             let mut activity = slow.connection.activity();
-            (activity.awaited_bodies, activity.since) = (1, connections.opened);
+            (activity.awaited_bodies, activity.since) = (1, setup.opened);
         }
-        let newcomer = connections.enter("192.0.2.2", 9_900);
-        assert!(!connections.has_room_at(10_000));
+        let newcomer = setup.enter("192.0.2.2", 9_900);
+        assert!(!setup.has_room_at(10_000));
         assert_eq!([&slow, &newcomer].map(is_evicted), [true, false]);
     }
 }
