@@ -115,7 +115,7 @@ fn no_dependency_is_one_that_is_refused() {
     let read = |file: &str| fs::read_to_string(workspace().join(file)).expect("a file of the workspace");
     let (refusals, lock) = (read("deny.toml"), read("Cargo.lock"));
     let refused: Vec<(&str, &str)> =
-        refusals.split("crate = \"").skip(1).filter_map(|rest| rest.split('"').next()?.split_once("@<")).collect();
+        refusals.split("crate = \"").skip(1).filter_map(|rest| rest.split('"').next()?.split_once(":<")).collect();
     assert!(refused.len() >= 10, "{refused:?}");
     for package in lock.split("[[package]]").skip(1) {
         let value = |key: &str| package.split(key).nth(1).and_then(|rest| rest.split('"').next()).expect("a value");
