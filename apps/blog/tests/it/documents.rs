@@ -1,5 +1,5 @@
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, iter};
 
 use blog::Blog;
 use countersign_server::{openapi, problems_reference, settings::settings_reference};
@@ -40,37 +40,61 @@ fn what_takes_a_users_token_takes_the_session_cookie_as_well_and_the_document_sa
 /// The files of the book are also read on their own, so the same links must lead somewhere in both.
 #[test]
 fn the_links_of_documents_lead_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let root = workspace();
     let documents = markdown_files(&root);
     assert!(documents.len() > 60, "{documents:?}");
-    let mut broken = Vec::new();
-    for document in &documents {
-        let text = fs::read_to_string(document).unwrap();
-        for link in links(&text).iter().filter(|link| !link.contains(':')) {
-            let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-            let target = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
-            let is_whole = target.canonicalize().is_ok_and(|target| {
-                // The book has no page of the name README, and nothing outside its folder.
-                let is_in_book = target.starts_with(root.join("docs")) && !target.ends_with("README.md");
-                let is_page = document.starts_with(root.join("docs")) && !document.ends_with("SUMMARY.md");
-                (is_in_book || !is_page) && (fragment.is_empty() || anchors(&target).contains(&fragment.to_owned()))
-            });
-            if !is_whole {
-                broken.push(format!("{}: {link}", document.strip_prefix(&root).unwrap().display()));
-            }
-        }
-    }
+    let broken: Vec<String> = documents
+        .iter()
+        .flat_map(|document| {
+            let name = document.strip_prefix(&root).unwrap().display();
+            let links = broken_links(&root, document, &fs::read_to_string(document).unwrap());
+            links.into_iter().map(move |link| format!("{name}: {link}")).collect::<Vec<_>>()
+        })
+        .collect();
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
 #[test]
+fn a_wrong_file_and_a_wrong_fragment_are_broken_links() {
+    let root = workspace();
+    let text = "# Twice\n\n# Twice\n\n[](#twice) [](#twice-1) [](#twice-2) [](#none) [](operating.md) [](none.md) \
+                [](operating.md#secrets) [](operating.md#none) [](../README.md) [](https://example.org/none)";
+    let broken = broken_links(&root, &root.join("docs/page.md"), text);
+    assert_eq!(broken, ["#twice-2", "#none", "none.md", "operating.md#none", "../README.md"]);
+    assert_eq!(broken_links(&root, &root.join("PAGE.md"), "[](README.md) [](docs/none.md)"), ["docs/none.md"]);
+}
+
+#[test]
 fn the_book_has_every_document() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").canonicalize().unwrap();
+    let docs = workspace().join("docs");
     let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
     let mut listed: Vec<PathBuf> = links(&summary).iter().map(|link| docs.join(link)).collect();
     listed.push(docs.join("SUMMARY.md"));
     listed.sort();
     assert_eq!(markdown_files(&docs), listed);
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Returns the links of a document that lead nowhere, except those to other sites.
+fn broken_links(root: &Path, document: &Path, text: &str) -> Vec<String> {
+    let docs = root.join("docs");
+    let is_page = document.starts_with(&docs) && !document.ends_with("SUMMARY.md");
+    let leads_somewhere = |link: &str| {
+        let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
+        let has_fragment = |text: &str| fragment.is_empty() || anchors(text).contains(&fragment.to_owned());
+        if path.is_empty() {
+            return has_fragment(text);
+        }
+        document.parent().unwrap().join(path).canonicalize().is_ok_and(|target| {
+            // The book has no page of the name README, and nothing outside its folder.
+            let is_in_book = target.starts_with(&docs) && !target.ends_with("README.md");
+            (is_in_book || !is_page) && has_fragment(&fs::read_to_string(&target).unwrap_or_default())
+        })
+    };
+    links(text).into_iter().filter(|link| !link.contains(':') && !leads_somewhere(link)).collect()
 }
 
 /// Returns the Markdown files below a folder, sorted, without those of builds and packages.
@@ -97,24 +121,27 @@ fn links(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns the fragments that a file has: its headings, as forges and mdBook derive them, and its `id` attributes.
-fn anchors(file: &Path) -> Vec<String> {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let mut anchors: Vec<String> =
-        text.split("id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+/// Returns the fragments of a text: its headings, as forges and mdBook derive them, and its `id` attributes.
+fn anchors(text: &str) -> Vec<String> {
+    let mut anchors: Vec<String> = Vec::new();
     let mut heading: Option<String> = None;
-    for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
         match (event, &mut heading) {
             (Event::Start(Tag::Heading { .. }), _) => heading = Some(String::new()),
             (Event::Text(text) | Event::Code(text), Some(heading)) => heading.push_str(&text),
             (Event::End(TagEnd::Heading(_)), Some(text)) => {
                 let kept = text.to_lowercase().replace(' ', "-");
-                anchors.push(kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect());
+                let name: String = kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
+                // A repeated heading is numbered.
+                let numbered = (1..).map(|number| format!("{name}-{number}"));
+                let free = iter::once(name.clone()).chain(numbered).find(|name| !anchors.contains(name));
+                anchors.extend(free);
                 heading = None;
             }
             _ => {}
         }
     }
+    anchors.extend(text.split("id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
     anchors
 }
 

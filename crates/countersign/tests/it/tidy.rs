@@ -372,38 +372,6 @@ fn files_begin_and_public_texts_speak_in_plain_english() {
     }
 }
 
-#[test]
-fn the_documents_name_only_what_exists() {
-    let root = workspace();
-    for document in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "docs/api.md",
-        "docs/asvs.md",
-        "docs/deploy/README.md",
-        "docs/deploy/cloud-run.md",
-        "docs/deploy/container.md",
-        "docs/deploy/several-instances.md",
-        "docs/deploy/vps.md",
-        "docs/operating.md",
-        "docs/threat-model.md",
-        "docs/upgrades.md",
-        "docs/verifying-tokens.md",
-    ] {
-        let text = fs::read_to_string(root.join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
-        let folder = Path::new(document).parent().expect("a folder");
-        for (start, _) in text.match_indices("](") {
-            let target = &text[start + 2..];
-            let target = target[..target.find(')').expect("a closed link")].split('#').next().unwrap_or_default();
-            if !target.is_empty() && !target.contains(':') {
-                assert!(root.join(folder).join(target).exists(), "{document} links to {target}");
-            }
-        }
-    }
-}
-
 /// Returns the text of all sources that may contain the test of a claim.
 pub(crate) fn tests_of_the_workspace() -> String {
     let folders =
