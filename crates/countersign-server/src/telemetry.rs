@@ -164,8 +164,8 @@ fn is_of_a_trace(span: &Metadata<'_>) -> bool {
 /// boundary; it is inside …"`); their location is enough.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
-        let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted message withheld)");
+        let reason = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted message withheld)");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(message, place, "panicked");
+        tracing::error!(reason, place, "panicked");
     }));
 }
