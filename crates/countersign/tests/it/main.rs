@@ -24,6 +24,7 @@ mod look_alikes;
 mod mail_servers;
 mod migrations;
 mod neutral;
+mod never_logged;
 mod pages;
 mod parsers;
 mod password_managers;
