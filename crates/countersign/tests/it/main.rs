@@ -16,6 +16,7 @@ mod emails;
 mod events;
 mod figures;
 mod foreign_cookies;
+mod inventories;
 mod jobs;
 mod keys;
 mod limits;
