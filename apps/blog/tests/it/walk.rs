@@ -79,7 +79,7 @@ fn operation(document: &Value, path: &str, method: &str, described: &Value) -> O
         path: path.to_owned(),
         fields,
         content_type: content.map(|(content_type, _)| content_type.clone()),
-        needs_login: described["security"].is_array(),
+        needs_login: described["security"].as_array().is_some_and(|schemes| !schemes.is_empty()),
     }
 }
 
