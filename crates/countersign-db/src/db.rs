@@ -80,9 +80,9 @@ impl Db {
     pub async fn connect(url: &DatabaseUrl, policy: &PoolPolicy) -> Result<Self, DbError> {
         Ok(Self::new(match &url.0 {
             #[cfg(feature = "sqlite")]
-            Address::Sqlite(file) => Pools::Sqlite(Sqlite::open(file, policy).await?),
+            Address::Sqlite(file) => Pools::Sqlite(Box::pin(Sqlite::open(file, policy)).await?),
             #[cfg(feature = "postgres")]
-            Address::Postgres { address, .. } => Pools::Postgres(Postgres::open(address, policy).await?),
+            Address::Postgres { address, .. } => Pools::Postgres(Box::pin(Postgres::open(address, policy)).await?),
         }))
     }
 
@@ -99,7 +99,8 @@ impl Db {
     /// Returns a connection for reading; every statement sees what was committed when the statement began.
     pub async fn read(&self) -> Result<ReadConn, DbError> {
         let waiting = self.1.reading().enter();
-        Ok(waiting.end(by_driver!(Pools, &self.0, pools => pools.acquire().await))?)
+        // Boxed, because the driver's future is large, and every operation contains this one.
+        Ok(waiting.end(by_driver!(Pools, &self.0, pools => Box::pin(pools.acquire()).await))?)
     }
 
     /// Begins a write transaction. On SQLite, this waits for the one writer and takes the write lock immediately, so
@@ -108,7 +109,9 @@ impl Db {
         // Covers the wait for a connection as well as the transaction.
         let span = tracing::info_span!(target: TRACE_TARGET, "transaction");
         let waiting = self.1.writing().enter();
-        let (held, wait_max) = by_driver!(Pools, &self.0, pools => (pools.acquire_writer().await, pools.wait_max()));
+        // Boxed as above.
+        let (held, wait_max) =
+            by_driver!(Pools, &self.0, pools => (Box::pin(pools.acquire_writer()).await, pools.wait_max()));
         let held = waiting.end(held).map_err(DbError::from).inspect_err(|error| self.1.note_unwritten(error))?;
         Tx::begin(held, wait_max, self.1.clone(), span).await
     }
@@ -119,7 +122,7 @@ impl Db {
     /// # Errors
     /// See [`MigrateError`]; the database is unchanged.
     pub async fn migrate(&self, sets: &[&Migrations]) -> Result<Vec<AppliedMigration>, MigrateError> {
-        by_driver!(Pools, &self.0, pools => pools.migrate(sets).await)
+        by_driver!(Pools, &self.0, pools => Box::pin(pools.migrate(sets)).await)
     }
 
     /// Checks that the database responds (`SELECT 1`).

@@ -1,5 +1,6 @@
 //! SQLite: one writer and several readers of a file.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,10 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) async fn open(file: &Path, policy: &PoolPolicy) -> Result<Self, DbError> {
         if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            tokio::fs::create_dir_all(folder).await.map_err(sqlx::Error::Io)?;
+            tokio::fs::create_dir_all(folder).await.map_err(|error| {
+                let place = folder.display();
+                sqlx::Error::Io(io::Error::new(error.kind(), format!("the folder {place} cannot be made: {error}")))
+            })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(file)

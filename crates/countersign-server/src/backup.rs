@@ -7,8 +7,6 @@ pub(crate) mod schedule;
 pub(crate) mod staging;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use age::x25519::Recipient;
 use bytes::Bytes;
@@ -17,6 +15,8 @@ use countersign::media::Storage;
 use countersign::model::{PictureFile, UserId};
 use countersign::operator::{MissingPicture, count_pictures, follow_picture, list_pictures};
 use countersign_db::{Db, PoolPolicy, SchemaState};
+use fs_err::OpenOptions;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
@@ -25,6 +25,7 @@ use self::encryption::Envelope;
 use self::place::{BackupSink, Place, Stop};
 use self::staging::{ARCHIVE, DATABASE, SUMS, StagingFolder, beside};
 use crate::Host;
+use crate::connect::connect;
 use crate::failure::Failure;
 use crate::schema::{self, migrations, refuse_missing};
 use crate::settings::ShellSettings;
@@ -102,7 +103,7 @@ async fn write<H: Host>(
     outlet: BackupSink,
     progress: &dyn Fn(u64, u64),
 ) -> Result<(BackupSink, Manifest, Vec<PictureFile>), Failure> {
-    let live = Db::connect(&order.shell.database_url, &PoolPolicy::default()).await?;
+    let live = connect(&order.shell.database_url, &PoolPolicy::default()).await?;
     schema::refuse_half_copied::<H>(&live).await?;
     let database = staging.path(DATABASE);
     // SQLite writes to a file that is already private.

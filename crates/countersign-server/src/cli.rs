@@ -32,7 +32,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use clap_complete::Shell;
 use countersign::Accounts;
 use countersign::model::{EmailAddress, InvalidEmailAddress, InvalidLanguage, Language};
-use countersign_db::{Db, PoolPolicy};
+use countersign_db::PoolPolicy;
 
 use self::jobs::JobsCommand;
 use self::keys::KeysCommand;
@@ -40,6 +40,7 @@ use self::mail::MailCommand;
 use self::media::MediaCommand;
 pub use self::output::say;
 use self::output::{explain, print_error, said};
+use crate::connect::connect;
 use crate::failure::Failure;
 use crate::schema::{self, refuse_missing};
 use crate::settings::{Loaded, Purpose, Settings, load, recipient};
@@ -369,7 +370,7 @@ async fn open_host<H: Host>(purpose: Purpose) -> Result<(Accounts, H::Settings),
     let Settings { mail, mut shell, host } = settings_for::<H>(purpose)?;
     let key = shell.secret_key.take().ok_or_else(|| Failure("SECRET_KEY is not set".to_owned()))?;
     refuse_missing::<H>(&shell.database_url)?;
-    let db = Db::connect(&shell.database_url, &PoolPolicy::default()).await?;
+    let db = connect(&shell.database_url, &PoolPolicy::default()).await?;
     schema::check::<H>(&db).await?;
     let mut config = shell.accounts_config(key, shell.site_url(shell.port), mail)?;
     config.hooks = H::hooks(&host);

@@ -32,6 +32,7 @@
 
 mod backup;
 mod cli;
+mod connect;
 mod docs;
 mod failure;
 mod host;

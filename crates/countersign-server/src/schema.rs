@@ -1,12 +1,14 @@
 //! Checks whether this program can use a database's schema, and migrates it.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Once;
 
 use countersign_db::{AppliedMigration, DatabaseUrl, Db, DbError, MigrateError, Migrations, SchemaState, SchemaStatus};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{self as fs, OpenOptions};
 use tracing::info;
 
 use crate::Host;
@@ -129,5 +131,8 @@ pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| {
+        io::Error::new(error.kind(), format!("the folder {} cannot be made: {error}", folder.display()))
+    })
 }

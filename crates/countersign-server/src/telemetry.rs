@@ -131,7 +131,7 @@ pub(crate) fn start(
     LINES.gather();
     let lines = fmt::layer().with_writer(&LINES);
     let lines = match format {
-        LogFormat::Human => lines.event_format(Human(Format::default().with_ansi(io::stderr().is_terminal()))).boxed(),
+        LogFormat::Human => lines.event_format(Human(Format::default().with_ansi(has_colours()))).boxed(),
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(Json).boxed(),
     };
     let filter = filter.env_filter().and(filter_fn(is_discreet));
@@ -144,6 +144,13 @@ pub(crate) fn start(
     };
     log_panics();
     Ok(traces?)
+}
+
+/// Whether log lines are coloured: on a terminal that can, unless the user objects (<https://no-color.org>).
+#[expect(clippy::disallowed_methods, reason = "a convention of terminals, not a setting of ours")]
+fn has_colours() -> bool {
+    let objects = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !objects && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 /// Writes pending lines. Warnings and errors are never pending.

@@ -32,7 +32,7 @@ fn derived_key(key: &SecretKey, purpose: &str) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(derived.into_bytes().into())
 }
 
-/// Returns the same UUID for the same name: UUIDv8 from SHA-256 (RFC 9562, appendix B.2, without a name space).
+/// Returns the same UUID for the same name: `UUIDv8` from SHA-256 (RFC 9562, appendix B.2, without a name space).
 pub(crate) fn uuid_of_name(name: &str) -> Uuid {
     let digest = <Sha256 as sha2::Digest>::digest(name);
     let (first, _) = digest.split_first_chunk::<16>().expect("a digest has 32 bytes");

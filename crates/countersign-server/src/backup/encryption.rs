@@ -3,14 +3,14 @@
 //! The format is age (<https://age-encryption.org/v1>, X25519), so `age` and `rage` can open a backup without this
 //! program.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use age::stream::StreamWriter;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{File, OpenOptions};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -80,7 +80,7 @@ impl Identities {
         let failure = |reason: String| Failure(format!("--identity {shown}: {reason}"));
         // Allocated in full, because a reallocation would leave copies of the keys in memory.
         let mut text = Zeroizing::new(String::with_capacity(KEYS_BYTES_MAX + 1));
-        let file = File::open(path).map_err(|error| failure(error.to_string()))?;
+        let file = std::fs::File::open(path).map_err(|error| failure(error.to_string()))?;
         file.take(KEYS_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|error| failure(error.to_string()))?;
         if text.len() > KEYS_BYTES_MAX {
             return Err(failure("it is too large for an identity file".to_owned()));

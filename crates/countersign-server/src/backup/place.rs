@@ -1,13 +1,13 @@
 //! Where a backup is written to or read from: a file, or an object in a bucket. Either appears once it is complete.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::operator::{BucketPatience, open_bucket};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{self as fs, File, OpenOptions};
 use futures_util::TryStreamExt as _;
 use object_store::aws::AmazonS3;
 use object_store::path::Path as Key;
@@ -160,7 +160,7 @@ impl Place {
     /// Fails if there is no such file or object.
     pub(crate) async fn check_exists(&self) -> Result<(), Failure> {
         match self {
-            Self::File { file, .. } => fs::metadata(file).map(drop)?,
+            Self::File { file, .. } => std::fs::metadata(file).map(drop)?,
             Self::Object { bucket, key, .. } => bucket.head(key).await.map(drop)?,
         }
         Ok(())
@@ -368,7 +368,7 @@ impl BackupStore {
         let mut found = Vec::new();
         match self {
             Self::Folder(folder) => {
-                let entries = fs::read_dir(folder)
+                let entries = std::fs::read_dir(folder)
                     .map_err(|error| Failure(format!("{} cannot be read: {error}", folder.display())))?;
                 for entry in entries {
                     found.extend(entry?.file_name().to_str().and_then(&wanted));

@@ -4,9 +4,8 @@
 //! makes one holds a lock on a file next to the database. All instances on SQLite run on the same machine, and a lock,
 //! unlike a lease, lasts as long as the backup and ends with its process.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::TryLockError;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -14,6 +13,8 @@ use std::time::Duration;
 
 use age::x25519::Recipient;
 use countersign::clock::{Clock as _, SystemClock};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{File, OpenOptions};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 use tokio::sync::{oneshot, watch};

@@ -1,9 +1,11 @@
 //! Private temporary folders for incomplete files.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
+
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{self as fs, File, OpenOptions};
 
 use crate::failure::Failure;
 use crate::schema::create_private_folder;

@@ -1,17 +1,18 @@
 //! The `migrate` commands.
 
-use countersign_db::{Db, PoolPolicy};
+use countersign_db::PoolPolicy;
 
 use super::table::table;
 use super::{Failure, Finding, print_error, say, settings_for};
 use crate::Host;
+use crate::connect::connect;
 use crate::schema::{self, create_private_file, migrations, refuse_missing};
 use crate::settings::Purpose;
 
 pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
     let url = settings_for::<H>(Purpose::Inspect)?.shell.database_url;
     refuse_missing::<H>(&url)?;
-    let db = Db::connect(&url, &PoolPolicy::default()).await?;
+    let db = connect(&url, &PoolPolicy::default()).await?;
     let statuses = db.schema(&migrations::<H>()).await?;
     let whole = schema::refuse_half_copied::<H>(&db).await;
     db.close().await;
@@ -46,7 +47,7 @@ pub(super) async fn status<H: Host>() -> Result<Finding, Failure> {
 pub(super) async fn up<H: Host>() -> Result<Finding, Failure> {
     let url = settings_for::<H>(Purpose::Inspect)?.shell.database_url;
     create_private_file(&url)?;
-    let db = Db::connect(&url, &PoolPolicy::default()).await?;
+    let db = connect(&url, &PoolPolicy::default()).await?;
     let applied = schema::bring_up_to_date::<H>(&db).await?;
     db.close().await;
     for migration in &applied {

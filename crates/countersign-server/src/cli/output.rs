@@ -14,7 +14,8 @@ const NOBODY_READS: u8 = 128 + 13;
 /// Writes a line to standard output, for commands. If that fails, the command continues, and the program ends with an exit
 /// status that says so.
 pub fn say(line: fmt::Arguments<'_>) {
-    if let Err(error) = writeln!(io::stdout(), "{line}") {
+    // One write, so that no line of the log comes in between.
+    if let Err(error) = io::stdout().write_all(format!("{line}\n").as_bytes()) {
         // Later errors follow from the first one.
         let _ = UNSAID.set(error);
     }

@@ -1,11 +1,11 @@
 //! The `restore` command. The database is replaced last and atomically, so that an installation is either the old one
 //! or the new one.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use countersign::media::Storage;
 use countersign_db::{Db, DbError, SchemaState, checkpoint_and_close};
+use fs_err::{self as fs, File};
 use futures_util::future::try_join_all;
 
 use super::{Failure, Finding, print_error, progress, say, settings_for};

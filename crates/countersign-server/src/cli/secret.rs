@@ -1,11 +1,13 @@
 //! Writes a new secret key to `.env` so that other users cannot read it, nothing is lost, and it is not committed.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::Permissions;
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use countersign::operator::generate_secret_key;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{self as fs, OpenOptions};
 
 use super::{Failure, Finding, say};
 

@@ -1,9 +1,7 @@
 //! The `dev` and `serve` commands: everything before the first request.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +12,8 @@ use countersign::config::{SecretKey, SiteUrl};
 use countersign::mail::MailTransport;
 use countersign::operator::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use fs_err::{self as fs, OpenOptions};
 use rustix::process::{Resource, Rlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
@@ -22,6 +22,7 @@ use super::host::create_state;
 use super::running::Running;
 use super::{Failure, Finding, print_error, say};
 use crate::backup::schedule::Schedule;
+use crate::connect::connect;
 use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
@@ -265,7 +266,7 @@ async fn open<H: Host>(shell: &ShellSettings, schema: Schema) -> Result<Db, Fail
     }
     let mut policy = PoolPolicy::default();
     policy.connections_max = shell.database_connections_max;
-    let db = Db::connect(&shell.database_url, &policy).await?;
+    let db = connect(&shell.database_url, &policy).await?;
     if schema == Schema::IsBroughtUpToDate {
         for applied in schema::bring_up_to_date::<H>(&db).await? {
             info!(set = applied.set, version = applied.step.version, name = applied.step.name, "migrated");
@@ -298,8 +299,7 @@ fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
         let _ = fs::remove_file(&draft);
         linked.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
     }
-    let text = fs::read_to_string(&path)
-        .map_err(|error: io::Error| Failure(format!("{} cannot be read: {error}", path.display())))?;
+    let text = fs::read_to_string(&path)?;
     SecretKey::parse(text.trim().to_owned())
         .map_err(|weak| Failure(format!("{}: {weak}; delete the file to generate a new one", path.display())))
 }
@@ -310,6 +310,7 @@ fn banner<H: Host>(site: &str, db: &Db, url: &DatabaseUrl, transport: &MailTrans
         MailTransport::Smtp(smtp) => format!("sent by {}:{}", smtp.server, smtp.port),
         _ => format!("{site}/dev/mail"),
     };
+    telemetry::flush();
     say(format_args!(
         "\n  {name} {version} is running, for this machine only\n\n\
          \x20   Site       {site}\n\

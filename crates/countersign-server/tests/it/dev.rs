@@ -136,3 +136,23 @@ fn plain_http_to_others_is_warned_of_at_the_start() {
         assert_eq!(server.stderr().contains("nobody stays logged in"), is_warned, "{site}: {}", server.stderr());
     }
 }
+
+/// Also as root, who may write to read-only folders: a file is where a folder should be.
+#[test]
+fn what_cannot_be_written_is_named() {
+    let blocked = newcomer().file("data", "");
+    assert!(blocked.run(&["dev"]).with(1).stderr.contains("the folder data cannot be made: "));
+
+    let nowhere = Sandbox::with_database("sqlite:data/a.db").file("data", "");
+    let said = nowhere.run(&["migrate", "up"]).with(1).stderr;
+    assert!(said.contains("the folder data cannot be made: "), "{said}");
+
+    let odd = Sandbox::with_database("sqlite:a.db").file("a.db", "not a database, but long enough for a header");
+    let said = odd.run(&["migrate", "up"]).with(1).stderr;
+    assert!(said.starts_with("error: sqlite:a.db: ") && said.contains("; check DATABASE_URL"), "{said}");
+
+    let sandbox = Sandbox::with_database("sqlite:a.db");
+    sandbox.run(&["migrate", "up"]).with(0);
+    let said = sandbox.run(&["backup", "/proc/backup.tar"]).with(1).stderr;
+    assert!(said.contains("/proc/"), "{said}");
+}

@@ -3,10 +3,11 @@
 use countersign::Accounts;
 use countersign::config::Config;
 use countersign::operator::generate_secret_key;
-use countersign_db::{Cause, Db, DbError, PoolPolicy, Pooler};
+use countersign_db::{Db, DbError, PoolPolicy, Pooler};
 
 use super::{Examination, Failure, Verdict};
 use crate::Host;
+use crate::connect::with_remedy;
 use crate::schema::{self, SchemaProblem, Usable, refuse_missing};
 use crate::settings::ShellSettings;
 
@@ -21,7 +22,7 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
     let db = match Db::connect(&shell.database_url, &PoolPolicy::default()).await {
         Ok(db) => db,
         Err(error) => {
-            examination.add(Verdict::Fail, line(error));
+            examination.add(Verdict::Fail, line(&error));
             return;
         }
     };
@@ -32,7 +33,7 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
     examination.add(Verdict::Ok, format!("database: {} answers{by_way_of}", db.kind()));
     match db.prove_writable().await {
         Ok(()) => examination.add(Verdict::Ok, "database: can be written"),
-        Err(error) => examination.add(Verdict::Fail, line(error)),
+        Err(error) => examination.add(Verdict::Fail, line(&error)),
     }
     let schema = schema::check::<H>(&db).await;
     let is_usable = schema.is_ok();
@@ -40,7 +41,7 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
         Ok(Usable::Current) => examination.add(Verdict::Ok, "database: the schema is current"),
         Ok(Usable::Expanded) => examination
             .add(Verdict::Ok, "database: the schema was extended by a newer version; this one keeps working with it"),
-        Err(SchemaProblem::Db(error)) => examination.add(Verdict::Fail, line(error)),
+        Err(SchemaProblem::Db(error)) => examination.add(Verdict::Fail, line(&error)),
         Err(problem) => {
             let Failure(reason) = problem.into();
             examination.add(Verdict::Fail, reason);
@@ -52,43 +53,8 @@ pub(super) async fn examine<H: Host>(examination: &mut Examination, shell: &Shel
     db.close().await;
 }
 
-/// Describes the error and a remedy.
-fn line(error: DbError) -> String {
-    let remedy = match error.cause() {
-        Some(Cause::TransactionPooler) => None, // the error contains the remedy
-        Some(cause) => Some(remedy(cause)),
-        None => Some("check DATABASE_URL and that the server is running"),
-    };
-    let Failure(reason) = error.into();
-    match remedy {
-        Some(remedy) => format!("database: {reason}; {remedy}"),
-        None => format!("database: {reason}"),
-    }
-}
-
-fn remedy(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Login => "check the user and the password in DATABASE_URL, and the server's access rules (pg_hba.conf)",
-        Cause::NoDatabase => {
-            "create the database on the server, such as with `createdb`, or check its name in DATABASE_URL"
-        }
-        Cause::EncryptionRequired => {
-            "the server requires TLS: add sslmode=require to DATABASE_URL, or better sslmode=verify-full"
-        }
-        Cause::NoEncryption => {
-            "enable TLS on the server, or remove sslmode from DATABASE_URL if the network is trusted"
-        }
-        Cause::ForeignCertificate => {
-            "set the host in DATABASE_URL to the name in the server's certificate, and sslrootcert to its CA's certificate"
-        }
-        Cause::CertificateWanted => {
-            "set sslcert and sslkey in DATABASE_URL to a client certificate that the server trusts"
-        }
-        Cause::ReadOnly => "it is read-only, such as a standby or a protected file; set DATABASE_URL to a writable one",
-        Cause::DiskFull => "free space on the disk of the database",
-        Cause::TooManyConnections => "lower DATABASE_CONNECTIONS_MAX, or raise the limit of the server or the pooler",
-        _ => "check DATABASE_URL and that the server is running",
-    }
+fn line(error: &DbError) -> String {
+    format!("database: {}", with_remedy(error))
 }
 
 /// Checks the clock, which decides when tokens expire: a wrong one accepts expired tokens or refuses valid ones.
