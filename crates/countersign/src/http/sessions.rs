@@ -201,8 +201,18 @@ fn credentials(mut fields: Fields, client: ClientInfo) -> Result<LogIn, Problem>
     tag = "sessions",
     request_body = LoginRequest,
     responses(
-        (status = NO_CONTENT, description = "Logged in; the response sets the cookies"),
-        (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`Incorrect email or password`"),
+        (
+            status = NO_CONTENT,
+            description = "Logged in; the response sets the cookies",
+            headers(("set-cookie" = String, description = "One header for each cookie.")),
+        ),
+        (
+            status = UNAUTHORIZED,
+            body = ProblemBody,
+            content_type = "application/problem+json",
+            description = "`Incorrect email or password`",
+            headers(("www-authenticate" = String, description = "The accepted schemes (RFC 9110, section 11.6.1).")),
+        ),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`Request from another site`, or `Email not verified`"),
         BodyProblems,
         LimitProblems,
@@ -275,7 +285,11 @@ struct ReauthenticationRequest {
     request_body = ReauthenticationRequest,
     responses(
         (status = OK, body = TokenResponse, description = "Re-authenticated; the tokens of the new session"),
-        (status = NO_CONTENT, description = "Re-authenticated; the response sets the cookie of the new session"),
+        (
+            status = NO_CONTENT,
+            description = "Re-authenticated; the response sets the cookie of the new session",
+            headers(("set-cookie" = String, description = "The cookie of the new session.")),
+        ),
         AuthenticationProblems,
         BodyProblems,
         LimitProblems,

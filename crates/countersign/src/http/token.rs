@@ -102,7 +102,12 @@ fn required_token(fields: &mut Fields, name: &'static str) -> Result<SecretStrin
     request_body(content((TokenRequest = "application/x-www-form-urlencoded"), (TokenRequest = "multipart/form-data"))),
     responses(
         (status = OK, body = TokenResponse, description = "The tokens; a login also sets a cookie that makes the browser a known device"),
-        (status = UNAUTHORIZED, body = ProblemBody, description = "`Incorrect email or password`"),
+        (
+            status = UNAUTHORIZED,
+            body = ProblemBody,
+            description = "`Incorrect email or password`",
+            headers(("www-authenticate" = String, description = "The accepted schemes (RFC 9110, section 11.6.1).")),
+        ),
         (status = FORBIDDEN, body = ProblemBody, description = "`Email not verified`; only if the setting `REGISTRATION` is `verified`"),
         OAuth<BodyProblems>,
         OAuth<LimitProblems>,
@@ -274,7 +279,12 @@ impl IntrospectionResponse {
     request_body(content((IntrospectionRequest = "application/x-www-form-urlencoded"), (IntrospectionRequest = "multipart/form-data"))),
     responses(
         (status = OK, body = IntrospectionResponse, description = "Whether the token is valid, and whose it is"),
-        (status = UNAUTHORIZED, body = ProblemBody, description = "The secret is missing or wrong"),
+        (
+            status = UNAUTHORIZED,
+            body = ProblemBody,
+            description = "The secret is missing or wrong",
+            headers(("www-authenticate" = String, description = "The accepted schemes (RFC 9110, section 11.6.1).")),
+        ),
         OAuth<BodyProblems>,
         OAuth<ServiceProblems>,
     ),

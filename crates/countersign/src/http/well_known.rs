@@ -27,7 +27,40 @@ const KEEP: &str = "public, max-age=300";
 /// A set of public keys (RFC 7517, section 5).
 #[derive(Serialize, ToSchema)]
 struct KeySetResponse {
+    #[schema(value_type = Vec<PublicKey>)]
     keys: Vec<serde_json::Value>,
+}
+
+/// A public key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the members that the JWT library writes")]
+struct PublicKey {
+    /// The family of the algorithm: `RSA`, `EC` or `OKP`.
+    #[schema(example = "OKP")]
+    kty: String,
+    /// `sig`
+    #[schema(example = "sig")]
+    r#use: String,
+    /// The signature algorithm: `RS256`, `ES256` or `EdDSA`.
+    #[schema(example = "EdDSA")]
+    alg: String,
+    /// The key's id, which is also in the header of each token.
+    kid: String,
+    /// With `EC` and `OKP`: the curve.
+    #[schema(nullable = false, example = "Ed25519")]
+    crv: Option<String>,
+    /// With `OKP`: the public key; with `EC`: its x coordinate.
+    #[schema(nullable = false)]
+    x: Option<String>,
+    /// With `EC`: the y coordinate.
+    #[schema(nullable = false)]
+    y: Option<String>,
+    /// With `RSA`: the modulus.
+    #[schema(nullable = false)]
+    n: Option<String>,
+    /// With `RSA`: the exponent.
+    #[schema(nullable = false, example = "AQAB")]
+    e: Option<String>,
 }
 
 /// Get the public keys that verify access tokens

@@ -40,6 +40,10 @@ impl Contract {
         };
         let described = &operation["responses"][answer.status.to_string()];
         assert!(described.is_object(), "{method} {path} answered {}, which is not described", answer.status);
+        for (name, _) in described["headers"].as_object().into_iter().flatten() {
+            let is_there = answer.headers.contains_key(name.as_str());
+            assert!(is_there, "{method} {path} {}: the header {name} is described, but missing", answer.status);
+        }
         let content_type = answer.headers.get(CONTENT_TYPE).map(|value| value.to_str().expect("a text"));
         let Some(content) = described["content"].as_object() else {
             assert!(answer.body.is_empty(), "{method} {path} {}: a body that is not described", answer.status);

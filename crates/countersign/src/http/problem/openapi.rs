@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header::RETRY_AFTER;
+use axum::http::HeaderName;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
@@ -15,6 +16,7 @@ use super::kinds::{
 
 type Responses = BTreeMap<String, RefOr<utoipa::openapi::Response>>;
 
+/// Describes a problem and the headers that every problem of this status has.
 fn described<T: ToSchema>(
     content_type: &str,
     status: u16,
@@ -22,8 +24,31 @@ fn described<T: ToSchema>(
 ) -> (String, RefOr<utoipa::openapi::Response>) {
     let schema = Ref::from_schema_name(T::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    let response = ResponseBuilder::new().description(description).content(content_type, content).build();
-    (status.to_string(), response.into())
+    let mut response = ResponseBuilder::new().description(description).content(content_type, content);
+    for (name, schema, description) in headers(status) {
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
+        response = response.header(name.as_str(), header);
+    }
+    (status.to_string(), response.build().into())
+}
+
+fn headers(status: u16) -> Vec<(HeaderName, ObjectBuilder, &'static str)> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(1));
+    let retry = (RETRY_AFTER, seconds, "When to retry, in seconds.");
+    match status {
+        401 => vec![(WWW_AUTHENTICATE, text(), "The accepted schemes (RFC 9110, section 11.6.1).")],
+        429 => vec![
+            retry,
+            (RATE_LIMIT_POLICY, text(), "The limit: its name, the quota (`q`), and the window in seconds (`w`)."),
+            (RATE_LIMIT, text(), "The remaining quota (`r`), and the seconds until it resets (`t`)."),
+        ],
+        503 => vec![retry],
+        _ => Vec::new(),
+    }
 }
 
 fn problem(kind: &ProblemKind) -> (String, RefOr<utoipa::openapi::Response>) {
@@ -71,22 +96,7 @@ pub struct LimitProblems;
 
 impl IntoResponses for LimitProblems {
     fn responses() -> Responses {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
-        let mut response = ResponseBuilder::new().description(TOO_MANY_REQUESTS.when).content(PROBLEM_JSON, content);
-        let seconds = ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-            .minimum(Some(1));
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        for (name, schema, description) in [
-            (RETRY_AFTER, seconds, "When to retry, in seconds."),
-            (RATE_LIMIT_POLICY, text(), "The limit: its name, the quota (`q`), and the window in seconds (`w`)."),
-            (RATE_LIMIT, text(), "The remaining quota (`r`), and the seconds until it resets (`t`)."),
-        ] {
-            let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
-            response = response.header(name.as_str(), header);
-        }
-        [(TOO_MANY_REQUESTS.status.to_string(), response.build().into())].into()
+        [problem(&TOO_MANY_REQUESTS)].into()
     }
 }
 
