@@ -10,6 +10,7 @@ mod traces;
 mod traces;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::panic;
 
@@ -149,8 +150,11 @@ pub(crate) fn start(
 /// Whether log lines are coloured: on a terminal that can, unless the user objects (<https://no-color.org>).
 #[expect(clippy::disallowed_methods, reason = "a convention of terminals, not a setting of ours")]
 fn has_colours() -> bool {
-    let objects = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stderr().is_terminal() && !objects && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+    io::stderr().is_terminal() && allows_colours(std::env::var_os("NO_COLOR"), std::env::var_os("TERM"))
+}
+
+fn allows_colours(no_color: Option<OsString>, term: Option<OsString>) -> bool {
+    no_color.is_none_or(|value| value.is_empty()) && term.is_none_or(|terminal| terminal != "dumb")
 }
 
 /// Writes pending lines. Warnings and errors are never pending.
@@ -175,4 +179,22 @@ fn log_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(reason, place, "panicked");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_colours_against_its_will() {
+        for (no_color, term, expected) in [
+            (None, Some("xterm"), true),
+            (Some(""), Some("xterm"), true),
+            (Some("1"), Some("xterm"), false),
+            (None, Some("dumb"), false),
+        ] {
+            let allowed = allows_colours(no_color.map(OsString::from), term.map(OsString::from));
+            assert_eq!(allowed, expected, "NO_COLOR={no_color:?} TERM={term:?}");
+        }
+    }
 }
