@@ -26,6 +26,8 @@ pub enum Cause {
     CertificateWanted,
     /// The database is read-only: a standby, or a file without write permission.
     ReadOnly,
+    /// The database's file cannot be opened, such as one without read permission.
+    CannotOpen,
     /// The database's disk is full.
     DiskFull,
     /// All connections that the server or the pooler allows are in use.
@@ -55,11 +57,12 @@ fn cause(error: &sqlx::Error) -> Option<Cause> {
     }
 }
 
-/// Maps error codes to causes. SQLite: primary result codes 8 (read-only) and 13 (full). PostgreSQL: its documentation,
-/// appendix A. PgBouncer uses PostgreSQL's codes where they exist.
+/// Maps error codes to causes. SQLite: primary result codes 8 (read-only), 13 (full) and 14 (a file cannot be opened).
+/// PostgreSQL: its documentation, appendix A. PgBouncer uses PostgreSQL's codes where they exist.
 fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
     const SQLITE_READ_ONLY: u32 = 8;
     const SQLITE_FULL: u32 = 13;
+    const SQLITE_CANNOT_OPEN: u32 = 14;
     match code {
         "53100" => Some(Cause::DiskFull),
         "53300" => Some(Cause::TooManyConnections),
@@ -74,6 +77,7 @@ fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
         _ => match code.parse::<u32>().ok().filter(|_| code.len() < 5)? & 0xff {
             SQLITE_READ_ONLY => Some(Cause::ReadOnly),
             SQLITE_FULL => Some(Cause::DiskFull),
+            SQLITE_CANNOT_OPEN => Some(Cause::CannotOpen),
             _ => None,
         },
     }
@@ -106,6 +110,7 @@ mod tests {
             ("13", "database or disk is full", Some(Cause::DiskFull)),
             ("8", "attempt to write a readonly database", Some(Cause::ReadOnly)),
             ("1032", "attempt to write a readonly database", Some(Cause::ReadOnly)),
+            ("14", "unable to open database file", Some(Cause::CannotOpen)),
             ("25006", "cannot execute INSERT in a read-only transaction", Some(Cause::ReadOnly)),
             ("53300", "too many connections", Some(Cause::TooManyConnections)),
             ("28P01", "password authentication failed", Some(Cause::Login)),

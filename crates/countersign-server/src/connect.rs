@@ -36,7 +36,13 @@ fn remedy(cause: Cause) -> &'static str {
         Cause::CertificateWanted => {
             "set sslcert and sslkey in DATABASE_URL to a client certificate that the server trusts"
         }
-        Cause::ReadOnly => "it is read-only, such as a standby or a protected file; set DATABASE_URL to a writable one",
+        Cause::ReadOnly => {
+            "it is read-only, such as a standby or a protected file; set DATABASE_URL to a writable one, or let the user \
+             that runs this program write the file and its folder"
+        }
+        Cause::CannotOpen => {
+            "let the user that runs this program read and write the file and its folder, or check DATABASE_URL"
+        }
         Cause::DiskFull => "free space on the disk of the database",
         Cause::TooManyConnections => "lower DATABASE_CONNECTIONS_MAX, or raise the limit of the server or the pooler",
         _ => "check DATABASE_URL and that the server is running",

@@ -1,14 +1,12 @@
 //! Checks whether this program can use a database's schema, and migrates it.
 
-use std::fs::DirBuilder;
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Once;
 
 use countersign_db::{AppliedMigration, DatabaseUrl, Db, DbError, MigrateError, Migrations, SchemaState, SchemaStatus};
-use fs_err::os::unix::fs::OpenOptionsExt as _;
-use fs_err::{self as fs, OpenOptions};
 use tracing::info;
 
 use crate::Host;
@@ -106,7 +104,10 @@ pub(crate) async fn refuse_half_copied<H: Host>(db: &Db) -> Result<(), SchemaPro
 /// must not.
 pub(crate) fn refuse_missing<H: Host>(url: &DatabaseUrl) -> Result<(), SchemaProblem> {
     match url.sqlite_path() {
-        Some(path) if !path.exists() => Err(SchemaProblem::Missing { url: url.clone(), binary: H::NAME }),
+        // A file that cannot be looked up may exist; opening it says why it cannot.
+        Some(path) if matches!(path.try_exists(), Ok(false)) => {
+            Err(SchemaProblem::Missing { url: url.clone(), binary: H::NAME })
+        }
         _ => Ok(()),
     }
 }
@@ -121,7 +122,9 @@ pub(crate) fn create_private_file(url: &DatabaseUrl) -> io::Result<()> {
         create_private_folder(folder)?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(access_error(&format!("the file {} cannot be made", path.display()), path, &error))
+        }
         _ => Ok(()),
     }
 }
@@ -132,7 +135,39 @@ pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| {
-        io::Error::new(error.kind(), format!("the folder {} cannot be made: {error}", folder.display()))
-    })
+    made.map_err(|error| access_error(&format!("the folder {} cannot be made", folder.display()), folder, &error))
+}
+
+/// Describes an error of `path` and, if permissions are the cause, a remedy.
+pub(crate) fn access_error(failure: &str, path: &Path, error: &io::Error) -> io::Error {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // The user has no access to the first part that exists, or to what is in it.
+    let place = absolute.ancestors().find(|part| part.exists()).unwrap_or(Path::new("/")).display();
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            let user = rustix::process::geteuid().as_raw();
+            format!("; let the user that runs this program (UID {user}) read and write {place}, or use another folder")
+        }
+        ErrorKind::ReadOnlyFilesystem => format!("; mount {place} writable, or use another folder"),
+        _ => String::new(),
+    };
+    io::Error::new(error.kind(), format!("{failure}: {error}{remedy}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_needs_access_to_what_is_said() {
+        let there = env!("CARGO_MANIFEST_DIR");
+        let absent = Path::new(there).join("absent/data");
+        let text = |kind: ErrorKind| access_error("it cannot be made", &absent, &kind.into()).to_string();
+        let denied = text(ErrorKind::PermissionDenied);
+        assert!(denied.starts_with("it cannot be made: ") && denied.contains("(UID "), "{denied}");
+        assert!(denied.ends_with(&format!("read and write {there}, or use another folder")), "{denied}");
+        let protected = text(ErrorKind::ReadOnlyFilesystem);
+        assert!(protected.ends_with(&format!("; mount {there} writable, or use another folder")), "{protected}");
+        assert!(!text(ErrorKind::NotADirectory).contains(';'));
+    }
 }

@@ -1,7 +1,9 @@
 //! The `dev` and `serve` commands: everything before the first request.
 
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +14,6 @@ use countersign::config::{SecretKey, SiteUrl};
 use countersign::mail::MailTransport;
 use countersign::operator::generate_secret_key;
 use countersign_db::{DatabaseUrl, Db, PoolPolicy};
-use fs_err::os::unix::fs::OpenOptionsExt as _;
-use fs_err::{self as fs, OpenOptions};
 use rustix::process::{Resource, Rlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
@@ -23,7 +23,7 @@ use super::running::Running;
 use super::{Failure, Finding, print_error, say};
 use crate::backup::schedule::Schedule;
 use crate::connect::connect;
-use crate::schema::{self, Usable, create_private_file, create_private_folder, refuse_missing};
+use crate::schema::{self, Usable, access_error, create_private_file, create_private_folder, refuse_missing};
 use crate::serve::{ServePolicy, StopSignals};
 use crate::settings::{Loaded, LogFormat, Purpose, Settings, ShellSettings, load};
 use crate::telemetry::{TraceSettings, Traces};
@@ -297,9 +297,13 @@ fn kept_secret_key(folder: &Path) -> Result<SecretKey, Failure> {
             })
             .and_then(|()| fs::hard_link(&draft, &path));
         let _ = fs::remove_file(&draft);
-        linked.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
+        linked.or_else(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(access_error(&format!("the file {} cannot be made", path.display()), &path, &error)),
+        })?;
     }
-    let text = fs::read_to_string(&path)?;
+    let text = fs::read_to_string(&path)
+        .map_err(|error| access_error(&format!("the file {} cannot be read", path.display()), &path, &error))?;
     SecretKey::parse(text.trim().to_owned())
         .map_err(|weak| Failure(format!("{}: {weak}; delete the file to generate a new one", path.display())))
 }
