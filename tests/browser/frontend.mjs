@@ -80,6 +80,13 @@ async function anotherFrameworkOverCookies({ browser, program }) {
     await login.getByRole("button", { name: "Log in" }).click();
     await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
 
+    // A session that ends elsewhere, as by a logout in another tab, leads back to the login.
+    await page.request.post(`${example.url}/api/users/logout`);
+    await page.getByLabel("To-do", { exact: true }).fill("Buy bread");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("alert").getByText("Your session has ended.").waitFor();
+    await login.waitFor();
+
     // The policy of the page: neither an inline script nor one of another site runs.
     const ran = await page.evaluate(() => {
       const script = document.createElement("script");

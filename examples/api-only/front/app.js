@@ -3,7 +3,8 @@ import { html, render, useEffect, useState } from "./htm-preact.js";
 /** Calls the API. The browser sends the session's cookie; there is no token here to store or to lose. */
 async function call(method, path, body) {
   const headers = body && { "Content-Type": "application/json" };
-  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  const unreachable = () => { throw new Error("The server cannot be reached. Please try again."); };
+  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(unreachable);
   const content = answer.status === 204 || answer.status === 201 ? undefined : await answer.json();
   if (!answer.ok) throw new Problem(answer.status, content);
   return content;
@@ -73,14 +74,11 @@ function Welcome({ enter }) {
     ]} />`;
 }
 
-function Todos() {
+function Todos({ orLogIn, show }) {
   const [todos, setTodos] = useState([]);
-  const load = async () => setTodos(await call("GET", "/api/todos"));
-  useEffect(() => { load(); }, []);
-  const add = async (fields) => {
-    await call("POST", "/api/todos", fields);
-    await load();
-  };
+  const load = () => call("GET", "/api/todos").then(setTodos);
+  useEffect(() => { load().catch(orLogIn).catch(show); }, []);
+  const add = (fields) => call("POST", "/api/todos", fields).then(load).catch(orLogIn);
   return html`
     <${Form} title="What is next?" button="Add" send=${add} fields=${[["text", "To-do", { maxlength: 200, autocomplete: "off" }]]} />
     <ul aria-label="To-dos">${todos.map((todo) => html`<li>${todo}</li>`)}</ul>`;
@@ -89,26 +87,29 @@ function Todos() {
 function App() {
   // `undefined` until the API has answered, `null` if nobody is logged in.
   const [user, setUser] = useState();
-  const enter = async () => {
-    try {
-      setUser(await call("GET", "/api/users/me"));
-    } catch (problem) {
-      if (problem.status !== 401) throw problem;
-      setUser(null);
-    }
-  };
-  useEffect(() => { enter(); }, []);
-  const leave = async () => {
-    await call("POST", "/api/users/logout");
+  const [notice, setNotice] = useState();
+  const show = ({ message }) => setNotice(message);
+  /** A session can end at any time, for example from another device. The page then returns to the login. */
+  const orLogIn = (problem) => {
+    if (problem.status !== 401) throw problem;
+    if (user) setNotice("Your session has ended. Please log in again.");
     setUser(null);
   };
+  const begin = (caller) => {
+    setNotice();
+    setUser(caller);
+  };
+  const enter = () => call("GET", "/api/users/me").then(begin).catch(orLogIn);
+  const leave = () => call("POST", "/api/users/logout").then(() => begin(null)).catch(orLogIn).catch(show);
+  useEffect(() => { enter().catch(show); }, []);
   return html`
     <header>
       <h1>${user ? `Hello, ${user.username}` : "To-dos"}</h1>
       ${user && html`<button class="plain" onClick=${leave}>Log out</button>`}
     </header>
+    <p class="error" role="alert">${notice}</p>
     ${user === null && html`<${Welcome} enter=${enter} />`}
-    ${user && html`<${Todos} />`}`;
+    ${user && html`<${Todos} orLogIn=${orLogIn} show=${show} />`}`;
 }
 
 render(html`<${App} />`, document.getElementById("app"));
