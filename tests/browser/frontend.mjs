@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -17,23 +18,22 @@ async function startExample(blogProgram) {
     env: { PATH: process.env.PATH, LISTEN: "127.0.0.1:0", SECRET_KEY: randomBytes(32).toString("hex") },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const url = await new Promise((done, failed) => {
-    let log = "";
-    program.once("error", failed);
-    program.once("exit", (status) => failed(new Error(`the example ended with status ${status}`)));
-    program.stdout.on("data", (text) => {
-      log += text;
-      const address = /http:\/\/127\.0\.0\.1:\d+/.exec(log);
-      if (address) done(address[0]);
-    });
-  });
+  let log = "";
+  program.stdout.on("data", (text) => { log += text; });
+  const ended = once(program, "exit").then(([status]) => { throw new Error(`the example ended with status ${status}`); });
+  ended.catch(() => {}); // at the end of the test
+  /** Waits for a text that the program prints, such as a link in a mail. */
+  const printed = async (pattern) => {
+    while (!pattern.test(log)) await Promise.race([once(program.stdout, "data"), ended]);
+    return pattern.exec(log)[0];
+  };
+  const url = await printed(/http:\/\/127\.0\.0\.1:\d+(?=\s)/);
   const end = async () => {
-    const ended = new Promise((done) => program.once("exit", done));
     program.kill("SIGTERM");
-    await ended;
+    await ended.catch(() => {});
     await rm(folder, { recursive: true, force: true });
   };
-  return { url, end };
+  return { url, printed, end };
 }
 
 async function anotherFrameworkOverCookies({ browser, program }) {
@@ -60,6 +60,13 @@ async function anotherFrameworkOverCookies({ browser, program }) {
     await registration.getByLabel("Password").fill("three words together");
     await registration.getByRole("button", { name: "Create account" }).click();
     await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+
+    await page.goto(await example.printed(/http\S+token=\S+(?=\s)/));
+    await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+    await browser.inspect(page);
+    await page.getByRole("button", { name: "Confirm" }).click();
+    await page.getByRole("status").getByText("Email verified successfully.").waitFor();
+    assert.equal(page.url(), `${example.url}/`, "the token is no longer in the address");
 
     await page.getByLabel("To-do", { exact: true }).fill("Buy <b>milk</b>");
     await page.getByRole("button", { name: "Add" }).click();

@@ -51,6 +51,7 @@ function Form({ title, fields, button, send }) {
   </form>`;
 }
 
+const TOKEN = new URLSearchParams(location.search).get("token");
 const EMAIL = { type: "email", autocomplete: "email" };
 
 function Welcome({ enter }) {
@@ -72,6 +73,18 @@ function Welcome({ enter }) {
       ["email", "E-mail address", EMAIL],
       ["password", "Password", { type: "password", autocomplete: "new-password" }],
     ]} />`;
+}
+
+/** The page that the link in a mail leads to. Only the button confirms, because mail scanners open links as well. */
+function Confirm({ token }) {
+  const [message, setMessage] = useState();
+  const confirm = async () => {
+    const answer = await call("POST", "/api/users/verify-email", { token });
+    history.replaceState(null, "", "/");
+    setMessage(answer.message);
+  };
+  if (message) return html`<p class="card" role="status">${message}</p>`;
+  return html`<${Form} title="Your e-mail address" button="Confirm" send=${confirm} fields=${[]} />`;
 }
 
 function Todos({ orLogIn, show }) {
@@ -108,6 +121,7 @@ function App() {
       ${user && html`<button class="plain" onClick=${leave}>Log out</button>`}
     </header>
     <p class="error" role="alert">${notice}</p>
+    ${TOKEN && user !== undefined && html`<${Confirm} token=${TOKEN} />`}
     ${user === null && html`<${Welcome} enter=${enter} />`}
     ${user && html`<${Todos} orLogIn=${orLogIn} show=${show} />`}`;
 }

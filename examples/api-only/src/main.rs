@@ -103,6 +103,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let site_url: SiteUrl = setting("SITE_URL", &address).parse()?;
     let mut config = Config::new(SecretKey::parse(std::env::var("SECRET_KEY")?)?, site_url);
     config.mail.transport = MailTransport::Custom(Arc::new(Printer));
+    // Mails link to pages of the library unless the host names its own. This front end has one for the first mail alone.
+    config.links.verify_email = "/".to_owned();
     let accounts = Accounts::new(db, config);
     let jobs = accounts.clone();
     tokio::spawn(async move { jobs.run_jobs(std::future::pending()).await }); // sends the mails
