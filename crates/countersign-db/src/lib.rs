@@ -21,6 +21,12 @@
 //! }
 //! ```
 
+// With one driver, some functions cannot fail.
+#![cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    allow(clippy::unnecessary_wraps, clippy::allow_attributes, reason = "with the other driver they can")
+)]
+
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("countersign-db needs the feature `sqlite` or `postgres`, or both");
 

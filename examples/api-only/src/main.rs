@@ -104,7 +104,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::new(SecretKey::parse(std::env::var("SECRET_KEY")?)?, site_url);
     config.mail.transport = MailTransport::Custom(Arc::new(Printer));
     // Mails link to pages of the library unless the host names its own. This front end has one for the first mail alone.
-    config.links.verify_email = "/".to_owned();
+    config.links.verify_email = String::from("/");
     let accounts = Accounts::new(db, config);
     let jobs = accounts.clone();
     tokio::spawn(async move { jobs.run_jobs(std::future::pending()).await }); // sends the mails
