@@ -28,6 +28,8 @@ pub enum Cause {
     ReadOnly,
     /// The database's file cannot be opened, such as one without read permission.
     CannotOpen,
+    /// The file is no SQLite database, or is damaged.
+    Damaged,
     /// The database's disk is full.
     DiskFull,
     /// All connections that the server or the pooler allows are in use.
@@ -57,12 +59,15 @@ fn cause(error: &sqlx::Error) -> Option<Cause> {
     }
 }
 
-/// Maps error codes to causes. SQLite: primary result codes 8 (read-only), 13 (full) and 14 (a file cannot be opened).
+/// Maps error codes to causes. SQLite: primary result codes 8 (read-only), 11 (damaged), 13 (full), 14 (a file cannot be
+/// opened) and 26 (no database).
 /// PostgreSQL: its documentation, appendix A. PgBouncer uses PostgreSQL's codes where they exist.
 fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
     const SQLITE_READ_ONLY: u32 = 8;
+    const SQLITE_DAMAGED: u32 = 11;
     const SQLITE_FULL: u32 = 13;
     const SQLITE_CANNOT_OPEN: u32 = 14;
+    const SQLITE_NO_DATABASE: u32 = 26;
     match code {
         "53100" => Some(Cause::DiskFull),
         "53300" => Some(Cause::TooManyConnections),
@@ -78,6 +83,7 @@ fn cause_of_code(code: &str, message: &str) -> Option<Cause> {
             SQLITE_READ_ONLY => Some(Cause::ReadOnly),
             SQLITE_FULL => Some(Cause::DiskFull),
             SQLITE_CANNOT_OPEN => Some(Cause::CannotOpen),
+            SQLITE_DAMAGED | SQLITE_NO_DATABASE => Some(Cause::Damaged),
             _ => None,
         },
     }
@@ -110,6 +116,7 @@ mod tests {
             ("13", "database or disk is full", Some(Cause::DiskFull)),
             ("8", "attempt to write a readonly database", Some(Cause::ReadOnly)),
             ("1032", "attempt to write a readonly database", Some(Cause::ReadOnly)),
+            ("26", "file is not a database", Some(Cause::Damaged)),
             ("14", "unable to open database file", Some(Cause::CannotOpen)),
             ("25006", "cannot execute INSERT in a read-only transaction", Some(Cause::ReadOnly)),
             ("53300", "too many connections", Some(Cause::TooManyConnections)),

@@ -43,6 +43,7 @@ fn remedy(cause: Cause) -> &'static str {
         Cause::CannotOpen => {
             "let the user that runs this program read and write the file and its folder, or check DATABASE_URL"
         }
+        Cause::Damaged => "check DATABASE_URL; if it names the right file, restore a backup",
         Cause::DiskFull => "free space on the disk of the database",
         Cause::TooManyConnections => "lower DATABASE_CONNECTIONS_MAX, or raise the limit of the server or the pooler",
         _ => "check DATABASE_URL and that the server is running",

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
 use axum::{Json, Router, routing::get};
 use countersign::config::{Config, SecretKey, SiteUrl};
@@ -77,7 +77,7 @@ impl SendMail for Printer {
 }
 
 fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
-    ([(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, POLICY)], content)
+    ([(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff")], content)
 }
 
 fn front_end() -> Router<App> {

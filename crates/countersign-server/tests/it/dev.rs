@@ -149,7 +149,10 @@ fn what_cannot_be_written_is_named() {
 
     let odd = Sandbox::with_database("sqlite:a.db").file("a.db", "not a database, but long enough for a header");
     let said = odd.run(&["migrate", "up"]).with(1).stderr;
-    assert!(said.starts_with("error: sqlite:a.db: ") && said.contains("; check DATABASE_URL"), "{said}");
+    assert!(
+        said.starts_with("error: sqlite:a.db: ") && said.contains("; check DATABASE_URL; if it names the right file"),
+        "{said}"
+    );
 
     let sandbox = Sandbox::with_database("sqlite:a.db");
     sandbox.run(&["migrate", "up"]).with(0);
